@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Out of tree, in build/, by the owner of the checkout. One build serves all stacks; each installs it for itself.
+
+# Only what `make install` puts somewhere depends on the prefix, so it is given there.
+build() {
+    local build=$CHECKOUT/build targets=(all)
+
+    mkdir -p "$build" 2>/dev/null || true
+    [[ -w $build ]] ||
+        die "$build can't be written to; run this as $(stat -c %U "$CHECKOUT"), who owns the checkout"
+    exec 8>"$build/lock"
+    flock 8
+    if [[ ! -x $CHECKOUT/configure ]]; then
+        say 'autoreconf'
+        (cd "$CHECKOUT" && autoreconf -i) || die 'autoreconf failed; what it says is above'
+    fi
+    if [[ ! -f $build/Makefile ]]; then
+        say 'configure'
+        (cd "$build" && "$CHECKOUT/configure" -q) || die "configure failed; see $build/config.log"
+    fi
+    [[ $1 != test ]] || targets+=(check TESTS=)
+    make -s -C "$build" -j"$(nproc)" "${targets[@]}" >&2 || die 'the build failed; what the compiler says is above'
+    exec 8>&-
+}
+
+# Programs are replaced only when they changed, so that `up` sees what to restart.
+build_install() {
+    local log=$SCRATCH/log/install.log
+
+    exec 8<"$CHECKOUT/build/lock"
+    flock -s 8
+    make -s -C "$CHECKOUT/build" install prefix="$INST" INSTALL='install -C' >"$log" 2>&1 ||
+        die "make install failed:" "$(tail -n 5 "$log")"
+    exec 8<&-
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+
+help_command() {
+    case $1 in
+    up) cat <<'TEXT' ;;
+./dev up [--port N]
+
+Installs the Debian packages that are missing, builds in build/, and starts PostgreSQL, memcached, nginx and the pools in a
+scratch folder of their own. Prints the address. Again: builds what changed and leaves alone what runs. As root it does all
+but the packages and the build as www-data, or as the owner of the checkout.
+
+  --port N   nginx listens on 127.0.0.1:N; 8080 at first
+TEXT
+    down) cat <<'TEXT' ;;
+./dev down [--clean]
+
+Stops everything that up started.
+
+  --clean   remove the scratch folder as well, with the database in it
+TEXT
+    status) cat <<'TEXT' ;;
+./dev status
+
+Lists services, pools and workers. True when all of them run.
+TEXT
+    logs) cat <<'TEXT' ;;
+./dev logs [-f] [name]
+
+The last lines of each log, or of one: nginx, access, postgres, memcached or a pool.
+
+  -f   go on printing what comes
+TEXT
+    restart) cat <<'TEXT' ;;
+./dev restart [pool]
+
+Replaces the workers of a pool, or of one pool after the other, without failing a request: the old ones answer what is
+queued and in hand, while nginx goes to the other pool. New workers take this command's environment, MAYFLY_CRASH with it.
+TEXT
+    scale) cat <<'TEXT' ;;
+./dev scale pool N
+
+Restarts a pool with N workers, as restart does.
+TEXT
+    kill) cat <<'TEXT' ;;
+./dev kill [-SIGNAL]
+
+Sends KILL, or another signal, to every worker at once. multiwatch starts new ones.
+TEXT
+    psql) cat <<'TEXT' ;;
+./dev psql [args]
+
+psql in this stack's database, as its superuser.
+TEXT
+    url) cat <<'TEXT' ;;
+./dev url
+
+Prints the address.
+TEXT
+    config) cat <<'TEXT' ;;
+./dev config NAME VALUE
+
+Sets a setting in etc/mayfly.conf of the scratch folder, and returns when all workers have been replaced by new ones.
+TEXT
+    service) cat <<'TEXT' ;;
+./dev service start|stop postgres|memcached|nginx
+./dev service signal postgres|memcached|nginx SIGNAL
+
+Stops, starts or signals one service.
+TEXT
+    stack) cat <<'TEXT' ;;
+./dev stack up|down
+
+Starts or stops a stack in MAYFLY_SCRATCH without building, with the programs in MAYFLY_INST: for tests that need a further
+one. Its port is free to choose for nginx; `./dev url` knows it.
+TEXT
+    test) cat <<'TEXT' ;;
+./dev test [--long] [--keep] [-v] [pattern...]
+
+Builds, starts a stack of its own and runs the tests in order. A pattern is a regular expression for their names:
+`./dev test ^4` runs those through nginx.
+
+  --long   those named *.long.* as well
+  --keep   leave the stack running afterwards
+  -v       print each line that a test prints
+TEXT
+    bench) cat <<'TEXT' ;;
+./dev bench
+
+Measures requests a second and latencies through this nginx, and prints their ratios.
+TEXT
+    *) cat <<'TEXT' ;;
+./dev COMMAND [arguments]       each has --help
+
+  up [--port N]        build and start everything; prints the address
+  down [--clean]       stop it
+  status               what runs
+  logs [-f] [name]     what it said
+  restart [pool]       replace workers gracefully
+  scale pool N         change a pool's number of workers
+  kill [-SIGNAL]       SIGKILL every worker
+  config NAME VALUE    change a setting
+  service start|stop|signal NAME
+  psql [args]          the database
+  url                  the address
+  test [pattern...]    every test, in a stack of its own
+  bench                measure
+  stack up|down        a stack without a build, for tests
+
+Everything is in one folder in /tmp, or in MAYFLY_SCRATCH. MAYFLY_WORKERS sets the workers of the pools a and b (2).
+TEXT
+    esac
+}

@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# Debian packages, and how the missing ones are installed without leaving a service behind.
+
+PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
+    libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libzxcvbn-dev libcmocka-dev
+    postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
+PACKAGES_TEST=(clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind
+    python3-selenium chromium chromium-driver)
+PACKAGES_BENCH=(wrk)
+
+packages_missing() {
+    local -A installed=()
+    local package status
+
+    while read -r package status; do
+        [[ $status != installed ]] || installed[$package]=1
+    done < <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null)
+    for package; do
+        [[ -n ${installed[$package]-} ]] || printf '%s\n' "$package"
+    done
+}
+
+# packages_require up|test|bench
+packages_require() {
+    local wanted=("${PACKAGES_UP[@]}") missing become=()
+
+    [[ $1 != test ]] || wanted+=("${PACKAGES_TEST[@]}")
+    [[ $1 != bench ]] || wanted+=("${PACKAGES_BENCH[@]}")
+    command -v dpkg-query >/dev/null || die 'this needs Debian 12: there is no dpkg here'
+    mapfile -t missing < <(packages_missing "${wanted[@]}")
+    ((${#missing[@]} > 0)) || return 0
+
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null ||
+            die 'packages are missing and there is no sudo. As root, run' "    apt-get install ${missing[*]}"
+        become=(sudo)
+    fi
+    say "installing ${#missing[@]} packages: ${missing[*]}"
+    "${become[@]}" bash -c "$(declare -f say packages_install); packages_install \"\$@\"" packages "${missing[@]}" ||
+        die 'the packages were not installed; what apt-get says is above. By hand:' "    apt-get install ${missing[*]}"
+}
+
+# As root. The services of these packages are for our private stacks: none is started, now or at the next boot.
+packages_install() {
+    local policy=/usr/sbin/policy-rc.d apt=(apt-get -y -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300) package status=0
+
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    if [[ ! -e $policy ]]; then
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 755 $policy
+    fi
+    set -o pipefail
+    "${apt[@]}" -q update >/dev/null || say 'apt-get update failed; trying with the lists that are here'
+    "${apt[@]}" install --no-install-recommends "$@" | sed -un 's/^Setting up /  &/p' || status=1
+    for package in postgresql memcached nginx pgbouncer; do
+        [[ " $* " != *" $package"* ]] || ! command -v systemctl >/dev/null ||
+            systemctl disable --now "$package" >/dev/null 2>&1 || true
+    done
+    return $status
+}

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# The scratch folder holds all of a stack: programs, settings, sockets, data, logs and pid files.
+
+# Two checkouts have two stacks.
+checkout_id() {
+    local sum
+
+    sum=$(sha256sum <<<"$CHECKOUT")
+    printf %s "${sum:0:8}"
+}
+
+scratch_choose() {
+    KIND=${MAYFLY_KIND:-up}
+    [[ $1 != test && $1 != bench ]] || KIND=$1
+    export MAYFLY_CHECKOUT_ID=${MAYFLY_CHECKOUT_ID:-$(checkout_id)}
+    SCRATCH=${MAYFLY_SCRATCH:-/tmp/mayfly-$KIND-$MAYFLY_CHECKOUT_ID}
+    SCRATCH=${SCRATCH%/}
+    export MAYFLY_KIND=$KIND
+    # shellcheck disable=SC2034 # used by the other parts
+    INST=${MAYFLY_INST:-$SCRATCH/inst}
+    [[ $SCRATCH =~ ^/[A-Za-z0-9/._-]+$ ]] ||
+        die "MAYFLY_SCRATCH must be an absolute path of letters, digits and ._-: $SCRATCH"
+    # A socket's path has at most 107 bytes; the longest of ours adds 26.
+    ((${#SCRATCH} <= 80)) || die "MAYFLY_SCRATCH is too long for sockets, take a shorter path: $SCRATCH"
+}
+
+# As the user whose it will be, or as root for USER. /tmp is everybody's: what is not ours is not used.
+scratch_make() {
+    local user=${1:-}
+
+    if mkdir -m 0750 "$SCRATCH" 2>/dev/null; then
+        [[ -z $user ]] || chown "$user:" "$SCRATCH"
+        return
+    fi
+    [[ -d $SCRATCH && ! -L $SCRATCH && $(stat -c %U "$SCRATCH") == "${user:-$(id -un)}" ]] ||
+        die "$SCRATCH can't be made, or belongs to somebody else." \
+            "Run as that user, remove it, or name another folder in MAYFLY_SCRATCH."
+}
+
+scratch_folders() {
+    mkdir -p "$SCRATCH"/{etc/conf.d,etc/snippets,log,pid,run/pg,tmp}
+    mkdir -p "${POOLS[@]/#/$SCRATCH/run/}"
+}
+
+# Commands that speak of a stack need one.
+scratch_require() {
+    case $1 in
+    up | test | bench | stack) ;;
+    *) [[ -d $SCRATCH/pid ]] || die "nothing runs in $SCRATCH; start it with ./dev up" ;;
+    esac
+}
+
+# The number of workers of each pool, kept from one command to the next.
+state_get() {
+    local name value
+
+    [[ -r $SCRATCH/state ]] || return 0
+    while read -r name value; do
+        [[ $name != "$1" ]] || printf '%s\n' "$value"
+    done <"$SCRATCH/state"
+}
+
+state_set() {
+    local name value
+
+    touch "$SCRATCH/state"
+    {
+        while read -r name value; do
+            [[ $name == "$1" ]] || printf '%s %s\n' "$name" "$value"
+        done <"$SCRATCH/state"
+        printf '%s %s\n' "$1" "$2"
+    } >"$SCRATCH/state.new"
+    mv "$SCRATCH/state.new" "$SCRATCH/state"
+}

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# The files in etc/ of the scratch folder.
+
+settings_write() {
+    local conf=$SCRATCH/etc/mayfly.conf
+
+    if [[ ! -s $SCRATCH/etc/secret ]]; then
+        (umask 077 && openssl rand -hex 32 >"$SCRATCH/etc/secret")
+    fi
+    [[ ! -s $conf ]] || return 0
+    cat >"$conf" <<CONF
+# Made by ./dev; it is kept until the folder is removed.
+database = host=$SCRATCH/run/pg dbname=mayfly user=mayfly
+cache = unix:$SCRATCH/run/memcached.sock
+secret_file = $SCRATCH/etc/secret
+cookie_secure = no
+worker_header = yes
+CONF
+    # Tests log in by the hundred, all from one address.
+    [[ $KIND != test ]] || cat >>"$conf" <<CONF
+password_memory_kib = 1024
+password_passes = 1
+login_failures_per_pair = 1000000
+login_failures_per_account = 1000000
+login_failures_per_address = 1000000
+CONF
+}
+
+# setting_set NAME VALUE; the file stays as it was when a worker would not take it.
+setting_set() {
+    local conf=$SCRATCH/etc/mayfly.conf
+
+    [[ $1 =~ ^[a-z_]+$ && $2 != *$'\n'* ]] || usage_error "config: '$1' is not the name of a setting"
+    {
+        while IFS= read -r line; do
+            [[ $line =~ ^$1[[:space:]]*= ]] || printf '%s\n' "$line"
+        done <"$conf"
+        printf '%s = %s\n' "$1" "$2"
+    } >"$conf.new"
+    "$INST/bin/mayfly-worker" -t -c "$conf.new" >/dev/null || die "$conf is left as it was"
+    mv "$conf.new" "$conf"
+}
+
+command_config() {
+    (($# == 2)) || usage_error 'config wants a name and a value'
+    setting_set "$1" "$2"
+    pools_recycle
+}
+
+# nginx_write PORT: the shipped files with this folder's paths, and the rest of an nginx.conf around them.
+nginx_write() {
+    local etc=$SCRATCH/etc shipped=$INST/share/mayfly/nginx name
+
+    for name in locations pass fastcgi params errors; do
+        cp "$shipped/mayfly-$name.conf" "$etc/snippets/"
+    done
+    cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"
+    sed -e "s,/run/mayfly/,$SCRATCH/run/,; s,/usr/local/share/mayfly/,$INST/share/mayfly/," \
+        "$shipped/mayfly-host.conf" >"$etc/conf.d/mayfly-host.conf"
+    # A load from one address is what tests and measurements are.
+    [[ $KIND == up ]] || sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' "$etc/conf.d/mayfly-limits.conf"
+    cat >"$etc/nginx.conf" <<CONF
+# Made by ./dev. mayfly's own files are in conf.d and snippets, as they are on a server.
+daemon off;
+worker_processes 2;
+pid $SCRATCH/pid/nginx.pid;
+error_log $SCRATCH/log/nginx.log warn;
+events {
+    worker_connections 4096;
+}
+http {
+    include /etc/nginx/mime.types;
+    default_type application/octet-stream;
+    client_body_temp_path $SCRATCH/tmp/body;
+    fastcgi_temp_path $SCRATCH/tmp/fastcgi;
+    proxy_temp_path $SCRATCH/tmp/proxy;
+    scgi_temp_path $SCRATCH/tmp/scgi;
+    uwsgi_temp_path $SCRATCH/tmp/uwsgi;
+    sendfile on;
+    tcp_nopush on;
+    server_tokens off;
+    keepalive_requests 100000;
+    include conf.d/*.conf;
+
+    server {
+        listen 127.0.0.1:$1 backlog=4096;
+        access_log $SCRATCH/log/access.log mayfly buffer=64k flush=1s;
+        include snippets/mayfly-errors.conf;
+        include snippets/mayfly-locations.conf;
+        location / {
+            include snippets/mayfly-pass.conf;
+        }
+    }
+}
+CONF
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# The tests: programs of `make check` and scripts of t/, in order of their numbers, over one stack.
+
+# Sets TESTS. tests_find LONG PATTERN...
+tests_find() {
+    local long=$1 file name pattern
+
+    shift
+    TESTS=()
+    while IFS=$'\t' read -r name file; do
+        $long || [[ $name != *.long.* ]] || continue
+        (($# > 0)) || set -- ''
+        for pattern; do
+            [[ $name =~ $pattern ]] || continue
+            TESTS+=("$file")
+            break
+        done
+    done < <(tests_all | sort -s)
+}
+
+# "NAME TAB FILE" of each; a program counts while its source is there.
+tests_all() {
+    local file name
+
+    for file in t/[0-9][0-9][0-9][0-9]-*; do
+        name=${file##*/}
+        case $name in
+        *.c) file=build/t/${name%.c} name=${name%.c} ;;
+        esac
+        if [[ -x $file ]]; then
+            printf '%s\t%s\n' "$name" "$file"
+        elif [[ $name == *.sh || $name == *.py || $file == build/* ]]; then
+            say "$file is not executable and was left out"
+        fi
+    done
+}
+
+test_logs() {
+    local log
+
+    say "something failed; the logs are in $SCRATCH/log"
+    for log in "$SCRATCH"/log/pool-*.log "$SCRATCH"/log/nginx.log; do
+        [[ ! -s $log ]] || log_tail "$(basename "$log" .log)" 5
+    done
+}
+
+test_end() {
+    $1 || stack_down
+}
+
+command_test() {
+    local long=false keep=false prove=(prove --timer --exec "timeout -k 10 ${MAYFLY_TEST_TIMEOUT:-900}")
+
+    while (($# > 0)); do
+        case $1 in
+        --long) long=true ;;
+        --keep) keep=true ;;
+        -v) prove+=(-v) ;;
+        -*) usage_error "test does not know '$1'" ;;
+        *) break ;;
+        esac
+        shift
+    done
+    cd "$CHECKOUT" || exit
+    tests_find "$long" "$@"
+    ((${#TESTS[@]} > 0)) || die "no test is named like $*"
+
+    scratch_folders
+    stack_lock
+    stack_down
+    rm -rf "${SCRATCH:?}"/{etc,log,pid,run,pg,tmp,state,port}
+    scratch_folders
+    build_install
+    # shellcheck disable=SC2064 # as it is now
+    trap "test_end $keep" EXIT
+    trap 'exit 130' INT TERM HUP
+    say "a stack in $SCRATCH"
+    stack_up
+
+    export MAYFLY_SCRATCH=$SCRATCH MAYFLY_INST=$INST MAYFLY_BUILD=$CHECKOUT/build MAYFLY_DEV=$CHECKOUT/dev
+    MAYFLY_URL=$(command_url)
+    export MAYFLY_URL CMOCKA_MESSAGE_OUTPUT=TAP
+    say "${#TESTS[@]} tests at $MAYFLY_URL"
+    if ! "${prove[@]}" "${TESTS[@]}" 9>&-; then
+        test_logs
+        exit 1
+    fi
+}

@@ -1,0 +1,12 @@
+-- name: attempt_take
+SELECT attempt_take($1::bytea[], $2::int[], $3::int);
+
+-- name: attempt_clear
+-- The account's owner is in: forget the failures of this pair and give back what this attempt took elsewhere.
+WITH own AS (DELETE FROM attempt WHERE key = $1::bytea)
+UPDATE attempt SET level = greatest(0, level - 1) WHERE key = ANY ($2::bytea[]);
+
+-- name: attempt_known_address
+-- Whether the account (username or e-mail) has a session from this address: its owner is not locked out by strangers.
+SELECT EXISTS (SELECT FROM session s JOIN account a ON a.id = s.account_id
+    WHERE (name_key(a.username) = name_key($1::text) OR name_key(a.email) = name_key($1::text)) AND s.address = $2::inet);

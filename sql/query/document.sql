@@ -1,0 +1,37 @@
+-- Documents of sessions and of accounts: the same statements on two tables. A document that was never written counts as
+-- {} with version 0. $2 is the expected version, or null for any.
+
+-- name: session_data_get
+SELECT version, data::text FROM session_data WHERE session_id = $1::uuid;
+
+-- name: session_data_lock
+-- Keeps the owner alive and makes writers of one document take turns, also of one that is not there yet.
+SELECT coalesce(d.version, 0) FROM (SELECT id FROM session WHERE id = $1::uuid FOR NO KEY UPDATE) o
+LEFT JOIN session_data d ON d.session_id = o.id;
+
+-- name: session_data_put
+INSERT INTO session_data AS d (session_id, data) VALUES ($1::uuid, $2::jsonb)
+ON CONFLICT (session_id) DO UPDATE SET data = excluded.data, version = d.version + 1
+RETURNING version, data::text;
+
+-- name: session_data_patch
+INSERT INTO session_data AS d (session_id, data) VALUES ($1::uuid, merge_patch('{}', $2::jsonb))
+ON CONFLICT (session_id) DO UPDATE SET data = merge_patch(d.data, $2::jsonb), version = d.version + 1
+RETURNING version, data::text;
+
+-- name: profile_data_get
+SELECT version, data::text FROM profile_data WHERE account_id = $1::uuid;
+
+-- name: profile_data_lock
+SELECT coalesce(d.version, 0) FROM (SELECT id FROM account WHERE id = $1::uuid FOR NO KEY UPDATE) o
+LEFT JOIN profile_data d ON d.account_id = o.id;
+
+-- name: profile_data_put
+INSERT INTO profile_data AS d (account_id, data) VALUES ($1::uuid, $2::jsonb)
+ON CONFLICT (account_id) DO UPDATE SET data = excluded.data, version = d.version + 1
+RETURNING version, data::text;
+
+-- name: profile_data_patch
+INSERT INTO profile_data AS d (account_id, data) VALUES ($1::uuid, merge_patch('{}', $2::jsonb))
+ON CONFLICT (account_id) DO UPDATE SET data = merge_patch(d.data, $2::jsonb), version = d.version + 1
+RETURNING version, data::text;

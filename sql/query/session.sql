@@ -1,0 +1,67 @@
+-- name: session_create
+-- id, account, hash, idle seconds, absolute seconds, remember, user agent, address -> expiry in ms
+INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, user_agent, address)
+VALUES ($1::uuid, $2::uuid, $3::bytea, make_interval(secs => $4::int), now() + make_interval(secs => $5::int),
+    $6::boolean, $7::text, $8::inet)
+RETURNING to_ms(expires_at);
+
+-- name: session_find
+-- id -> hash, read at, seen at, idle, expires at (all ms), account id, profile, username, e-mail, groups
+SELECT s.secret_hash, to_ms(statement_timestamp()), to_ms(s.seen_at), (extract(epoch FROM s.idle) * 1000)::bigint,
+    to_ms(s.expires_at), a.id, profile(a), coalesce(a.username, ''), coalesce(a.email, ''), array_to_string(a.groups, ',')
+FROM session s JOIN account a ON a.id = s.account_id
+WHERE s.id = $1::uuid AND NOT a.disabled AND s.expires_at > statement_timestamp()
+    AND s.seen_at + s.idle > statement_timestamp();
+
+-- name: session_touch
+UPDATE session SET seen_at = statement_timestamp()
+WHERE id = $1::uuid AND seen_at < statement_timestamp()
+RETURNING to_ms(seen_at);
+
+-- name: session_end
+-- id, account -> id when it was there
+WITH d AS (DELETE FROM session_data WHERE session_id IN (
+    SELECT id FROM session WHERE id = $1::uuid AND account_id = $2::uuid))
+DELETE FROM session WHERE id = $1::uuid AND account_id = $2::uuid RETURNING id;
+
+-- name: session_end_others
+-- account, the one to keep -> ids that ended
+WITH s AS (DELETE FROM session WHERE account_id = $1::uuid AND id <> $2::uuid RETURNING id),
+    d AS (DELETE FROM session_data WHERE session_id IN (
+        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $2::uuid))
+SELECT id FROM s;
+
+-- name: session_rotate
+-- old id, account, new id, new hash -> remember, expiry in ms; the document moves along
+WITH o AS (DELETE FROM session WHERE id = $1::uuid AND account_id = $2::uuid RETURNING *),
+    d AS (DELETE FROM session_data WHERE session_id = $1::uuid RETURNING version, data),
+    m AS (INSERT INTO session_data (session_id, version, data) SELECT $3::uuid, version, data FROM d),
+    n AS (INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, user_agent, address)
+        SELECT $3::uuid, account_id, $4::bytea, idle, expires_at, remember, user_agent, address FROM o
+        RETURNING remember, expires_at)
+SELECT remember, to_ms(expires_at) FROM n;
+
+-- name: session_end_oldest
+-- account, how many may stay, the one that stays in any case -> ids that ended
+WITH s AS (DELETE FROM session WHERE id IN (
+        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $3::uuid
+        ORDER BY seen_at DESC OFFSET greatest($2::int - 1, 0)) RETURNING id),
+    d AS (DELETE FROM session_data WHERE session_id IN (
+        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $3::uuid
+        ORDER BY seen_at DESC OFFSET greatest($2::int - 1, 0)))
+SELECT id FROM s;
+
+-- name: session_list
+-- account, the current one, at most so many -> JSON array, newest use first
+SELECT coalesce(json_agg(row_to_json(r)), '[]')::text FROM (
+    SELECT id, user_agent, coalesce(host(address), '') AS address, to_iso(created_at) AS created_at,
+        to_iso(seen_at) AS seen_at, to_iso(least(expires_at, seen_at + idle)) AS expires_at, id = $2::uuid AS current
+    FROM session WHERE account_id = $1::uuid AND expires_at > now() AND seen_at + idle > now()
+    ORDER BY seen_at DESC LIMIT $3::int) r;
+
+-- name: session_ids
+-- account -> ids of its sessions
+SELECT id FROM session WHERE account_id = $1::uuid;
+
+-- name: session_owner
+SELECT account_id FROM session WHERE id = $1::uuid;

@@ -1,0 +1,38 @@
+/* The handlers, by family. Each fills x->response, or err and returns false. */
+#ifndef MAYFLY_APP_API_H
+#define MAYFLY_APP_API_H
+
+#include "app/exchange.h"
+
+/* api_account.c */
+bool api_register(struct exchange *, struct err *);
+bool api_password(struct exchange *, struct err *);
+bool api_profile_get(struct exchange *, struct err *);
+bool api_profile_patch(struct exchange *, struct err *);
+bool api_profile_delete(struct exchange *, struct err *);
+
+/* api_login.c */
+bool api_login(struct exchange *, struct err *);
+bool api_logout(struct exchange *, struct err *);
+
+/* api_sessions.c */
+bool api_sessions_list(struct exchange *, struct err *);
+bool api_sessions_end(struct exchange *, struct err *);
+bool api_sessions_end_others(struct exchange *, struct err *);
+
+/* api_data.c */
+bool api_session_data_get(struct exchange *, struct err *);
+bool api_session_data_put(struct exchange *, struct err *);
+bool api_session_data_patch(struct exchange *, struct err *);
+bool api_session_data_delete(struct exchange *, struct err *);
+bool api_profile_data_get(struct exchange *, struct err *);
+bool api_profile_data_put(struct exchange *, struct err *);
+bool api_profile_data_patch(struct exchange *, struct err *);
+bool api_profile_data_delete(struct exchange *, struct err *);
+
+/* api_health.c */
+bool api_health_live(struct exchange *, struct err *);
+bool api_health_ready(struct exchange *, struct err *);
+bool api_worker(struct exchange *, struct err *);
+
+#endif

@@ -1,0 +1,204 @@
+#include "app/api.h"
+#include "app/cookie.h"
+#include "app/credentials.h"
+#include "app/once.h"
+#include "app/signed_in.h"
+
+#include <sodium.h>
+#include <string.h>
+
+struct registration {
+    struct account_fields fields;
+    char hash[PASSWORD_HASH_BYTES];
+};
+
+static bool create_account(struct exchange *x, void *arg, struct err *err)
+{
+    const struct registration *new = arg;
+    struct uuid id = uuid_new(x->services->clock);
+    const char *profile;
+
+    if (!account_create(x->services->sessions.db, &x->arena, &id, &new->fields, new->hash, &profile, err))
+        return false;
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/login?registered=1", err);
+    x->response.status = 201;
+    if (!buf_printf(&x->response.body, "{\"user\":%s}", profile))
+        return err_set(err, ERR_BUG, "answer is too long");
+    return response_header(&x->response, "Location", "/profile", err);
+}
+
+static const char *none_if_empty(const char *text)
+{
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+bool api_register(struct exchange *x, struct err *err)
+{
+    struct registration new = {.hash = ""};
+    struct attempt attempt;
+    const json_t *fields;
+    const char *password;
+
+    if (!exchange_fields(x, &fields, err) || !json_text(fields, "username", &new.fields.username, err) ||
+        !json_text(fields, "email", &new.fields.email, err) || !json_text(fields, "name", &new.fields.name, err))
+        return false;
+    new.fields.username = none_if_empty(new.fields.username);
+    new.fields.email = none_if_empty(new.fields.email);
+    if (new.fields.username == NULL && new.fields.email == NULL)
+        return err_field(err, ERR_VALUE, "username", "username: choose one, or give an email to log in with");
+    if (!account_check(&new.fields, err) || !exchange_field(x, "password", &password, err))
+        return false;
+    attempt_init(&attempt, &x->services->secret, NULL, x->request.address);
+    if (!attempt_take(x->services->sessions.db, &x->arena, &x->services->config, &attempt, NULL, x->request.address,
+                      err) ||
+        !credentials_make(x, password, (const char *[]){new.fields.username != NULL ? new.fields.username : "",
+                                                        new.fields.email != NULL ? new.fields.email : "", NULL},
+                          new.hash, err))
+        return false;
+    return once(x, create_account, &new, err);
+}
+
+bool api_profile_get(struct exchange *x, struct err *err)
+{
+    return response_json(&x->response, 200, x->session.profile, err);
+}
+
+struct change {
+    struct account_fields fields;
+    bool email_given;
+};
+
+static bool change_profile(struct exchange *x, void *arg, struct err *err)
+{
+    const struct change *change = arg;
+    struct session_store *store = &x->services->sessions;
+    const char *profile;
+
+    switch (account_update(store->db, &x->arena, &x->session.account, &change->fields, change->email_given, &profile,
+                           err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_LOGIN, "the account is gone");
+    case DB_ROW:
+        break;
+    }
+    if (!session_ids_of(store, &x->arena, &x->session.account, &x->forgets, err))
+        return false;
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/account?saved=1", err);
+    return response_json(&x->response, 200, profile, err);
+}
+
+/* RFC 7396: what is not named stays, null empties. */
+bool api_profile_patch(struct exchange *x, struct err *err)
+{
+    struct change change = {.email_given = false};
+    const json_t *fields;
+    const char *name;
+    json_t *value;
+
+    if (request_has_type(&x->request, "application/merge-patch+json"))
+        x->request.content_type = "application/json";
+    if (!exchange_fields(x, &fields, err))
+        return false;
+    json_object_foreach((json_t *)(uintptr_t)fields, name, value)
+    {
+        if (strcmp(name, "csrf") != 0 && strcmp(name, "name") != 0 && strcmp(name, "email") != 0)
+            return err_field(err, ERR_VALUE, name, "%.60s: can't be changed here; name and email can", name);
+    }
+    if (!json_text(fields, "name", &change.fields.name, err) || !json_text(fields, "email", &change.fields.email, err))
+        return false;
+    change.email_given = json_object_get(fields, "email") != NULL;
+    if (json_is_null(json_object_get(fields, "name")))
+        change.fields.name = "";
+    change.fields.email = none_if_empty(change.fields.email);
+    return account_check(&change.fields, err) && once(x, change_profile, &change, err);
+}
+
+static bool close_account(struct exchange *x, void *arg, struct err *err)
+{
+    struct session_store *store = &x->services->sessions;
+
+    if (!account_delete(store->db, &x->arena, &x->session.account, &x->forgets, err) ||
+        !credentials_forgive(x, arg, err) || !cookie_clear(&x->services->config, &x->response, err))
+        return false;
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/?closed=1", err);
+    x->response.status = 204;
+    return true;
+}
+
+bool api_profile_delete(struct exchange *x, struct err *err)
+{
+    struct account account;
+    struct attempt attempt;
+    const char *password;
+
+    return exchange_field(x, "password", &password, err) && credentials_confirm(x, password, &account, &attempt, err) &&
+           once(x, close_account, &attempt, err);
+}
+
+struct password_change {
+    struct account account;
+    struct attempt attempt;
+    bool keep_others;
+    char hash[PASSWORD_HASH_BYTES];
+};
+
+/* All or nothing: new hash, new token for this session, and the end of the others. */
+static bool change_password(struct exchange *x, void *arg, struct err *err)
+{
+    struct password_change *change = arg;
+    struct session_store *store = &x->services->sessions;
+    char text[TOKEN_TEXT_BYTES];
+    struct signed_in in = {.token = text, .profile = change->account.profile, .location = "/account?saved=1"};
+    struct token token;
+    bool ok;
+
+    switch (account_set_password(store->db, &x->arena, &change->account.id, change->hash,
+                                 change->account.password_hash, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_CONFLICT, "the password was changed by another request just now");
+    case DB_ROW:
+        break;
+    }
+    token_new(x->services->clock, &token, text);
+    switch (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_LOGIN, "the session ended just now");
+    case DB_ROW:
+        break;
+    }
+    ok = session_ids_add(&x->forgets, &x->arena, &x->session.id, err) &&
+         (change->keep_others ||
+          session_end_others(store, &x->arena, &x->session.account, &token.id, &x->forgets, err)) &&
+         credentials_forgive(x, &change->attempt, err) && signed_in_answer(x, &in, err);
+    sodium_memzero(text, sizeof text);
+    return ok;
+}
+
+bool api_password(struct exchange *x, struct err *err)
+{
+    struct password_change change = {.keep_others = false};
+    const char *current, *new;
+    const json_t *fields;
+    bool form;
+
+    if (!exchange_field(x, "current", &current, err) || !exchange_field(x, "new", &new, err) ||
+        !exchange_fields(x, &fields, err))
+        return false;
+    /* An unticked box is not sent, so a form says nothing when the others shall stay; JSON must say false. */
+    form = request_has_type(&x->request, "application/x-www-form-urlencoded");
+    change.keep_others = form ? !json_flag(fields, "end_others") : json_is_false(json_object_get(fields, "end_others"));
+    if (!credentials_confirm(x, current, &change.account, &change.attempt, err) ||
+        !credentials_make(x, new, (const char *[]){x->session.username, x->session.email, current, NULL}, change.hash,
+                          err))
+        return false;
+    return once(x, change_password, &change, err);
+}

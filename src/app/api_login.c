@@ -1,0 +1,135 @@
+#include "app/api.h"
+#include "app/cookie.h"
+#include "app/credentials.h"
+#include "app/once.h"
+#include "app/signed_in.h"
+#include "base/utf8.h"
+
+#include <sodium.h>
+#include <string.h>
+
+struct login {
+    struct account account;
+    struct attempt attempt;
+    struct session_limits limits;
+    const char *location;
+    char rehashed[PASSWORD_HASH_BYTES]; /* "" when the hash has today's cost */
+};
+
+static struct session_limits limits_of(const struct config *config, bool remember)
+{
+    return (struct session_limits){
+        .idle_s = remember ? config->remember_idle_s : config->session_idle_s,
+        .absolute_s = remember ? config->remember_absolute_s : config->session_absolute_s,
+        .remember = remember,
+    };
+}
+
+/* At most 256 characters of what the client calls itself. */
+static const char *user_agent(struct exchange *x)
+{
+    const char *given = x->request.user_agent;
+    size_t length = strlen(given);
+
+    if (length > 256)
+        length = 256;
+    while (length > 0 && ((unsigned char)given[length] & 0xC0) == 0x80)
+        length--;
+    return utf8_repair(&x->arena, given, length);
+}
+
+/* The session that the browser had before: a log-in never goes on with it. */
+static bool end_previous(struct exchange *x, struct err *err)
+{
+    struct session_store *store = &x->services->sessions;
+
+    if (!x->has_session || !x->by_cookie)
+        return true;
+    return session_end(store, &x->arena, &x->session.id, &x->session.account, err) != DB_FAIL &&
+           session_ids_add(&x->forgets, &x->arena, &x->session.id, err);
+}
+
+static bool log_in(struct exchange *x, void *arg, struct err *err)
+{
+    struct login *login = arg;
+    struct session_store *store = &x->services->sessions;
+    const struct session_origin origin = {
+        .user_agent = user_agent(x),
+        .address = x->request.address[0] != '\0' && strncmp(x->request.address, "unix:", 5) != 0 ? x->request.address
+                                                                                                  : NULL,
+    };
+    char text[TOKEN_TEXT_BYTES];
+    struct signed_in in = {
+        .token = text,
+        .remember = login->limits.remember,
+        .profile = login->account.profile,
+        .location = login->location,
+    };
+    struct token token;
+    bool ok;
+
+    if (origin.user_agent == NULL)
+        return err_memory(err);
+    token_new(x->services->clock, &token, text);
+    ok = end_previous(x, err) &&
+         session_create(store, &x->arena, &token, &login->account.id, &login->limits, &origin, &in.expires_at_ms,
+                        &x->forgets, err) &&
+         credentials_forgive(x, &login->attempt, err);
+    if (ok && login->rehashed[0] != '\0')
+        ok = account_set_password(store->db, &x->arena, &login->account.id, login->rehashed,
+                                  login->account.password_hash, err) != DB_FAIL;
+    ok = ok && signed_in_answer(x, &in, err);
+    sodium_memzero(text, sizeof text);
+    return ok;
+}
+
+/* On the first log-in of a day for which nobody made partitions, makes them and tries once more. */
+static bool log_in_once(struct exchange *x, struct login *login, struct err *err)
+{
+    if (once(x, log_in, login, err))
+        return true;
+    if (strcmp(err->field, SESSION_NO_PARTITION) != 0)
+        return false;
+    err_clear(err);
+    return session_make_partitions(&x->services->sessions, &x->arena, err) && once(x, log_in, login, err);
+}
+
+bool api_login(struct exchange *x, struct err *err)
+{
+    const struct config *config = &x->services->config;
+    const struct password_cost cost = credentials_cost(config);
+    struct login login = {.rehashed = ""};
+    const char *name, *password, *rd;
+    const json_t *fields;
+
+    if (!exchange_field(x, "username", &name, err) || !exchange_field(x, "password", &password, err) ||
+        !exchange_fields(x, &fields, err) || !json_text(fields, "rd", &rd, err))
+        return false;
+    login.limits = limits_of(config, json_flag(fields, "remember"));
+    login.location = signed_in_location(rd, "/account");
+    if (!credentials_check(x, name, password, &login.account, &login.attempt, err))
+        return false;
+    if (password_needs_rehash(&cost, login.account.password_hash) &&
+        !password_hash(&cost, password, strlen(password), login.rehashed, err))
+        return false;
+    return log_in_once(x, &login, err);
+}
+
+static bool log_out(struct exchange *x, void *arg, struct err *err)
+{
+    struct session_store *store = &x->services->sessions;
+
+    (void)arg;
+    if (session_end(store, &x->arena, &x->session.id, &x->session.account, err) == DB_FAIL ||
+        !session_ids_add(&x->forgets, &x->arena, &x->session.id, err) ||
+        !cookie_clear(&x->services->config, &x->response, err))
+        return false;
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/", err);
+    return response_json(&x->response, 200, "{}", err);
+}
+
+bool api_logout(struct exchange *x, struct err *err)
+{
+    return once(x, log_out, NULL, err);
+}

@@ -1,0 +1,86 @@
+#include "app/authorise.h"
+
+#include "app/form_token.h"
+#include "app/once.h"
+
+#include <string.h>
+#include <strings.h>
+
+static bool find_session(struct exchange *x, struct err *err)
+{
+    enum db_rc rc;
+
+    if (!x->has_token)
+        return true;
+    rc = session_find(&x->services->sessions, &x->arena, &x->lookup, &x->session, err);
+    x->has_session = rc == DB_ROW;
+    return rc != DB_FAIL;
+}
+
+static const char *own_origin(const struct exchange *x)
+{
+    const char *configured = x->services->config.public_origin;
+
+    return configured[0] != '\0' ? configured : x->request.origin;
+}
+
+enum proof { PROOF_FOREIGN, PROOF_NONE, PROOF_SAME };
+
+/* Fetch Metadata and Origin come from the browser itself; a page can't forge them. */
+static enum proof origin_proof(const struct exchange *x)
+{
+    const struct request *request = &x->request;
+
+    if (request->fetch_site[0] != '\0' && strcmp(request->fetch_site, "same-origin") != 0 &&
+        strcmp(request->fetch_site, "none") != 0)
+        return PROOF_FOREIGN;
+    if (request->origin_header[0] == '\0')
+        return strcmp(request->fetch_site, "same-origin") == 0 ? PROOF_SAME : PROOF_NONE;
+    return strcasecmp(request->origin_header, own_origin(x)) == 0 ? PROOF_SAME : PROOF_FOREIGN;
+}
+
+/* A form can be sent by any page, so it must carry the session's token; scripts' bodies need same-origin rights. */
+static bool check_origin(struct exchange *x, struct err *err)
+{
+    bool form = request_has_type(&x->request, "application/x-www-form-urlencoded") ||
+                (x->request.method == METHOD_POST && x->request.content_length == 0);
+    enum proof proof = origin_proof(x);
+    const char *token = x->request.csrf_token;
+    const json_t *fields;
+
+    if (proof == PROOF_FOREIGN)
+        return err_set(err, ERR_DENIED, "this request came from another site");
+    if (!x->has_session || !x->by_cookie)
+        return true;
+    if (proof == PROOF_SAME && !form)
+        return true;
+    if (token[0] == '\0' && request_has_type(&x->request, "application/x-www-form-urlencoded")) {
+        if (!exchange_fields(x, &fields, err) || !json_text(fields, "csrf", &token, err))
+            return false;
+    }
+    if (token != NULL && form_token_valid(&x->services->secret, &x->session, token))
+        return true;
+    /* An empty POST from our own script proves itself by its origin. */
+    if (proof == PROOF_SAME && x->request.content_length == 0 && !request_wants_page(&x->request))
+        return true;
+    return err_set(err, ERR_DENIED, "the form's token is missing or old; load the page again");
+}
+
+bool authorise(struct exchange *x, struct err *err)
+{
+    enum route_need need = x->match.route->need;
+
+    if (need == NEED_REFUSED)
+        return err_set(err, ERR_BUG, "route %s says nobody may", x->match.route->path);
+    if (need == NEED_NOTHING)
+        return true;
+    if (!find_session(x, err))
+        return false;
+    if (!x->has_session && (need == NEED_LOGIN || need == NEED_PAGE)) {
+        /* This may be the second try of a logout: the session is dead because the first one succeeded. */
+        if (exchange_mutates(x) && x->has_token && !once_find(x, err))
+            return false;
+        return x->replayed || err_set(err, ERR_LOGIN, "log in first");
+    }
+    return !exchange_mutates(x) || check_origin(x, err);
+}

@@ -1,0 +1,84 @@
+#include "app/credentials.h"
+
+#include <string.h>
+#include <time.h>
+
+struct password_cost credentials_cost(const struct config *config)
+{
+    return (struct password_cost){
+        .passes = (unsigned long long)config->password_passes,
+        .memory_bytes = (size_t)config->password_memory_kib * 1024,
+    };
+}
+
+static bool fits(struct exchange *x, const struct account *account, const char *password)
+{
+    const struct password_cost cost = credentials_cost(&x->services->config);
+    size_t length = strlen(password);
+
+    /* Nobody's password is longer, and the time to hash one grows with it. */
+    if (length > PASSWORD_MAX_BYTES)
+        length = PASSWORD_MAX_BYTES;
+    return password_verify(&cost, account != NULL ? account->password_hash : NULL, password, length) &&
+           !account->disabled && strlen(password) <= PASSWORD_MAX_BYTES;
+}
+
+bool credentials_check(struct exchange *x, const char *login, const char *password, struct account *account,
+                       struct attempt *attempt, struct err *err)
+{
+    struct services *services = x->services;
+    struct db *db = services->sessions.db;
+    enum db_rc rc;
+
+    attempt_init(attempt, &services->secret, login, x->request.address);
+    if (!attempt_take(db, &x->arena, &services->config, attempt, login, x->request.address, err))
+        return false;
+    rc = account_by_login(db, &x->arena, login, account, err);
+    if (rc == DB_FAIL)
+        return false;
+    return fits(x, rc == DB_ROW ? account : NULL, password) || err_set(err, ERR_LOGIN, "wrong name or password");
+}
+
+bool credentials_confirm(struct exchange *x, const char *password, struct account *account, struct attempt *attempt,
+                         struct err *err)
+{
+    struct services *services = x->services;
+    struct db *db = services->sessions.db;
+    const char *login = x->session.username[0] != '\0' ? x->session.username : x->session.email;
+    enum db_rc rc;
+
+    attempt_init(attempt, &services->secret, login, x->request.address);
+    if (!attempt_take(db, &x->arena, &services->config, attempt, login, x->request.address, err))
+        return false;
+    rc = account_by_id(db, &x->arena, &x->session.account, account, err);
+    if (rc == DB_FAIL)
+        return false;
+    /* The session is good, so this is no 401: a client would take it for a logout. */
+    return fits(x, rc == DB_ROW ? account : NULL, password) ||
+           err_field(err, ERR_DENIED, "password", "the current password is wrong");
+}
+
+bool credentials_forgive(struct exchange *x, const struct attempt *attempt, struct err *err)
+{
+    return attempt_clear(x->services->sessions.db, &x->arena, attempt, err);
+}
+
+bool credentials_make(struct exchange *x, const char *password, const char *const *guesses,
+                      char hash[PASSWORD_HASH_BYTES], struct err *err)
+{
+    const struct password_cost cost = credentials_cost(&x->services->config);
+
+    return password_check(password, strlen(password), guesses, err) &&
+           password_hash(&cost, password, strlen(password), hash, err);
+}
+
+const char *credentials_expiry(struct exchange *x, int64_t expires_at_ms)
+{
+    time_t seconds = expires_at_ms / 1000;
+    struct tm utc;
+    char text[32];
+
+    gmtime_r(&seconds, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return arena_strdup(&x->arena, text);
+}

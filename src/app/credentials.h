@@ -1,0 +1,32 @@
+/* Passwords as requests present them: limited, checked at an equal cost for known and unknown names, made anew. */
+#ifndef MAYFLY_APP_CREDENTIALS_H
+#define MAYFLY_APP_CREDENTIALS_H
+
+#include "app/exchange.h"
+#include "base/password.h"
+#include "store/account.h"
+#include "store/attempt.h"
+
+struct password_cost credentials_cost(const struct config *);
+
+/*
+ * Whose name and password these are. ERR_LIMIT when there were too many wrong ones, ERR_LOGIN when they do not fit or the
+ * account is disabled. The attempt stays counted until credentials_forgive, inside the transaction of the effect.
+ */
+bool credentials_check(struct exchange *, const char *login, const char *password, struct account *, struct attempt *,
+                       struct err *) MUST_CHECK;
+
+/* The same for the account of the session at hand, before something that a stolen session must not do. */
+bool credentials_confirm(struct exchange *, const char *password, struct account *, struct attempt *, struct err *)
+    MUST_CHECK;
+
+bool credentials_forgive(struct exchange *, const struct attempt *, struct err *) MUST_CHECK;
+
+/* Checks a new password and hashes it; guesses is a NULL-terminated list of what is known of its owner. */
+bool credentials_make(struct exchange *, const char *password, const char *const *guesses,
+                      char hash[PASSWORD_HASH_BYTES], struct err *) MUST_CHECK;
+
+/* Time as RFC 3339 in the arena; NULL when memory is out. */
+const char *credentials_expiry(struct exchange *, int64_t expires_at_ms) MUST_CHECK;
+
+#endif

@@ -1,0 +1,81 @@
+#include "app/exchange.h"
+
+#include "app/cookie.h"
+#include "http/form.h"
+
+#include <string.h>
+
+static void find_token(struct exchange *x)
+{
+    size_t length;
+    const char *text = request_bearer(&x->request, &length);
+
+    if (text == NULL) {
+        text = request_cookie(&x->request, cookie_name(&x->services->config), &length);
+        x->by_cookie = text != NULL;
+    }
+    x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);
+}
+
+void exchange_open(struct exchange *x, struct services *services, const char *const *params,
+                   const struct body_source *body, struct err *err)
+{
+    *x = (struct exchange){.services = services, .started_us = services->clock->monotonic_us(), .arena = x->arena};
+    response_init(&x->response, &x->arena);
+    x->request.body = *body;
+    if (request_parse(&x->request, params, err))
+        find_token(x);
+}
+
+void exchange_close(struct exchange *x)
+{
+    arena_reset(&x->arena);
+}
+
+bool exchange_body(struct exchange *x, struct err *err)
+{
+    if (x->body_read)
+        return true;
+    if (!request_body(&x->request, &x->arena, BODY_MAX_BYTES, &x->body, err))
+        return false;
+    x->body_read = true;
+    return true;
+}
+
+static bool read_fields(struct exchange *x, struct err *err)
+{
+    const struct buf *body = &x->body;
+
+    if (request_has_type(&x->request, "application/x-www-form-urlencoded"))
+        return form_read(&x->arena, body->bytes, body->length, &x->fields, err);
+    if (request_has_type(&x->request, "application/json"))
+        return json_read_object(&x->arena, body->bytes, body->length, &x->fields, err);
+    if (body->length > 0)
+        return err_set(err, ERR_TYPE, "send application/json or application/x-www-form-urlencoded");
+    x->fields = json_new_object(&x->arena);
+    return x->fields != NULL || err_memory(err);
+}
+
+bool exchange_fields(struct exchange *x, const json_t **fields, struct err *err)
+{
+    if (x->fields == NULL && (!exchange_body(x, err) || !read_fields(x, err)))
+        return false;
+    *fields = x->fields;
+    return true;
+}
+
+bool exchange_field(struct exchange *x, const char *name, const char **text, struct err *err)
+{
+    const json_t *fields;
+
+    if (!exchange_fields(x, &fields, err) || !json_text(fields, name, text, err))
+        return false;
+    if (*text == NULL || (*text)[0] == '\0')
+        return err_field(err, ERR_VALUE, name, "%s: is missing", name);
+    return true;
+}
+
+bool exchange_mutates(const struct exchange *x)
+{
+    return (x->request.method & (METHOD_GET | METHOD_HEAD | METHOD_OPTIONS)) == 0;
+}

@@ -1,0 +1,70 @@
+/* A request with its answer in the making, and the services that handlers may use. Handlers never see FastCGI. */
+#ifndef MAYFLY_APP_EXCHANGE_H
+#define MAYFLY_APP_EXCHANGE_H
+
+#include "base/secret.h"
+#include "http/json.h"
+#include "http/response.h"
+#include "http/route.h"
+#include "store/session.h"
+
+enum {
+    /* A document of 64 KiB whose every byte was escaped by a form, and the fields around it. */
+    BODY_MAX_BYTES = 256 * 1024,
+    /* A body, its tree, the answer and what it is sealed in; a worker holds a few of these at once. */
+    ARENA_MAX_BYTES = 8 * 1024 * 1024,
+};
+
+/* One of each per worker, for its whole life. */
+struct services {
+    struct config config;
+    struct secret secret;
+    const struct clock *clock;
+    struct log log;
+    struct session_store sessions; /* holds db and cache too */
+    const char *worker;            /* "pool/pid" */
+    void (*point)(const char *name);
+};
+
+struct exchange {
+    struct services *services;
+    struct arena arena;
+    struct request request;
+    struct response response;
+    struct route_match match;
+    int64_t started_us;
+
+    struct session_lookup lookup;
+    bool has_token;     /* lookup.token is well-formed; whether it is good is not known yet */
+    bool by_cookie;     /* it came as a cookie, so mutations need a proof of origin */
+    bool has_session;   /* session is live */
+    struct session session;
+
+    struct buf body;
+    bool body_read;
+    json_t *fields; /* the body as an object, once asked for */
+
+    struct session_ids forgets; /* cached copies to be removed after COMMIT */
+    bool replayed;              /* the answer is an earlier one */
+};
+
+/* Readies x for a request; what is wrong with the request is kept in *err for serve. */
+void exchange_open(struct exchange *, struct services *, const char *const *params, const struct body_source *,
+                   struct err *);
+
+/* Lets go of everything that the request held. */
+void exchange_close(struct exchange *);
+
+/* The body, read once; ERR_LARGE, ERR_INPUT. */
+bool exchange_body(struct exchange *, struct err *) MUST_CHECK;
+
+/* The body as an object of fields: a form or JSON; no body is no field. ERR_TYPE for anything else. */
+bool exchange_fields(struct exchange *, const json_t **fields, struct err *) MUST_CHECK;
+
+/* A required text field of the body: ERR_VALUE when it is missing or empty. */
+bool exchange_field(struct exchange *, const char *name, const char **text, struct err *) MUST_CHECK;
+
+/* Whether the request may change something. */
+bool exchange_mutates(const struct exchange *);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Exactly once, for every mutation (DESIGN P3; store/outcome.h has the protocol). The key is nginx's request id, which
+ * stays the same when nginx tries again on another pool, or the client's Idempotency-Key; bound to method, path and the
+ * credential that was presented, so nobody meets another's outcome.
+ */
+#ifndef MAYFLY_APP_ONCE_H
+#define MAYFLY_APP_ONCE_H
+
+#include "app/exchange.h"
+
+/*
+ * Runs effect in one transaction together with the claim and the outcome, then removes the cached copies noted in
+ * x->forgets. effect fills x->response; it may be run several times and must begin anew each time. When it was done
+ * before, x->response is the first answer and x->replayed is set. What effect refuses is rolled back and not kept.
+ */
+bool once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg, struct err *)
+    MUST_CHECK;
+
+/* Without an effect: sets x->replayed and the answer when this very request was done before. */
+bool once_find(struct exchange *, struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,235 @@
+#include "app/page.h"
+
+#include "app/form_token.h"
+#include "app/signed_in.h"
+#include "http/form.h"
+#include "http/problem.h"
+#include "http/template.h"
+#include "store/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Nothing but our own files, so a hole in a page has nothing to run. */
+static const char policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+                             "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/* Sets a member to text; NULL leaves it out. */
+static bool set_text(json_t *object, const char *name, const char *text)
+{
+    return text == NULL || json_object_set_new(object, name, json_string(text)) == 0;
+}
+
+static bool set_true(json_t *object, const char *name)
+{
+    return json_object_set_new(object, name, json_true()) == 0;
+}
+
+static bool set_user(struct exchange *x, json_t *values)
+{
+    char token[FORM_TOKEN_BYTES];
+    json_t *user = json_loads(x->session.profile, 0, NULL);
+    const char *name = json_string_value(json_object_get(user, "name"));
+    const char *display = name != NULL && name[0] != '\0' ? name
+                          : x->session.username[0] != '\0' ? x->session.username
+                                                           : x->session.email;
+
+    form_token_make(&x->services->secret, &x->session, token);
+    return user != NULL && set_text(user, "display", display) && json_object_set_new(values, "user", user) == 0 &&
+           set_text(values, "csrf", token);
+}
+
+/* What every page shows: here is its name. NULL when memory is out. */
+static json_t *common_values(struct exchange *x, const char *here, const char *title)
+{
+    json_t *values = json_new_object(&x->arena);
+    json_t *place = json_object();
+
+    if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
+        !set_text(values, "title", title) ||
+        !set_text(values, "worker", x->services->config.worker_header ? x->services->worker : NULL) ||
+        !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)))
+        return NULL;
+    return values;
+}
+
+static bool render(struct exchange *x, const char *name, const json_t *values, struct err *err)
+{
+    x->response.type = "text/html; charset=utf-8";
+    return response_header(&x->response, "Content-Security-Policy", policy, err) &&
+           response_header(&x->response, "Referrer-Policy", "same-origin", err) &&
+           response_header(&x->response, "X-Frame-Options", "DENY", err) &&
+           template_render(&template_pages, name, values, &x->response.body, err);
+}
+
+/* The page's address tells what went well before: the values are constants, so nobody can put words into it. */
+static const char *notice(struct exchange *x)
+{
+    static const struct {
+        const char *query;
+        const char *text;
+    } notices[] = {
+        {"registered=1", "Your account is ready. Log in to begin."},
+        {"saved=1", "Your changes are saved."},
+        {"ended=1", "It is logged out."},
+        {"closed=1", "Your account is closed and all it owned is gone."},
+    };
+
+    for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++)
+        if (strcmp(x->request.query, notices[i].query) == 0)
+            return notices[i].text;
+    return NULL;
+}
+
+static bool show(struct exchange *x, const char *name, const char *title, struct err *err)
+{
+    json_t *values = common_values(x, name, title);
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return render(x, name, values, err);
+}
+
+bool page_index(struct exchange *x, struct err *err)
+{
+    return show(x, "index", NULL, err);
+}
+
+bool page_register(struct exchange *x, struct err *err)
+{
+    return show(x, "register", "Create an account", err);
+}
+
+bool page_workers(struct exchange *x, struct err *err)
+{
+    return show(x, "workers", "Workers", err);
+}
+
+bool page_login(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "login", "Log in");
+    json_t *query;
+    const char *rd;
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
+        !json_text(query, "rd", &rd, err))
+        return false;
+    if (!set_text(values, "rd", signed_in_location(rd, NULL)))
+        return err_memory(err);
+    return render(x, "login", values, err);
+}
+
+/* Text of a document as a person reads it. */
+static bool set_document(struct exchange *x, json_t *values, const char *name, enum document_kind kind,
+                         const struct uuid *owner, struct err *err)
+{
+    struct document document;
+    json_t *json;
+    char *text;
+    bool ok;
+
+    if (!document_get(x->services->sessions.db, &x->arena, kind, owner, &document, err) ||
+        !json_read(&x->arena, document.json, strlen(document.json), &json, err))
+        return false;
+    text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    ok = text != NULL && set_text(values, name, text);
+    free(text);
+    return ok || err_memory(err);
+}
+
+static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
+{
+    const char *list;
+    json_t *sessions;
+
+    if (!session_list(&x->services->sessions, &x->arena, &x->session.account, &x->session.id, &list, err) ||
+        !json_read(&x->arena, list, strlen(list), &sessions, err))
+        return false;
+    if (json_object_set(values, "sessions", sessions) != 0 ||
+        json_object_set_new(values, "others", json_integer((json_int_t)json_array_size(sessions) - 1)) != 0)
+        return err_memory(err);
+    return true;
+}
+
+static bool fill_account(struct exchange *x, json_t *values, struct err *err)
+{
+    const json_t *user = json_object_get(values, "user");
+
+    if (!set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
+        !set_text(values, "email", json_string_value(json_object_get(user, "email"))))
+        return err_memory(err);
+    return set_sessions(x, values, err) &&
+           set_document(x, values, "data", DOCUMENT_SESSION, &x->session.id, err) &&
+           set_document(x, values, "profile_data", DOCUMENT_PROFILE, &x->session.account, err);
+}
+
+bool page_account(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "account", "Your account");
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return fill_account(x, values, err) && render(x, "account", values, err);
+}
+
+/* The page of the form that was refused, by the route that refused it. */
+static const char *form_page(const struct exchange *x)
+{
+    static const struct {
+        const char *route;
+        const char *page;
+    } pages[] = {
+        {"/login", "login"},      {"/register", "register"},       {"/profile", "account"},
+        {"/password", "account"}, {"/profile/delete", "account"},
+    };
+
+    if (x->match.route == NULL || x->request.method != METHOD_POST)
+        return NULL;
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+        if (strcmp(x->match.route->path, pages[i].route) == 0)
+            return strcmp(pages[i].page, "account") != 0 || x->has_session ? pages[i].page : NULL;
+    return NULL;
+}
+
+/* What was typed is shown again, except for passwords. */
+static bool set_typed(struct exchange *x, json_t *values)
+{
+    static const char *const names[] = {"username", "email", "name", "rd"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *typed = json_object_get(x->fields, names[i]);
+
+        if (json_is_string(typed) && json_object_set(values, names[i], typed) != 0)
+            return false;
+    }
+    return !json_flag(x->fields, "remember") || set_true(values, "remember");
+}
+
+static bool set_error(json_t *values, const struct err *shown)
+{
+    struct problem problem = problem_of(shown);
+    json_t *error = json_object(), *invalid = json_object();
+
+    return error != NULL && invalid != NULL && json_object_set_new(values, "error", error) == 0 &&
+           json_object_set_new(values, "invalid", invalid) == 0 && set_text(error, "title", problem.title) &&
+           set_text(error, "detail", problem.detail) && (shown->field[0] == '\0' || set_true(invalid, shown->field)) &&
+           (shown->retry_after_s == 0 ||
+            json_object_set_new(values, "retry_after", json_integer(shown->retry_after_s)) == 0);
+}
+
+bool page_error(struct exchange *x, const struct err *shown, struct err *err)
+{
+    bool outage = shown->kind == ERR_DOWN || shown->kind == ERR_BUG;
+    const char *form = outage ? NULL : form_page(x);
+    json_t *values = common_values(x, form != NULL ? form : "error", problem_of(shown).title);
+
+    if (values == NULL || !set_error(values, shown))
+        return err_memory(err);
+    if (form != NULL && strcmp(form, "account") == 0 && !fill_account(x, values, err))
+        return false;
+    if (form != NULL && !set_typed(x, values))
+        return err_memory(err);
+    return render(x, form != NULL ? form : "error", values, err);
+}

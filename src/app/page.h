@@ -1,0 +1,16 @@
+/* The pages: the same facts as the API, rendered from src/page for browsers. They work without JavaScript. */
+#ifndef MAYFLY_APP_PAGE_H
+#define MAYFLY_APP_PAGE_H
+
+#include "app/exchange.h"
+
+bool page_index(struct exchange *, struct err *);
+bool page_login(struct exchange *, struct err *);
+bool page_register(struct exchange *, struct err *);
+bool page_account(struct exchange *, struct err *);
+bool page_workers(struct exchange *, struct err *);
+
+/* Shows an error: in the form that caused it where there is one. x->response is initialised and gets the body only. */
+bool page_error(struct exchange *, const struct err *shown, struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,136 @@
+#include "app/serve.h"
+
+#include "app/authorise.h"
+#include "app/page.h"
+#include "app/routes.h"
+#include "http/problem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PREFETCH_MAX = 64 };
+
+void serve_prefetch(struct exchange *const *exchanges, size_t count)
+{
+    struct session_lookup *lookups[PREFETCH_MAX];
+    size_t wanted = 0;
+
+    for (size_t i = 0; i < count && wanted < PREFETCH_MAX; i++)
+        if (exchanges[i]->has_token)
+            lookups[wanted++] = &exchanges[i]->lookup;
+    if (wanted > 0)
+        session_prefetch(&exchanges[0]->services->sessions, &exchanges[0]->arena, lookups, wanted);
+}
+
+static bool answer_options(struct exchange *x, struct err *err)
+{
+    x->response.status = 204;
+    return response_header(&x->response, "Allow", x->match.allow, err);
+}
+
+static bool handle(struct exchange *x, struct err *err)
+{
+    if (!route_find(routes, routes_count, x->request.method, x->request.path, &x->match, err))
+        return false;
+    if (x->request.method == METHOD_OPTIONS)
+        return answer_options(x, err);
+    if (!authorise(x, err))
+        return false;
+    return x->replayed || x->match.route->handle(x, err);
+}
+
+/* A guest who opens a page is shown the way in; where to come back to is a path of ours. */
+static bool send_to_login(struct exchange *x, struct err *err)
+{
+    const char *location = arena_printf(&x->arena, "/login?rd=%s", x->request.path);
+
+    return location != NULL ? response_see_other(&x->response, location, err) : err_memory(err);
+}
+
+static bool render_error(struct exchange *x, const struct err *shown, struct err *err)
+{
+    const struct route *route = x->match.route;
+
+    if (shown->kind == ERR_LOGIN && route != NULL && route->need == NEED_PAGE)
+        return send_to_login(x, err);
+    if (shown->kind == ERR_METHOD && !response_header(&x->response, "Allow", x->match.allow, err))
+        return false;
+    if (shown->kind == ERR_LOGIN && !response_header(&x->response, "WWW-Authenticate", "Bearer realm=\"mayfly\"", err))
+        return false;
+    if (!request_wants_page(&x->request)) {
+        problem_render(shown, &x->response);
+        return true;
+    }
+    x->response.status = problem_of(shown).status;
+    return problem_headers(shown, &x->response, err) && page_error(x, shown, err);
+}
+
+static void log_refusal(struct exchange *x, const struct err *err)
+{
+    if (err->kind == ERR_BUG || err->kind == ERR_DOWN)
+        log_error(&x->services->log, err->kind == ERR_BUG ? LOG_ERROR : LOG_WARN, "refused", err);
+    else
+        log_error(&x->services->log, LOG_DEBUG, "refused", err);
+}
+
+/* nginx's own is hexadecimal; anything else is not sent back. */
+static bool request_id_is_plain(const char *id)
+{
+    return id != NULL && id[0] != '\0' && strspn(id, "0123456789abcdef-") == strlen(id);
+}
+
+/* Head and body as CGI wants them (RFC 3875, section 6): nginx makes HTTP of it. */
+static bool write_answer(struct exchange *x, struct buf *answer)
+{
+    const struct response *response = &x->response;
+    bool head_only = x->request.method == METHOD_HEAD;
+    bool has_body = response->body.length > 0;
+    bool ok;
+
+    buf_init(answer, &x->arena, RESPONSE_HEADERS_MAX + RESPONSE_BODY_MAX + 1024);
+    ok = buf_printf(answer, "Status: %d\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
+                    response->status);
+    if (request_id_is_plain(x->request.request_id))
+        ok = ok && buf_printf(answer, "X-Request-Id: %s\r\n", x->request.request_id);
+    if (x->services->config.worker_header)
+        ok = ok && buf_printf(answer, "X-Mayfly-Worker: %s\r\n", x->services->worker);
+    if (has_body)
+        ok = ok && buf_printf(answer, "Content-Type: %s\r\n", response->type);
+    if (response->status != 304 && response->status != 204)
+        ok = ok && buf_printf(answer, "Content-Length: %zu\r\n", response->body.length);
+    return ok && buf_add(answer, response->headers.bytes, response->headers.length) && buf_add_string(answer, "\r\n") &&
+           (head_only || buf_add(answer, response->body.bytes, response->body.length));
+}
+
+static void log_request(struct exchange *x)
+{
+    const char *method = method_name(x->request.method);
+
+    LOG_EVENT(&x->services->log, LOG_INFO, "request", LOG_TEXT("method", method),
+              LOG_TEXT("route", x->match.route != NULL ? x->match.route->path : "-"),
+              LOG_NUMBER("status", x->response.status),
+              LOG_NUMBER("duration_us", x->services->clock->monotonic_us() - x->started_us),
+              LOG_NUMBER("cache_hit", x->has_session && x->lookup.state == CACHED_ENTRY),
+              LOG_NUMBER("replayed", x->replayed));
+}
+
+bool serve(struct exchange *x, const struct err *opened, struct buf *answer)
+{
+    struct err err = *opened, failure = {.kind = ERR_NONE};
+
+    x->services->log.request_id = x->request.request_id;
+    if (err.kind != ERR_NONE || !handle(x, &err)) {
+        log_refusal(x, &err);
+        response_init(&x->response, &x->arena);
+        if (!render_error(x, &err, &failure)) {
+            log_refusal(x, &failure);
+            response_init(&x->response, &x->arena);
+            problem_render(&failure, &x->response);
+        }
+    }
+    if (!write_answer(x, answer))
+        return false;
+    log_request(x);
+    x->services->log.request_id = NULL;
+    return true;
+}

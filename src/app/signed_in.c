@@ -1,0 +1,35 @@
+#include "app/signed_in.h"
+
+#include "app/cookie.h"
+#include "app/credentials.h"
+
+#include <string.h>
+
+bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err *err)
+{
+    const struct config *config = &x->services->config;
+    const char *expiry = credentials_expiry(x, in->expires_at_ms);
+    int64_t age_s = (in->expires_at_ms - x->services->clock->now_ms()) / 1000;
+
+    if (expiry == NULL)
+        return err_memory(err);
+    if (!cookie_set(config, &x->response, in->token, in->remember && age_s > 0 ? age_s : 0, err))
+        return false;
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, in->location, err);
+    if (!buf_printf(&x->response.body, "{\"token\":\"%s\",\"expires_at\":\"%s\",\"user\":%s}", in->token, expiry,
+                    in->profile))
+        return err_set(err, ERR_BUG, "answer is too long");
+    return true;
+}
+
+const char *signed_in_location(const char *rd, const char *fallback)
+{
+    /* "//host" and "/\host" name another host; control characters are dropped by browsers and would hide one. */
+    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\')
+        return fallback;
+    for (const char *at = rd; *at != '\0'; at++)
+        if ((unsigned char)*at <= 0x20 || *at == 0x7F || *at == '\\')
+            return fallback;
+    return rd;
+}

@@ -1,0 +1,21 @@
+/* The answer to those who have got a new token: by log-in or by rotation. */
+#ifndef MAYFLY_APP_SIGNED_IN_H
+#define MAYFLY_APP_SIGNED_IN_H
+
+#include "app/exchange.h"
+
+struct signed_in {
+    const char *token;
+    int64_t expires_at_ms;
+    bool remember;
+    const char *profile;  /* ready JSON */
+    const char *location; /* where a browser goes on */
+};
+
+/* 200 with token, expiry and user, or 303 for a browser's form, which gets the token as a cookie only. */
+bool signed_in_answer(struct exchange *, const struct signed_in *, struct err *) MUST_CHECK;
+
+/* A path of ours to go on to, or fallback for anything that could lead elsewhere. */
+const char *signed_in_location(const char *rd, const char *fallback);
+
+#endif

@@ -1,0 +1,208 @@
+#include "base/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum setting_type { TYPE_TEXT, TYPE_FLAG, TYPE_NUMBER };
+
+struct setting {
+    const char *name;
+    const char *help;
+    enum setting_type type;
+    size_t offset;
+    int64_t least, most;
+};
+
+static const struct setting settings[] = {
+#define TEXT(name_, standard_, help_) {#name_, help_, TYPE_TEXT, offsetof(struct config, name_), 0, 0},
+#define FLAG(name_, standard_, help_) {#name_, help_, TYPE_FLAG, offsetof(struct config, name_), 0, 0},
+#define NUMBER(name_, standard_, least_, most_, help_)                                                                 \
+    {#name_, help_, TYPE_NUMBER, offsetof(struct config, name_), least_, most_},
+#include "base/settings.def"
+#undef TEXT
+#undef FLAG
+#undef NUMBER
+};
+
+enum { SETTING_COUNT = sizeof settings / sizeof settings[0], LINE_BYTES = 1024 };
+
+void config_init(struct config *config)
+{
+    *config = (struct config){
+#define TEXT(name_, standard_, help_) .name_ = standard_,
+#define FLAG(name_, standard_, help_) .name_ = standard_,
+#define NUMBER(name_, standard_, least_, most_, help_) .name_ = standard_,
+#include "base/settings.def"
+#undef TEXT
+#undef FLAG
+#undef NUMBER
+    };
+}
+
+static bool set_text(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+    char *text = (char *)config + setting->offset;
+
+    if (strlen(value) >= CONFIG_TEXT_BYTES)
+        return err_set(err, ERR_INPUT, "%s: longer than %d characters", setting->name, CONFIG_TEXT_BYTES - 1);
+    if (strcmp(setting->name, "log_level") == 0 && strcmp(value, "error") != 0 && strcmp(value, "warn") != 0 &&
+        strcmp(value, "info") != 0 && strcmp(value, "debug") != 0)
+        return err_set(err, ERR_INPUT, "log_level: say error, warn, info or debug");
+    strcpy(text, value);
+    return true;
+}
+
+static bool set_flag(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+    bool yes = strcasecmp(value, "yes") == 0 || strcasecmp(value, "on") == 0 || strcasecmp(value, "true") == 0;
+    bool no = strcasecmp(value, "no") == 0 || strcasecmp(value, "off") == 0 || strcasecmp(value, "false") == 0;
+
+    if (!yes && !no)
+        return err_set(err, ERR_INPUT, "%s: say yes or no", setting->name);
+    *(bool *)((char *)config + setting->offset) = yes;
+    return true;
+}
+
+static bool set_number(struct config *config, const struct setting *setting, const char *value, struct err *err)
+{
+    char *end;
+    long long number;
+
+    errno = 0;
+    number = strtoll(value, &end, 10);
+    if (end == value || *end != '\0' || errno != 0 || number < setting->least || number > setting->most)
+        return err_set(err, ERR_INPUT, "%s: say a whole number from %lld to %lld", setting->name,
+                       (long long)setting->least, (long long)setting->most);
+    *(int64_t *)((char *)config + setting->offset) = number;
+    return true;
+}
+
+static const struct setting *find(const char *name)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return &settings[i];
+    return NULL;
+}
+
+bool config_set(struct config *config, const char *name, const char *value, struct err *err)
+{
+    const struct setting *setting = find(name);
+
+    if (setting == NULL)
+        return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
+    switch (setting->type) {
+    case TYPE_TEXT:
+        return set_text(config, setting, value, err);
+    case TYPE_FLAG:
+        return set_flag(config, setting, value, err);
+    case TYPE_NUMBER:
+        break;
+    }
+    return set_number(config, setting, value, err);
+}
+
+static char *trim(char *text)
+{
+    char *end;
+
+    text += strspn(text, " \t\r\n");
+    end = text + strlen(text);
+    while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+        *--end = '\0';
+    return text;
+}
+
+static bool set_line(struct config *config, char *line, bool seen[SETTING_COUNT], struct err *err)
+{
+    char *name = trim(line);
+    char *value = strchr(name, '=');
+    const struct setting *setting;
+
+    if (name[0] == '\0' || name[0] == '#')
+        return true;
+    if (value == NULL)
+        return err_set(err, ERR_INPUT, "'%s' is not of the form name = value", name);
+    *value++ = '\0';
+    name = trim(name);
+    setting = find(name);
+    if (setting != NULL && seen[setting - settings])
+        return err_set(err, ERR_INPUT, "%s: set twice; remove one", name);
+    if (setting != NULL)
+        seen[setting - settings] = true;
+    return config_set(config, name, trim(value), err);
+}
+
+bool config_load(struct config *config, const char *path, struct err *err)
+{
+    FILE *file = fopen(path, "re");
+    bool seen[SETTING_COUNT] = {false};
+    char line[LINE_BYTES];
+    int number = 0;
+    bool ok = true;
+
+    config_init(config);
+    if (file == NULL)
+        return err_set(err, ERR_INPUT, "%s: %s; name another file with -c", path, strerror(errno));
+    while (ok && fgets(line, sizeof line, file) != NULL) {
+        struct err reason = {.kind = ERR_NONE};
+
+        number++;
+        if (strchr(line, '\n') == NULL && !feof(file))
+            ok = err_set(err, ERR_INPUT, "%s:%d: longer than %d characters", path, number, LINE_BYTES - 2);
+        else if (!set_line(config, line, seen, &reason))
+            ok = err_set(err, ERR_INPUT, "%s:%d: %s", path, number, reason.detail);
+    }
+    if (ok && ferror(file))
+        ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
+    fclose(file);
+    return ok;
+}
+
+static void print_text(const char *value, FILE *out)
+{
+    const char *password = strstr(value, "password=");
+
+    if (password == NULL)
+        fprintf(out, "%s\n", value);
+    else
+        fprintf(out, "%.*spassword=*** # the rest is left out\n", (int)(password - value), value);
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *setting = &settings[i];
+        const char *value = (const char *)config + setting->offset;
+
+        fprintf(out, "# %s\n%s = ", setting->help, setting->name);
+        switch (setting->type) {
+        case TYPE_TEXT:
+            print_text(value, out);
+            break;
+        case TYPE_FLAG:
+            fprintf(out, "%s\n", *(const bool *)value ? "yes" : "no");
+            break;
+        case TYPE_NUMBER:
+            fprintf(out, "%lld\n", (long long)*(const int64_t *)value);
+            break;
+        }
+    }
+}
+
+enum log_level config_log_level(const struct config *config)
+{
+    switch (config->log_level[0]) {
+    case 'e':
+        return LOG_ERROR;
+    case 'w':
+        return LOG_WARN;
+    case 'd':
+        return LOG_DEBUG;
+    default:
+        return LOG_INFO;
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * One JSON line per event to stderr, written whole with one write(2). Callers pass facts, never a token, password,
+ * cookie or query string.
+ */
+#ifndef MAYFLY_BASE_LOG_H
+#define MAYFLY_BASE_LOG_H
+
+#include "base/clock.h"
+#include "base/err.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* One member of a line: text, or a number when text is NULL. */
+struct log_field {
+    const char *name;
+    const char *text;
+    int64_t number;
+};
+
+struct log {
+    const struct clock *clock;
+    enum log_level level;
+    const char *worker;     /* "pool/pid"; borrowed for the life of the log */
+    const char *request_id; /* of the request being served, or NULL; borrowed */
+};
+
+/* Writes a line when level is at or above the log's; event is a constant in snake_case. */
+void log_event(const struct log *, enum log_level, const char *event, const struct log_field *fields, size_t count);
+
+/* The same for an error: its word, its detail and the place where it was set. */
+void log_error(const struct log *, enum log_level, const char *event, const struct err *);
+
+#define LOG_TEXT(name_, text_) ((struct log_field){.name = (name_), .text = (text_) != NULL ? (text_) : ""})
+#define LOG_NUMBER(name_, number_) ((struct log_field){.name = (name_), .number = (number_)})
+#define LOG_EVENT(log, level, event, ...)                                                                              \
+    log_event(log, level, event, (const struct log_field[]){__VA_ARGS__},                                              \
+              sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+
+#endif

@@ -1,0 +1,75 @@
+#include "base/password.h"
+
+#include "base/utf8.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <zxcvbn.h>
+
+/* zxcvbn's estimate in log2 of guesses: below it a password falls to an online guesser within the login limits. */
+static const double COMMON_BELOW_BITS = 20.0;
+
+/* zxcvbn's time grows with the square of the length, and a password this long is no common one. */
+enum { ESTIMATE_MAX_BYTES = 64 };
+
+static bool is_guess(const char *password, size_t length, const char *const *guesses)
+{
+    for (; guesses != NULL && *guesses != NULL; guesses++)
+        if (strlen(*guesses) == length && strncasecmp(*guesses, password, length) == 0)
+            return true;
+    return false;
+}
+
+bool password_check(const char *password, size_t length, const char *const *guesses, struct err *err)
+{
+    size_t characters = utf8_count(password, length);
+
+    if (characters < PASSWORD_MIN_CHARACTERS)
+        return err_field(err, ERR_VALUE, "password", "the password needs at least %d characters",
+                         PASSWORD_MIN_CHARACTERS);
+    if (characters > PASSWORD_MAX_CHARACTERS)
+        return err_field(err, ERR_VALUE, "password", "the password may have at most %d characters",
+                         PASSWORD_MAX_CHARACTERS);
+    if (memchr(password, '\0', length) != NULL)
+        return err_field(err, ERR_VALUE, "password", "the password may not hold a NUL character");
+    if (is_guess(password, length, guesses) ||
+        (length <= ESTIMATE_MAX_BYTES && ZxcvbnMatch(password, NULL, NULL) < COMMON_BELOW_BITS))
+        return err_field(err, ERR_VALUE, "password", "the password is too common; choose one that is harder to guess");
+    return true;
+}
+
+bool password_hash(const struct password_cost *cost, const char *password, size_t length, char hash[PASSWORD_HASH_BYTES],
+                   struct err *err)
+{
+    _Static_assert(PASSWORD_HASH_BYTES >= crypto_pwhash_STRBYTES, "a hash fits");
+    if (crypto_pwhash_str_alg(hash, password, length, cost->passes, cost->memory_bytes, crypto_pwhash_ALG_ARGON2ID13) !=
+        0)
+        return err_set(err, ERR_DOWN, "no memory to hash a password (%zu bytes)", cost->memory_bytes);
+    return true;
+}
+
+/* A hash of the current cost that nothing matches: salt and tag are constants, only the parameters count. */
+static void decoy_hash(const struct password_cost *cost, char hash[PASSWORD_HASH_BYTES])
+{
+    snprintf(hash, PASSWORD_HASH_BYTES, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s", cost->memory_bytes / 1024, cost->passes,
+             "bWF5Zmx5bWF5Zmx5bWF5Zg", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+}
+
+bool password_verify(const struct password_cost *cost, const char *hash, const char *password, size_t length)
+{
+    char decoy[PASSWORD_HASH_BYTES] = "";
+    bool known = hash != NULL;
+    bool fits;
+
+    if (!known)
+        decoy_hash(cost, decoy);
+    fits = crypto_pwhash_str_verify(known ? hash : decoy, password, length) == 0;
+    return known && fits;
+}
+
+bool password_needs_rehash(const struct password_cost *cost, const char *hash)
+{
+    return crypto_pwhash_str_needs_rehash(hash, cost->passes, cost->memory_bytes) != 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * The installation's secret: proves forms and seals stored outcomes. It takes no part in sessions, so rotating it logs
+ * nobody out. A file holds one 32-byte key in hex per line: the first makes, all of them are accepted.
+ */
+#ifndef MAYFLY_BASE_SECRET_H
+#define MAYFLY_BASE_SECRET_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum {
+    SECRET_KEY_BYTES = 32,
+    SECRET_MAC_BYTES = 32,
+    SECRET_KEYS_MAX = 4, /* a rotation overlaps two; the rest is margin */
+};
+
+struct secret {
+    size_t count;
+    unsigned char keys[SECRET_KEYS_MAX][SECRET_KEY_BYTES];
+};
+
+/* Reads the file; ERR_INPUT names the line that is wrong. */
+bool secret_load(struct secret *, const char *path, struct err *) MUST_CHECK;
+
+/* Keyed BLAKE2b of purpose and message; the purpose keeps one use from standing in for another. */
+void secret_mac(const struct secret *, size_t key, const char *purpose, const void *message, size_t length,
+                unsigned char mac[SECRET_MAC_BYTES]);
+
+/*
+ * Authenticated encryption of a text for a context (XChaCha20-Poly1305, key derived from secret and context). The result
+ * lives in the arena. secret_open is false when no key fits or the bytes were changed.
+ */
+bool secret_seal(const struct secret *, struct arena *, const void *context, size_t context_length, const void *text,
+                 size_t length, unsigned char **sealed, size_t *sealed_length, struct err *) MUST_CHECK;
+bool secret_open(const struct secret *, struct arena *, const void *context, size_t context_length,
+                 const unsigned char *sealed, size_t sealed_length, char **text, size_t *length, struct err *)
+    MUST_CHECK;
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Session tokens: "mfs_" + base64url(16-byte id + 32 random bytes). The database and the cache keep the id and a
+ * BLAKE2b hash of the secret: 256 random bits need no key and no stretching, and neither dump can log in.
+ */
+#ifndef MAYFLY_BASE_TOKEN_H
+#define MAYFLY_BASE_TOKEN_H
+
+#include "base/uuid.h"
+
+enum {
+    TOKEN_SECRET_BYTES = 32,
+    TOKEN_HASH_BYTES = 32,
+    TOKEN_TEXT_BYTES = 4 + 64 + 1, /* prefix, 48 bytes in base64url, NUL */
+};
+
+struct token {
+    struct uuid id;
+    unsigned char hash[TOKEN_HASH_BYTES];
+};
+
+/* A new token: its public half in *token, the text for the client in text. The caller wipes text after sending it. */
+void token_new(const struct clock *, struct token *token, char text[TOKEN_TEXT_BYTES]);
+
+/* Reads exactly one token of length characters; false for anything else. Constant work for well-formed text. */
+bool token_parse(const char *text, size_t length, struct token *token);
+
+/* Constant-time comparison of the secret halves' hashes. */
+bool token_hash_equal(const unsigned char a[TOKEN_HASH_BYTES], const unsigned char b[TOKEN_HASH_BYTES]);
+
+#endif

@@ -1,0 +1,85 @@
+#include "base/utf8.h"
+
+/* Length of the well-formed sequence at text, or 0; the table is Unicode 15, table 3-7. */
+static size_t sequence(const unsigned char *text, size_t left)
+{
+    unsigned char first = text[0], low = 0x80, high = 0xBF;
+    size_t length;
+
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xC2 && first <= 0xDF)
+        length = 2;
+    else if (first >= 0xE0 && first <= 0xEF)
+        length = 3;
+    else if (first >= 0xF0 && first <= 0xF4)
+        length = 4;
+    else
+        return 0;
+    if (length > left)
+        return 0;
+    if (first == 0xE0)
+        low = 0xA0;
+    else if (first == 0xED)
+        high = 0x9F;
+    else if (first == 0xF0)
+        low = 0x90;
+    else if (first == 0xF4)
+        high = 0x8F;
+    if (text[1] < low || text[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (text[i] < 0x80 || text[i] > 0xBF)
+            return 0;
+    return length;
+}
+
+size_t utf8_check(const char *text, size_t length)
+{
+    size_t at = 0;
+
+    while (at < length) {
+        size_t step = sequence((const unsigned char *)text + at, length - at);
+
+        if (step == 0)
+            return at;
+        at += step;
+    }
+    return length;
+}
+
+size_t utf8_count(const char *text, size_t length)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < length; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+bool utf8_has_control(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)text[i];
+
+        if (byte < 0x20 || byte == 0x7F)
+            return true;
+        if (byte == 0xC2 && i + 1 < length && (unsigned char)text[i + 1] < 0xA0)
+            return true;
+    }
+    return false;
+}
+
+char *utf8_repair(struct arena *arena, const char *text, size_t length)
+{
+    char *copy = arena_strndup(arena, text, length);
+
+    if (copy == NULL)
+        return NULL;
+    for (size_t at = 0; (at = at + utf8_check(copy + at, length - at)) < length;)
+        copy[at] = '?';
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7F)
+            copy[i] = '?';
+    return copy;
+}

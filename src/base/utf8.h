@@ -1,0 +1,18 @@
+#ifndef MAYFLY_BASE_UTF8_H
+#define MAYFLY_BASE_UTF8_H
+
+#include "base/arena.h"
+
+/* The offset of the first byte that is not well-formed UTF-8 (RFC 3629: no overlong form, no surrogate), or length. */
+size_t utf8_check(const char *text, size_t length);
+
+/* Number of code points of well-formed text. */
+size_t utf8_count(const char *text, size_t length);
+
+/* Whether well-formed text holds a control character (C0, DEL, C1). */
+bool utf8_has_control(const char *text, size_t length);
+
+/* A copy in which control characters and bytes that are not UTF-8 became '?'; NULL when memory is out. */
+char *utf8_repair(struct arena *, const char *text, size_t length) MUST_CHECK;
+
+#endif

@@ -1,0 +1,71 @@
+#include "base/uuid.h"
+
+#include <string.h>
+
+struct uuid uuid_new(const struct clock *clock)
+{
+    struct uuid uuid;
+    uint64_t now = (uint64_t)clock->now_ms();
+
+    random_bytes(uuid.bytes, sizeof uuid.bytes);
+    for (int i = 0; i < 6; i++)
+        uuid.bytes[i] = (unsigned char)(now >> (40 - 8 * i));
+    uuid.bytes[6] = (unsigned char)(0x70 | (uuid.bytes[6] & 0x0F));
+    uuid.bytes[8] = (unsigned char)(0x80 | (uuid.bytes[8] & 0x3F));
+    return uuid;
+}
+
+static bool hyphen_before(int byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+void uuid_format(const struct uuid *uuid, char text[UUID_TEXT_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int i = 0; i < UUID_BYTES; i++) {
+        if (hyphen_before(i))
+            *text++ = '-';
+        *text++ = digits[uuid->bytes[i] >> 4];
+        *text++ = digits[uuid->bytes[i] & 15];
+    }
+    *text = '\0';
+}
+
+static int digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F')
+        return digit - 'A' + 10;
+    return -1;
+}
+
+bool uuid_parse(const char *text, struct uuid *uuid)
+{
+    struct uuid parsed;
+
+    if (strlen(text) != UUID_TEXT_BYTES - 1)
+        return false;
+    for (int i = 0; i < UUID_BYTES; i++) {
+        int high, low;
+
+        if (hyphen_before(i) && *text++ != '-')
+            return false;
+        high = digit_value(*text++);
+        low = digit_value(*text++);
+        if (high < 0 || low < 0)
+            return false;
+        parsed.bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    *uuid = parsed;
+    return true;
+}
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+    return memcmp(a->bytes, b->bytes, UUID_BYTES) == 0;
+}

@@ -1,0 +1,25 @@
+/* 16-byte identifiers, time-ordered (RFC 9562, version 7), so that an index grows at its end and an id tells its day. */
+#ifndef MAYFLY_BASE_UUID_H
+#define MAYFLY_BASE_UUID_H
+
+#include "base/clock.h"
+
+#include <stdbool.h>
+
+enum { UUID_BYTES = 16, UUID_TEXT_BYTES = 37 /* with the NUL */ };
+
+struct uuid {
+    unsigned char bytes[UUID_BYTES];
+};
+
+struct uuid uuid_new(const struct clock *);
+
+/* Lower-case text with hyphens, NUL-terminated. */
+void uuid_format(const struct uuid *, char text[UUID_TEXT_BYTES]);
+
+/* Takes the 36-character form only; false leaves *uuid alone. */
+bool uuid_parse(const char *text, struct uuid *uuid);
+
+bool uuid_equal(const struct uuid *, const struct uuid *);
+
+#endif

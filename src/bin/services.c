@@ -1,0 +1,51 @@
+#include "bin/services.h"
+
+#include "bin/crash.h"
+#include "bin/paths.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKER_NAME_BYTES = 64 };
+
+const char *default_config_path(void)
+{
+    const char *path = getenv("MAYFLY_CONFIG");
+
+    return path != NULL && path[0] != '\0' ? path : DEFAULT_CONFIG;
+}
+
+bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
+{
+    struct session_store *store = &services->sessions;
+    char *worker = malloc(WORKER_NAME_BYTES);
+
+    if (worker == NULL || sodium_init() < 0)
+        return err_set(err, ERR_DOWN, "libsodium can't start");
+    snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
+    services->worker = worker;
+    services->clock = &clock_system;
+    if (!config_load(&services->config, config_path, err) ||
+        !secret_load(&services->secret, services->config.secret_file, err))
+        return false;
+    services->log =
+        (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};
+    services->point = crash_point();
+    *store = (struct session_store){.config = &services->config, .clock = services->clock};
+    store->db = db_new(&services->config, services->clock, &services->log);
+    if (store->db == NULL)
+        return err_memory(err);
+    db_on_point(store->db, services->point);
+    return cache_new(&store->cache, &services->config, &services->log, err);
+}
+
+void services_close(struct services *services)
+{
+    db_free(services->sessions.db);
+    cache_free(services->sessions.cache);
+    sodium_memzero(&services->secret, sizeof services->secret);
+    free((void *)(uintptr_t)services->worker);
+}

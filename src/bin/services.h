@@ -1,0 +1,11 @@
+/* What every mayfly process needs, made from the configuration. Nothing is connected yet. */
+#ifndef MAYFLY_BIN_SERVICES_H
+#define MAYFLY_BIN_SERVICES_H
+
+#include "app/exchange.h"
+
+/* ERR_INPUT says what is wrong with the configuration and how to cure it. */
+bool services_open(struct services *, const char *config_path, const char *pool, struct err *) MUST_CHECK;
+void services_close(struct services *);
+
+#endif

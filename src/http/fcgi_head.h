@@ -1,0 +1,21 @@
+/* Looks at bytes that wait on a connection (FastCGI Specification 1.0, section 3.3), before libfcgi reads them. */
+#ifndef MAYFLY_HTTP_FCGI_HEAD_H
+#define MAYFLY_HTTP_FCGI_HEAD_H
+
+#include <stddef.h>
+
+/*
+ * All of a request's parameters. nginx limits the header to large_client_header_buffers (4 x 8 KiB); what it adds is
+ * small.
+ */
+enum { FCGI_HEAD_MAX_BYTES = 64 * 1024 };
+
+enum fcgi_head { FCGI_HEAD_PARTIAL, FCGI_HEAD_COMPLETE, FCGI_HEAD_BAD };
+
+/*
+ * COMPLETE: BEGIN_REQUEST and every PARAMS record up to the empty one are there. BAD: anything else begins it, or it is
+ * too long. Only these two record types pass: libfcgi smashes its stack on a GET_VALUES with repeated names.
+ */
+enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length);
+
+#endif

@@ -1,0 +1,89 @@
+#include "http/form.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+static int hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
+        return (digit | 0x20) - 'a' + 10;
+    return -1;
+}
+
+/* Decodes length bytes at text; at is their position in the whole, for messages. */
+static char *decode(struct arena *arena, const char *text, size_t length, size_t at, struct err *err)
+{
+    char *decoded = arena_alloc(arena, length + 1);
+    size_t out = 0;
+
+    if (decoded == NULL) {
+        err_memory(err);
+        return NULL;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '%') {
+            int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
+
+            if (high < 0 || hex_value(text[i + 2]) < 0) {
+                err_set(err, ERR_INPUT, "byte %zu of the form: %% without two hexadecimal digits", at + i + 1);
+                return NULL;
+            }
+            decoded[out++] = (char)(high << 4 | hex_value(text[i + 2]));
+            i += 2;
+        } else {
+            decoded[out++] = text[i] == '+' ? ' ' : text[i];
+        }
+        if (decoded[out - 1] == '\0') {
+            err_set(err, ERR_INPUT, "byte %zu of the form: a NUL character", at + i + 1);
+            return NULL;
+        }
+    }
+    decoded[out] = '\0';
+    if (utf8_check(decoded, out) != out) {
+        err_set(err, ERR_INPUT, "byte %zu of the form: not UTF-8", at + 1);
+        return NULL;
+    }
+    return decoded;
+}
+
+static bool add_field(struct arena *arena, json_t *object, const char *text, size_t length, size_t at, struct err *err)
+{
+    const char *equals = memchr(text, '=', length);
+    size_t name_length = equals != NULL ? (size_t)(equals - text) : length;
+    size_t value_at = equals != NULL ? name_length + 1 : length;
+    char *name = decode(arena, text, name_length, at, err);
+    char *value = name != NULL ? decode(arena, text + value_at, length - value_at, at + value_at, err) : NULL;
+
+    if (value == NULL)
+        return false;
+    if (json_object_get(object, name) != NULL)
+        return err_field(err, ERR_INPUT, name, "%s: given twice", name);
+    if (json_object_size(object) == FORM_MAX_FIELDS)
+        return err_set(err, ERR_INPUT, "more than %d fields", FORM_MAX_FIELDS);
+    if (json_object_set_new(object, name, json_string(value)) != 0)
+        return err_memory(err);
+    return true;
+}
+
+bool form_read(struct arena *arena, const char *text, size_t length, json_t **objectp, struct err *err)
+{
+    json_t *object = json_new_object(arena);
+    size_t at = 0;
+
+    *objectp = NULL;
+    if (object == NULL)
+        return err_memory(err);
+    while (at < length) {
+        const char *end = memchr(text + at, '&', length - at);
+        size_t field = end != NULL ? (size_t)(end - text) - at : length - at;
+
+        if (field > 0 && !add_field(arena, object, text + at, field, at, err))
+            return false;
+        at += field + 1;
+    }
+    *objectp = object;
+    return true;
+}

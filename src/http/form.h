@@ -1,0 +1,12 @@
+/* application/x-www-form-urlencoded (WHATWG URL, section 5) read into the same shape as a JSON object of strings. */
+#ifndef MAYFLY_HTTP_FORM_H
+#define MAYFLY_HTTP_FORM_H
+
+#include "http/json.h"
+
+enum { FORM_MAX_FIELDS = 64 };
+
+/* Also reads query strings. ERR_INPUT with the position or the name of the field that is wrong or repeated. */
+bool form_read(struct arena *, const char *text, size_t length, json_t **object, struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,31 @@
+/* JSON by jansson, with bounds: depth, no repeated members, no NUL in strings, nothing after the end. */
+#ifndef MAYFLY_HTTP_JSON_H
+#define MAYFLY_HTTP_JSON_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <jansson.h>
+
+/* Deeper documents only cost time; jansson and PostgreSQL would take far more. */
+enum { JSON_MAX_DEPTH = 32 };
+
+/* ERR_INPUT with line and column. The tree is released with the arena. */
+bool json_read(struct arena *, const char *text, size_t length, json_t **json, struct err *) MUST_CHECK;
+
+/* The same for what must be an object: ERR_VALUE when it is not. */
+bool json_read_object(struct arena *, const char *text, size_t length, json_t **json, struct err *) MUST_CHECK;
+
+/* A fresh object, released with the arena; NULL when memory is out. */
+json_t *json_new_object(struct arena *) MUST_CHECK;
+
+/* Compact text in the arena; NULL when memory is out. */
+const char *json_write(struct arena *, const json_t *) MUST_CHECK;
+
+/* A member that must be text: NULL and no error when it is absent or null, ERR_VALUE when it is something else. */
+bool json_text(const json_t *object, const char *name, const char **text, struct err *) MUST_CHECK;
+
+/* A member that is true, "on", "true" or "1"; false when it is absent. */
+bool json_flag(const json_t *object, const char *name);
+
+#endif

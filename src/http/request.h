@@ -1,0 +1,76 @@
+/* A request as nginx passes it on. All strings are borrowed and die with the request. */
+#ifndef MAYFLY_HTTP_REQUEST_H
+#define MAYFLY_HTTP_REQUEST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <stdint.h>
+
+/* Bits, so that a route can take several. HEAD is answered as GET without a body. */
+enum method {
+    METHOD_GET = 1,
+    METHOD_HEAD = 2,
+    METHOD_POST = 4,
+    METHOD_PUT = 8,
+    METHOD_PATCH = 16,
+    METHOD_DELETE = 32,
+    METHOD_OPTIONS = 64,
+};
+
+/* "GET", or NULL for what is no single method. */
+const char *method_name(enum method);
+
+/* Where the rest of a body comes from. Returns up to size bytes, 0 at the end. */
+struct body_source {
+    size_t (*read)(void *source, void *bytes, size_t size);
+    void *source;
+};
+
+enum { REQUEST_ID_MAX = 64 };
+
+struct request {
+    enum method method;
+    const char *path;           /* decoded by nginx, begins with '/' */
+    const char *query;          /* as sent, without '?' */
+    const char *content_type;   /* "" when not given; so are all that follow */
+    int64_t content_length;     /* bytes; 0 without a body */
+    const char *address;        /* of the client, as nginx knows it */
+    const char *request_id;     /* nginx's, the same when it tries again on another pool */
+    const char *origin;         /* scheme://host that the client used */
+    const char *cookie;
+    const char *authorization;
+    const char *accept;
+    const char *user_agent;
+    const char *origin_header;
+    const char *fetch_site;
+    const char *if_match;
+    const char *if_none_match;
+    const char *idempotency_key;
+    const char *csrf_token;
+    struct body_source body;
+};
+
+/* Fills in a request from "NAME=value" strings. ERR_INPUT or ERR_METHOD says what is wrong with it. */
+bool request_parse(struct request *, const char *const *params, struct err *) MUST_CHECK;
+
+/*
+ * The whole body, at most `most` bytes: ERR_LARGE, before a byte is read when its length tells; ERR_INPUT when it ends
+ * before its length.
+ */
+bool request_body(struct request *, struct arena *, size_t most, struct buf *, struct err *) MUST_CHECK;
+
+/* Whether the content type is this one, parameters aside. */
+bool request_has_type(const struct request *, const char *type);
+
+/* Whether the client is a browser that asks for a page: text/html comes before JSON in Accept. */
+bool request_wants_page(const struct request *);
+
+/* The value of a cookie; NULL when there is none of that name. *length without the quotes that RFC 6265 allows. */
+const char *request_cookie(const struct request *, const char *name, size_t *length);
+
+/* The bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. */
+const char *request_bearer(const struct request *, size_t *length);
+
+#endif

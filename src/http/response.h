@@ -1,0 +1,42 @@
+/* An answer in the making: a status, headers, a body. Written to the client as one piece. */
+#ifndef MAYFLY_HTTP_RESPONSE_H
+#define MAYFLY_HTTP_RESPONSE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+enum {
+    /* Cookie, tag, location and a few more. */
+    RESPONSE_HEADERS_MAX = 8 * 1024,
+    /* A document of 64 KiB on a page, escaped; within nginx's buffers, so a worker never waits for a slow client. */
+    RESPONSE_BODY_MAX = 512 * 1024,
+};
+
+struct response {
+    int status;
+    const char *type; /* media type of the body */
+    struct buf headers;
+    struct buf body;
+};
+
+/* An empty 200 of type application/json. */
+void response_init(struct response *, struct arena *);
+
+/* Adds a header; ERR_BUG for a value with a line break, so that none can be smuggled in. */
+bool response_header(struct response *, const char *name, const char *value, struct err *) MUST_CHECK;
+
+/* Sets status and a JSON body. */
+bool response_json(struct response *, int status, const char *json, struct err *) MUST_CHECK;
+
+/* Sends the client elsewhere by GET (303, RFC 9110 section 15.4.4). location is a path of ours. */
+bool response_see_other(struct response *, const char *location, struct err *) MUST_CHECK;
+
+/*
+ * One text that holds status, type, headers and body, and back: how an outcome is kept. The texts live in the arena of
+ * the response.
+ */
+bool response_pack(const struct response *, struct arena *, struct buf *packed, struct err *) MUST_CHECK;
+bool response_unpack(struct response *, char *packed, size_t length, struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* The route table: a row carries its policy, and what it does not allow is refused. */
+#ifndef MAYFLY_HTTP_ROUTE_H
+#define MAYFLY_HTTP_ROUTE_H
+
+#include "http/request.h"
+
+struct exchange; /* a request with its answer in the making; the app layer's */
+
+/* Zero means that nobody may: each row says who. */
+enum route_need {
+    NEED_REFUSED = 0,
+    NEED_NOTHING, /* anybody; the session is not even looked up */
+    NEED_GUEST,   /* anybody; a live session is known when there is one */
+    NEED_LOGIN,   /* a live session, or 401 */
+    NEED_PAGE,    /* a live session, or the way to the log-in page */
+};
+
+struct route {
+    enum method method;
+    const char *path; /* "/sessions/:id": one segment may be a parameter */
+    enum route_need need;
+    bool (*handle)(struct exchange *, struct err *);
+};
+
+enum { ROUTE_PARAMETER_MAX = 128, ROUTE_ALLOW_MAX = 64 };
+
+/* What a path matched. */
+struct route_match {
+    const struct route *route;
+    char parameter[ROUTE_PARAMETER_MAX];
+    char allow[ROUTE_ALLOW_MAX]; /* of the path, as Allow wants it */
+};
+
+/* ERR_ABSENT: no row has this path. ERR_METHOD: none has this method; allow says which there are. */
+bool route_find(const struct route *routes, size_t count, enum method, const char *path, struct route_match *,
+                struct err *) MUST_CHECK;
+
+#endif

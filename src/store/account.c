@@ -1,0 +1,186 @@
+#include "store/account.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+/* RFC 5321, section 4.5.3.1.3: a path has at most 256 octets, two of them its brackets. */
+enum { USERNAME_MAX = 64, EMAIL_MAX = 254, NAME_MAX = 200 };
+
+static bool check_text(const char *field, const char *text, size_t least, size_t most, struct err *err)
+{
+    size_t length = strlen(text), characters = utf8_count(text, length);
+
+    if (characters < least || characters > most)
+        return err_field(err, ERR_VALUE, field, "%s: %zu to %zu characters", field, least, most);
+    if (utf8_has_control(text, length))
+        return err_field(err, ERR_VALUE, field, "%s: no control characters", field);
+    return true;
+}
+
+static bool check_username(const char *username, struct err *err)
+{
+    if (!check_text("username", username, 1, USERNAME_MAX, err))
+        return false;
+    /* '@' would make it look like an address, by which people log in too. */
+    if (strpbrk(username, "@ \"'<>/\\:;,") != NULL)
+        return err_field(err, ERR_VALUE, "username", "username: no spaces and none of @ \" ' < > / \\ : ; ,");
+    return true;
+}
+
+/* Only what every address has; whether mail arrives is found out by sending some. */
+static bool check_email(const char *email, struct err *err)
+{
+    const char *at = strrchr(email, '@');
+
+    if (!check_text("email", email, 3, EMAIL_MAX, err))
+        return false;
+    if (at == NULL || at == email || at[1] == '\0' || at[1] == '.' || strpbrk(email, " <>,;\"") != NULL)
+        return err_field(err, ERR_VALUE, "email", "email: not an address such as name@example.org");
+    return true;
+}
+
+bool account_check(const struct account_fields *fields, struct err *err)
+{
+    if (fields->username != NULL && !check_username(fields->username, err))
+        return false;
+    if (fields->email != NULL && !check_email(fields->email, err))
+        return false;
+    return fields->name == NULL || check_text("name", fields->name, 0, NAME_MAX, err);
+}
+
+/* The unique index that was hit says which field is taken. */
+static bool name_conflict(struct err *err)
+{
+    bool email = strcmp(err->field, "account_email") == 0;
+
+    if (err->kind != ERR_CONFLICT)
+        return false;
+    err_clear(err);
+    return err_field(err, ERR_CONFLICT, email ? "email" : "username", "%s: already taken",
+                     email ? "email" : "username");
+}
+
+bool account_create(struct db *db, struct arena *arena, const struct uuid *id, const struct account_fields *fields,
+                    const char *password_hash, const char **profile, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, fields->username, fields->email, fields->name != NULL ? fields->name : "",
+                                  password_hash};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    if (db_query(db, arena, STATEMENT_ACCOUNT_CREATE, values, &row, err) != DB_ROW)
+        return name_conflict(err);
+    *profile = db_value(&row, 0, 0);
+    return true;
+}
+
+enum db_rc account_by_login(struct db *db, struct arena *arena, const char *login, struct account *account,
+                            struct err *err)
+{
+    const char *const values[] = {login};
+    struct db_result row;
+    enum db_rc rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_LOGIN, values, &row, err);
+
+    if (rc != DB_ROW)
+        return rc;
+    *account = (struct account){
+        .disabled = db_flag(&row, 0, 2),
+        .password_hash = db_value(&row, 0, 1),
+        .profile = db_value(&row, 0, 3),
+    };
+    if (uuid_parse(db_value(&row, 0, 0), &account->id))
+        return DB_ROW;
+    err_set(err, ERR_BUG, "account id can't be read");
+    return DB_FAIL;
+}
+
+enum db_rc account_by_id(struct db *db, struct arena *arena, const struct uuid *id, struct account *account,
+                         struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text};
+    struct db_result row;
+    enum db_rc rc;
+
+    uuid_format(id, id_text);
+    rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_ID, values, &row, err);
+    if (rc == DB_ROW)
+        *account = (struct account){
+            .id = *id,
+            .disabled = db_flag(&row, 0, 1),
+            .password_hash = db_value(&row, 0, 0),
+            .profile = db_value(&row, 0, 2),
+        };
+    return rc;
+}
+
+enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid *id,
+                          const struct account_fields *fields, bool email_given, const char **profile, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    bool has_email = fields->email != NULL && fields->email[0] != '\0';
+    const char *const values[] = {id_text, fields->name, email_given ? "t" : "f", has_email ? fields->email : NULL};
+    struct db_result row;
+    enum db_rc rc;
+
+    uuid_format(id, id_text);
+    rc = db_query(db, arena, STATEMENT_ACCOUNT_UPDATE, values, &row, err);
+    if (rc == DB_ROW)
+        *profile = db_value(&row, 0, 0);
+    if (rc != DB_FAIL)
+        return rc;
+    if (err->kind == ERR_VALUE && strcmp(err->field, "account_has_login") == 0) {
+        err_clear(err);
+        err_field(err, ERR_VALUE, "email", "email: this account has no username, so it needs an address to log in with");
+    }
+    name_conflict(err);
+    return rc;
+}
+
+enum db_rc account_set_password(struct db *db, struct arena *arena, const struct uuid *id, const char *hash,
+                                const char *replaced, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, hash, replaced};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    return db_query(db, arena, STATEMENT_ACCOUNT_SET_PASSWORD, values, &row, err);
+}
+
+bool account_delete(struct db *db, struct arena *arena, const struct uuid *id, struct session_ids *ended,
+                    struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text};
+    struct db_result rows;
+
+    uuid_format(id, id_text);
+    if (db_query(db, arena, STATEMENT_ACCOUNT_DELETE, values, &rows, err) == DB_FAIL)
+        return false;
+    return session_ids_read(ended, arena, &rows, err);
+}
+
+enum db_rc account_set_disabled(struct db *db, struct arena *arena, const struct uuid *id, bool disabled,
+                                struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, disabled ? "t" : "f"};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    return db_query(db, arena, STATEMENT_ACCOUNT_SET_DISABLED, values, &row, err);
+}
+
+enum db_rc account_set_groups(struct db *db, struct arena *arena, const struct uuid *id, const char *groups,
+                              struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, groups};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    return db_query(db, arena, STATEMENT_ACCOUNT_SET_GROUPS, values, &row, err);
+}

@@ -1,0 +1,52 @@
+/* Accounts: who may log in, and what is known of them. */
+#ifndef MAYFLY_STORE_ACCOUNT_H
+#define MAYFLY_STORE_ACCOUNT_H
+
+#include "base/uuid.h"
+#include "store/db.h"
+#include "store/session.h"
+
+struct account {
+    struct uuid id;
+    bool disabled;
+    const char *password_hash;
+    const char *profile; /* ready JSON */
+};
+
+/* A name and how to reach somebody; NULL where a member is not given. Checked by account_check. */
+struct account_fields {
+    const char *username;
+    const char *email;
+    const char *name;
+};
+
+/* ERR_VALUE with the field that can't be taken. */
+bool account_check(const struct account_fields *, struct err *) MUST_CHECK;
+
+/* ERR_CONFLICT with the field that somebody else has. */
+bool account_create(struct db *, struct arena *, const struct uuid *id, const struct account_fields *,
+                    const char *password_hash, const char **profile, struct err *) MUST_CHECK;
+
+/* By username or e-mail address, however it is spelt. */
+enum db_rc account_by_login(struct db *, struct arena *, const char *login, struct account *, struct err *) MUST_CHECK;
+enum db_rc account_by_id(struct db *, struct arena *, const struct uuid *id, struct account *, struct err *) MUST_CHECK;
+
+/* Changes name when it is not NULL, and the address when email_given: NULL or "" removes it. */
+enum db_rc account_update(struct db *, struct arena *, const struct uuid *id, const struct account_fields *,
+                          bool email_given, const char **profile, struct err *) MUST_CHECK;
+
+/* replaced: only when this is still the hash; NULL for any. DB_NONE: it is another one, or there is no such account. */
+enum db_rc account_set_password(struct db *, struct arena *, const struct uuid *id, const char *hash,
+                                const char *replaced, struct err *) MUST_CHECK;
+
+/* Removes the account and all it owns. The ids of its sessions go to *ended. */
+bool account_delete(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended, struct err *)
+    MUST_CHECK;
+
+enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *id, bool disabled, struct err *)
+    MUST_CHECK;
+/* groups: PostgreSQL array text, made by the caller from checked names. */
+enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, const char *groups, struct err *)
+    MUST_CHECK;
+
+#endif

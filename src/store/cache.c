@@ -1,0 +1,216 @@
+#include "store/cache.h"
+
+#include <libmemcached/memcached.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cache {
+    memcached_st *nodes; /* NULL: no cache is configured */
+    const struct log *log;
+    uint64_t generation; /* raised by every call that failed: see struct cache_stamp */
+};
+
+/* Notes a failure; true when there was none. */
+static bool worked(struct cache *cache, memcached_return_t rc)
+{
+    if (rc == MEMCACHED_SUCCESS || rc == MEMCACHED_END || rc == MEMCACHED_NOTFOUND || rc == MEMCACHED_BUFFERED)
+        return true;
+    cache->generation++;
+    return false;
+}
+
+static bool add_node(memcached_st *nodes, char *node, struct err *err)
+{
+    memcached_return_t rc;
+
+    if (strncmp(node, "unix:", 5) == 0) {
+        rc = memcached_server_add_unix_socket(nodes, node + 5);
+    } else {
+        char *colon = strrchr(node, ':');
+        char *end;
+        long port = 11211;
+
+        if (colon != NULL) {
+            port = strtol(colon + 1, &end, 10);
+            if (*end != '\0' || port < 1 || port > 65535)
+                return err_set(err, ERR_INPUT, "cache: '%s' is not host:port or unix:/path", node);
+            *colon = '\0';
+        }
+        rc = memcached_server_add(nodes, node, (in_port_t)port);
+    }
+    if (rc != MEMCACHED_SUCCESS)
+        return err_set(err, ERR_INPUT, "cache: %s: %s", node, memcached_strerror(nodes, rc));
+    return true;
+}
+
+static bool add_nodes(memcached_st *nodes, const char *list, struct err *err)
+{
+    char copy[CONFIG_TEXT_BYTES];
+    char *rest = copy, *node;
+
+    strcpy(copy, list);
+    while ((node = strsep(&rest, ", ")) != NULL)
+        if (node[0] != '\0' && !add_node(nodes, node, err))
+            return false;
+    return true;
+}
+
+static void set_behaviour(memcached_st *nodes, const struct config *config)
+{
+    const struct {
+        memcached_behavior_t behaviour;
+        uint64_t value;
+    } rows[] = {
+        /* Consistent hashing: one node more or less moves few keys. */
+        {MEMCACHED_BEHAVIOR_KETAMA, 1},
+        {MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1},
+        {MEMCACHED_BEHAVIOR_TCP_NODELAY, 1},
+        {MEMCACHED_BEHAVIOR_NO_BLOCK, 1},
+        {MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)config->cache_timeout_ms},
+        {MEMCACHED_BEHAVIOR_POLL_TIMEOUT, (uint64_t)config->cache_timeout_ms},
+        {MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, (uint64_t)config->cache_retry_s},
+        {MEMCACHED_BEHAVIOR_DEAD_TIMEOUT, (uint64_t)config->cache_retry_s},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        memcached_behavior_set(nodes, rows[i].behaviour, rows[i].value);
+}
+
+bool cache_new(struct cache **cachep, const struct config *config, const struct log *log, struct err *err)
+{
+    struct cache *cache = calloc(1, sizeof *cache);
+
+    *cachep = NULL;
+    if (cache == NULL)
+        return err_memory(err);
+    cache->log = log;
+    if (config->cache[0] != '\0') {
+        cache->nodes = memcached_create(NULL);
+        if (cache->nodes == NULL) {
+            cache_free(cache);
+            return err_memory(err);
+        }
+        set_behaviour(cache->nodes, config);
+        if (!add_nodes(cache->nodes, config->cache, err)) {
+            cache_free(cache);
+            return false;
+        }
+    }
+    *cachep = cache;
+    return true;
+}
+
+void cache_free(struct cache *cache)
+{
+    if (cache == NULL)
+        return;
+    memcached_free(cache->nodes);
+    free(cache);
+}
+
+bool cache_enabled(const struct cache *cache)
+{
+    return cache->nodes != NULL;
+}
+
+static void keep_result(const struct cache *cache, struct arena *arena, const memcached_result_st *result,
+                        const struct cache_key *keys, struct cache_item *items, size_t count)
+{
+    const char *key = memcached_result_key_value(result);
+    size_t key_length = memcached_result_key_length(result);
+    size_t length = memcached_result_length(result);
+    unsigned char *copy;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(keys[i].text) != key_length || memcmp(keys[i].text, key, key_length) != 0)
+            continue;
+        copy = arena_alloc(arena, length);
+        if (copy == NULL)
+            return;
+        memcpy(copy, memcached_result_value(result), length);
+        items[i] = (struct cache_item){.bytes = copy, .length = length,
+                                       .stamp = {memcached_result_cas(result), cache->generation}};
+    }
+}
+
+void cache_get(struct cache *cache, struct arena *arena, const struct cache_key *keys, struct cache_item *items,
+               size_t count)
+{
+    enum { AT_ONCE = 64 };
+
+    memset(items, 0, count * sizeof *items);
+    for (size_t start = 0; cache->nodes != NULL && start < count; start += AT_ONCE) {
+        size_t part = count - start < AT_ONCE ? count - start : AT_ONCE;
+        const char *texts[AT_ONCE];
+        size_t lengths[AT_ONCE];
+        memcached_result_st *result;
+        memcached_result_st space;
+        memcached_return_t rc;
+
+        for (size_t i = 0; i < part; i++) {
+            texts[i] = keys[start + i].text;
+            lengths[i] = strlen(texts[i]);
+        }
+        if (!worked(cache, memcached_mget(cache->nodes, texts, lengths, part)))
+            continue;
+        memcached_result_create(cache->nodes, &space);
+        while ((result = memcached_fetch_result(cache->nodes, &space, &rc)) != NULL)
+            keep_result(cache, arena, result, keys + start, items + start, part);
+        memcached_result_free(&space);
+        /* A connection that broke meanwhile may have given items of two lives of the node: trust none of them. */
+        if (!worked(cache, rc))
+            memset(items + start, 0, part * sizeof *items);
+    }
+}
+
+void cache_add_and_get(struct cache *cache, struct arena *arena, const struct cache_key *key, const void *bytes,
+                       size_t length, int ttl_s, struct cache_item *item)
+{
+    *item = (struct cache_item){.bytes = NULL};
+    if (cache->nodes == NULL)
+        return;
+    memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
+    worked(cache, memcached_add(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0));
+    memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
+    cache_get(cache, arena, key, item, 1);
+}
+
+void cache_compare_and_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length,
+                           int ttl_s, struct cache_stamp stamp)
+{
+    if (cache->nodes == NULL || stamp.cas == 0 || stamp.generation != cache->generation)
+        return;
+    memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
+    worked(cache, memcached_cas(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0, stamp.cas));
+    memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
+}
+
+bool cache_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length, int ttl_s)
+{
+    memcached_return_t rc;
+
+    if (cache->nodes == NULL)
+        return true;
+    rc = memcached_set(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0);
+    if (worked(cache, rc))
+        return true;
+    /* The connection may be one of before a restart, or the node be skipped: begin anew, once. */
+    memcached_quit(cache->nodes);
+    rc = memcached_set(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0);
+    if (worked(cache, rc))
+        return true;
+    LOG_EVENT(cache->log, LOG_WARN, "cache_set_failed", LOG_TEXT("detail", memcached_strerror(cache->nodes, rc)));
+    return false;
+}
+
+bool cache_ping(struct cache *cache, struct err *err)
+{
+    memcached_return_t rc;
+
+    if (cache->nodes == NULL)
+        return true;
+    rc = memcached_version(cache->nodes);
+    if (worked(cache, rc))
+        return true;
+    return err_set(err, ERR_DOWN, "memcached: %s", memcached_strerror(cache->nodes, rc));
+}

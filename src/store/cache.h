@@ -1,0 +1,64 @@
+/*
+ * The one file that knows libmemcached. The cache is never needed: an operation that fails or takes longer than
+ * cache_timeout_ms is a miss, and its node is skipped for cache_retry_s. Keys never move to another node when one fails,
+ * so a node that comes back holds no other node's past.
+ */
+#ifndef MAYFLY_STORE_CACHE_H
+#define MAYFLY_STORE_CACHE_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+
+struct cache;
+
+enum { CACHE_KEY_BYTES = 48 /* with the NUL; our keys are 41 characters */ };
+
+struct cache_key {
+    char text[CACHE_KEY_BYTES];
+};
+
+/*
+ * What a later compare-and-set needs. memcached counts its ids from 1 again after a restart, and libmemcached reconnects
+ * by itself, so an id alone could meet another item: a stamp of before any failed call is void.
+ */
+struct cache_stamp {
+    uint64_t cas; /* 0: none */
+    uint64_t generation;
+};
+
+struct cache_item {
+    const unsigned char *bytes; /* NULL: not there */
+    size_t length;
+    struct cache_stamp stamp;
+};
+
+/* ERR_INPUT when the list of nodes can't be understood. Connects when first needed. */
+bool cache_new(struct cache **cachep, const struct config *, const struct log *, struct err *) MUST_CHECK;
+void cache_free(struct cache *);
+
+/* Whether a cache is configured at all. */
+bool cache_enabled(const struct cache *);
+
+/* Reads count keys in one round trip per node; values are copied into the arena. Never fails: what fails is not there. */
+void cache_get(struct cache *, struct arena *, const struct cache_key *keys, struct cache_item *items, size_t count);
+
+/* Adds a value when the key is free, and reads what is there then: one round trip. */
+void cache_add_and_get(struct cache *, struct arena *, const struct cache_key *, const void *bytes, size_t length,
+                       int ttl_s, struct cache_item *item);
+
+/* Writes when nobody wrote since the item with this stamp was read; does not wait for the answer. */
+void cache_compare_and_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s,
+                           struct cache_stamp);
+
+/*
+ * Writes in any case, on a new connection when the old one fails, and also to a node that is being skipped. False when it
+ * can't be known that the node has it.
+ */
+bool cache_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s) MUST_CHECK;
+
+/* Asks every node for its version; ERR_DOWN names the first that does not answer. */
+bool cache_ping(struct cache *, struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,413 @@
+#define STATEMENTS_DEFINE
+#include "store/db.h"
+
+#include "store/db_connection.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* BEGIN, two queued statements and one more, each with a preparation before it. */
+enum { BATCH_MAX = 8, TRANSACTION_TRIES = 4 };
+
+/* What is answered by each result of a batch, in order. */
+enum step_kind { STEP_COMMAND, STEP_PREPARE, STEP_STATEMENT };
+
+struct step {
+    enum step_kind kind;
+    enum statement statement;
+};
+
+enum transaction_state { TRANSACTION_NONE, TRANSACTION_PENDING, TRANSACTION_OPEN };
+
+struct db {
+    const struct config *config;
+    const struct clock *clock;
+    const struct log *log;
+    void (*point)(const char *name);
+    PGconn *pg;
+    bool used; /* the connection has answered at least once, so its loss may be an old one */
+    bool prepared[STATEMENT_COUNT];
+    enum transaction_state transaction;
+    struct {
+        enum statement statement;
+        const char *const *values;
+    } queue[BATCH_MAX / 2 - 2];
+    size_t queued;
+    int64_t closed_until_us; /* after a failed connection: do not try before */
+    bool may_retry;          /* the last failure may pass when everything is run again */
+    uint64_t round_trips;
+};
+
+struct db *db_new(const struct config *config, const struct clock *clock, const struct log *log)
+{
+    struct db *db = calloc(1, sizeof *db);
+
+    if (db == NULL)
+        return NULL;
+    db->config = config;
+    db->clock = clock;
+    db->log = log;
+    return db;
+}
+
+static void disconnect(struct db *db)
+{
+    PQfinish(db->pg);
+    db->pg = NULL;
+    db->used = false;
+    memset(db->prepared, 0, sizeof db->prepared);
+}
+
+void db_free(struct db *db)
+{
+    if (db == NULL)
+        return;
+    disconnect(db);
+    free(db);
+}
+
+void db_on_point(struct db *db, void (*point)(const char *))
+{
+    db->point = point;
+}
+
+static void pass_point(struct db *db, const char *name)
+{
+    if (db->point != NULL)
+        db->point(name);
+}
+
+uint64_t db_round_trips(const struct db *db)
+{
+    return db->round_trips;
+}
+
+static bool connect_if_needed(struct db *db, struct err *err)
+{
+    int64_t now_us = db->clock->monotonic_us();
+
+    if (db->pg != NULL)
+        return true;
+    if (now_us < db->closed_until_us) {
+        err_set(err, ERR_DOWN, "the database was away a moment ago");
+        db->may_retry = false;
+        return false;
+    }
+    db->pg = db_connection_open(db->config, db->clock, err);
+    if (db->pg != NULL)
+        return true;
+    db->closed_until_us = db->clock->monotonic_us() + db->config->database_retry_ms * 1000;
+    db->may_retry = false;
+    log_error(db->log, LOG_WARN, "database_away", err);
+    return false;
+}
+
+/* A batch is written into libpq's buffer step by step, then sent and answered as one. */
+struct batch {
+    struct step steps[BATCH_MAX];
+    size_t count;
+};
+
+static bool add_command(struct db *db, struct batch *batch, const char *sql)
+{
+    batch->steps[batch->count++] = (struct step){.kind = STEP_COMMAND};
+    return PQsendQueryParams(db->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+static bool add_statement(struct db *db, struct batch *batch, enum statement statement, const char *const *values)
+{
+    const struct statement_text *text = &statement_texts[statement];
+
+    if (!db->config->database_prepare) {
+        batch->steps[batch->count++] = (struct step){STEP_STATEMENT, statement};
+        return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, values, NULL, NULL, 0) == 1;
+    }
+    if (!db->prepared[statement]) {
+        batch->steps[batch->count++] = (struct step){STEP_PREPARE, statement};
+        if (PQsendPrepare(db->pg, text->name, text->sql, 0, NULL) != 1)
+            return false;
+    }
+    batch->steps[batch->count++] = (struct step){STEP_STATEMENT, statement};
+    return PQsendQueryPrepared(db->pg, text->name, text->parameters, values, NULL, NULL, 0) == 1;
+}
+
+static bool flush(struct db *db, int64_t deadline_us, struct err *err)
+{
+    int pending;
+
+    while ((pending = PQflush(db->pg)) == 1) {
+        if (!db_connection_wait(db->pg, true, db->clock, deadline_us, err))
+            return false;
+        if (PQconsumeInput(db->pg) == 0)
+            return err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+    }
+    return pending == 0 || err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+}
+
+/* The next result, NULL between two statements; ok is false when the connection is lost or the deadline passed. */
+static PGresult *next_result(struct db *db, int64_t deadline_us, bool *ok, struct err *err)
+{
+    while (PQisBusy(db->pg)) {
+        *ok = db_connection_wait(db->pg, false, db->clock, deadline_us, err);
+        if (*ok && PQconsumeInput(db->pg) == 0)
+            *ok = err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+        if (!*ok)
+            return NULL;
+    }
+    *ok = true;
+    return PQgetResult(db->pg);
+}
+
+/* Reads the answers of a batch up to its end. The last statement's rows go to *last; the first failure goes to err. */
+static bool read_answers(struct db *db, const struct batch *batch, int64_t deadline_us, PGresult **last, bool *lost,
+                         struct err *err)
+{
+    size_t step = 0;
+    bool ok = true;
+
+    *last = NULL;
+    for (;;) {
+        bool readable;
+        PGresult *result = next_result(db, deadline_us, &readable, err);
+        ExecStatusType status;
+
+        if (!readable || (result == NULL && PQstatus(db->pg) == CONNECTION_BAD)) {
+            *lost = true;
+            return err_set(err, ERR_DOWN, "connection to the database lost");
+        }
+        if (result == NULL)
+            continue;
+        status = PQresultStatus(result);
+        if (status == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return ok;
+        }
+        if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+            if (step < batch->count && batch->steps[step].kind == STEP_PREPARE)
+                db->prepared[batch->steps[step].statement] = true;
+            if (step + 1 == batch->count) {
+                *last = result;
+                result = NULL;
+            }
+        } else if (status == PGRES_FATAL_ERROR) {
+            bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
+
+            ok = false;
+            db->may_retry =
+                db_connection_error(result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+        } else if (status != PGRES_PIPELINE_ABORTED) {
+            ok = err_set(err, ERR_BUG, "unexpected result status %s", PQresStatus(status));
+        }
+        PQclear(result);
+        step++;
+    }
+}
+
+enum send_rc { SEND_OK, SEND_REFUSED, SEND_LOST };
+
+/* Sends everything that waits, then statement or command, in one round trip. */
+static enum send_rc send_batch(struct db *db, const enum statement *statement, const char *const *values,
+                               const char *command, PGresult **resultp, struct err *err)
+{
+    int64_t deadline_us = db->clock->monotonic_us() + db->config->database_timeout_ms * 1000;
+    struct batch batch = {.count = 0};
+    bool lost = false;
+    bool ok = PQenterPipelineMode(db->pg) == 1;
+
+    *resultp = NULL;
+    if (db->transaction == TRANSACTION_PENDING)
+        ok = ok && add_command(db, &batch, "BEGIN");
+    for (size_t i = 0; i < db->queued; i++)
+        ok = ok && add_statement(db, &batch, db->queue[i].statement, db->queue[i].values);
+    db->queued = 0;
+    if (statement != NULL)
+        ok = ok && add_statement(db, &batch, *statement, values);
+    if (command != NULL)
+        ok = ok && add_command(db, &batch, command);
+    ok = ok && PQpipelineSync(db->pg) == 1;
+    if (!ok || !flush(db, deadline_us, err)) {
+        err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+        return SEND_LOST;
+    }
+    db->round_trips++;
+    if (db->transaction == TRANSACTION_PENDING)
+        db->transaction = TRANSACTION_OPEN;
+    ok = read_answers(db, &batch, deadline_us, resultp, &lost, err);
+    if (lost || PQexitPipelineMode(db->pg) != 1)
+        return SEND_LOST;
+    db->used = true;
+    return ok ? SEND_OK : SEND_REFUSED;
+}
+
+static void clear_result(void *result)
+{
+    PQclear(result);
+}
+
+/* One attempt; *again tells that the connection was an old one that had died, so a new one may do. */
+static enum db_rc query_once(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
+                             struct db_result *result, bool *again, struct err *err)
+{
+    bool old, fresh_failure;
+    PGresult *pg;
+
+    *again = false;
+    if (!connect_if_needed(db, err))
+        return DB_FAIL;
+    old = db->used;
+    switch (send_batch(db, &statement, values, NULL, &pg, err)) {
+    case SEND_LOST:
+        PQclear(pg);
+        disconnect(db);
+        *again = old;
+        db->may_retry = true;
+        return DB_FAIL;
+    case SEND_REFUSED:
+        PQclear(pg);
+        /* The server said that it goes away, or that it is no primary any more. */
+        fresh_failure = err->kind == ERR_DOWN && db->may_retry && db->transaction == TRANSACTION_NONE;
+        if (fresh_failure || PQstatus(db->pg) == CONNECTION_BAD) {
+            disconnect(db);
+            *again = old;
+        }
+        return DB_FAIL;
+    case SEND_OK:
+        break;
+    }
+    if (!arena_defer(arena, clear_result, pg)) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    *result = (struct db_result){.pg = pg, .rows = PQntuples(pg)};
+    return result->rows > 0 ? DB_ROW : DB_NONE;
+}
+
+enum db_rc db_query(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
+                    struct db_result *result, struct err *err)
+{
+    struct err first = {.kind = ERR_NONE};
+    enum db_rc rc;
+    bool again;
+
+    *result = (struct db_result){.pg = NULL};
+    rc = query_once(db, arena, statement, values, result, &again, &first);
+    if (rc == DB_FAIL && again && db->transaction == TRANSACTION_NONE) {
+        err_clear(&first);
+        rc = query_once(db, arena, statement, values, result, &again, &first);
+    }
+    if (rc == DB_FAIL && err->kind == ERR_NONE)
+        *err = first;
+    return rc;
+}
+
+bool db_queue(struct db *db, enum statement statement, const char *const *values, struct err *err)
+{
+    if (db->queued == sizeof db->queue / sizeof db->queue[0])
+        return err_set(err, ERR_BUG, "too many queued statements");
+    db->queue[db->queued].statement = statement;
+    db->queue[db->queued].values = values;
+    db->queued++;
+    return true;
+}
+
+static bool commit(struct db *db, struct err *err)
+{
+    PGresult *result;
+    enum send_rc rc;
+
+    if (db->transaction == TRANSACTION_PENDING && db->queued == 0)
+        return true; /* nothing was asked, nothing is to be committed */
+    if (!connect_if_needed(db, err))
+        return false;
+    pass_point(db, "before-commit");
+    rc = send_batch(db, NULL, NULL, "COMMIT", &result, err);
+    PQclear(result);
+    if (rc == SEND_LOST) {
+        db->may_retry = true;
+        disconnect(db);
+    }
+    if (rc == SEND_OK)
+        pass_point(db, "after-commit");
+    return rc == SEND_OK;
+}
+
+static void roll_back(struct db *db)
+{
+    struct err ignored = {.kind = ERR_NONE};
+    PGresult *result;
+
+    db->queued = 0;
+    if (db->transaction == TRANSACTION_OPEN && db->pg != NULL) {
+        if (send_batch(db, NULL, NULL, "ROLLBACK", &result, &ignored) != SEND_OK)
+            disconnect(db);
+        PQclear(result);
+    }
+    db->transaction = TRANSACTION_NONE;
+}
+
+bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err *), void *arg, struct err *err)
+{
+    for (int try = 1;; try++) {
+        struct err reason = {.kind = ERR_NONE};
+
+        db->transaction = TRANSACTION_PENDING;
+        db->may_retry = false;
+        if (work(db, arg, &reason) && commit(db, &reason)) {
+            db->transaction = TRANSACTION_NONE;
+            return true;
+        }
+        roll_back(db);
+        if (!db->may_retry || reason.kind != ERR_DOWN || try == TRANSACTION_TRIES) {
+            if (err->kind == ERR_NONE)
+                *err = reason;
+            return false;
+        }
+        log_error(db->log, LOG_INFO, "transaction_again", &reason);
+    }
+}
+
+const char *db_value(const struct db_result *result, int row, int column)
+{
+    return PQgetvalue(result->pg, row, column);
+}
+
+bool db_is_null(const struct db_result *result, int row, int column)
+{
+    return PQgetisnull(result->pg, row, column) != 0;
+}
+
+int64_t db_number(const struct db_result *result, int row, int column)
+{
+    return strtoll(PQgetvalue(result->pg, row, column), NULL, 10);
+}
+
+bool db_flag(const struct db_result *result, int row, int column)
+{
+    return PQgetvalue(result->pg, row, column)[0] == 't';
+}
+
+char *db_bytes(struct arena *arena, const void *bytes, size_t length)
+{
+    char *text = arena_alloc(arena, 2 + length * 2 + 1);
+
+    if (text == NULL)
+        return NULL;
+    memcpy(text, "\\x", 2);
+    sodium_bin2hex(text + 2, length * 2 + 1, bytes, length);
+    return text;
+}
+
+unsigned char *db_parse_bytes(struct arena *arena, const char *text, size_t *length)
+{
+    size_t digits = strlen(text);
+    unsigned char *bytes;
+
+    *length = 0;
+    if (digits < 2 || strncmp(text, "\\x", 2) != 0)
+        return NULL;
+    bytes = arena_alloc(arena, digits / 2);
+    if (bytes == NULL || sodium_hex2bin(bytes, digits / 2, text + 2, digits - 2, NULL, length, NULL) != 0)
+        return NULL;
+    return bytes;
+}

@@ -1,0 +1,65 @@
+/*
+ * The one file that knows libpq. A connection is made when it is first needed and made again after it was lost;
+ * statements come by name from sql/query; every wait has a deadline.
+ *
+ * What can ride together does: BEGIN travels with the first statement of a transaction, a preparation with the first use
+ * of its statement, and statements queued by db_queue with whatever is sent next, at the latest COMMIT.
+ */
+#ifndef MAYFLY_STORE_DB_H
+#define MAYFLY_STORE_DB_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "store/statements.h"
+
+struct db;
+
+/* No row is not an error. */
+enum db_rc { DB_FAIL, DB_NONE, DB_ROW };
+
+struct db_result {
+    void *pg; /* owned by the arena given to db_query */
+    int rows;
+};
+
+/* Does not connect. config, clock and log are borrowed. NULL when memory is out. */
+struct db *db_new(const struct config *, const struct clock *, const struct log *) MUST_CHECK;
+void db_free(struct db *);
+
+/*
+ * Runs a statement with text values (NULL is SQL's null), one for each parameter. Outside of a transaction a lost
+ * connection is made again once. ERR_DOWN: the database can't be reached or took too long. ERR_CONFLICT: a unique key,
+ * ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.
+ */
+enum db_rc db_query(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
+                    struct err *) MUST_CHECK;
+
+/* Notes a statement without an answer, sent together with the next one. Values are borrowed until then. */
+bool db_queue(struct db *, enum statement, const char *const *values, struct err *) MUST_CHECK;
+
+/* A value of the result, "" for null; lives as long as the result. */
+const char *db_value(const struct db_result *, int row, int column);
+bool db_is_null(const struct db_result *, int row, int column);
+int64_t db_number(const struct db_result *, int row, int column);
+bool db_flag(const struct db_result *, int row, int column);
+
+/*
+ * Runs work in one transaction and commits it; rolls back when work fails. When the transaction lost against another or
+ * its connection broke, even inside COMMIT, work is run again: it must find out by itself that it was done before
+ * (store/outcome.h does).
+ */
+bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err *), void *arg, struct err *) MUST_CHECK;
+
+/* Called at named points around COMMIT; the crash tests end the process there. NULL: nothing. */
+void db_on_point(struct db *, void (*point)(const char *name));
+
+/* bytes as PostgreSQL's hex text, and back; in the arena, NULL when memory is out or the text is not hex. */
+char *db_bytes(struct arena *, const void *bytes, size_t length) MUST_CHECK;
+unsigned char *db_parse_bytes(struct arena *, const char *text, size_t *length) MUST_CHECK;
+
+/* Counts the round trips made so far, for tests. */
+uint64_t db_round_trips(const struct db *);
+
+#endif

@@ -1,0 +1,20 @@
+/* How db.c makes its connection: with a deadline, and not again at once after it failed. */
+#ifndef MAYFLY_STORE_DB_CONNECTION_H
+#define MAYFLY_STORE_DB_CONNECTION_H
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/err.h"
+
+#include <libpq-fe.h>
+
+/* A connection to a writable server within database_connect_ms; NULL and ERR_DOWN otherwise. */
+PGconn *db_connection_open(const struct config *, const struct clock *, struct err *) MUST_CHECK;
+
+/* Waits until the socket can be read (or written, when wanted too). ERR_DOWN at the deadline. */
+bool db_connection_wait(PGconn *, bool for_write, const struct clock *, int64_t deadline_us, struct err *) MUST_CHECK;
+
+/* Sets err from a failed result by its SQLSTATE; statement is a name for the log. True when running again may help. */
+bool db_connection_error(const PGresult *, const char *statement, struct err *);
+
+#endif

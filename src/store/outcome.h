@@ -1,0 +1,37 @@
+/*
+ * Exactly once. The first statement of a mutation's transaction claims its key; the last one keeps its outcome; both are
+ * committed with the effect. Whoever comes with the same key later, because a worker died or an answer was lost, finds
+ * the outcome and gives it again. One who comes at the same time waits in outcome_claim for the first one's COMMIT.
+ */
+#ifndef MAYFLY_STORE_OUTCOME_H
+#define MAYFLY_STORE_OUTCOME_H
+
+#include "store/db.h"
+#include "store/session.h"
+
+enum { OUTCOME_KEY_BYTES = 32 };
+
+struct outcome_key {
+    unsigned char key[OUTCOME_KEY_BYTES];         /* MAC of request id or Idempotency-Key, route and credential */
+    unsigned char fingerprint[OUTCOME_KEY_BYTES]; /* MAC of the body: the same key with another body is an error */
+};
+
+struct outcome {
+    bool same_request;           /* the fingerprints are equal */
+    const unsigned char *sealed; /* the answer, encrypted; NULL: not done before */
+    size_t sealed_length;
+    struct session_ids forgets; /* cached copies that must go before the answer is given, again each time */
+};
+
+/* Inside a transaction, as its first statement. */
+bool outcome_claim(struct db *, struct arena *, const struct outcome_key *, struct outcome *, struct err *) MUST_CHECK;
+
+/* Without claiming: what is known of a key. DB_NONE: nothing. */
+enum db_rc outcome_find(struct db *, struct arena *, const struct outcome_key *, struct outcome *, struct err *)
+    MUST_CHECK;
+
+/* Inside the transaction that claimed: goes to the database together with COMMIT. */
+bool outcome_keep(struct db *, struct arena *, const struct outcome_key *, const unsigned char *sealed,
+                  size_t sealed_length, const struct session_ids *forgets, struct err *) MUST_CHECK;
+
+#endif

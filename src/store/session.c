@@ -1,0 +1,260 @@
+#include "store/session.h"
+
+#include "store/session_cache.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* seen_at is written at most once in this part of the idle time, not on each request. */
+enum { TOUCH_PARTS = 20 };
+
+/* A copy that claims to be from the future by more than this was read on a host whose clock is off: not trusted. */
+enum { CLOCK_SKEW_MS = 1000 };
+
+void session_prefetch(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                      size_t count)
+{
+    session_cache_get(store->cache, arena, lookups, count);
+}
+
+static bool touch_due(const struct session *session, int64_t now_ms)
+{
+    return now_ms - session->seen_at_ms > session->idle_ms / TOUCH_PARTS;
+}
+
+/* Whether a copy may be served without asking the database. */
+static bool usable(const struct session_store *store, const struct session *session)
+{
+    int64_t now_ms = store->clock->now_ms();
+    int64_t age_ms = now_ms - session->read_at_ms;
+
+    return age_ms >= -CLOCK_SKEW_MS && age_ms <= store->config->cache_fresh_s * 1000 && !touch_due(session, now_ms) &&
+           now_ms < session->expires_at_ms && now_ms < session->seen_at_ms + session->idle_ms;
+}
+
+static enum db_rc read_session(struct session_store *store, struct arena *arena, const struct uuid *id,
+                               struct session *session, struct err *err)
+{
+    char text[UUID_TEXT_BYTES];
+    const char *const values[] = {text};
+    struct db_result row;
+    unsigned char *hash;
+    size_t hash_length;
+    enum db_rc rc;
+
+    uuid_format(id, text);
+    rc = db_query(store->db, arena, STATEMENT_SESSION_FIND, values, &row, err);
+    if (rc != DB_ROW)
+        return rc;
+    hash = db_parse_bytes(arena, db_value(&row, 0, 0), &hash_length);
+    *session = (struct session){
+        .id = *id,
+        .read_at_ms = db_number(&row, 0, 1),
+        .seen_at_ms = db_number(&row, 0, 2),
+        .idle_ms = db_number(&row, 0, 3),
+        .expires_at_ms = db_number(&row, 0, 4),
+        .profile = db_value(&row, 0, 6),
+        .username = db_value(&row, 0, 7),
+        .email = db_value(&row, 0, 8),
+        .groups = db_value(&row, 0, 9),
+    };
+    if (hash == NULL || hash_length != TOKEN_HASH_BYTES || !uuid_parse(db_value(&row, 0, 5), &session->account)) {
+        err_set(err, ERR_BUG, "session row can't be read");
+        return DB_FAIL;
+    }
+    memcpy(session->hash, hash, TOKEN_HASH_BYTES);
+    return DB_ROW;
+}
+
+/* A touch that fails costs nothing but a shorter idle time, so its error is not the request's. */
+static void touch(struct session_store *store, struct arena *arena, struct session *session)
+{
+    char text[UUID_TEXT_BYTES];
+    const char *const values[] = {text};
+    struct err ignored = {.kind = ERR_NONE};
+    struct db_result row;
+
+    uuid_format(&session->id, text);
+    if (db_query(store->db, arena, STATEMENT_SESSION_TOUCH, values, &row, &ignored) == DB_ROW)
+        session->seen_at_ms = db_number(&row, 0, 0);
+}
+
+enum db_rc session_find(struct session_store *store, struct arena *arena, struct session_lookup *lookup,
+                        struct session *session, struct err *err)
+{
+    enum db_rc rc;
+
+    if (lookup->state == CACHED_ENTRY && usable(store, &lookup->session)) {
+        *session = lookup->session;
+        return token_hash_equal(session->hash, lookup->token.hash) ? DB_ROW : DB_NONE;
+    }
+    if (lookup->state == CACHED_ABSENT)
+        session_cache_lease(store->cache, arena, lookup);
+    else if (lookup->state != CACHED_ENTRY)
+        lookup->stamp.cas = 0;
+    rc = read_session(store, arena, &lookup->token.id, session, err);
+    if (rc != DB_ROW)
+        return rc;
+    if (!token_hash_equal(session->hash, lookup->token.hash))
+        return DB_NONE;
+    if (touch_due(session, session->read_at_ms))
+        touch(store, arena, session);
+    session_cache_fill(store->cache, arena, lookup, session);
+    return DB_ROW;
+}
+
+bool session_ids_add(struct session_ids *ids, struct arena *arena, const struct uuid *id, struct err *err)
+{
+    struct uuid *longer = arena_alloc(arena, (ids->count + 1) * sizeof *longer);
+
+    if (longer == NULL)
+        return err_memory(err);
+    if (ids->count > 0)
+        memcpy(longer, ids->ids, ids->count * sizeof *longer);
+    longer[ids->count] = *id;
+    *ids = (struct session_ids){.ids = longer, .count = ids->count + 1};
+    return true;
+}
+
+bool session_ids_read(struct session_ids *ids, struct arena *arena, const struct db_result *result, struct err *err)
+{
+    struct uuid *longer = arena_alloc(arena, (ids->count + (size_t)result->rows) * sizeof *longer);
+
+    if (longer == NULL)
+        return err_memory(err);
+    if (ids->count > 0)
+        memcpy(longer, ids->ids, ids->count * sizeof *longer);
+    for (int row = 0; row < result->rows; row++)
+        if (!uuid_parse(db_value(result, row, 0), &longer[ids->count++]))
+            return err_set(err, ERR_BUG, "not an id: %s", db_value(result, row, 0));
+    ids->ids = longer;
+    return true;
+}
+
+bool session_make_partitions(struct session_store *store, struct arena *arena, struct err *err)
+{
+    const char *const values[] = {"2"};
+    struct db_result ignored;
+
+    return db_query(store->db, arena, STATEMENT_PARTITIONS_KEEP, values, &ignored, err) != DB_FAIL;
+}
+
+static bool end_oldest(struct session_store *store, struct arena *arena, const char *account, const char *keep,
+                       struct session_ids *ended, struct err *err)
+{
+    char most[24];
+    const char *const values[] = {account, most, keep};
+    struct db_result rows;
+
+    snprintf(most, sizeof most, "%lld", (long long)store->config->sessions_per_account);
+    if (db_query(store->db, arena, STATEMENT_SESSION_END_OLDEST, values, &rows, err) == DB_FAIL)
+        return false;
+    return session_ids_read(ended, arena, &rows, err);
+}
+
+bool session_create(struct session_store *store, struct arena *arena, const struct token *token,
+                    const struct uuid *account, const struct session_limits *limits,
+                    const struct session_origin *origin, int64_t *expires_at_ms, struct session_ids *ended,
+                    struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], idle[24], absolute[24];
+    const char *const values[] = {
+        id_text, account_text, db_bytes(arena, token->hash, TOKEN_HASH_BYTES), idle, absolute,
+        limits->remember ? "t" : "f", origin->user_agent, origin->address};
+    struct err reason = {.kind = ERR_NONE};
+    struct db_result row;
+
+    if (values[2] == NULL)
+        return err_memory(err);
+    uuid_format(&token->id, id_text);
+    uuid_format(account, account_text);
+    snprintf(idle, sizeof idle, "%lld", (long long)limits->idle_s);
+    snprintf(absolute, sizeof absolute, "%lld", (long long)limits->absolute_s);
+    if (db_query(store->db, arena, STATEMENT_SESSION_CREATE, values, &row, &reason) != DB_ROW) {
+        /* A failed check without a name: no partition takes this id. */
+        if (reason.kind == ERR_VALUE && reason.field[0] == '\0')
+            return err_field(err, ERR_DOWN, SESSION_NO_PARTITION, "no partition for today; run mayflyctl sweep daily");
+        *err = reason;
+        return err_set(err, ERR_BUG, "session was not made");
+    }
+    *expires_at_ms = db_number(&row, 0, 0);
+    return end_oldest(store, arena, account_text, id_text, ended, err);
+}
+
+enum db_rc session_rotate(struct session_store *store, struct arena *arena, const struct session *session,
+                          const struct token *token, bool *remember, int64_t *expires_at_ms, struct err *err)
+{
+    char old_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], new_text[UUID_TEXT_BYTES];
+    const char *const values[] = {old_text, account_text, new_text, db_bytes(arena, token->hash, TOKEN_HASH_BYTES)};
+    struct db_result row;
+    enum db_rc rc;
+
+    if (values[3] == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    uuid_format(&session->id, old_text);
+    uuid_format(&session->account, account_text);
+    uuid_format(&token->id, new_text);
+    rc = db_query(store->db, arena, STATEMENT_SESSION_ROTATE, values, &row, err);
+    if (rc != DB_ROW)
+        return rc;
+    *remember = db_flag(&row, 0, 0);
+    *expires_at_ms = db_number(&row, 0, 1);
+    return DB_ROW;
+}
+
+enum db_rc session_end(struct session_store *store, struct arena *arena, const struct uuid *id,
+                       const struct uuid *account, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, account_text};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    uuid_format(account, account_text);
+    return db_query(store->db, arena, STATEMENT_SESSION_END, values, &row, err);
+}
+
+bool session_end_others(struct session_store *store, struct arena *arena, const struct uuid *account,
+                        const struct uuid *keep, struct session_ids *ended, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES], keep_text[UUID_TEXT_BYTES];
+    const char *const values[] = {account_text, keep_text};
+    struct db_result rows;
+
+    uuid_format(account, account_text);
+    uuid_format(keep, keep_text);
+    if (db_query(store->db, arena, STATEMENT_SESSION_END_OTHERS, values, &rows, err) == DB_FAIL)
+        return false;
+    return session_ids_read(ended, arena, &rows, err);
+}
+
+bool session_ids_of(struct session_store *store, struct arena *arena, const struct uuid *account,
+                    struct session_ids *ids, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES];
+    const char *const values[] = {account_text};
+    struct db_result rows;
+
+    uuid_format(account, account_text);
+    if (db_query(store->db, arena, STATEMENT_SESSION_IDS, values, &rows, err) == DB_FAIL)
+        return false;
+    return session_ids_read(ids, arena, &rows, err);
+}
+
+bool session_list(struct session_store *store, struct arena *arena, const struct uuid *account,
+                  const struct uuid *current, const char **json, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES], current_text[UUID_TEXT_BYTES], most[24];
+    const char *const values[] = {account_text, current_text, most};
+    struct db_result row;
+
+    uuid_format(account, account_text);
+    uuid_format(current, current_text);
+    snprintf(most, sizeof most, "%lld", (long long)store->config->sessions_per_account);
+    if (db_query(store->db, arena, STATEMENT_SESSION_LIST, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "no list of sessions");
+    *json = db_value(&row, 0, 0);
+    return true;
+}

@@ -1,0 +1,110 @@
+/* Sessions: the truth is in PostgreSQL, a copy in the cache (session_cache.h). */
+#ifndef MAYFLY_STORE_SESSION_H
+#define MAYFLY_STORE_SESSION_H
+
+#include "base/token.h"
+#include "store/cache.h"
+#include "store/db.h"
+
+/* What a live session tells. Strings live in the arena of the look-up. Times in ms since 1970, the database's clock. */
+struct session {
+    struct uuid id;
+    struct uuid account;
+    unsigned char hash[TOKEN_HASH_BYTES];
+    int64_t read_at_ms;
+    int64_t seen_at_ms;
+    int64_t idle_ms;
+    int64_t expires_at_ms;
+    const char *profile; /* ready JSON */
+    const char *username;
+    const char *email;
+    const char *groups; /* separated by commas */
+};
+
+/* The state of a session's key in the cache; see session_cache.h for who moves it. */
+enum cached_state {
+    CACHED_UNKNOWN, /* not asked, or the node did not answer */
+    CACHED_ABSENT,
+    CACHED_LEASED,
+    CACHED_ENDED, /* a tombstone */
+    CACHED_ENTRY,
+};
+
+/* One token on its way to a session. */
+struct session_lookup {
+    struct token token;
+    enum cached_state state;
+    struct cache_stamp stamp;
+    struct session session; /* with CACHED_ENTRY */
+};
+
+/* Several sessions that end together: after COMMIT their cached copies must go. */
+struct session_ids {
+    struct uuid *ids; /* in the arena */
+    size_t count;
+};
+
+struct session_limits {
+    int64_t idle_s;
+    int64_t absolute_s;
+    bool remember;
+};
+
+struct session_origin {
+    const char *user_agent; /* up to 256 characters of UTF-8 */
+    const char *address;    /* IPv4 or IPv6 text, or NULL */
+};
+
+struct session_store {
+    struct db *db;
+    struct cache *cache;
+    const struct config *config;
+    const struct clock *clock;
+};
+
+/* Asks the cache for all lookups in one round trip. */
+void session_prefetch(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
+
+/*
+ * The live session of a prefetched lookup: from the cache while it is fresh and needs no touch, else from the database.
+ * DB_NONE: there is none, it ended or expired, or the secret is wrong. DB_FAIL: it can't be known now (ERR_DOWN).
+ */
+enum db_rc session_find(struct session_store *, struct arena *, struct session_lookup *, struct session *,
+                        struct err *) MUST_CHECK;
+
+/*
+ * The sweep makes partitions days ahead. On the day on which nobody swept, session_create fails with this as err->field;
+ * the caller makes them outside of the transaction and tries once more.
+ */
+#define SESSION_NO_PARTITION "partition"
+bool session_make_partitions(struct session_store *, struct arena *, struct err *) MUST_CHECK;
+
+/* The statements below run inside the caller's transaction. */
+
+/* Makes a session and ends the account's least used ones beyond sessions_per_account; their ids go to *ended. */
+bool session_create(struct session_store *, struct arena *, const struct token *, const struct uuid *account,
+                    const struct session_limits *, const struct session_origin *, int64_t *expires_at_ms,
+                    struct session_ids *ended, struct err *) MUST_CHECK;
+
+/* Replaces a session by one with a new token; its limits and its document go along. DB_NONE: it ended meanwhile. */
+enum db_rc session_rotate(struct session_store *, struct arena *, const struct session *, const struct token *,
+                          bool *remember, int64_t *expires_at_ms, struct err *) MUST_CHECK;
+
+enum db_rc session_end(struct session_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                       struct err *) MUST_CHECK;
+bool session_end_others(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *keep,
+                        struct session_ids *ended, struct err *) MUST_CHECK;
+
+/* The ids of all sessions of an account, for changes that make their cached copies untrue. */
+bool session_ids_of(struct session_store *, struct arena *, const struct uuid *account, struct session_ids *,
+                    struct err *) MUST_CHECK;
+
+/* The account's live sessions as a JSON array, at most sessions_per_account. */
+bool session_list(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *current,
+                  const char **json, struct err *) MUST_CHECK;
+
+/* Reads a column of ids; adds one id. */
+bool session_ids_read(struct session_ids *, struct arena *, const struct db_result *, struct err *) MUST_CHECK;
+bool session_ids_add(struct session_ids *, struct arena *, const struct uuid *, struct err *) MUST_CHECK;
+
+#endif

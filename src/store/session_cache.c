@@ -1,0 +1,168 @@
+#include "store/session_cache.h"
+
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    /* Longer than any request runs, so that most of those that began before the change still meet it. */
+    TOMBSTONE_TTL_S = 60,
+    /* Longer than a read of the database may take; a lease whose holder died blocks nobody, it only keeps fills away. */
+    LEASE_TTL_S = 10,
+    /* A hint: entries are checked by their times, this only lets memcached forget what nobody asks for. */
+    ENTRY_TTL_S = 300,
+    /* Profile, name, address and groups of one account; more is not cached. */
+    TEXT_MAX = 16 * 1024,
+};
+
+/* Changes with the layout, and reads differently on a machine of the other byte order: such an item is a miss. */
+static const uint32_t LAYOUT = 0x6D660001;
+
+enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED };
+
+/* What is stored; an entry is followed by its four strings, each with its NUL. */
+struct item {
+    uint32_t layout;
+    uint32_t kind;
+    unsigned char nonce[16]; /* of a lease */
+    struct uuid account;
+    unsigned char hash[TOKEN_HASH_BYTES];
+    int64_t read_at_ms;
+    int64_t seen_at_ms;
+    int64_t idle_ms;
+    int64_t expires_at_ms;
+};
+
+static struct cache_key key_of(const struct uuid *id)
+{
+    struct cache_key key;
+    char text[UUID_TEXT_BYTES];
+
+    uuid_format(id, text);
+    snprintf(key.text, sizeof key.text, "mfs:%s", text);
+    return key;
+}
+
+/* The next NUL-terminated string of the item, or NULL when it is cut off. */
+static const char *next_text(const unsigned char **at, const unsigned char *end)
+{
+    const char *text = (const char *)*at;
+    const unsigned char *nul = memchr(*at, '\0', (size_t)(end - *at));
+
+    if (nul == NULL)
+        return NULL;
+    *at = nul + 1;
+    return text;
+}
+
+static enum cached_state read_entry(const struct item *item, const struct cache_item *cached,
+                                    struct session_lookup *lookup)
+{
+    const unsigned char *at = cached->bytes + sizeof *item, *end = cached->bytes + cached->length;
+    struct session *session = &lookup->session;
+
+    *session = (struct session){
+        .id = lookup->token.id,
+        .account = item->account,
+        .read_at_ms = item->read_at_ms,
+        .seen_at_ms = item->seen_at_ms,
+        .idle_ms = item->idle_ms,
+        .expires_at_ms = item->expires_at_ms,
+    };
+    memcpy(session->hash, item->hash, sizeof session->hash);
+    if ((session->profile = next_text(&at, end)) == NULL || (session->username = next_text(&at, end)) == NULL ||
+        (session->email = next_text(&at, end)) == NULL || (session->groups = next_text(&at, end)) == NULL)
+        return CACHED_UNKNOWN;
+    return CACHED_ENTRY;
+}
+
+static void read_item(const struct cache_item *cached, struct session_lookup *lookup)
+{
+    struct item item;
+
+    lookup->stamp = cached->stamp;
+    lookup->state = CACHED_UNKNOWN;
+    if (cached->length < sizeof item)
+        return;
+    memcpy(&item, cached->bytes, sizeof item);
+    if (item.layout != LAYOUT)
+        return;
+    if (item.kind == ITEM_ENTRY)
+        lookup->state = read_entry(&item, cached, lookup);
+    else
+        lookup->state = item.kind == ITEM_LEASE ? CACHED_LEASED : CACHED_ENDED;
+}
+
+void session_cache_get(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
+{
+    struct cache_key *keys = arena_alloc(arena, count * sizeof *keys);
+    struct cache_item *items = arena_alloc(arena, count * sizeof *items);
+
+    if (keys == NULL || items == NULL || !cache_enabled(cache))
+        return;
+    for (size_t i = 0; i < count; i++)
+        keys[i] = key_of(&lookups[i]->token.id);
+    cache_get(cache, arena, keys, items, count);
+    for (size_t i = 0; i < count; i++)
+        if (items[i].bytes != NULL)
+            read_item(&items[i], lookups[i]);
+        else
+            lookups[i]->state = CACHED_ABSENT;
+}
+
+void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *lookup)
+{
+    struct item lease = {.layout = LAYOUT, .kind = ITEM_LEASE};
+    struct cache_key key = key_of(&lookup->token.id);
+    struct cache_item found;
+
+    random_bytes(lease.nonce, sizeof lease.nonce);
+    cache_add_and_get(cache, arena, &key, &lease, sizeof lease, LEASE_TTL_S, &found);
+    lookup->stamp.cas = 0;
+    if (found.length != sizeof lease || memcmp(found.bytes, &lease, sizeof lease) != 0)
+        return;
+    lookup->state = CACHED_LEASED;
+    lookup->stamp = found.stamp;
+}
+
+void session_cache_fill(struct cache *cache, struct arena *arena, const struct session_lookup *lookup,
+                        const struct session *session)
+{
+    const char *const texts[] = {session->profile, session->username, session->email, session->groups};
+    struct cache_key key = key_of(&lookup->token.id);
+    struct buf value;
+    struct item item = {
+        .layout = LAYOUT,
+        .kind = ITEM_ENTRY,
+        .account = session->account,
+        .read_at_ms = session->read_at_ms,
+        .seen_at_ms = session->seen_at_ms,
+        .idle_ms = session->idle_ms,
+        .expires_at_ms = session->expires_at_ms,
+    };
+
+    if (lookup->stamp.cas == 0)
+        return;
+    memcpy(item.hash, session->hash, sizeof item.hash);
+    buf_init(&value, arena, sizeof item + TEXT_MAX);
+    if (!buf_add(&value, &item, sizeof item))
+        return;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (!buf_add(&value, texts[i], strlen(texts[i]) + 1))
+            return;
+    cache_compare_and_set(cache, &key, value.bytes, value.length, ENTRY_TTL_S, lookup->stamp);
+}
+
+bool session_cache_forget(struct cache *cache, const struct session_ids *ids)
+{
+    const struct item tombstone = {.layout = LAYOUT, .kind = ITEM_ENDED};
+    bool told = true;
+
+    for (size_t i = 0; i < ids->count; i++) {
+        struct cache_key key = key_of(&ids->ids[i]);
+
+        told = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S) && told;
+    }
+    return told;
+}

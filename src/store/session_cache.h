@@ -1,0 +1,37 @@
+/*
+ * The cached copy of a session, as a state machine over one key. t/model/session_cache.pml is its model.
+ *
+ *   ABSENT --session_cache_lease (ADD)--> LEASED --session_cache_fill (CAS)--> ENTRY --session_cache_fill (CAS)--> ENTRY
+ *   any    --session_cache_forget (SET)--> ENDED --ttl--> ABSENT
+ *
+ * What a reader does with what session_cache_get found:
+ *   ENTRY, fresh and not due for a touch   serves it; the database is not asked
+ *   ENTRY, else                            reads the database, then fills by CAS
+ *   ABSENT                                 leases, reads the database, then fills by the CAS of its own lease
+ *   LEASED by another, ENDED, UNKNOWN      reads the database and leaves the cache alone
+ *
+ * Why it holds: a fill needs the CAS of what was there before the database was read. Whatever happens in between, be it a
+ * tombstone, another fill, an eviction or a flush, changes or removes that item, and the fill is dropped; a restart voids
+ * the stamp (store/cache.h). A change commits, then writes the tombstone, then is answered; so after the answer no copy from before can be filled, and
+ * none is there. Only a node that was unreachable at that moment may come back with an old entry: it is trusted until
+ * cache_fresh_s after the database time at which it was read. Those who meet another's lease do not wait: a worker has
+ * other requests in hand, and reading through costs less than sleeping.
+ */
+#ifndef MAYFLY_STORE_SESSION_CACHE_H
+#define MAYFLY_STORE_SESSION_CACHE_H
+
+#include "store/session.h"
+
+/* Sets state, stamp and session of every lookup. */
+void session_cache_get(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
+
+/* From ABSENT: tries to become the one that fills. Sets state to LEASED and a stamp when it is; else none. */
+void session_cache_lease(struct cache *, struct arena *, struct session_lookup *);
+
+/* Puts a session in the place of what the lookup holds by its stamp; drops it when that is gone. */
+void session_cache_fill(struct cache *, struct arena *, const struct session_lookup *, const struct session *);
+
+/* After COMMIT and before the answer. False when a node could not be told. */
+bool session_cache_forget(struct cache *, const struct session_ids *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * One session in the database and in the cache: the protocol of
+ * src/store/session_cache.c, checked for promise P4, "logout wins".
+ *
+ * The key in the cache, and the function that makes each transition:
+ *
+ *     ABSENT --session_cache_lease--> LEASE --session_cache_fill--> ENTRY
+ *     ENTRY, stale --session_cache_fill--> ENTRY
+ *     any --session_cache_forget--> TOMBSTONE
+ *     any --evicted, expired, flushed, restarted--> ABSENT
+ *
+ * session_cache_get only looks; session_find calls all but the forgetting.
+ *
+ * The law: a fill needs the CAS id of the item it replaces, got before the
+ * database was read and over the same connection. Every write gives the item
+ * another id, so a change between the read and the fill beats the fill.
+ *
+ * Two unbounded things are folded into finite ones, and nothing is lost:
+ * - of an id, only "is it still the item's?" matters: one bit per reader in
+ *   `current`, and every write clears them all;
+ * - of a time, only "longer ago than cache_fresh_s?" matters: ages are counted
+ *   instead, and OLDEST stands for all that is longer ago.
+ *
+ * Each `:: d_step { condition -> ... }` is one transition. README.md lists the
+ * assumptions and the switches (-D).
+ */
+#ifndef READERS
+#define READERS 3
+#endif
+#define FRESH   2                       /* cache_fresh_s, in ticks */
+#define OLDEST  (FRESH + 1)
+#define NOBODY  READERS
+#define BIT(r)  (1 << (r))
+#define OLDER(age) ((age) < OLDEST -> (age) + 1 : OLDEST)
+
+mtype = { ABSENT, LEASE, ENTRY, TOMBSTONE };            /* the item */
+mtype = { NONE, OLD, NEW };                             /* the session */
+mtype = { FIND, ADD, GETS, READ, READ_TO_FILL, FILL };  /* a reader */
+mtype = { COMMIT, FORGET, FORGET_AGAIN, ANSWER, DONE }; /* a changer */
+
+mtype db = OLD;                 /* PostgreSQL: the session, and its outcome */
+bool  ends;                     /* the change is a logout, not a new role */
+
+mtype item = ABSENT;            /* memcached: the key, */
+mtype item_value = NONE;        /* of an entry the session as read, */
+byte  item_age;                 /*   and now - read_at; */
+byte  item_holder = NOBODY;     /* of a lease whose nonce it is */
+
+byte  in_hand;                  /* readers that hold an id, */
+byte  current;                  /*   and it is the item's, */
+byte  reborn;                   /*   or the server has restarted since */
+mtype read_value[READERS] = NONE;       /* between the read and the fill */
+byte  read_age[READERS];
+
+bool  cut;                      /* the changer's connection is a dead one */
+bool  answered;                 /* the change, and how long ago */
+byte  answer_age;
+
+#if defined(BUG_BLIND_SET)              /* a fill is SET */
+#define MAY_FILL(r) true
+#elif defined(BUG_NO_LEASE)             /* a fill after a miss is ADD */
+#define MAY_FILL(r) (in_hand & BIT(r) -> current & BIT(r) : item == ABSENT)
+#elif defined(BUG_RECONNECT)            /* an old id may equal any new one */
+#define MAY_FILL(r) (item != ABSENT && ((current | reborn) & BIT(r)))
+#else
+#define MAY_FILL(r) (current & BIT(r))
+#endif
+
+#if defined(UNREACHABLE) && !defined(STRICT)
+#define TOO_LATE (answered && answer_age > FRESH)       /* P4b */
+#else
+#define TOO_LATE answered                               /* P4a */
+#endif
+
+#ifndef REACH
+#define REACH 0
+#endif
+/* Built with -DREACH=n, the checker has to find point n. */
+#define POINT(n, condition) assert(REACH != n || !(condition))
+
+inline put(kind, value, age, holder) {  /* every write makes every id old */
+        item = kind; item_value = value; item_age = age; item_holder = holder;
+        current = 0
+}
+
+inline see(r) {                         /* GETS: the id of the item */
+        in_hand = in_hand | BIT(r);
+        current = current | BIT(r);
+        reborn = reborn & ~BIT(r)
+}
+
+inline serve(value) {                   /* the promise */
+        assert(!(value == OLD && TOO_LATE))
+}
+
+inline finish(r) {                      /* a request keeps nothing */
+        in_hand = in_hand & ~BIT(r);
+        current = current & ~BIT(r);
+        reborn = reborn & ~BIT(r);
+        read_value[r] = NONE; read_age[r] = 0
+}
+
+/* session_find, request after request. Any step may take any time. */
+active [READERS] proctype Reader() {
+        byte me = _pid;
+        mtype at = FIND;
+        do
+        /* session_cache_get */
+        :: d_step { at == FIND && item == ENTRY && item_age <= FRESH ->
+                POINT(1, true);         /* a hit */
+                serve(item_value) }
+        :: d_step { at == FIND && item == ENTRY && item_age > FRESH ->
+                see(me); at = READ_TO_FILL }
+        :: d_step { at == FIND && item == ABSENT -> at = ADD }
+        :: d_step { at == FIND -> at = READ }   /* else, or no answer */
+        /* session_cache_lease: ADD, then GETS to learn the id */
+        :: d_step { at == ADD && item == ABSENT ->
+                put(LEASE, NONE, 0, me); at = GETS }
+        :: d_step { at == ADD && item != ABSENT -> at = GETS }
+        :: d_step { at == GETS && item == LEASE && item_holder == me ->
+                see(me); at = READ_TO_FILL }
+        :: d_step { at == ADD || at == GETS ->  /* else, or no answer */
+                at = READ }
+#ifdef BUG_NO_LEASE
+        :: d_step { at == ADD -> at = READ_TO_FILL }
+#endif
+        /* the database; a dead session is answered and never filled */
+        :: d_step { at == READ -> serve(db); at = FIND }
+        :: d_step { at == READ_TO_FILL && !(db == NEW && ends) ->
+                serve(db); read_value[me] = db; at = FILL }
+        :: d_step { at == READ_TO_FILL && db == NEW && ends ->
+                finish(me); at = FIND }
+        /* session_cache_fill: CAS */
+        :: d_step { at == FILL && MAY_FILL(me) ->
+                POINT(2, item == ENTRY);        /* a stale entry is replaced */
+#ifdef BUG_LATE_STAMP
+                read_age[me] = 0;               /* read_at is taken here */
+#endif
+                put(ENTRY, read_value[me], read_age[me], NOBODY);
+                finish(me); at = FIND }
+        :: d_step { at == FILL ->       /* refused, no answer, or killed */
+                POINT(3, item == TOMBSTONE && read_value[me] == OLD);
+                finish(me); at = FIND }
+        od
+}
+
+/* A logout, by one worker after another until one has lived to answer it. */
+active proctype Changer() {
+        mtype at = COMMIT;
+        bool replayed = false;
+        if :: ends = true :: ends = false fi;
+        do
+        :: d_step { at == COMMIT ->     /* or the stored outcome is found */
+                replayed = (db == NEW); db = NEW; at = FORGET }
+        /* session_cache_forget: before each answer, a repeated one too */
+        :: d_step { (at == FORGET || at == FORGET_AGAIN) && !cut ->
+                put(TOMBSTONE, NONE, 0, NOBODY); at = ANSWER }
+        :: d_step { at == FORGET && cut ->      /* fails: try it anew */
+                cut = false; at = FORGET_AGAIN }
+        :: d_step { at == FORGET_AGAIN && cut ->        /* emptied since COMMIT */
+                cut = false; at = ANSWER }
+#ifdef UNREACHABLE
+        :: d_step { at == FORGET -> at = ANSWER }
+#endif
+#ifdef BUG_REPLAY
+        :: d_step { at == FORGET && replayed -> at = ANSWER }
+#endif
+#ifdef BUG_ONE_TRY
+        :: d_step { at == FORGET_AGAIN -> at = ANSWER }
+#endif
+        :: d_step { at == ANSWER ->
+                POINT(4, replayed);
+                POINT(5, item == ENTRY && item_value == OLD); /* P4b only */
+                answered = true; replayed = false; at = DONE }
+        :: d_step { at != DONE -> at = COMMIT }         /* killed: the next, */
+        :: d_step { at != DONE -> at = COMMIT; cut = true } /* perhaps cut off */
+        od
+}
+
+/* All else, at any moment and any number of times. */
+active proctype World() {
+        byte i;
+        do
+        :: d_step { item != ABSENT ->           /* evicted, expired, flushed */
+                put(ABSENT, NONE, 0, NOBODY) }
+        :: d_step { item != TOMBSTONE ->        /* another change of the key */
+                put(TOMBSTONE, NONE, 0, NOBODY) }
+        :: d_step { true ->                     /* restarted: ids begin anew */
+                put(ABSENT, NONE, 0, NOBODY); reborn = in_hand; cut = true }
+        :: d_step { true ->                     /* a tick */
+                item_age = (item == ENTRY -> OLDER(item_age) : 0);
+                answer_age = (answered -> OLDER(answer_age) : 0);
+                for (i : 0 .. READERS - 1) {
+                        read_age[i] = (read_value[i] == NONE -> 0 :
+                                OLDER(read_age[i]))
+                }
+                i = 0 }
+        od
+}
