@@ -101,7 +101,7 @@ postgres_start() {
     # Tests kill processes, never the machine.
     [[ $KIND != test ]] || args+=(-c fsync=off -c full_page_writes=off)
     spawn postgres "$(postgres_bin postgres)" "${args[@]}"
-    service_ready postgres "$(postgres_bin pg_isready)" -q -h "$SCRATCH/run/pg" || die 'PostgreSQL does not start'
+    service_ready postgres "$(postgres_bin pg_isready)" -q -h "$SCRATCH/run/pg" -U postgres || die 'PostgreSQL does not start'
 }
 
 postgres_stop() {

@@ -59,6 +59,8 @@ nginx_write() {
         "$shipped/mayfly-host.conf" >"$etc/conf.d/mayfly-host.conf"
     # A load from one address is what tests and measurements are.
     [[ $KIND == up ]] || sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' "$etc/conf.d/mayfly-limits.conf"
+    # The ceiling that `bench` compares with.
+    [[ $KIND != bench ]] || printf 'location = /return-200 { return 200; }\n' >"$etc/snippets/bench.conf"
     cat >"$etc/nginx.conf" <<CONF
 # Made by ./dev. mayfly's own files are in conf.d and snippets, as they are on a server.
 daemon off;
@@ -87,6 +89,7 @@ http {
         access_log $SCRATCH/log/access.log mayfly buffer=64k flush=1s;
         include snippets/mayfly-errors.conf;
         include snippets/mayfly-locations.conf;
+        include snippets/bench.conf*;
         location / {
             include snippets/mayfly-pass.conf;
         }

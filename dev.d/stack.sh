@@ -38,6 +38,13 @@ stack_down() {
     postgres_stop
 }
 
+# Nothing of an earlier run is left, its data included.
+stack_clear() {
+    stack_down
+    rm -rf "${SCRATCH:?}"/{etc,log,pid,run,pg,tmp,state,port}
+    scratch_folders
+}
+
 # nginx on a wanted port, or on a free one.
 nginx_up() {
     local wanted=$1 port tries

@@ -67,9 +67,7 @@ command_test() {
 
     scratch_folders
     stack_lock
-    stack_down
-    rm -rf "${SCRATCH:?}"/{etc,log,pid,run,pg,tmp,state,port}
-    scratch_folders
+    stack_clear
     build_install
     # shellcheck disable=SC2064 # as it is now
     trap "test_end $keep" EXIT

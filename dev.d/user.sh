@@ -27,7 +27,7 @@ drop_root() {
 
 # Programs complain when they are started in a folder that they may not enter, such as /root.
 leave_forbidden_folder() {
-    [[ -x . ]] || cd "$CHECKOUT" || exit
+    [[ -x $PWD ]] || cd "$CHECKOUT" || exit
 }
 
 # root's home is closed to others: then a copy is built and used.

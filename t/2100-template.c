@@ -1,78 +1,45 @@
 /* Templates: nothing gets out unescaped, and a wrong template is an error instead of a wrong page. */
+#include "unit.h"
+
+#include "base/buf.h"
 #include "http/template.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { OUT_MAX = 64 * 1024 };
-
-static const struct template parts[] = {
+static const struct template_page parts[] = {
     {"item", "<{{name}}>"},
     {"loop", "{{> loop}}"},
     {"outer", "[{{> item}}]"},
 };
 
-struct fixture {
-    struct arena arena;
+/* Renders text as a page beside the parts; the output lives until the next call. */
+static const char *render(struct unit *unit, size_t max_bytes, const char *text, const char *json)
+{
+    struct template_page pages[1 + COUNT(parts)] = {{"page", text}};
+    const struct template_set set = {pages, COUNT(pages)};
+    json_t *values = json_loads(json, 0, NULL);
     struct buf out;
-    struct err err;
-    json_t *values;
-};
+    bool ok;
 
-static bool render(struct fixture *f, const char *text, const char *json)
-{
-    struct template templates[1 + sizeof parts / sizeof parts[0]] = {{"page", text}};
-    const struct template_set set = {templates, sizeof templates / sizeof templates[0]};
-    size_t max_bytes = f->out.max_bytes;
-    json_error_t error;
-
-    memcpy(templates + 1, parts, sizeof parts);
-    json_decref(f->values);
-    f->values = json_loads(json, 0, &error);
-    assert_non_null(f->values);
-    arena_reset(&f->arena);
-    buf_init(&f->out, &f->arena, max_bytes);
-    err_clear(&f->err);
-    return template_render(&set, "page", f->values, &f->out, &f->err);
+    assert_non_null(values);
+    memcpy(pages + 1, parts, sizeof parts);
+    arena_reset(&unit->arena);
+    buf_init(&out, &unit->arena, max_bytes);
+    ok = template_render(&set, "page", values, &out, &unit->err);
+    json_decref(values);
+    assert_true(out.length <= max_bytes);
+    return ok ? out.bytes : NULL;
 }
 
-static void shows(struct fixture *f, const char *text, const char *json, const char *expected)
+static void shows(struct unit *unit, const char *text, const char *json, const char *expected)
 {
-    assert_true(render(f, text, json));
-    assert_string_equal(f->out.bytes, expected);
+    const char *shown = render(unit, 4096, text, json);
+
+    assert_granted(shown != NULL, &unit->err);
+    assert_string_equal(shown, expected);
 }
 
-static void fails(struct fixture *f, const char *text, const char *json, const char *why)
+static void fails(struct unit *unit, const char *text, const char *json, const char *why)
 {
-    assert_false(render(f, text, json));
-    assert_int_equal(f->err.kind, ERR_BUG);
-    assert_non_null(strstr(f->err.detail, "page page: "));
-    assert_non_null(strstr(f->err.detail, why));
-}
-
-static int set_up(void **state)
-{
-    static struct fixture fixture;
-
-    fixture = (struct fixture){.values = NULL};
-    arena_init(&fixture.arena, 8 * OUT_MAX);
-    buf_init(&fixture.out, &fixture.arena, OUT_MAX);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    json_decref(f->values);
-    arena_free(&f->arena);
-    return 0;
+    assert_refused(render(unit, 4096, text, json) != NULL, &unit->err, ERR_BUG, why);
 }
 
 static void text_is_copied(void **state)
@@ -100,8 +67,10 @@ static void names_are_looked_up(void **state)
 {
     shows(*state, "[{{x}}][{{ x }}]", "{\"x\": 42}", "[42][42]");
     shows(*state, "[{{x}}]", "{\"x\": -9223372036854775808}", "[-9223372036854775808]");
-    shows(*state, "[{{nobody}}][{{a.nobody}}][{{a.b.c}}][{{x.y}}]", "{\"a\": {\"b\": {}}, \"x\": \"text\"}", "[][][][]");
-    shows(*state, "[{{t}}{{f}}{{n}}{{o}}{{l}}]", "{\"t\": true, \"f\": false, \"n\": null, \"o\": {}, \"l\": [1]}", "[]");
+    shows(*state, "[{{nobody}}][{{a.nobody}}][{{a.b.c}}][{{x.y}}]", "{\"a\": {\"b\": {}}, \"x\": \"text\"}",
+          "[][][][]");
+    shows(*state, "[{{t}}{{f}}{{n}}{{o}}{{l}}]", "{\"t\": true, \"f\": false, \"n\": null, \"o\": {}, \"l\": [1]}",
+          "[]");
     shows(*state, "[{{x}}]", "[]", "[]");
     shows(*state, "{{a.b.c}}", "{\"a\": {\"b\": {\"c\": \"deep\"}}}", "deep");
     /* A dotted name does not fall back to another a. */
@@ -111,10 +80,10 @@ static void names_are_looked_up(void **state)
 
 static void sections_follow_values(void **state)
 {
-    static const char *const empty[] = {"{}", "{\"x\": null}", "{\"x\": false}", "{\"x\": 0}", "{\"x\": \"\"}",
-                                        "{\"x\": []}"};
-    static const char *const full[] = {"{\"x\": true}", "{\"x\": 1}", "{\"x\": 0.5}", "{\"x\": \"t\"}", "{\"x\": [{}]}",
-                                       "{\"x\": {}}"};
+    static const char *const empty[] = {"{}",         "{\"x\": null}", "{\"x\": false}",
+                                        "{\"x\": 0}", "{\"x\": \"\"}", "{\"x\": []}"};
+    static const char *const full[] = {"{\"x\": true}",  "{\"x\": 1}",    "{\"x\": 0.5}",
+                                       "{\"x\": \"t\"}", "{\"x\": [{}]}", "{\"x\": {}}"};
 
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++)
         shows(*state, "{{#x}}yes{{/x}}{{^x}}no{{/x}}", empty[i], "no");
@@ -174,33 +143,41 @@ static void nesting_has_an_end(void **state)
     shows(*state, nested(text, TEMPLATE_MAX_DEPTH - 1), "{}", "");
     fails(*state, nested(text, TEMPLATE_MAX_DEPTH), "{\"a\": true}", "nested too deeply");
     fails(*state, nested(text, TEMPLATE_MAX_DEPTH), "{}", "nested too deeply");
-    assert_false(render(*state, "{{> loop}}", "{}"));
-    assert_string_equal(((struct fixture *)*state)->err.detail, "page page: {{loop}}: nested too deeply");
+    fails(*state, "{{> loop}}", "{}", "page page: {{loop}}: nested too deeply");
+}
+
+static void fits(struct unit *unit, const char *text, const char *json, const char *expected)
+{
+    const char *shown = render(unit, 10, text, json);
+
+    assert_granted(shown != NULL, &unit->err);
+    assert_string_equal(shown, expected);
+}
+
+static void is_too_long(struct unit *unit, const char *text, const char *json)
+{
+    assert_refused(render(unit, 10, text, json) != NULL, &unit->err, ERR_BUG, "page page: longer than 10 bytes");
 }
 
 static void output_has_a_limit(void **state)
 {
-    struct fixture *f = *state;
-
-    f->out.max_bytes = 10;
-    shows(f, "{{x}}", "{\"x\": \"0123456789\"}", "0123456789");
-    shows(f, "{{x}}", "{\"x\": \"&&\"}", "&amp;&amp;");
-    shows(f, "{{x}}", "{\"x\": 1234567890}", "1234567890");
-    fails(f, "{{x}}", "{\"x\": \"0123456789a\"}", "longer than 10 bytes");
-    fails(f, "{{x}}", "{\"x\": \"&&<\"}", "longer than 10 bytes");
-    fails(f, "{{x}}", "{\"x\": 12345678901}", "longer than 10 bytes");
-    fails(f, "{{#l}}0123{{/l}}", "{\"l\": [1, 2, 3]}", "longer than 10 bytes");
-    fails(f, "0123456789a", "{}", "longer than 10 bytes");
-    assert_true(f->out.length <= 10);
+    fits(*state, "{{x}}", "{\"x\": \"0123456789\"}", "0123456789");
+    fits(*state, "{{x}}", "{\"x\": \"&&\"}", "&amp;&amp;");
+    fits(*state, "{{x}}", "{\"x\": 1234567890}", "1234567890");
+    is_too_long(*state, "{{x}}", "{\"x\": \"0123456789a\"}");
+    is_too_long(*state, "{{x}}", "{\"x\": \"&&<\"}");
+    is_too_long(*state, "{{x}}", "{\"x\": 12345678901}");
+    is_too_long(*state, "{{#l}}0123{{/l}}", "{\"l\": [1, 2, 3]}");
+    is_too_long(*state, "0123456789a", "{}");
 }
 
 static void memory_can_be_out(void **state)
 {
-    struct fixture *f = *state;
+    struct unit *unit = *state;
 
-    arena_free(&f->arena);
-    arena_init(&f->arena, 1024);
-    fails(f, "{{#l}}{{#l}}{{#l}}{{#l}}0123456789{{/l}}{{/l}}{{/l}}{{/l}}", "{\"l\": [1, 2, 3, 4, 5, 6]}", "memory");
+    arena_free(&unit->arena);
+    arena_init(&unit->arena, 1024);
+    fails(unit, "{{#l}}{{#l}}{{#l}}{{#l}}0123456789{{/l}}{{/l}}{{/l}}{{/l}}", "{\"l\": [1, 2, 3, 4, 5, 6]}", "memory");
 }
 
 /* Our own pages: with nothing known and with everything that opens a section, each is whole. */
@@ -212,39 +189,31 @@ static void compiled_pages_are_whole(void **state)
         " \"error\": {\"title\": \"t\", \"detail\": \"d\", \"field\": \"f\"}, \"retry_after\": 1, \"rd\": \"/\","
         " \"username\": \"u\", \"email\": \"e\", \"name\": \"n\", \"remember\": true, \"data\": \"{}\","
         " \"profile_data\": \"{}\", \"others\": 1, \"sessions\": [{\"current\": true}, {\"device\": \"d\"}]}";
-    struct fixture *f = *state;
-    json_error_t error;
+    struct unit *unit = *state;
+    json_t *values[] = {json_object(), json_loads(full, 0, NULL)};
 
-    f->values = json_loads(full, 0, &error);
-    assert_non_null(f->values);
-    for (size_t i = 0; i < template_pages.count; i++) {
-        json_t *empty = json_object();
+    for (size_t i = 0; i < template_pages.count * COUNT(values); i++) {
+        struct buf out;
 
-        arena_reset(&f->arena);
-        buf_init(&f->out, &f->arena, OUT_MAX);
-        if (!template_render(&template_pages, template_pages.templates[i].name, f->values, &f->out, &f->err) ||
-            !template_render(&template_pages, template_pages.templates[i].name, empty, &f->out, &f->err))
-            fail_msg("%s", f->err.detail);
-        assert_null(strstr(f->out.bytes, "{{"));
-        json_decref(empty);
+        assert_non_null(values[i % COUNT(values)]);
+        buf_init(&out, &unit->arena, 32 * 1024);
+        assert_granted(template_render(&template_pages, template_pages.pages[i / COUNT(values)].name,
+                                       values[i % COUNT(values)], &out, &unit->err),
+                       &unit->err);
+        assert_null(strstr(out.bytes, "{{"));
     }
+    for (size_t i = 0; i < COUNT(values); i++)
+        json_decref(values[i]);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-    const struct CMUnitTest tests[] = {
-        TEST(text_is_copied),
-        TEST(values_are_escaped),
-        TEST(names_are_looked_up),
-        TEST(sections_follow_values),
-        TEST(partials_see_the_same_values),
-        TEST(wrong_templates_are_errors),
-        TEST(nesting_has_an_end),
-        TEST(output_has_a_limit),
-        TEST(memory_can_be_out),
-        TEST(compiled_pages_are_whole),
+    const struct CMUnitTest promises[] = {
+        PROMISE(text_is_copied),           PROMISE(values_are_escaped),           PROMISE(names_are_looked_up),
+        PROMISE(sections_follow_values),   PROMISE(partials_see_the_same_values), PROMISE(wrong_templates_are_errors),
+        PROMISE(nesting_has_an_end),       PROMISE(output_has_a_limit),           PROMISE(memory_can_be_out),
+        PROMISE(compiled_pages_are_whole),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return KEEP_PROMISES(promises);
 }

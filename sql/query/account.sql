@@ -2,24 +2,24 @@
 -- id, username, email, name, password hash -> profile
 INSERT INTO account AS a (id, username, email, name, password_hash)
 VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text)
-RETURNING profile(a);
+RETURNING a.profile;
 
 -- name: account_by_login
 -- username or e-mail -> id, password hash, disabled, profile
-SELECT a.id, a.password_hash, a.disabled, profile(a) FROM account a
+SELECT a.id, a.password_hash, a.disabled, a.profile FROM account a
 WHERE name_key(a.username) = name_key($1::text) OR name_key(a.email) = name_key($1::text)
 ORDER BY (name_key(a.username) = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 
 -- name: account_by_id
 -- id -> password hash, disabled, profile
-SELECT a.password_hash, a.disabled, profile(a) FROM account a WHERE a.id = $1::uuid;
+SELECT a.password_hash, a.disabled, a.profile FROM account a WHERE a.id = $1::uuid;
 
 -- name: account_update
 -- id, name or null, whether e-mail changes, e-mail or null -> profile
 UPDATE account a SET name = coalesce($2::text, a.name), email = CASE WHEN $3::boolean THEN $4::text ELSE a.email END,
     updated_at = now()
 WHERE a.id = $1::uuid
-RETURNING profile(a);
+RETURNING a.profile;
 
 -- name: account_set_password
 -- id, hash, the hash it replaces (null: any)
@@ -41,6 +41,9 @@ UPDATE account SET disabled = $2::boolean, updated_at = now() WHERE id = $1::uui
 UPDATE account SET groups = $2::text[], updated_at = now() WHERE id = $1::uuid RETURNING id;
 
 -- name: account_list
--- after this login, at most so many -> id, login, e-mail, groups, disabled, created
-SELECT id, coalesce(username, email), coalesce(email, ''), array_to_string(groups, ','), disabled, to_iso(created_at)
-FROM account WHERE coalesce(username, email) > $1::text ORDER BY coalesce(username, email) LIMIT $2::int;
+-- those made after this one, at most so many, oldest first -> id, username, e-mail, groups, disabled, created, all as JSON
+SELECT r.id, coalesce(r.username, ''), coalesce(r.email, ''), array_to_string(r.groups, ','), r.disabled, r.created_at,
+    row_to_json(r)::text
+FROM (SELECT id, username, email, name, groups, disabled, to_iso(created_at) AS created_at
+    FROM account WHERE id > $1::uuid ORDER BY id LIMIT $2::int) r
+ORDER BY r.id;

@@ -4,8 +4,31 @@ SELECT sweep($1::int, $2::int, $3::int);
 -- name: partitions_keep
 SELECT partitions_keep($1::int);
 
--- name: schema_number
-SELECT coalesce(max(number), 0) FROM schema_change;
+-- name: account_find
+-- username or e-mail -> id, username, e-mail, disabled
+SELECT id, coalesce(username, ''), coalesce(email, ''), disabled FROM account
+WHERE name_key(username) = name_key($1::text) OR name_key(email) = name_key($1::text)
+ORDER BY (name_key(username) = name_key($1::text)) DESC NULLS LAST LIMIT 1;
+
+-- name: account_lock
+-- Until the transaction ends nobody makes a session of this account: its foreign key waits here.
+SELECT id FROM account WHERE id = $1::uuid FOR UPDATE;
+
+-- name: session_overview
+-- account -> id, seen, expires, address, user agent, all as JSON; of live sessions, newest use first
+SELECT r.id, r.seen_at, r.expires_at, r.address, r.user_agent, row_to_json(r)::text
+FROM (SELECT id, user_agent, coalesce(host(address), '') AS address, remember, to_iso(created_at) AS created_at,
+        to_iso(seen_at) AS seen_at, to_iso(least(expires_at, seen_at + idle)) AS expires_at
+    FROM session WHERE account_id = $1::uuid AND expires_at > now() AND seen_at + idle > now()
+    ORDER BY session.seen_at DESC, id) r;
+
+-- name: schema_place
+-- -> the database's name, whether mayfly's list of changes is in it
+SELECT current_database(), to_regclass('schema_change') IS NOT NULL;
+
+-- name: schema_list
+-- -> number, name, when it was applied
+SELECT number, name, to_iso(applied_at) FROM schema_change ORDER BY number;
 
 -- name: ping
 SELECT 1;

@@ -7,8 +7,8 @@ RETURNING to_ms(expires_at);
 
 -- name: session_find
 -- id -> hash, read at, seen at, idle, expires at (all ms), account id, profile, username, e-mail, groups
-SELECT s.secret_hash, to_ms(statement_timestamp()), to_ms(s.seen_at), (extract(epoch FROM s.idle) * 1000)::bigint,
-    to_ms(s.expires_at), a.id, profile(a), coalesce(a.username, ''), coalesce(a.email, ''), array_to_string(a.groups, ',')
+SELECT s.secret_hash, to_ms(statement_timestamp()), to_ms(s.seen_at), (date_part('epoch', s.idle) * 1000)::bigint,
+    to_ms(s.expires_at), a.id, a.profile, coalesce(a.username, ''), coalesce(a.email, ''), array_to_string(a.groups, ',')
 FROM session s JOIN account a ON a.id = s.account_id
 WHERE s.id = $1::uuid AND NOT a.disabled AND s.expires_at > statement_timestamp()
     AND s.seen_at + s.idle > statement_timestamp();

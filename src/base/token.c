@@ -37,6 +37,10 @@ bool token_parse(const char *text, size_t length, struct token *token)
 
     if (length != TOKEN_TEXT_BYTES - 1 || memcmp(text, prefix, PREFIX_BYTES) != 0)
         return false;
+    /* libsodium 1.0.18 takes every byte from 0x80 on for an 'A'. */
+    for (size_t i = PREFIX_BYTES; i < length; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return false;
     if (sodium_base642bin(raw, sizeof raw, text + PREFIX_BYTES, length - PREFIX_BYTES, NULL, &raw_length, NULL,
                           VARIANT) != 0 ||
         raw_length != sizeof raw)

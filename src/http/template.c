@@ -251,8 +251,8 @@ static bool render_section(struct renderer *r, const char **at, const struct tag
 static const char *text_of(const struct template_set *set, const char *name, size_t length)
 {
     for (size_t i = 0; i < set->count; i++)
-        if (strncmp(set->templates[i].name, name, length) == 0 && set->templates[i].name[length] == '\0')
-            return set->templates[i].text;
+        if (strncmp(set->pages[i].name, name, length) == 0 && set->pages[i].name[length] == '\0')
+            return set->pages[i].text;
     return NULL;
 }
 

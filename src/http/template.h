@@ -17,16 +17,16 @@
 
 #include <jansson.h>
 
-/* Sections and partials inside each other. Our pages need six; a partial that names itself shall not eat the stack. */
+/* Sections and partials inside each other. Our pages need four; a partial that names itself shall not eat the stack. */
 enum { TEMPLATE_MAX_DEPTH = 16 };
 
-struct template {
+struct template_page {
     const char *name;
     const char *text;
 };
 
 struct template_set {
-    const struct template *templates;
+    const struct template_page *pages;
     size_t count;
 };
 

@@ -1,8 +1,8 @@
 // Asks GET /worker again and again and shows who answers: a dot per request, a row per worker.
 "use strict";
 
-const LANES = 4; // requests under way at once, so that more than one worker has something to do
-const PAUSE_MS = 160; // between two requests of a lane: about 25 a second, little for a server and a lot to look at
+const LANES = 4; // requests sent together, so that one worker alone is not enough for them
+const PAUSE_MS = 160; // between two of a lane: about 25 a second, little for a server and a lot to look at
 const BACK_OFF_MS = 2000; // after a failure, and while nobody looks
 const RUN_REQUESTS = 3000; // a forgotten tab shall not ask for ever
 const RESTING_AFTER = 200; // answers of others since the last one
@@ -95,7 +95,7 @@ async function lane(own) {
 function start() {
   run = { left: RUN_REQUESTS, voice: setInterval(speak, SPOKEN_EVERY_MS) };
   byId("pause").textContent = "Pause";
-  for (let i = 0; i < LANES; i++) setTimeout(lane, (i * PAUSE_MS) / LANES, run);
+  for (let i = 0; i < LANES; i++) lane(run);
 }
 
 function stop() {

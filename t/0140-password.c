@@ -1,0 +1,255 @@
+/* Passwords: which are taken, that a hash fits one password only, and that an unknown user costs what a known one does. */
+#include "base/clock.h"
+#include "base/password.h"
+
+#include "unit.h"
+
+#include <sodium.h>
+
+/* The least that libsodium takes, where the cost is not what is tested. */
+static const struct password_cost cheap = {.passes = 1, .memory_bytes = 8192};
+
+static bool check(struct unit *unit, const char *password, const char *const *guesses)
+{
+    return password_check(password, strlen(password), guesses, &unit->err);
+}
+
+/* The character count times; the spice keeps the estimate from calling it common. */
+static const char *repeated(struct unit *unit, const char *spice, const char *character, size_t count)
+{
+    char *text = arena_zalloc(&unit->arena, strlen(spice) + strlen(character) * count + 1);
+
+    assert_non_null(text);
+    strcat(text, spice);
+    for (size_t i = 0; i < count; i++)
+        strcat(text, character);
+    return text;
+}
+
+static void good_passwords_are_taken(void **state)
+{
+    static const char *const good[] = {
+        "correct horse battery staple",
+        "vT9#kq2L",
+        "plover gantry umbrella",
+        "\xD0\xB6\xD1\x89\xD1\x8B\xD1\x84\xD1\x8A\xD1\x8D\xD1\x8E\xD1\x8F", /* eight Cyrillic letters */
+        "  leading and trailing  ",
+        "tab\tand\nline break",
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(good); i++)
+        assert_granted(check(unit, good[i], NULL), &unit->err);
+}
+
+static void eight_characters_are_the_least_whatever_their_bytes(void **state)
+{
+    static const char *const small[] = {
+        "",
+        "vT9#kq2",
+        "\xD0\xB6\xD1\x89\xD1\x8B\xD1\x84\xD1\x8A\xD1\x8D\xD1\x8E",                                         /* 14 bytes */
+        "\xF0\x9F\x98\x80\xF0\x9F\x98\x81\xF0\x9F\x98\x82\xF0\x9F\x98\x83\xF0\x9F\x98\x84\xF0\x9F\x98\x85",
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(small); i++) {
+        assert_false(check(unit, small[i], NULL));
+        assert_string_equal(unit->err.field, "password");
+        assert_refused(check(unit, small[i], NULL), &unit->err, ERR_VALUE, "at least 8 characters");
+    }
+}
+
+static void at_most_256_characters_are_taken_whatever_their_bytes(void **state)
+{
+    static const char *const characters[] = {"x", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(characters); i++) {
+        const char *longest = repeated(unit, "vT9#", characters[i], 252);
+        const char *longer = repeated(unit, "vT9#", characters[i], 253);
+
+        assert_true(strlen(longest) <= PASSWORD_MAX_BYTES);
+        assert_granted(check(unit, longest, NULL), &unit->err);
+        assert_refused(check(unit, longer, NULL), &unit->err, ERR_VALUE, "at most 256 characters");
+    }
+}
+
+static void common_passwords_are_refused(void **state)
+{
+    static const char *const common[] = {
+        "password", "12345678",  "1234567890", "qwertyuiop", "iloveyou",  "Password1", "p@ssw0rd", "letmein1",
+        "sunshine", "football1", "aaaaaaaa",   "abcdefgh",   "trustno1", "abcabcabc", "11111111", "password123",
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(common); i++) {
+        if (check(unit, common[i], NULL))
+            fail_msg("%s was taken", common[i]);
+        assert_string_equal(unit->err.field, "password");
+        assert_refused(check(unit, common[i], NULL), &unit->err, ERR_VALUE, "too common");
+    }
+}
+
+static void what_the_account_tells_is_no_password(void **state)
+{
+    static const char *const guesses[] = {"Marguerite-Yourcenar", "m.yourcenar@example.org", NULL};
+    struct unit *unit = *state;
+
+    assert_refused(check(unit, "Marguerite-Yourcenar", guesses), &unit->err, ERR_VALUE, "too common");
+    assert_refused(check(unit, "MARGUERITE-yourcenar", guesses), &unit->err, ERR_VALUE, "too common");
+    assert_refused(check(unit, "M.Yourcenar@example.org", guesses), &unit->err, ERR_VALUE, "too common");
+    assert_granted(check(unit, "Marguerite-Yourcenar", NULL), &unit->err);
+    assert_granted(check(unit, "Marguerite-Yourcenar wrote Hadrian", guesses), &unit->err);
+}
+
+static void a_nul_in_a_password_is_refused(void **state)
+{
+    struct unit *unit = *state;
+
+    assert_refused(password_check("vT9#\0kq2LmZ", 11, NULL, &unit->err), &unit->err, ERR_VALUE, "NUL");
+}
+
+static void a_hash_names_its_cost_and_is_never_the_same(void **state)
+{
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES], other[PASSWORD_HASH_BYTES];
+
+    assert_granted(password_hash(&cheap, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
+    assert_granted(password_hash(&cheap, "vT9#kq2L", 8, other, &unit->err), &unit->err);
+    assert_memory_equal(hash, "$argon2id$v=19$m=8,t=1,p=1$", 27);
+    assert_string_not_equal(hash, other);
+}
+
+static void a_hash_fits_its_password_and_no_other(void **state)
+{
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES];
+    const char *longest = repeated(unit, "", "\xF0\x9F\x98\x80", PASSWORD_MAX_CHARACTERS);
+
+    assert_granted(password_hash(&cheap, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
+    assert_true(password_verify(&cheap, hash, "vT9#kq2L", 8));
+    assert_false(password_verify(&cheap, hash, "vt9#kq2L", 8));
+    assert_false(password_verify(&cheap, hash, "vT9#kq2", 7));
+    assert_false(password_verify(&cheap, hash, "vT9#kq2L ", 9));
+    assert_false(password_verify(&cheap, hash, "", 0));
+    assert_granted(password_hash(&cheap, longest, strlen(longest), hash, &unit->err), &unit->err);
+    assert_true(password_verify(&cheap, hash, longest, strlen(longest)));
+    assert_false(password_verify(&cheap, hash, longest, strlen(longest) - 4));
+}
+
+static void a_hash_fits_whatever_the_cost_is_today(void **state)
+{
+    static const struct password_cost dearer = {.passes = 2, .memory_bytes = 16384};
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES];
+
+    assert_granted(password_hash(&cheap, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
+    assert_true(password_verify(&dearer, hash, "vT9#kq2L", 8));
+    assert_false(password_verify(&dearer, hash, "vT9#kq2M", 8));
+}
+
+static void what_is_no_hash_fits_nothing(void **state)
+{
+    static const char *const broken[] = {
+        "",
+        "vT9#kq2L",
+        "$argon2id$",
+        "$argon2id$v=19$m=8,t=1,p=1$bWF5Zmx5bWF5Zmx5bWF5Zg$",
+        "$2b$12$abcdefghijklmnopqrstuvABCDEFGHIJKLMNOPQRSTUVWXYZ01234",
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(broken); i++) {
+        assert_false(password_verify(&cheap, broken[i], "vT9#kq2L", 8));
+        assert_true(password_needs_rehash(&cheap, broken[i]));
+    }
+}
+
+static void a_hash_of_another_cost_is_made_anew(void **state)
+{
+    static const struct password_cost others[] = {
+        {.passes = 2, .memory_bytes = 8192},
+        {.passes = 1, .memory_bytes = 16384},
+    };
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES];
+
+    assert_granted(password_hash(&cheap, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
+    assert_false(password_needs_rehash(&cheap, hash));
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_true(password_needs_rehash(&others[i], hash));
+}
+
+static void a_cost_beyond_the_machine_is_an_outage(void **state)
+{
+    static const struct password_cost absurd = {.passes = 1, .memory_bytes = SIZE_MAX / 2};
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES];
+
+    assert_refused(password_hash(&absurd, "vT9#kq2L", 8, hash, &unit->err), &unit->err, ERR_DOWN, "no memory to hash");
+}
+
+static void an_unknown_user_has_no_password(void **state)
+{
+    static const char *const passwords[] = {"", "vT9#kq2L", "mayfly", "mayflymayflymayf"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(passwords); i++)
+        assert_false(password_verify(&cheap, NULL, passwords[i], strlen(passwords[i])));
+}
+
+static int64_t fastest_verify_us(const struct password_cost *cost, const char *hash)
+{
+    int64_t fastest = INT64_MAX;
+
+    for (int i = 0; i < 5; i++) {
+        int64_t start = clock_system.monotonic_us(), took;
+
+        assert_false(password_verify(cost, hash, "not the one", 11));
+        took = clock_system.monotonic_us() - start;
+        fastest = took < fastest ? took : fastest;
+    }
+    return fastest;
+}
+
+/* The ratio is generous, for other work on the machine: without the decoy it would be thousands. */
+static void an_unknown_user_costs_what_a_known_one_costs(void **state)
+{
+    static const struct password_cost costs[] = {
+        {.passes = 2, .memory_bytes = 19456 * 1024},
+        {.passes = 3, .memory_bytes = 12288 * 1024},
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(costs); i++) {
+        char hash[PASSWORD_HASH_BYTES];
+        int64_t known, unknown;
+
+        assert_granted(password_hash(&costs[i], "vT9#kq2L", 8, hash, &unit->err), &unit->err);
+        known = fastest_verify_us(&costs[i], hash);
+        unknown = fastest_verify_us(&costs[i], NULL);
+        if (known > 3 * unknown || unknown > 3 * known)
+            fail_msg("known: %lld us, unknown: %lld us", (long long)known, (long long)unknown);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        PROMISE(good_passwords_are_taken),
+        PROMISE(eight_characters_are_the_least_whatever_their_bytes),
+        PROMISE(at_most_256_characters_are_taken_whatever_their_bytes),
+        PROMISE(common_passwords_are_refused),
+        PROMISE(what_the_account_tells_is_no_password),
+        PROMISE(a_nul_in_a_password_is_refused),
+        PROMISE(a_hash_names_its_cost_and_is_never_the_same),
+        PROMISE(a_hash_fits_its_password_and_no_other),
+        PROMISE(a_hash_fits_whatever_the_cost_is_today),
+        PROMISE(what_is_no_hash_fits_nothing),
+        PROMISE(a_hash_of_another_cost_is_made_anew),
+        PROMISE(a_cost_beyond_the_machine_is_an_outage),
+        PROMISE(an_unknown_user_has_no_password),
+        PROMISE(an_unknown_user_costs_what_a_known_one_costs),
+    };
+
+    return sodium_init() < 0 ? 1 : KEEP_PROMISES(promises);
+}
