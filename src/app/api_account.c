@@ -45,15 +45,16 @@ bool api_register(struct exchange *x, struct err *err)
         return false;
     new.fields.username = none_if_empty(new.fields.username);
     new.fields.email = none_if_empty(new.fields.email);
-    if (new.fields.username == NULL && new.fields.email == NULL)
+    if (new.fields.username == NULL &&new.fields.email == NULL)
         return err_field(err, ERR_VALUE, "username", "username: choose one, or give an email to log in with");
     if (!account_check(&new.fields, err) || !exchange_field(x, "password", &password, err))
         return false;
     attempt_init(&attempt, &x->services->secret, NULL, x->request.address);
     if (!attempt_take(x->services->sessions.db, &x->arena, &x->services->config, &attempt, NULL, x->request.address,
                       err) ||
-        !credentials_make(x, password, (const char *[]){new.fields.username != NULL ? new.fields.username : "",
-                                                        new.fields.email != NULL ? new.fields.email : "", NULL},
+        !credentials_make(x, password,
+                          (const char *[]){new.fields.username != NULL ? new.fields.username : "",
+                                           new.fields.email != NULL ? new.fields.email : "", NULL},
                           new.hash, err))
         return false;
     return once(x, create_account, &new, err);
@@ -157,8 +158,8 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     struct token token;
     bool ok;
 
-    switch (account_set_password(store->db, &x->arena, &change->account.id, change->hash,
-                                 change->account.password_hash, err)) {
+    switch (account_set_password(store->db, &x->arena, &change->account.id, change->hash, change->account.password_hash,
+                                 err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:

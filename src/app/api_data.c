@@ -99,8 +99,9 @@ static bool change_by_body(struct exchange *x, enum document_kind kind, enum cha
 
     if (!request_has_type(&x->request, "application/json") &&
         !(change == CHANGE_PATCH && request_has_type(&x->request, "application/merge-patch+json")))
-        return err_set(err, ERR_TYPE, change == CHANGE_PATCH ? "send application/merge-patch+json or application/json"
-                                                             : "send application/json");
+        return err_set(err, ERR_TYPE,
+                       change == CHANGE_PATCH ? "send application/merge-patch+json or application/json"
+                                              : "send application/json");
     if (!request_body(&x->request, &x->arena, DOCUMENT_MAX_BYTES, &x->body, err))
         return false;
     x->body_read = true;

@@ -16,7 +16,8 @@ bool api_health_ready(struct exchange *x, struct err *err)
     const char *cache_state = !cache_enabled(store->cache) ? "off" : cache_up ? "up" : "down";
 
     x->response.status = database_up ? 200 : 503;
-    if (!buf_printf(&x->response.body, "{\"status\":\"%s\",\"database\":{\"state\":\"%s\"},\"cache\":{\"state\":\"%s\"}}",
+    if (!buf_printf(&x->response.body,
+                    "{\"status\":\"%s\",\"database\":{\"state\":\"%s\"},\"cache\":{\"state\":\"%s\"}}",
                     database_up ? "ready" : "unavailable", database_up ? "up" : "down", cache_state))
         return err_set(err, ERR_BUG, "answer is too long");
     return database_up || response_header(&x->response, "Retry-After", "1", err);

@@ -55,8 +55,8 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
     struct session_store *store = &x->services->sessions;
     const struct session_origin origin = {
         .user_agent = user_agent(x),
-        .address = x->request.address[0] != '\0' && strncmp(x->request.address, "unix:", 5) != 0 ? x->request.address
-                                                                                                  : NULL,
+        .address =
+            x->request.address[0] != '\0' && strncmp(x->request.address, "unix:", 5) != 0 ? x->request.address : NULL,
     };
     char text[TOKEN_TEXT_BYTES];
     struct signed_in in = {

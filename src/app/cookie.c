@@ -14,9 +14,9 @@ static bool write_cookie(const struct config *config, struct response *response,
 {
     char text[CONFIG_TEXT_BYTES + 256];
     bool shared = config->cookie_domain[0] != '\0';
-    int length = snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s%s%s%s", cookie_name(config), value,
-                          config->cookie_secure ? "; Secure" : "", shared ? "; Domain=" : "", config->cookie_domain,
-                          age);
+    int length =
+        snprintf(text, sizeof text, "%s=%s; Path=/; HttpOnly; SameSite=Lax%s%s%s%s", cookie_name(config), value,
+                 config->cookie_secure ? "; Secure" : "", shared ? "; Domain=" : "", config->cookie_domain, age);
 
     if (length < 0 || (size_t)length >= sizeof text)
         return err_set(err, ERR_BUG, "cookie is too long");

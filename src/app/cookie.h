@@ -9,7 +9,8 @@
 const char *cookie_name(const struct config *);
 
 /* max_age_s 0: until the browser is closed. */
-bool cookie_set(const struct config *, struct response *, const char *token, int64_t max_age_s, struct err *) MUST_CHECK;
+bool cookie_set(const struct config *, struct response *, const char *token, int64_t max_age_s,
+                struct err *) MUST_CHECK;
 bool cookie_clear(const struct config *, struct response *, struct err *) MUST_CHECK;
 
 #endif

@@ -17,8 +17,8 @@ bool credentials_check(struct exchange *, const char *login, const char *passwor
                        struct err *) MUST_CHECK;
 
 /* The same for the account of the session at hand, before something that a stolen session must not do. */
-bool credentials_confirm(struct exchange *, const char *password, struct account *, struct attempt *, struct err *)
-    MUST_CHECK;
+bool credentials_confirm(struct exchange *, const char *password, struct account *, struct attempt *,
+                         struct err *) MUST_CHECK;
 
 bool credentials_forgive(struct exchange *, const struct attempt *, struct err *) MUST_CHECK;
 

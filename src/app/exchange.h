@@ -35,9 +35,9 @@ struct exchange {
     int64_t started_us;
 
     struct session_lookup lookup;
-    bool has_token;     /* lookup.token is well-formed; whether it is good is not known yet */
-    bool by_cookie;     /* it came as a cookie, so mutations need a proof of origin */
-    bool has_session;   /* session is live */
+    bool has_token;   /* lookup.token is well-formed; whether it is good is not known yet */
+    bool by_cookie;   /* it came as a cookie, so mutations need a proof of origin */
+    bool has_session; /* session is live */
     struct session session;
 
     struct buf body;

@@ -13,8 +13,8 @@
  * x->forgets. effect fills x->response; it may be run several times and must begin anew each time. When it was done
  * before, x->response is the first answer and x->replayed is set. What effect refuses is rolled back and not kept.
  */
-bool once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg, struct err *)
-    MUST_CHECK;
+bool once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg,
+          struct err *) MUST_CHECK;
 
 /* Without an effect: sets x->replayed and the answer when this very request was done before. */
 bool once_find(struct exchange *, struct err *) MUST_CHECK;

@@ -1,5 +1,6 @@
 #include "app/page.h"
 
+#include "app/device.h"
 #include "app/form_token.h"
 #include "app/signed_in.h"
 #include "http/form.h"
@@ -30,7 +31,7 @@ static bool set_user(struct exchange *x, json_t *values)
     char token[FORM_TOKEN_BYTES];
     json_t *user = json_loads(x->session.profile, 0, NULL);
     const char *name = json_string_value(json_object_get(user, "name"));
-    const char *display = name != NULL && name[0] != '\0' ? name
+    const char *display = name != NULL && name[0] != '\0'  ? name
                           : x->session.username[0] != '\0' ? x->session.username
                                                            : x->session.email;
 
@@ -142,11 +143,19 @@ static bool set_document(struct exchange *x, json_t *values, const char *name, e
 static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
 {
     const char *list;
-    json_t *sessions;
+    json_t *sessions, *session;
+    size_t index;
 
     if (!session_list(&x->services->sessions, &x->arena, &x->session.account, &x->session.id, &list, err) ||
         !json_read(&x->arena, list, strlen(list), &sessions, err))
         return false;
+    json_array_foreach(sessions, index, session)
+    {
+        const char *agent = json_string_value(json_object_get(session, "user_agent"));
+
+        if (agent != NULL && !set_text(session, "device", device_name(&x->arena, agent)))
+            return err_memory(err);
+    }
     if (json_object_set(values, "sessions", sessions) != 0 ||
         json_object_set_new(values, "others", json_integer((json_int_t)json_array_size(sessions) - 1)) != 0)
         return err_memory(err);
@@ -160,8 +169,7 @@ static bool fill_account(struct exchange *x, json_t *values, struct err *err)
     if (!set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
         !set_text(values, "email", json_string_value(json_object_get(user, "email"))))
         return err_memory(err);
-    return set_sessions(x, values, err) &&
-           set_document(x, values, "data", DOCUMENT_SESSION, &x->session.id, err) &&
+    return set_sessions(x, values, err) && set_document(x, values, "data", DOCUMENT_SESSION, &x->session.id, err) &&
            set_document(x, values, "profile_data", DOCUMENT_PROFILE, &x->session.account, err);
 }
 
@@ -181,7 +189,7 @@ static const char *form_page(const struct exchange *x)
         const char *route;
         const char *page;
     } pages[] = {
-        {"/login", "login"},      {"/register", "register"},       {"/profile", "account"},
+        {"/login", "login"},      {"/register", "register"},      {"/profile", "account"},
         {"/password", "account"}, {"/profile/delete", "account"},
     };
 
@@ -207,14 +215,24 @@ static bool set_typed(struct exchange *x, json_t *values)
     return !json_flag(x->fields, "remember") || set_true(values, "remember");
 }
 
-static bool set_error(json_t *values, const struct err *shown)
+/* The account page has three inputs that handlers call "password". */
+static const char *invalid_input(const struct exchange *x, const struct err *shown)
+{
+    bool change = x->match.route != NULL && strcmp(x->match.route->path, "/password") == 0;
+
+    if (!change || strcmp(shown->field, "password") != 0)
+        return shown->field;
+    return shown->kind == ERR_DENIED ? "current" : "new";
+}
+
+static bool set_error(json_t *values, const struct err *shown, const char *field)
 {
     struct problem problem = problem_of(shown);
     json_t *error = json_object(), *invalid = json_object();
 
     return error != NULL && invalid != NULL && json_object_set_new(values, "error", error) == 0 &&
            json_object_set_new(values, "invalid", invalid) == 0 && set_text(error, "title", problem.title) &&
-           set_text(error, "detail", problem.detail) && (shown->field[0] == '\0' || set_true(invalid, shown->field)) &&
+           set_text(error, "detail", problem.detail) && (field[0] == '\0' || set_true(invalid, field)) &&
            (shown->retry_after_s == 0 ||
             json_object_set_new(values, "retry_after", json_integer(shown->retry_after_s)) == 0);
 }
@@ -225,7 +243,7 @@ bool page_error(struct exchange *x, const struct err *shown, struct err *err)
     const char *form = outage ? NULL : form_page(x);
     json_t *values = common_values(x, form != NULL ? form : "error", problem_of(shown).title);
 
-    if (values == NULL || !set_error(values, shown))
+    if (values == NULL || !set_error(values, shown, invalid_input(x, shown)))
         return err_memory(err);
     if (form != NULL && strcmp(form, "account") == 0 && !fill_account(x, values, err))
         return false;

@@ -162,14 +162,30 @@ bool config_load(struct config *config, const char *path, struct err *err)
     return ok;
 }
 
+/* Where a connection string may give a password, or NULL: after "password =", or after the scheme of a URI. */
+static const char *password_at(const char *value)
+{
+    const char *uri = strstr(value, "://");
+
+    if (uri != NULL && strchr(uri, '@') != NULL)
+        return uri + strlen("://");
+    for (const char *at = value; (at = strstr(at, "password")) != NULL;) {
+        at += strlen("password");
+        at += strspn(at, " \t\v\f");
+        if (*at == '=')
+            return at + 1;
+    }
+    return NULL;
+}
+
 static void print_text(const char *value, FILE *out)
 {
-    const char *password = strstr(value, "password=");
+    const char *password = password_at(value);
 
     if (password == NULL)
         fprintf(out, "%s\n", value);
     else
-        fprintf(out, "%.*spassword=*** # the rest is left out\n", (int)(password - value), value);
+        fprintf(out, "%.*s*** # the rest is left out\n", (int)(password - value), value);
 }
 
 void config_print(const struct config *config, FILE *out)

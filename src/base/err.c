@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+PRINTF_LIKE(6, 0)
 static void set(struct err *err, enum err_kind kind, const char *field, const char *file, int line, const char *format,
                 va_list arguments)
 {

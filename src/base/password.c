@@ -40,8 +40,8 @@ bool password_check(const char *password, size_t length, const char *const *gues
     return true;
 }
 
-bool password_hash(const struct password_cost *cost, const char *password, size_t length, char hash[PASSWORD_HASH_BYTES],
-                   struct err *err)
+bool password_hash(const struct password_cost *cost, const char *password, size_t length,
+                   char hash[PASSWORD_HASH_BYTES], struct err *err)
 {
     _Static_assert(PASSWORD_HASH_BYTES >= crypto_pwhash_STRBYTES, "a hash fits");
     if (crypto_pwhash_str_alg(hash, password, length, cost->passes, cost->memory_bytes, crypto_pwhash_ALG_ARGON2ID13) !=
@@ -53,8 +53,8 @@ bool password_hash(const struct password_cost *cost, const char *password, size_
 /* A hash of the current cost that nothing matches: salt and tag are constants, only the parameters count. */
 static void decoy_hash(const struct password_cost *cost, char hash[PASSWORD_HASH_BYTES])
 {
-    snprintf(hash, PASSWORD_HASH_BYTES, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s", cost->memory_bytes / 1024, cost->passes,
-             "bWF5Zmx5bWF5Zmx5bWF5Zg", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    snprintf(hash, PASSWORD_HASH_BYTES, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s", cost->memory_bytes / 1024,
+             cost->passes, "bWF5Zmx5bWF5Zmx5bWF5Zg", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
 }
 
 bool password_verify(const struct password_cost *cost, const char *hash, const char *password, size_t length)

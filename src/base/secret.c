@@ -17,6 +17,7 @@ static bool parse_line(struct secret *secret, char *line, const char *path, int 
 {
     size_t length;
 
+    line += strspn(line, " \t");
     line[strcspn(line, " \t\r\n#")] = '\0';
     if (line[0] == '\0')
         return true;
@@ -38,8 +39,8 @@ bool secret_load(struct secret *secret, const char *path, struct err *err)
 
     *secret = (struct secret){.count = 0};
     if (file == NULL)
-        return err_set(err, ERR_INPUT, "%s: %s; make it with `openssl rand -hex 32`, readable by the workers only", path,
-                       strerror(errno));
+        return err_set(err, ERR_INPUT, "%s: %s; make it with `openssl rand -hex 32`, readable by the workers only",
+                       path, strerror(errno));
     for (int number = 1; ok && fgets(line, sizeof line, file) != NULL; number++)
         ok = parse_line(secret, line, path, number, err);
     if (ok && ferror(file))
@@ -75,7 +76,8 @@ bool secret_seal(const struct secret *secret, struct arena *arena, const void *c
         return err_memory(err);
     secret_mac(secret, 0, "seal", context, context_length, key);
     random_bytes(sealed, NONCE_BYTES);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE_BYTES, &written, text, length, NULL, 0, NULL, sealed, key);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE_BYTES, &written, text, length, NULL, 0, NULL, sealed,
+                                               key);
     sodium_memzero(key, sizeof key);
     *sealedp = sealed;
     *sealed_lengthp = NONCE_BYTES + (size_t)written;

@@ -33,7 +33,7 @@ void secret_mac(const struct secret *, size_t key, const char *purpose, const vo
 bool secret_seal(const struct secret *, struct arena *, const void *context, size_t context_length, const void *text,
                  size_t length, unsigned char **sealed, size_t *sealed_length, struct err *) MUST_CHECK;
 bool secret_open(const struct secret *, struct arena *, const void *context, size_t context_length,
-                 const unsigned char *sealed, size_t sealed_length, char **text, size_t *length, struct err *)
-    MUST_CHECK;
+                 const unsigned char *sealed, size_t sealed_length, char **text, size_t *length,
+                 struct err *) MUST_CHECK;
 
 #endif

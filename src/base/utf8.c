@@ -79,7 +79,9 @@ char *utf8_repair(struct arena *arena, const char *text, size_t length)
     for (size_t at = 0; (at = at + utf8_check(copy + at, length - at)) < length;)
         copy[at] = '?';
     for (size_t i = 0; i < length; i++)
-        if (utf8_has_control(copy + i, length - i < 2 ? 1 : 2))
+        if ((unsigned char)copy[i] < 0x20 || copy[i] == 0x7F)
             copy[i] = '?';
+        else if ((unsigned char)copy[i] == 0xC2 && (unsigned char)copy[i + 1] < 0xA0)
+            copy[i] = copy[i + 1] = '?';
     return copy;
 }

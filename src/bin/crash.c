@@ -14,8 +14,7 @@ static void maybe_crash(const char *name)
     char next[64];
     long left;
 
-    if (colon == NULL || strncmp(wanted, name, (size_t)(colon - wanted)) != 0 ||
-        name[colon - wanted] != '\0')
+    if (colon == NULL || strncmp(wanted, name, (size_t)(colon - wanted)) != 0 || name[colon - wanted] != '\0')
         return;
     left = strtol(colon + 1, NULL, 10);
     if (left <= 1)

@@ -7,21 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "usage: spawn-fcgi -n -s SOCKET -M 0660 -b 1024 -- multiwatch -f N -t 500 -r 20 -- \\\n"
-    "           mayfly-worker [-c FILE] [--pool NAME]\n"
-    "       mayfly-worker -t [-c FILE]\n"
-    "\n"
-    "One of many identical FastCGI workers; nginx reaches it through descriptor 0.\n"
-    "\n"
-    "  -c, --config FILE  settings; default $MAYFLY_CONFIG or " DEFAULT_CONFIG "\n"
-    "      --pool NAME    name of its pool, for the log and X-Mayfly-Worker\n"
-    "  -t, --test         check the configuration and exit\n"
-    "  -V, --version      print the version and exit\n"
-    "  -h, --help         print this and exit\n"
-    "\n"
-    "Signals: TERM, INT, USR1  remove the socket's path, answer what is queued, exit\n"
-    "         USR2, HUP        answer what is in hand, exit; multiwatch starts a successor\n";
+static const char usage[] = "usage: spawn-fcgi -n -s SOCKET -M 0660 -b 1024 -- multiwatch -f N -t 500 -r 20 -- \\\n"
+                            "           mayfly-worker [-c FILE] [--pool NAME]\n"
+                            "       mayfly-worker -t [-c FILE]\n"
+                            "\n"
+                            "One of many identical FastCGI workers; nginx reaches it through descriptor 0.\n"
+                            "\n"
+                            "  -c, --config FILE  settings; default $MAYFLY_CONFIG or " DEFAULT_CONFIG "\n"
+                            "      --pool NAME    name of its pool, for the log and X-Mayfly-Worker\n"
+                            "  -t, --test         check the configuration and exit\n"
+                            "  -V, --version      print the version and exit\n"
+                            "  -h, --help         print this and exit\n"
+                            "\n"
+                            "Signals: TERM, INT, USR1  remove the socket's path, answer what is queued, exit\n"
+                            "         USR2, HUP        answer what is in hand, exit; multiwatch starts a successor\n";
 
 /* Goes into a header and into every log line. */
 static bool plain_name(const char *name)

@@ -29,7 +29,7 @@ struct worker {
     struct services services;
     struct fcgi_server *server;
     struct exchange exchanges[BATCH_MAX];
-    int64_t ends_at_us; /* by age; 0: never */
+    int64_t ends_at_us;    /* by age; 0: never */
     int64_t requests_left; /* -1: without limit */
 };
 
@@ -107,7 +107,8 @@ static bool worker_open(struct worker *worker, const struct options *options, st
         return false;
     if (options->check_only)
         return true;
-    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms, err))
+    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
+                         err))
         return false;
     for (size_t i = 0; i < BATCH_MAX; i++)
         arena_init(&worker->exchanges[i].arena, ARENA_MAX_BYTES);

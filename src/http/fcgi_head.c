@@ -15,8 +15,8 @@ static bool pairs_fit(const unsigned char *at, size_t left)
 
             if (left < width)
                 return false;
-            lengths[i] = width == 1 ? at[0]
-                                    : (size_t)(at[0] & 0x7F) << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+            lengths[i] =
+                width == 1 ? at[0] : (size_t)(at[0] & 0x7F) << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
             at += width;
             left -= width;
         }
@@ -31,15 +31,20 @@ static bool pairs_fit(const unsigned char *at, size_t left)
 enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length)
 {
     bool begun = false;
+    unsigned id = 0;
     size_t at = 0;
 
     while (length - at >= RECORD_HEADER_BYTES) {
         const unsigned char *record = bytes + at;
+        unsigned record_id = (unsigned)record[2] << 8 | record[3];
         size_t content = (size_t)record[4] << 8 | record[5];
         size_t whole = RECORD_HEADER_BYTES + content + record[6];
 
         if (record[0] != FASTCGI_VERSION || record[1] != (begun ? PARAMS : BEGIN_REQUEST) ||
             (!begun && content != BEGIN_BODY_BYTES))
+            return FCGI_HEAD_BAD;
+        /* libfcgi skips records of another request, and takes those of request 0 for questions about itself. */
+        if (record_id == 0 || (begun && record_id != id))
             return FCGI_HEAD_BAD;
         if (begun && content == 0 && length - at >= whole)
             return FCGI_HEAD_COMPLETE;
@@ -47,10 +52,11 @@ enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length)
             return FCGI_HEAD_BAD;
         if (length - at < whole)
             return FCGI_HEAD_PARTIAL;
-        /* A pair may span two records by the specification; nginx's never do when the head fits one record. */
-        if (begun && content < 0xFFFF - 0x100 && !pairs_fit(record + RECORD_HEADER_BYTES, content))
+        /* A pair may span two records by the specification; nginx sends all pairs in one, or refuses the request. */
+        if (begun && !pairs_fit(record + RECORD_HEADER_BYTES, content))
             return FCGI_HEAD_BAD;
         begun = true;
+        id = record_id;
         at += whole;
     }
     return length >= FCGI_HEAD_MAX_BYTES ? FCGI_HEAD_BAD : FCGI_HEAD_PARTIAL;

@@ -14,7 +14,8 @@ enum fcgi_head { FCGI_HEAD_PARTIAL, FCGI_HEAD_COMPLETE, FCGI_HEAD_BAD };
 
 /*
  * COMPLETE: BEGIN_REQUEST and every PARAMS record up to the empty one are there. BAD: anything else begins it, or it is
- * too long. Only these two record types pass: libfcgi smashes its stack on a GET_VALUES with repeated names.
+ * too long. Only these two record types, of one request, pass: libfcgi smashes its stack on a GET_VALUES with repeated
+ * names.
  */
 enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length);
 

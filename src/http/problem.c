@@ -24,7 +24,8 @@ static const struct {
     [ERR_TYPE] = {415, "Unsupported media type", NULL},
     [ERR_VALUE] = {422, "Unprocessable content", NULL},
     [ERR_LIMIT] = {429, "Too many requests", NULL},
-    [ERR_DOWN] = {503, "Service unavailable", "A service behind this site is away. Nothing was lost; try again shortly."},
+    [ERR_DOWN] = {503, "Service unavailable",
+                  "A service behind this site is away. Nothing was lost; try again shortly."},
     [ERR_BUG] = {500, "Internal error", "Something went wrong here. It has been logged with this request's id."},
 };
 
@@ -57,7 +58,8 @@ void problem_render(const struct err *err, struct response *response)
     response->type = "application/problem+json";
     json_text_quote(detail, sizeof detail, problem.detail);
     json_text_quote(field, sizeof field, err->field);
-    snprintf(json, sizeof json, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":%s,\"error\":\"%s\"%s%s}",
+    snprintf(json, sizeof json,
+             "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":%s,\"error\":\"%s\"%s%s}",
              problem.title, problem.status, detail, err_word(err->kind), err->field[0] != '\0' ? ",\"field\":" : "",
              err->field[0] != '\0' ? field : "");
     if (!buf_add_string(&response->body, json) || !problem_headers(err, response, &ignored))

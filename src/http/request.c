@@ -29,7 +29,10 @@ static const struct {
     size_t length;
     size_t offset;
 } texts[] = {
-#define ROW(name_, member) {name_, sizeof name_ - 1, offsetof(struct request, member)}
+#define ROW(name_, member)                                                                                             \
+    {                                                                                                                  \
+        name_, sizeof name_ - 1, offsetof(struct request, member)                                                      \
+    }
     ROW("DOCUMENT_URI", path),
     ROW("QUERY_STRING", query),
     ROW("CONTENT_TYPE", content_type),

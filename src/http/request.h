@@ -32,13 +32,13 @@ enum { REQUEST_ID_MAX = 64 };
 
 struct request {
     enum method method;
-    const char *path;           /* decoded by nginx, begins with '/' */
-    const char *query;          /* as sent, without '?' */
-    const char *content_type;   /* "" when not given; so are all that follow */
-    int64_t content_length;     /* bytes; 0 without a body */
-    const char *address;        /* of the client, as nginx knows it */
-    const char *request_id;     /* nginx's, the same when it tries again on another pool */
-    const char *origin;         /* scheme://host that the client used */
+    const char *path;         /* decoded by nginx, begins with '/' */
+    const char *query;        /* as sent, without '?' */
+    const char *content_type; /* "" when not given; so are all that follow */
+    int64_t content_length;   /* bytes; 0 without a body */
+    const char *address;      /* of the client, as nginx knows it */
+    const char *request_id;   /* nginx's, the same when it tries again on another pool */
+    const char *origin;       /* scheme://host that the client used */
     const char *cookie;
     const char *authorization;
     const char *accept;

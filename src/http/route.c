@@ -51,7 +51,7 @@ bool route_find(const struct route *routes, size_t count, enum method method, co
         if (!fits(routes[i].path, path, parameter))
             continue;
         methods |= routes[i].method;
-        if (routes[i].method != wanted || match->route != NULL)
+        if ((routes[i].method & wanted) == 0 || match->route != NULL)
             continue;
         match->route = &routes[i];
         memcpy(match->parameter, parameter, sizeof parameter);

@@ -133,7 +133,8 @@ enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid 
         return rc;
     if (err->kind == ERR_VALUE && strcmp(err->field, "account_has_login") == 0) {
         err_clear(err);
-        err_field(err, ERR_VALUE, "email", "email: this account has no username, so it needs an address to log in with");
+        err_field(err, ERR_VALUE, "email",
+                  "email: this account has no username, so it needs an address to log in with");
     }
     name_conflict(err);
     return rc;

@@ -40,13 +40,13 @@ enum db_rc account_set_password(struct db *, struct arena *, const struct uuid *
                                 const char *replaced, struct err *) MUST_CHECK;
 
 /* Removes the account and all it owns. The ids of its sessions go to *ended. */
-bool account_delete(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended, struct err *)
-    MUST_CHECK;
+bool account_delete(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended,
+                    struct err *) MUST_CHECK;
 
-enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *id, bool disabled, struct err *)
-    MUST_CHECK;
+enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *id, bool disabled,
+                                struct err *) MUST_CHECK;
 /* groups: PostgreSQL array text, made by the caller from checked names. */
-enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, const char *groups, struct err *)
-    MUST_CHECK;
+enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, const char *groups,
+                              struct err *) MUST_CHECK;
 
 #endif

@@ -70,7 +70,8 @@ static bool take(struct db *db, struct arena *arena, const struct config *config
         [ATTEMPT_ADDRESS] = config->login_failures_per_address,
         [ATTEMPT_ACCOUNT] = config->login_failures_per_account,
     };
-    const char *values[] = {keys_text(arena, attempt, attempt->first), NULL, arena_printf(arena, "%lld", (long long)config->login_window_s)};
+    const char *values[] = {keys_text(arena, attempt, attempt->first), NULL,
+                            arena_printf(arena, "%lld", (long long)config->login_window_s)};
     struct db_result row;
     struct buf text;
 

@@ -128,8 +128,8 @@ static void keep_result(const struct cache *cache, struct arena *arena, const me
         if (copy == NULL)
             return;
         memcpy(copy, memcached_result_value(result), length);
-        items[i] = (struct cache_item){.bytes = copy, .length = length,
-                                       .stamp = {memcached_result_cas(result), cache->generation}};
+        items[i] = (struct cache_item){
+            .bytes = copy, .length = length, .stamp = {memcached_result_cas(result), cache->generation}};
     }
 }
 

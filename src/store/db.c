@@ -194,8 +194,8 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
             bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
 
             ok = false;
-            db->may_retry =
-                db_connection_error(result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+            db->may_retry = db_connection_error(
+                result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
         } else if (status != PGRES_PIPELINE_ABORTED) {
             ok = err_set(err, ERR_BUG, "unexpected result status %s", PQresStatus(status));
         }

@@ -50,7 +50,8 @@ bool db_flag(const struct db_result *, int row, int column);
  * its connection broke, even inside COMMIT, work is run again: it must find out by itself that it was done before
  * (store/outcome.h does).
  */
-bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err *), void *arg, struct err *) MUST_CHECK;
+bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err *), void *arg,
+                    struct err *) MUST_CHECK;
 
 /* Called at named points around COMMIT; the crash tests end the process there. NULL: nothing. */
 void db_on_point(struct db *, void (*point)(const char *name));

@@ -79,8 +79,7 @@ static const struct {
     {"57014", ERR_DOWN, false}, /* statement timeout */
     {"55P03", ERR_DOWN, false}, /* lock timeout */
     {"53", ERR_DOWN, false},    /* no memory, disk or connection left */
-    {"23505", ERR_CONFLICT, false},
-    {"23514", ERR_VALUE, false},
+    {"23505", ERR_CONFLICT, false}, {"23514", ERR_VALUE, false},
     {"22P05", ERR_VALUE, false}, /* a character that the database can't hold */
     {"22003", ERR_VALUE, false}, /* a number out of range */
 };

@@ -27,8 +27,8 @@ struct outcome {
 bool outcome_claim(struct db *, struct arena *, const struct outcome_key *, struct outcome *, struct err *) MUST_CHECK;
 
 /* Without claiming: what is known of a key. DB_NONE: nothing. */
-enum db_rc outcome_find(struct db *, struct arena *, const struct outcome_key *, struct outcome *, struct err *)
-    MUST_CHECK;
+enum db_rc outcome_find(struct db *, struct arena *, const struct outcome_key *, struct outcome *,
+                        struct err *) MUST_CHECK;
 
 /* Inside the transaction that claimed: goes to the database together with COMMIT. */
 bool outcome_keep(struct db *, struct arena *, const struct outcome_key *, const unsigned char *sealed,

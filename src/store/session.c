@@ -158,9 +158,14 @@ bool session_create(struct session_store *store, struct arena *arena, const stru
                     struct err *err)
 {
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], idle[24], absolute[24];
-    const char *const values[] = {
-        id_text, account_text, db_bytes(arena, token->hash, TOKEN_HASH_BYTES), idle, absolute,
-        limits->remember ? "t" : "f", origin->user_agent, origin->address};
+    const char *const values[] = {id_text,
+                                  account_text,
+                                  db_bytes(arena, token->hash, TOKEN_HASH_BYTES),
+                                  idle,
+                                  absolute,
+                                  limits->remember ? "t" : "f",
+                                  origin->user_agent,
+                                  origin->address};
     struct err reason = {.kind = ERR_NONE};
     struct db_result row;
 
