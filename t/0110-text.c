@@ -69,11 +69,21 @@ static void the_first_bad_byte_is_named(void **state)
         const char *text;
         size_t at;
     } cases[] = {
-        {"\x80", 0},           {"abc\xFF", 3},         {"a\xC3", 1},
-        {"\xC3\xA9\xC3", 2},   {"\xC0\x80", 0},        {"\xC1\xBF", 0},
-        {"\xE0\x9F\xBF", 0},   {"\xED\xA0\x80", 0},    {"\xF0\x8F\xBF\xBF", 0},
-        {"\xF4\x90\x80\x80", 0}, {"\xF5\x80\x80\x80", 0}, {"ab\xE2\x82", 2},
-        {"\xE2\x82\xAC\xE2\x82z", 3}, {"\xF0\x9F\x98", 0}, {"x\xFE\xFF", 1},
+        {"\x80", 0},
+        {"abc\xFF", 3},
+        {"a\xC3", 1},
+        {"\xC3\xA9\xC3", 2},
+        {"\xC0\x80", 0},
+        {"\xC1\xBF", 0},
+        {"\xE0\x9F\xBF", 0},
+        {"\xED\xA0\x80", 0},
+        {"\xF0\x8F\xBF\xBF", 0},
+        {"\xF4\x90\x80\x80", 0},
+        {"\xF5\x80\x80\x80", 0},
+        {"ab\xE2\x82", 2},
+        {"\xE2\x82\xAC\xE2\x82z", 3},
+        {"\xF0\x9F\x98", 0},
+        {"x\xFE\xFF", 1},
     };
 
     (void)state;

@@ -168,7 +168,7 @@ static void every_number_is_taken_at_its_bounds_and_refused_beyond(void **state)
     snprintf(text, sizeof text, "%lld", (long long)(most));                                                            \
     assert_granted(config_set(&config, #name, text, &unit->err), &unit->err);                                          \
     assert_int_equal(config.name, most);                                                                               \
-    snprintf(text, sizeof text, "%lld", (long long)(least) - 1);                                                       \
+    snprintf(text, sizeof text, "%lld", (long long)(least)-1);                                                         \
     assert_refused(config_set(&config, #name, text, &unit->err), &unit->err, ERR_INPUT, range);                        \
     snprintf(text, sizeof text, "%lld", (long long)(most) + 1);                                                        \
     assert_refused(config_set(&config, #name, text, &unit->err), &unit->err, ERR_INPUT, range);                        \

@@ -47,7 +47,7 @@ static void eight_characters_are_the_least_whatever_their_bytes(void **state)
     static const char *const small[] = {
         "",
         "vT9#kq2",
-        "\xD0\xB6\xD1\x89\xD1\x8B\xD1\x84\xD1\x8A\xD1\x8D\xD1\x8E",                                         /* 14 bytes */
+        "\xD0\xB6\xD1\x89\xD1\x8B\xD1\x84\xD1\x8A\xD1\x8D\xD1\x8E", /* 14 bytes */
         "\xF0\x9F\x98\x80\xF0\x9F\x98\x81\xF0\x9F\x98\x82\xF0\x9F\x98\x83\xF0\x9F\x98\x84\xF0\x9F\x98\x85",
     };
     struct unit *unit = *state;
@@ -77,7 +77,7 @@ static void at_most_256_characters_are_taken_whatever_their_bytes(void **state)
 static void common_passwords_are_refused(void **state)
 {
     static const char *const common[] = {
-        "password", "12345678",  "1234567890", "qwertyuiop", "iloveyou",  "Password1", "p@ssw0rd", "letmein1",
+        "password", "12345678",  "1234567890", "qwertyuiop", "iloveyou", "Password1", "p@ssw0rd", "letmein1",
         "sunshine", "football1", "aaaaaaaa",   "abcdefgh",   "trustno1", "abcabcabc", "11111111", "password123",
     };
     struct unit *unit = *state;

@@ -44,7 +44,8 @@ static void a_wrong_file_is_refused_with_the_line_and_the_cure(void **state)
         {"\n# nothing\n\n", ": holds no key"},
         {"abc\n", ":1: not 64 hexadecimal digits; make a key with `openssl rand -hex 32`"},
         {KEY_A "\n" KEY_B "00\n", ":2: not 64 hexadecimal digits"},
-        {KEY_A "\n\nxx112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n", ":3: not 64 hexadecimal digits"},
+        {KEY_A "\n\nxx112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+         ":3: not 64 hexadecimal digits"},
         {"0" KEY_A "\n", ":1: not 64 hexadecimal digits"},
         {KEY_A KEY_A "\n", ":1: not 64 hexadecimal digits"},
         {KEY_A KEY_A KEY_A KEY_A "\n", ":1: not 64 hexadecimal digits"},
@@ -116,8 +117,8 @@ static struct sealed seal(struct unit *unit, const struct secret *secret, const 
     return sealed;
 }
 
-static bool opens(struct unit *unit, const struct secret *secret, const char *context, struct sealed sealed, char **text,
-                  size_t *length)
+static bool opens(struct unit *unit, const struct secret *secret, const char *context, struct sealed sealed,
+                  char **text, size_t *length)
 {
     unsigned char *exact = unit_exact(sealed.bytes, sealed.length);
     bool ok;
@@ -224,8 +225,8 @@ static void without_memory_nothing_is_sealed_or_opened(void **state)
     size_t length;
 
     arena_init(&small, 16);
-    assert_refused(secret_seal(&secret, &small, "c", 1, "outcome", 7, &none.bytes, &none.length, &unit->err), &unit->err,
-                   ERR_DOWN, "out of memory");
+    assert_refused(secret_seal(&secret, &small, "c", 1, "outcome", 7, &none.bytes, &none.length, &unit->err),
+                   &unit->err, ERR_DOWN, "out of memory");
     assert_refused(secret_open(&secret, &small, "c", 1, sealed.bytes, sealed.length, &text, &length, &unit->err),
                    &unit->err, ERR_DOWN, "out of memory");
     arena_free(&small);

@@ -68,10 +68,9 @@ static void what_was_not_sent_is_an_empty_text(void **state)
 {
     struct request request = with(*state, NULL);
     const char *const texts[] = {
-        request.query,      request.content_type,  request.address,    request.request_id, request.origin,
-        request.cookie,     request.authorization, request.accept,     request.user_agent, request.origin_header,
-        request.fetch_site, request.if_match,      request.csrf_token, request.if_none_match,
-        request.idempotency_key,
+        request.query,      request.content_type,  request.address,    request.request_id,    request.origin,
+        request.cookie,     request.authorization, request.accept,     request.user_agent,    request.origin_header,
+        request.fetch_site, request.if_match,      request.csrf_token, request.if_none_match, request.idempotency_key,
     };
 
     for (size_t i = 0; i < COUNT(texts); i++)
@@ -82,9 +81,20 @@ static void what_was_not_sent_is_an_empty_text(void **state)
 static void unknown_and_odd_parameters_are_not_looked_at(void **state)
 {
     static const char *const params[] = {
-        "HTTP_PROXY=evil", "",           "=",           "=x",   "HTTP_COOKIE", "HTTP_COOKIES=x", "http_cookie=x",
-        "XHTTP_COOKIE=x",  "HTTP_COOKI", "HTTP_COOK=x", "PATH", "REQUEST_METHOD=GET",
-        "DOCUMENT_URI=/a=b", NULL,
+        "HTTP_PROXY=evil",
+        "",
+        "=",
+        "=x",
+        "HTTP_COOKIE",
+        "HTTP_COOKIES=x",
+        "http_cookie=x",
+        "XHTTP_COOKIE=x",
+        "HTTP_COOKI",
+        "HTTP_COOK=x",
+        "PATH",
+        "REQUEST_METHOD=GET",
+        "DOCUMENT_URI=/a=b",
+        NULL,
     };
     struct request request = {.method = METHOD_POST};
 

@@ -116,8 +116,8 @@ static void another_method_is_refused_with_those_there_are(void **state)
     struct route_match match;
 
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_refused(route_find(routes, COUNT(routes), cases[i].method, cases[i].path, &match, &unit->err), &unit->err,
-                       ERR_METHOD, cases[i].allow);
+        assert_refused(route_find(routes, COUNT(routes), cases[i].method, cases[i].path, &match, &unit->err),
+                       &unit->err, ERR_METHOD, cases[i].allow);
         assert_null(match.route);
         assert_string_equal(match.allow, cases[i].allow);
     }
@@ -134,9 +134,9 @@ static void all_methods_fit_into_allow(void **state)
 static void a_path_that_is_only_alike_finds_nothing(void **state)
 {
     static const char *const paths[] = {
-        "",           "//",           "/session",         "/sessions/",    "/sessionss", "/SESSIONS",
-        "sessions",   "/sessions//",  "/sessions//end",   "/sessions/x/",  "/login?x",   "/sessions/x/ends",
-        "/login/",    "/:id",         "/sessions/x/y",    "/sessions/x/en", " /login",   "/sessions/x/end/",
+        "",         "//",          "/session",       "/sessions/",     "/sessionss", "/SESSIONS",
+        "sessions", "/sessions//", "/sessions//end", "/sessions/x/",   "/login?x",   "/sessions/x/ends",
+        "/login/",  "/:id",        "/sessions/x/y",  "/sessions/x/en", " /login",    "/sessions/x/end/",
     };
     struct unit *unit = *state;
     struct route_match match;

@@ -22,8 +22,9 @@ static int empty_stream(void **state)
 
 static void add_record(unsigned char type, unsigned id, const void *content, size_t length, unsigned char padding)
 {
-    const unsigned char header[] = {1, type, (unsigned char)(id >> 8), (unsigned char)id, (unsigned char)(length >> 8),
-                                    (unsigned char)length, padding, 0};
+    const unsigned char header[] = {
+        1,       type, (unsigned char)(id >> 8), (unsigned char)id, (unsigned char)(length >> 8), (unsigned char)length,
+        padding, 0};
 
     assert_true(length <= 0xFFFF && stream.length + sizeof header + length + padding <= sizeof stream.bytes);
     memcpy(stream.bytes + stream.length, header, sizeof header);
@@ -47,7 +48,9 @@ static void add_params(const char *pairs, size_t length)
     add_record(PARAMS, ID, pairs, length, (unsigned char)(-length & 7));
 }
 
-#define PAIRS "\x0E\x03REQUEST_METHODGET\x0C\x09" "DOCUMENT_URI/sessions\x04\x00QUIT"
+#define PAIRS                                                                                                          \
+    "\x0E\x03REQUEST_METHODGET\x0C\x09"                                                                                \
+    "DOCUMENT_URI/sessions\x04\x00QUIT"
 
 static void add_head(void)
 {
@@ -95,7 +98,10 @@ static void parameters_may_come_in_several_records_and_padded(void **state)
     (void)state;
     add_begin();
     for (unsigned char padding = 0; padding < 255; padding++)
-        add_record(PARAMS, ID, "\x01\x01" "ab", 4, padding);
+        add_record(PARAMS, ID,
+                   "\x01\x01"
+                   "ab",
+                   4, padding);
     add_record(PARAMS, ID, NULL, 0, 255);
     for (size_t length = stream.length - 300; length < stream.length; length++)
         assert_int_equal(check_first(length), FCGI_HEAD_PARTIAL);
@@ -120,7 +126,10 @@ static void a_head_begins_with_begin_request_and_goes_on_with_parameters(void **
         assert_int_equal(check(), type == BEGIN_REQUEST ? FCGI_HEAD_PARTIAL : FCGI_HEAD_BAD);
         stream.length = 0;
         add_begin();
-        add_record((unsigned char)type, ID, "\x01\x01" "ab", 4, 0);
+        add_record((unsigned char)type, ID,
+                   "\x01\x01"
+                   "ab",
+                   4, 0);
         assert_int_equal(check(), type == PARAMS ? FCGI_HEAD_PARTIAL : FCGI_HEAD_BAD);
     }
 }
@@ -128,7 +137,10 @@ static void a_head_begins_with_begin_request_and_goes_on_with_parameters(void **
 /* The record that smashes libfcgi's stack: bad before its content has come. */
 static void get_values_never_gets_through(void **state)
 {
-    static const char values[] = "\x0F\x00" "FCGI_MPXS_CONNS\x0F\x00" "FCGI_MPXS_CONNS\x0F\x00" "FCGI_MPXS_CONNS";
+    static const char values[] = "\x0F\x00"
+                                 "FCGI_MPXS_CONNS\x0F\x00"
+                                 "FCGI_MPXS_CONNS\x0F\x00"
+                                 "FCGI_MPXS_CONNS";
 
     (void)state;
     add_record(GET_VALUES, 0, values, sizeof values - 1, 0);
@@ -200,36 +212,57 @@ static void the_body_of_begin_request_has_8_bytes(void **state)
 
 static void lengths_of_pairs_must_be_true(void **state)
 {
-#define PAIR(text) {text, sizeof text - 1}
+#define PAIR(text)                                                                                                     \
+    {                                                                                                                  \
+        text, sizeof text - 1                                                                                          \
+    }
     static const struct {
         const char *bytes;
         size_t length;
-    } truths[] = {
-        PAIR("\x01\x01" "ab"),
-        PAIR("\x00\x00"),
-        PAIR("\x00\x00\x00\x00"),
-        PAIR("\x01\x00" "a\x00\x01" "b"),
-        PAIR("\x80\x00\x00\x01\x01" "ab"),
-        PAIR("\x01\x80\x00\x00\x01" "ab"),
-        PAIR("\x80\x00\x00\x01\x80\x00\x00\x01" "ab"),
-    }, lies[] = {
-        PAIR("\x01"),
-        PAIR("\x01\x01"),
-        PAIR("\x01\x01" "a"),
-        PAIR("\x01\x01" "abc"),
-        PAIR("\x02\x01" "ab"),
-        PAIR("\x01\x01" "ab\x01"),
-        PAIR("\x7F\x7F" "ab"),
-        PAIR("\x80"),
-        PAIR("\x80\x00\x00"),
-        PAIR("\x80\x00\x00\x01"),
-        PAIR("\x80\x00\x00\x01\x80\x00\x00"),
-        PAIR("\x80\x00\x00\x02\x01" "ab"),
-        PAIR("\xFF\xFF\xFF\xFF\x01" "ab"),
-        PAIR("\x01\xFF\xFF\xFF\xFF" "ab"),
-        PAIR("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF" "ab"), /* overflows an int that adds them up */
-        PAIR("\xC0\x00\x00\x00\xC0\x00\x00\x00" "ab"),
-    };
+    } truths[] =
+        {
+            PAIR("\x01\x01"
+                 "ab"),
+            PAIR("\x00\x00"),
+            PAIR("\x00\x00\x00\x00"),
+            PAIR("\x01\x00"
+                 "a\x00\x01"
+                 "b"),
+            PAIR("\x80\x00\x00\x01\x01"
+                 "ab"),
+            PAIR("\x01\x80\x00\x00\x01"
+                 "ab"),
+            PAIR("\x80\x00\x00\x01\x80\x00\x00\x01"
+                 "ab"),
+        },
+      lies[] = {
+          PAIR("\x01"),
+          PAIR("\x01\x01"),
+          PAIR("\x01\x01"
+               "a"),
+          PAIR("\x01\x01"
+               "abc"),
+          PAIR("\x02\x01"
+               "ab"),
+          PAIR("\x01\x01"
+               "ab\x01"),
+          PAIR("\x7F\x7F"
+               "ab"),
+          PAIR("\x80"),
+          PAIR("\x80\x00\x00"),
+          PAIR("\x80\x00\x00\x01"),
+          PAIR("\x80\x00\x00\x01\x80\x00\x00"),
+          PAIR("\x80\x00\x00\x02\x01"
+               "ab"),
+          PAIR("\xFF\xFF\xFF\xFF\x01"
+               "ab"),
+          PAIR("\x01\xFF\xFF\xFF\xFF"
+               "ab"),
+          PAIR("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
+               "ab"), /* overflows an int that adds them up */
+          PAIR("\xC0\x00\x00\x00\xC0\x00\x00\x00"
+               "ab"),
+      };
 #undef PAIR
 
     (void)state;
@@ -281,7 +314,9 @@ static void a_head_that_is_too_long_is_bad_and_not_forever_partial(void **state)
     (void)state;
     add_begin();
     while (stream.length <= FCGI_HEAD_MAX_BYTES)
-        add_params("\x01\x01" "ab", 4);
+        add_params("\x01\x01"
+                   "ab",
+                   4);
     for (size_t length = 0; length <= stream.length; length += 16)
         assert_int_equal(fcgi_head_check(stream.bytes, length),
                          length < FCGI_HEAD_MAX_BYTES ? FCGI_HEAD_PARTIAL : FCGI_HEAD_BAD);

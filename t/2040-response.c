@@ -139,9 +139,14 @@ static void an_empty_answer_can_be_kept(void **state)
 static void what_is_no_kept_answer_is_refused(void **state)
 {
     static const char *const cases[][2] = {
-        {"", "can't be read"},       {"200", "can't be read"},        {"200\n", "can't be read"},
-        {"200\nt\n", "can't be read"}, {"200\nt\n0", "can't be read"}, {"200\nt\n5\nabcd", "cut off"},
-        {"200\nt\n99999999999999999999999\nabcd", "cut off"},         {"200\nt\n-1\nabcd", "cut off"},
+        {"", "can't be read"},
+        {"200", "can't be read"},
+        {"200\n", "can't be read"},
+        {"200\nt\n", "can't be read"},
+        {"200\nt\n0", "can't be read"},
+        {"200\nt\n5\nabcd", "cut off"},
+        {"200\nt\n99999999999999999999999\nabcd", "cut off"},
+        {"200\nt\n-1\nabcd", "cut off"},
     };
     struct unit *unit = *state;
 
@@ -184,7 +189,8 @@ static const json_t *rendered(struct unit *unit, const struct err *err, struct r
 
     response_init(response, &unit->arena);
     problem_render(err, response);
-    assert_granted(json_read_object(&unit->arena, response->body.bytes, response->body.length, &json, &failure), &failure);
+    assert_granted(json_read_object(&unit->arena, response->body.bytes, response->body.length, &json, &failure),
+                   &failure);
     return json;
 }
 

@@ -14,6 +14,10 @@ ORDER BY (name_key(a.username) = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 -- id -> password hash, disabled, profile
 SELECT a.password_hash, a.disabled, a.profile FROM account a WHERE a.id = $1::uuid;
 
+-- name: account_confirm
+-- id, hash -> id when this is still the password of an account that may log in; it stays so until COMMIT
+SELECT id FROM account WHERE id = $1::uuid AND password_hash = $2::text AND NOT disabled FOR SHARE;
+
 -- name: account_update
 -- id, name or null, whether e-mail changes, e-mail or null -> profile
 UPDATE account a SET name = coalesce($2::text, a.name), email = CASE WHEN $3::boolean THEN $4::text ELSE a.email END,

@@ -1,13 +1,16 @@
 -- Documents of sessions and of accounts: the same statements on two tables. A document that was never written counts as
--- {} with version 0. $2 is the expected version, or null for any.
+-- {} with version 0.
 
 -- name: session_data_get
 SELECT version, data::text FROM session_data WHERE session_id = $1::uuid;
 
 -- name: session_data_lock
 -- Keeps the owner alive and makes writers of one document take turns, also of one that is not there yet.
-SELECT coalesce(d.version, 0) FROM (SELECT id FROM session WHERE id = $1::uuid FOR NO KEY UPDATE) o
-LEFT JOIN session_data d ON d.session_id = o.id;
+SELECT FROM session WHERE id = $1::uuid FOR NO KEY UPDATE;
+
+-- name: session_data_version
+-- A statement of its own: one that waited for the lock goes on with its snapshot from before it waited.
+SELECT coalesce(d.version, 0) FROM session o LEFT JOIN session_data d ON d.session_id = o.id WHERE o.id = $1::uuid;
 
 -- name: session_data_put
 INSERT INTO session_data AS d (session_id, data) VALUES ($1::uuid, $2::jsonb)
@@ -23,8 +26,10 @@ RETURNING version, data::text;
 SELECT version, data::text FROM profile_data WHERE account_id = $1::uuid;
 
 -- name: profile_data_lock
-SELECT coalesce(d.version, 0) FROM (SELECT id FROM account WHERE id = $1::uuid FOR NO KEY UPDATE) o
-LEFT JOIN profile_data d ON d.account_id = o.id;
+SELECT FROM account WHERE id = $1::uuid FOR NO KEY UPDATE;
+
+-- name: profile_data_version
+SELECT coalesce(d.version, 0) FROM account o LEFT JOIN profile_data d ON d.account_id = o.id WHERE o.id = $1::uuid;
 
 -- name: profile_data_put
 INSERT INTO profile_data AS d (account_id, data) VALUES ($1::uuid, $2::jsonb)

@@ -4,8 +4,8 @@
 #include "base/utf8.h"
 #include "bin/paths.h"
 #include "bin/services.h"
-#include "store/session_cache.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -14,18 +14,19 @@
 
 enum { EXIT_USAGE = 2, GO_ON = -1 };
 
-enum ctl_need { NEED_NO_CONFIG, NEED_CONFIG, NEED_SERVICES };
+/* Most commands need everything. */
+enum ctl_need { NEED_SERVICES, NEED_CONFIG, NEED_NO_CONFIG };
 
 struct ctl_command {
     const char *family;
     const char *verb; /* NULL: the family's name is the command */
     const char *arguments;
     const char *help;
-    const char *notes; /* further lines of its own --help, or NULL */
     bool (*run)(struct ctl *, struct err *);
     enum ctl_need need;
-    int least, most; /* arguments */
-    unsigned takes;  /* options */
+    int least, most;   /* arguments */
+    unsigned takes;    /* options */
+    const char *notes; /* further lines of its own --help, or NULL */
 };
 
 #define TAKES(option) (1u << OPTION_##option)
@@ -34,42 +35,43 @@ static const char password_notes[] =
     "The password is asked for twice at a terminal, or read as one line from standard input.\n"
     "--generate makes one and prints it, alone, to standard output.\n";
 
+/* clang-format off */
 static const struct ctl_command commands[] = {
     {"user", "add", "NAME [--email ADDRESS] [--name TEXT] [--groups A,B] [--generate]", "make an account",
-     "NAME may be an e-mail address; the account has no username then.\n", user_add, NEED_SERVICES, 1, 1,
-     TAKES(EMAIL) | TAKES(NAME) | TAKES(GROUPS) | TAKES(GENERATE)},
+     .run = user_add, .least = 1, .most = 1, .takes = TAKES(EMAIL) | TAKES(NAME) | TAKES(GROUPS) | TAKES(GENERATE),
+     .notes = "NAME may be an e-mail address; the account has no username then.\n"},
     {"user", "list", "[--after NAME] [--json]", "list the accounts, oldest first",
-     "--after NAME lists only those that were made after this one.\n", user_list, NEED_SERVICES, 0, 0,
-     TAKES(AFTER) | TAKES(JSON)},
-    {"user", "passwd", "NAME [--generate]", "set a new password and end all sessions", NULL, user_passwd, NEED_SERVICES,
-     1, 1, TAKES(GENERATE)},
-    {"user", "disable", "NAME", "refuse log-ins and end all sessions", NULL, user_disable, NEED_SERVICES, 1, 1, 0},
-    {"user", "enable", "NAME", "accept log-ins again", NULL, user_enable, NEED_SERVICES, 1, 1, 0},
-    {"user", "groups", "NAME A,B,C", "set the groups; '' for none",
-     "A group's name is 1 to 64 of the characters A-Z a-z 0-9 . _ : - and an account has at most 64.\n", user_groups,
-     NEED_SERVICES, 2, 2, 0},
-    {"session", "list", "NAME [--json]", "list the sessions of an account", NULL, session_show, NEED_SERVICES, 1, 1,
-     TAKES(JSON)},
-    {"session", "end", "ID | --user NAME", "end one session, or all of an account", NULL, session_stop, NEED_SERVICES,
-     0, 1, TAKES(USER)},
-    {"config", "show", "", "print every setting with its help", NULL, config_show, NEED_CONFIG, 0, 0, 0},
-    {"config", "check", "", "check the configuration", NULL, config_check, NEED_SERVICES, 0, 0, 0},
-    {"routes", NULL, "", "print what is served, and to whom", NULL, system_routes, NEED_NO_CONFIG, 0, 0, 0},
-    {"sweep", NULL, "", "remove what has had its time; run it daily", NULL, system_sweep, NEED_SERVICES, 0, 0, 0},
-    {"schema", "status", "", "compare the database with this build", NULL, schema_status, NEED_SERVICES, 0, 0, 0},
+     .run = user_list, .takes = TAKES(AFTER) | TAKES(JSON),
+     .notes = "--after NAME lists only those that were made after this one.\n"},
+    {"user", "passwd", "NAME [--generate]", "set a new password and end all sessions",
+     .run = user_passwd, .least = 1, .most = 1, .takes = TAKES(GENERATE)},
+    {"user", "disable", "NAME", "refuse log-ins and end all sessions", .run = user_disable, .least = 1, .most = 1},
+    {"user", "enable", "NAME", "accept log-ins again", .run = user_enable, .least = 1, .most = 1},
+    {"user", "groups", "NAME A,B,C", "set the groups; '' for none", .run = user_groups, .least = 2, .most = 2,
+     .notes = "A group's name is 1 to 64 of the characters A-Z a-z 0-9 . _ : - and an account has at most 64.\n"},
+    {"session", "list", "NAME [--json]", "list the sessions of an account",
+     .run = session_show, .least = 1, .most = 1, .takes = TAKES(JSON)},
+    {"session", "end", "ID | --user NAME", "end one session, or all of an account",
+     .run = session_stop, .most = 1, .takes = TAKES(USER)},
+    {"config", "show", "", "print every setting with its help", .run = config_show, .need = NEED_CONFIG},
+    {"config", "check", "", "check the configuration", .run = config_check},
+    {"routes", NULL, "", "print what is served, and to whom", .run = system_routes, .need = NEED_NO_CONFIG},
+    {"sweep", NULL, "", "remove what has had its time; run it daily", .run = system_sweep},
+    {"schema", "status", "", "compare the database with this build", .run = schema_status},
 };
+/* clang-format on */
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], NAME_BYTES = 32 };
 
 static const struct option options[] = {
-    {"after", required_argument, NULL, OPTION_AFTER},
-    {"email", required_argument, NULL, OPTION_EMAIL},
-    {"generate", no_argument, NULL, OPTION_GENERATE},
-    {"groups", required_argument, NULL, OPTION_GROUPS},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"name", required_argument, NULL, OPTION_NAME},
-    {"user", required_argument, NULL, OPTION_USER},
-    {"config", required_argument, NULL, 'c'},
+    [OPTION_AFTER] = {"after", required_argument, NULL, OPTION_AFTER},
+    [OPTION_EMAIL] = {"email", required_argument, NULL, OPTION_EMAIL},
+    [OPTION_GENERATE] = {"generate", no_argument, NULL, OPTION_GENERATE},
+    [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
+    [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
+    [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
+    [OPTION_USER] = {"user", required_argument, NULL, OPTION_USER},
+    [OPTION_COUNT] = {"config", required_argument, NULL, 'c'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -88,10 +90,7 @@ static void print_commands(const char *family, FILE *out)
 
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (family == NULL || strcmp(family, commands[i].family) == 0)
-            fprintf(out, "  %-15s %-18s %s\n", command_name(&commands[i], name),
-                    strlen(commands[i].arguments) > 18 ? "NAME ..." + (commands[i].least == 0 ? 5 : 0)
-                                                       : commands[i].arguments,
-                    commands[i].help);
+            fprintf(out, "  %-14s %s\n", command_name(&commands[i], name), commands[i].help);
 }
 
 static void print_help(void)
@@ -102,7 +101,7 @@ static void print_help(void)
          "\n"
          "  -c, --config FILE  settings; default $MAYFLY_CONFIG or " DEFAULT_CONFIG "\n"
          "  -V, --version      print the version and exit\n"
-         "  -h, --help         print this, or how a command is used, and exit\n");
+         "  -h, --help         print this, or after a command how it is used, and exit\n");
     print_commands(NULL, stdout);
     puts("\n"
          "Results go to standard output, what happened to standard error.\n"
@@ -120,7 +119,7 @@ static void print_usage(const struct ctl_command *command, FILE *out)
 static void print_command_help(const struct ctl_command *command)
 {
     print_usage(command, stdout);
-    printf("\n%s.\n", command->help);
+    printf("\n%c%s.\n", toupper((unsigned char)command->help[0]), command->help + 1);
     if (command->notes != NULL)
         fputs(command->notes, stdout);
     if ((command->takes & TAKES(GENERATE)) != 0)
@@ -141,17 +140,26 @@ static const struct ctl_command *find_command(char **words, int count, int *used
     return NULL;
 }
 
-static int complain_no_command(char **words, int count)
+static bool is_help(const char *word)
 {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* No command begins these words, but a family may. Returns the exit status. */
+static int explain_family(char **words, int count)
+{
+    bool asked = count > 1 && is_help(words[1]);
+
     if (count == 0) {
         fputs("mayflyctl: name a command; mayflyctl --help lists them\n", stderr);
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(words[0], commands[i].family) == 0) {
-            fprintf(stderr, "mayflyctl: %s: say what to do:\n", words[0]);
-            print_commands(words[0], stderr);
-            return EXIT_USAGE;
+            if (!asked)
+                fprintf(stderr, "mayflyctl %s: say what to do:\n", words[0]);
+            print_commands(words[0], asked ? stdout : stderr);
+            return asked ? EXIT_SUCCESS : EXIT_USAGE;
         }
     fprintf(stderr, "mayflyctl: %s: no such command; mayflyctl --help lists them\n", words[0]);
     return EXIT_USAGE;
@@ -174,7 +182,9 @@ static bool read_options(struct ctl *ctl, int argc, char **argv, const char *let
             *asked = letter;
             break;
         case '?':
-            return ctl_usage(err, "%s: no such option", argv[optind - 1]);
+            if (optopt > ' ')
+                return ctl_usage(err, "-%c: no such option", optopt);
+            return ctl_usage(err, "%s: no such option, or it takes no value", argv[optind - 1]);
         case ':':
             return ctl_usage(err, "%s: needs a value", argv[optind - 1]);
         default:
@@ -212,58 +222,72 @@ static bool check_encoding(int argc, char **argv, struct err *err)
     return true;
 }
 
-static int complain(const struct ctl_command *command, const struct err *err)
+/* What to do about it, where the error's own words can't know. */
+static void advise(const struct ctl *ctl, const struct ctl_command *command, const struct err *err)
+{
+    if (strcmp(err->field, CTL_USAGE) == 0 && command == NULL)
+        fputs("Try mayflyctl --help.\n", stderr);
+    else if (strcmp(err->field, CTL_USAGE) == 0)
+        print_usage(command, stderr);
+    else if (err->kind == ERR_DOWN)
+        fprintf(stderr, "Look at `database` in %s and whether it is up, then run this again.\n", ctl->config_path);
+    else if (err->kind == ERR_BUG)
+        fputs("Look whether the database fits this build: mayflyctl schema status\n", stderr);
+}
+
+/* Returns the exit status. command is NULL while it is not known. */
+static int complain(const struct ctl *ctl, const struct ctl_command *command, const struct err *err)
 {
     char name[NAME_BYTES] = "";
     int length = (int)strlen(err->detail);
 
+    /* libpq ends its messages with a new line. */
     while (length > 0 && err->detail[length - 1] == '\n')
         length--;
     fprintf(stderr, "mayflyctl%s%s: %.*s\n", command != NULL ? " " : "",
             command != NULL ? command_name(command, name) : "", length, err->detail);
-    if (strcmp(err->field, CTL_USAGE) == 0) {
-        if (command != NULL)
-            print_usage(command, stderr);
-        else
-            fputs("Try mayflyctl --help.\n", stderr);
-        return EXIT_USAGE;
-    }
-    if (err->kind == ERR_BUG)
-        fputs("Look whether the database fits this build: mayflyctl schema status\n", stderr);
-    return EXIT_FAILURE;
+    advise(ctl, command, err);
+    return strcmp(err->field, CTL_USAGE) == 0 ? EXIT_USAGE : EXIT_FAILURE;
 }
 
-/* The command and its words; otherwise the exit status, after help or a complaint. */
-static int parse(struct ctl *ctl, int argc, char **argv, const struct ctl_command **command)
+/* What -h or -V asked for, before a command (NULL) or after. */
+static int answer(int asked, const struct ctl_command *command)
 {
-    struct err err = {.kind = ERR_NONE};
-    int used, words, asked = 0;
-
-    *command = NULL;
-    if (!check_encoding(argc, argv, &err) || !read_options(ctl, argc, argv, "+:c:hV", &asked, &err))
-        return complain(NULL, &err);
-    words = optind;
-    if (asked == 0) {
-        *command = find_command(argv + words, argc - words, &used);
-        if (*command == NULL && (argc == words || strcmp(argv[argc - 1], "--help") != 0))
-            return complain_no_command(argv + words, argc - words);
-    }
-    if (*command != NULL) {
-        /* The last word of its name stands where getopt expects the program's. */
-        words += used - 1;
-        if (!read_options(ctl, argc - words, argv + words, ":c:hV", &asked, &err))
-            return complain(*command, &err);
-        words += optind;
-    }
     if (asked == 'V')
         puts("mayflyctl " VERSION);
-    else if (*command == NULL)
+    else if (command == NULL)
         print_help();
-    else if (asked == 'h')
-        print_command_help(*command);
     else
-        return take_arguments(ctl, *command, argv + words, argc - words, &err) ? GO_ON : complain(*command, &err);
+        print_command_help(command);
     return EXIT_SUCCESS;
+}
+
+/* Finds the command, its options and its arguments; otherwise the exit status, after help or a complaint. */
+static int parse(struct ctl *ctl, int argc, char **argv, const struct ctl_command **commandp)
+{
+    struct err err = {.kind = ERR_NONE};
+    const struct ctl_command *command;
+    int used, asked = 0;
+
+    if (!check_encoding(argc, argv, &err) || !read_options(ctl, argc, argv, "+:c:hV", &asked, &err))
+        return complain(ctl, NULL, &err);
+    if (asked != 0)
+        return answer(asked, NULL);
+    argc -= optind;
+    argv += optind;
+    *commandp = command = find_command(argv, argc, &used);
+    if (command == NULL)
+        return explain_family(argv, argc);
+    /* The last word of its name stands where getopt expects the program's. */
+    argc -= used - 1;
+    argv += used - 1;
+    if (!read_options(ctl, argc, argv, ":c:hV", &asked, &err))
+        return complain(ctl, command, &err);
+    if (asked != 0)
+        return answer(asked, command);
+    if (!take_arguments(ctl, command, argv + optind, argc - optind, &err))
+        return complain(ctl, command, &err);
+    return GO_ON;
 }
 
 static bool open_needs(struct ctl *ctl, enum ctl_need need, struct err *err)
@@ -288,7 +312,7 @@ int main(int argc, char **argv)
 {
     struct ctl ctl = {.config_path = default_config_path()};
     struct err err = {.kind = ERR_NONE};
-    const struct ctl_command *command;
+    const struct ctl_command *command = NULL;
     int status = parse(&ctl, argc, argv, &command);
     bool done;
 
@@ -296,73 +320,9 @@ int main(int argc, char **argv)
         return status;
     done = open_needs(&ctl, command->need, &err) && command->run(&ctl, &err);
     if (fflush(stdout) != 0 || ferror(stdout))
-        done = err_set(&err, ERR_DOWN, "standard output: %s", strerror(errno));
-    status = done ? EXIT_SUCCESS : complain(command, &err);
+        done = err_set(&err, ERR_INPUT, "standard output: %s", strerror(errno));
+    status = done ? EXIT_SUCCESS : complain(&ctl, command, &err);
     arena_free(&ctl.arena);
     services_close(&ctl.services);
     return status;
-}
-
-bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *account, struct err *err)
-{
-    switch (operate_account_find(ctl->services.sessions.db, &ctl->arena, login, account, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return err_set(err, ERR_ABSENT, "%.200s: no such account; mayflyctl user list shows all", login);
-    case DB_ROW:
-        break;
-    }
-    return true;
-}
-
-bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
-{
-    struct session_store *store = &change->ctl->services.sessions;
-    bool done = db_transaction(store->db, work, change, err);
-
-    /* Also after a failure: COMMIT may have worked without our knowing, and to forget too much costs one read. */
-    if (!session_cache_forget(store->cache, &change->forgets))
-        fprintf(
-            stderr,
-            "mayflyctl: warning: a cache node can't be told; what it holds may be accepted for up to %lld seconds\n",
-            (long long)store->config->cache_fresh_s);
-    return done;
-}
-
-bool ctl_found(enum db_rc rc, struct err *err)
-{
-    return rc == DB_ROW || (rc == DB_NONE && err_set(err, ERR_ABSENT, "the account was closed just now"));
-}
-
-bool ctl_lock_account(struct ctl_change *change, struct err *err)
-{
-    struct ctl *ctl = change->ctl;
-
-    return ctl_found(operate_account_lock(ctl->services.sessions.db, &ctl->arena, &change->account, err), err);
-}
-
-bool ctl_end_sessions(struct ctl_change *change, struct err *err)
-{
-    const struct uuid none = {.bytes = {0}};
-    struct ctl *ctl = change->ctl;
-
-    return session_end_others(&ctl->services.sessions, &ctl->arena, &change->account, &none, &change->forgets, err);
-}
-
-void ctl_print_row(const struct ctl_column *columns, size_t count, const char *const *cells)
-{
-    for (size_t i = 0; i + 1 < count; i++) {
-        int characters = (int)utf8_count(cells[i], strlen(cells[i]));
-
-        printf("%s%*s", cells[i], characters < columns[i].width ? columns[i].width - characters + 1 : 1, "");
-    }
-    puts(cells[count - 1]);
-}
-
-void ctl_print_head(const struct ctl_column *columns, size_t count)
-{
-    for (size_t i = 0; i + 1 < count; i++)
-        printf("%-*s ", columns[i].width, columns[i].title);
-    puts(columns[count - 1].title);
 }

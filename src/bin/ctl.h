@@ -46,6 +46,8 @@ bool schema_status(struct ctl *, struct err *);
 #define CTL_USAGE "usage"
 #define ctl_usage(err, ...) err_field(err, ERR_INPUT, CTL_USAGE, __VA_ARGS__)
 
+/* What follows is in ctl_shared.c. */
+
 /* The account that an administrator names; ERR_ABSENT when there is none. */
 bool ctl_account(struct ctl *, const char *login, struct operate_account *, struct err *) MUST_CHECK;
 

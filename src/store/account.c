@@ -116,6 +116,16 @@ enum db_rc account_by_id(struct db *db, struct arena *arena, const struct uuid *
     return rc;
 }
 
+enum db_rc account_confirm(struct db *db, struct arena *arena, const struct account *account, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, account->password_hash};
+    struct db_result row;
+
+    uuid_format(&account->id, id_text);
+    return db_query(db, arena, STATEMENT_ACCOUNT_CONFIRM, values, &row, err);
+}
+
 enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid *id,
                           const struct account_fields *fields, bool email_given, const char **profile, struct err *err)
 {

@@ -31,6 +31,12 @@ bool account_create(struct db *, struct arena *, const struct uuid *id, const st
 enum db_rc account_by_login(struct db *, struct arena *, const char *login, struct account *, struct err *) MUST_CHECK;
 enum db_rc account_by_id(struct db *, struct arena *, const struct uuid *id, struct account *, struct err *) MUST_CHECK;
 
+/*
+ * Inside a transaction: DB_ROW when the account still has this hash and may log in, and keeps it so until COMMIT. A
+ * password that was verified before can have been changed meanwhile.
+ */
+enum db_rc account_confirm(struct db *, struct arena *, const struct account *, struct err *) MUST_CHECK;
+
 /* Changes name when it is not NULL, and the address when email_given: NULL or "" removes it. */
 enum db_rc account_update(struct db *, struct arena *, const struct uuid *id, const struct account_fields *,
                           bool email_given, const char **profile, struct err *) MUST_CHECK;

@@ -3,12 +3,12 @@
 #include <string.h>
 
 static const struct {
-    enum statement get, lock, put, patch;
+    enum statement get, lock, version, put, patch;
 } statements[] = {
-    [DOCUMENT_SESSION] = {STATEMENT_SESSION_DATA_GET, STATEMENT_SESSION_DATA_LOCK, STATEMENT_SESSION_DATA_PUT,
-                          STATEMENT_SESSION_DATA_PATCH},
-    [DOCUMENT_PROFILE] = {STATEMENT_PROFILE_DATA_GET, STATEMENT_PROFILE_DATA_LOCK, STATEMENT_PROFILE_DATA_PUT,
-                          STATEMENT_PROFILE_DATA_PATCH},
+    [DOCUMENT_SESSION] = {STATEMENT_SESSION_DATA_GET, STATEMENT_SESSION_DATA_LOCK, STATEMENT_SESSION_DATA_VERSION,
+                          STATEMENT_SESSION_DATA_PUT, STATEMENT_SESSION_DATA_PATCH},
+    [DOCUMENT_PROFILE] = {STATEMENT_PROFILE_DATA_GET, STATEMENT_PROFILE_DATA_LOCK, STATEMENT_PROFILE_DATA_VERSION,
+                          STATEMENT_PROFILE_DATA_PUT, STATEMENT_PROFILE_DATA_PATCH},
 };
 
 bool document_get(struct db *db, struct arena *arena, enum document_kind kind, const struct uuid *owner,
@@ -36,7 +36,9 @@ enum db_rc document_lock(struct db *db, struct arena *arena, enum document_kind 
     enum db_rc rc;
 
     uuid_format(owner, owner_text);
-    rc = db_query(db, arena, statements[kind].lock, values, &row, err);
+    if (!db_queue(db, statements[kind].lock, values, err))
+        return DB_FAIL;
+    rc = db_query(db, arena, statements[kind].version, values, &row, err);
     if (rc == DB_ROW)
         *version = db_number(&row, 0, 0);
     return rc;

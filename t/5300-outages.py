@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+"""P5: an outage is not a log-out. Services go and come back under load; everything heals by itself."""
+
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import (PASSWORD, Client, Threads, check, children, dev, done, login, new_user, note, same, service_pid, wait_until,
+                   workers)
+
+AWAY_S = 6
+HEAL_S = 10
+FRESH_S = 5  # cache_fresh_s
+
+
+class Load:
+    """Readers, writers and people who log in, all with cookies, and what each was answered."""
+
+    def __init__(self):
+        self.name = new_user("weathering")
+        # Somebody else: who logs in too often ends his own oldest sessions.
+        self.other = new_user("coming")
+        self.replies = []
+
+    def ask(self, client, method, path, body=None):
+        reply = client(method, path, body)
+        reply.what = f"{method} {path}"
+        self.replies.append(reply)
+        time.sleep(0.01)
+        return reply
+
+    def read(self, client, path):
+        self.ask(client, "GET", path)
+
+    def write(self, client):
+        self.ask(client, "PATCH", "/session/data", {"at": time.monotonic()})
+
+    def log_in(self, client):
+        self.ask(client, "POST", "/login", {"username": self.other, "password": PASSWORD})
+        time.sleep(0.05)
+
+    def start(self, threads):
+        def client():
+            return Client(login(self.name), cookie=True)
+
+        for path in ("/profile", "/profile", "/session/data", "/sessions"):
+            threads.repeat(self.read, client(), path)
+        threads.repeat(self.write, client())
+        threads.repeat(self.log_in, Client())
+
+
+def outage(what, stop, start, during=lambda load: None, statuses=(200, 503)):
+    """Judges every answer from before the outage until all is well again."""
+    load, before = Load(), workers()
+    with Threads() as threads:
+        load.start(threads)
+        time.sleep(0.5)
+        stopped = time.monotonic()
+        stop()
+        during(load)
+        time.sleep(max(0, stopped + AWAY_S - time.monotonic()))
+        start()
+        back = time.monotonic()
+        witness = Client(login_when_possible(load.name), cookie=True)
+        healed = time.monotonic()
+        time.sleep(1)
+    replies = load.replies
+    away = [reply for reply in replies if stopped < reply.ended < back]
+    seen = Counter(f"{reply.what} {reply.status}" for reply in away)
+    note(f"{what}: while away {dict(sorted(seen.items()))}")
+    note(f"{what}: slowest answer {max(reply.ended - reply.started for reply in replies):.2f} s, "
+         f"first log-in {healed - back:.2f} s after the return")
+    same(threads.errors, [], f"{what}: no connection is lost")
+    same({reply.status for reply in replies} - set(statuses), set(),
+         f"{what}: under load nobody gets anything but {' or '.join(map(str, statuses))}")
+    check(all(reply.stated_503() for reply in replies if reply.status == 503), f"{what}: a 503 says when to try again")
+    check(not any(clears_cookie(reply) for reply in replies), f"{what}: no answer clears a cookie")
+    check(len(away) > 20, f"{what}: requests are answered while it is away")
+    statuses_after = Counter(witness("GET", path).status for path in ("/profile", "/session/data") * 50)
+    same(statuses_after, {200: 100}, f"{what}: afterwards 100 of 100 requests are answered with 200")
+    same(workers(), before, f"{what}: by the same workers as before")
+    return replies, away
+
+
+def login_when_possible(name):
+    found = []
+
+    def try_it():
+        reply = Client()("POST", "/login", {"username": name, "password": PASSWORD})
+        if reply.status == 200:
+            found.append(reply.json()["token"])
+        return found
+
+    if not wait_until(HEAL_S, try_it):
+        raise TimeoutError(f"no log-in within {HEAL_S} s after the return")
+    return found[0]
+
+
+def clears_cookie(reply):
+    return any("max-age=0" in value.lower() or "1970" in value or value.startswith("mayfly=;")
+               for value in reply.headers.get_all("Set-Cookie") or [])
+
+
+def cached_goes_on(name, stop):
+    """Returns a function that stops the service just after a session was read, and looks at what the copy is good for."""
+    client = Client(login(name), cookie=True)
+    answers = []
+
+    def stop_and_look():
+        client("GET", "/profile")
+        read_at = time.monotonic()
+        stop()
+        while time.monotonic() < read_at + FRESH_S + 0.7:
+            reply = client("GET", "/profile")
+            answers.append((reply.ended - read_at, reply.status))
+            time.sleep(0.05)
+
+    def judge(what):
+        last = max((at for at, status in answers if status == 200), default=0)
+        same({status for at, status in answers if at < FRESH_S - 0.3}, {200},
+             f"{what}: a cached session goes on for the freshness time")
+        check(last < FRESH_S + 0.3, f"{what}: and not for longer", f"{last:.2f} s")
+        note(f"{what}: {len(answers)} requests of a cached session, the last 200 after {last:.2f} s")
+
+    return stop_and_look, judge
+
+
+def signal_postgres(number):
+    """The whole server: what it has forked as well."""
+    postmaster = service_pid("postgres")
+    for pid in [postmaster, *children(postmaster)]:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def main():
+    name = new_user("cached")
+
+    stop, judge = cached_goes_on(name, lambda: dev("service", "stop", "postgres"))
+    outage("PostgreSQL stopped", stop, lambda: dev("service", "start", "postgres"))
+    judge("PostgreSQL stopped")
+
+    outage("memcached stopped", lambda: dev("service", "stop", "memcached"), lambda: dev("service", "start", "memcached"),
+           statuses=(200,))
+    outage("memcached hangs", lambda: dev("service", "signal", "memcached", "STOP"),
+           lambda: dev("service", "signal", "memcached", "CONT"), statuses=(200,))
+
+    try:
+        outage("PostgreSQL hangs", lambda: signal_postgres(signal.SIGSTOP), lambda: signal_postgres(signal.SIGCONT))
+    finally:
+        signal_postgres(signal.SIGCONT)
+    done()
+
+
+main()

@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""P8: deploys, recycling and scaling under load: zero failed requests."""
+
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import (PASSWORD, Client, Settings, Threads, WorkerCensus, check, dev, done, login, new_name, new_user, note, same,
+                   wait_until, workers)
+
+RESTARTS, SCALE = 20, 50
+
+
+class Load:
+    """Clients that keep their connection and clients that don't, reading and writing."""
+
+    def __init__(self):
+        self.name = new_user("deploying")
+        self.other = new_user("coming")
+        self.seen, self.failed, self.slowest_s, self.writes = Counter(), [], 0, 0
+
+    def ask(self, client, wanted, method, path, body=None, key=None):
+        reply = client(method, path, body, key=key)
+        what = "kept" if client.keep else "new"
+        self.seen[f"{method} on a {what} connection"] += 1
+        self.slowest_s = max(self.slowest_s, reply.ended - reply.started)
+        if reply.status != wanted:
+            self.failed.append(f"{method} {path}: {reply}")
+
+    def read(self, client):
+        self.ask(client, 200, "GET", random.choice(("/profile", "/worker", "/session/data")))
+        time.sleep(0.001)
+
+    def write(self, client):
+        self.ask(client, 200, "PATCH", "/profile/data", {new_name("step")[-4:]: 1}, key=new_name("key"))
+        time.sleep(0.002)
+
+    def log_in(self, client):
+        self.ask(client, 200, "POST", "/login", {"username": self.other, "password": PASSWORD}, key=new_name("key"))
+        time.sleep(0.05)
+
+    def start(self, threads):
+        token = login(self.name)
+        for keep in (True, False):
+            threads.repeat(self.read, Client(token, keep))
+            threads.repeat(self.write, Client(login(self.name), keep))
+        threads.repeat(self.read, Client(token))
+        threads.repeat(self.log_in, Client(keep=False))
+
+
+def deploy(what, action):
+    load = Load()
+    began = time.monotonic()
+    with WorkerCensus() as census, Threads() as threads:
+        load.start(threads)
+        time.sleep(0.3)
+        action()
+        time.sleep(0.3)
+    failed = threads.errors + load.failed
+    note(f"{what}: {sum(load.seen.values())} requests ({dict(sorted(load.seen.items()))}) in "
+         f"{time.monotonic() - began:.1f} s over {len(census.seen)} workers, slowest {load.slowest_s * 1000:.0f} ms, "
+         f"{len(failed)} failed")
+    same(failed[:10], [], f"{what}: no request failed")
+    check(len(census.seen) > 6, f"{what}: workers were replaced meanwhile")
+
+
+def restart_pools():
+    for _ in range(RESTARTS):
+        dev("restart", "a")
+        dev("restart", "b")
+
+
+def scale():
+    for size in (SCALE, 2):
+        for pool in ("a", "b"):
+            dev("scale", pool, size)
+        time.sleep(0.5)
+
+
+def reload():
+    for _ in range(10):
+        old = workers()
+        dev("kill", "-USR2")
+        if not wait_until(10, lambda: not old & workers() and len(workers()) == 6):  # pylint: disable=cell-var-from-loop
+            raise TimeoutError("workers were not replaced after USR2")
+
+
+def recycle():
+    """Each worker ends itself after about 100 requests."""
+    time.sleep(4)
+
+
+def main():
+    random.seed(5500)
+    deploy(f"pool a, then b restarted {RESTARTS} times", restart_pools)
+    deploy("heavy pools restarted", lambda: [dev("restart", pool) for pool in ("heavy-a", "heavy-b") * 5])
+    deploy(f"scaled from 2 to {SCALE} and back", scale)
+    deploy("reloaded by USR2 10 times", reload)
+    with Settings(worker_max_requests=100):
+        deploy("recycled each 100 requests", recycle)
+    done()
+
+
+main()

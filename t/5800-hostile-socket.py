@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""Whatever comes in by the pool's socket: others are served meanwhile, no worker dies, none spins."""
+
+import random
+import struct
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import (BEGIN, GET_VALUES, PARAMS, STDIN, Client, Threads, check, cpu_seconds, done, fcgi_connect, fcgi_pair,
+                   fcgi_record, fcgi_request, login, new_user, note, same, workers)
+
+POOLS = ("a", "b")
+MOST_CPU = 0.2  # of one second, while nothing but hostile connections is open
+TIMEOUT_S = 5  # request_timeout_ms
+BEGIN_RESPONDER = fcgi_record(BEGIN, struct.pack(">HB5x", 1, 1))
+
+
+def send(pool, data):
+    """A connection that stays open; what it sent may already be refused."""
+    connection = fcgi_connect(pool)
+    try:
+        connection.sendall(data)
+    except OSError:
+        pass
+    return connection
+
+
+def all_received(connection):
+    received = b""
+    try:
+        while True:
+            part = connection.recv(65536)
+            if not part:
+                return received
+            received += part
+    except OSError:
+        return received
+
+
+def silent(pool, _random):
+    return [fcgi_connect(pool)]
+
+
+def half_head(pool, rng):
+    whole = fcgi_request("GET", "/profile")
+    return [send(pool, whole[:rng.randrange(1, len(whole) - 8)])]
+
+
+def garbage(pool, rng):
+    return [send(pool, rng.randbytes(rng.randrange(1, 5000)))]
+
+
+def garbage_after_begin(pool, rng):
+    return [send(pool, BEGIN_RESPONDER + rng.randbytes(rng.randrange(1, 500)))]
+
+
+def http_instead(pool, _random):
+    return [send(pool, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")]
+
+
+def get_values(pool, rng):
+    """libfcgi once overran its answer when a name was repeated."""
+    names = b"".join(fcgi_pair(name, "") for name in ("FCGI_MAX_CONNS", "FCGI_MPXS_CONNS", "FCGI_MAX_REQS"))
+    return [send(pool, fcgi_record(GET_VALUES, (names * rng.randrange(1, 900))[:65000], request_id=0))]
+
+
+def unknown_types(pool, rng):
+    records = b"".join(fcgi_record(rng.randrange(12, 256), b"?" * rng.randrange(100), request_id=0) for _ in range(50))
+    return [send(pool, records)]
+
+
+def lying_lengths(pool, rng):
+    """Pairs that claim more than there is, up to 2 GiB."""
+    claims = rng.choice((b"\xff\xff\xff\xff\xff\xff\xff\xff", b"\x80\x10\x00\x00\x01", b"\x7f\x7fAB", b"\xff"))
+    records = BEGIN_RESPONDER + fcgi_record(PARAMS, claims + b"x" * rng.randrange(64)) + fcgi_record(PARAMS)
+    return [send(pool, records + fcgi_record(STDIN))]
+
+
+def lying_record(pool, rng):
+    """A record that claims more than comes."""
+    return [send(pool, BEGIN_RESPONDER + struct.pack(">BBHHBx", 1, PARAMS, 1, 65535, 255) + rng.randbytes(100))]
+
+
+def lying_content_length(pool, rng):
+    length = rng.choice(("-1", "99999999999999999999", "0x10", "1e3", "", "65537", "7"))
+    return [send(pool, fcgi_request("POST", "/login", b'{"username":"x"}', CONTENT_LENGTH=length))]
+
+
+def body_cut_off(pool, _random):
+    """Closed in the middle of the body."""
+    whole = fcgi_request("POST", "/login", b'{"username":"half', length=1000)
+    send(pool, whole[:-8]).close()
+    return []
+
+
+def repeated_names(pool, _random):
+    pairs = b"".join(fcgi_pair("REQUEST_METHOD", "GET") for _ in range(2000))
+    return [send(pool, BEGIN_RESPONDER + fcgi_record(PARAMS, pairs) + fcgi_record(PARAMS) + fcgi_record(STDIN))]
+
+
+def aborted(pool, _random):
+    return [send(pool, fcgi_request("GET", "/profile")[:-8] + fcgi_record(2))]
+
+
+QUICK = (silent, half_head, garbage, garbage_after_begin, http_instead, get_values, unknown_types, lying_lengths, lying_record,
+         lying_content_length, body_cut_off, repeated_names, aborted)
+
+
+def body_never_comes(pool, _random):
+    return [send(pool, fcgi_request("POST", "/login", b'{"username":"half', length=1000)[:-8])]
+
+
+def answers_never_read(pool, _random):
+    """Requests on one kept connection, faster than anybody reads the answers."""
+    connection = fcgi_connect(pool)
+    connection.settimeout(0.2)
+    try:
+        for _ in range(200):
+            connection.sendall(fcgi_request("GET", "/account", keep=True, HTTP_ACCEPT="text/html"))
+    except OSError:
+        pass
+    return [connection]
+
+
+class Honest:
+    """Somebody who is served by nginx all the time."""
+
+    def __init__(self, token):
+        self.client, self.statuses, self.slowest_s = Client(token), Counter(), 0
+
+    def ask(self):
+        reply = self.client("GET", "/profile")
+        self.statuses[reply.status] += 1
+        self.slowest_s = max(self.slowest_s, reply.ended - reply.started)
+        time.sleep(0.005)
+
+
+def attack(what, kinds, rounds, token, rng, most_s):
+    before = workers(*POOLS)
+    honest, open_ones = Honest(token), []
+    with Threads() as threads:
+        threads.repeat(honest.ask)
+        for _ in range(rounds):
+            for kind in kinds:
+                for pool in POOLS:
+                    open_ones += kind(pool, rng)
+        time.sleep(0.3)
+    with Threads() as threads:
+        used = {pid: cpu_seconds(pid) for pid in before & workers(*POOLS)}
+        time.sleep(1)
+        used = {pid: cpu_seconds(pid) - seconds for pid, seconds in used.items() if Path(f"/proc/{pid}").exists()}
+        honest_after = Honest(token)
+        threads.repeat(honest_after.ask)
+        for connection in open_ones:
+            connection.close()
+        time.sleep(0.2)
+    statuses = honest.statuses + honest_after.statuses
+    slowest = max(honest.slowest_s, honest_after.slowest_s)
+    note(f"{what}: {rounds * len(kinds) * len(POOLS)} hostile connections, honest {dict(statuses)}, slowest "
+         f"{slowest * 1000:.0f} ms, CPU of an idle second {max(used.values(), default=0):.2f} s at most")
+    same(threads.errors, [], f"{what}: the honest client lost no connection")
+    same(set(statuses), {200}, f"{what}: others are served meanwhile")
+    check(slowest <= most_s, f"{what}: nobody waits longer than {most_s} s", f"{slowest:.2f} s")
+    same(workers(*POOLS), before, f"{what}: no worker dies")
+    check(max(used.values(), default=0) <= MOST_CPU, f"{what}: no worker spins", used)
+
+
+def closes_in_time(what, connections):
+    began = time.monotonic()
+    closed = 0
+    for connection in connections:
+        connection.settimeout(TIMEOUT_S + 3)
+        try:
+            while connection.recv(65536):
+                pass
+            closed += 1
+        except ConnectionError:
+            closed += 1
+        except TimeoutError:
+            pass
+        connection.close()
+    same(closed, len(connections), f"{what}: is closed after request_timeout_ms")
+    note(f"{what}: all closed after {time.monotonic() - began:.1f} s")
+
+
+def answers_are_sane():
+    """A pool's socket answers an honest raw request, and refuses a wrong one with words."""
+    for pool in POOLS:
+        connection = send(pool, fcgi_request())
+        received = all_received(connection)
+        check(b"Status: 200" in received and b'"live"' in received, f"pool {pool} answers a whole request")
+    cut = send("a", fcgi_request("POST", "/login", b'{"username":"half', length=1000))
+    received = all_received(cut)
+    check(b"Status: 400" in received, "a body shorter than its length is a bad request", received[:300])
+
+
+def main():
+    rng = random.Random(5800)
+    token = login(new_user("honest"))
+    answers_are_sane()
+    attack("all kinds, again and again", QUICK, 30, token, rng, 1)
+    attack("bodies that never come", (body_never_comes,), 1, token, rng, TIMEOUT_S + 2)
+    attack("answers never read", (answers_never_read,), 1, token, rng, TIMEOUT_S + 2)
+    closes_in_time("half a head", [connection for pool in POOLS for connection in half_head(pool, rng)])
+    answers_are_sane()
+    done()
+
+
+main()
