@@ -39,7 +39,7 @@ bool services_open(struct services *services, const char *config_path, const cha
     if (store->db == NULL)
         return err_memory(err);
     db_on_point(store->db, services->point);
-    return cache_new(&store->cache, &services->config, &services->log, err);
+    return cache_new(&store->cache, &services->config, services->clock, &services->log, err);
 }
 
 void services_close(struct services *services)

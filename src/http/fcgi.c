@@ -355,6 +355,9 @@ bool fcgi_finish(struct fcgi_request *request)
     if (!drain(request))
         request->fcgx.keepConnection = 0;
     sent = FCGX_FFlush(request->fcgx.out) == 0 && FCGX_GetError(request->fcgx.out) == 0;
+    /* Who did not take the answer will not take its end: libfcgi would wait for that as long again. */
+    if (!sent)
+        shutdown(request->fd, SHUT_RDWR);
     FCGX_Finish_r(&request->fcgx);
     request->in_hand = false;
     if (request->fcgx.ipcFd < 0) {

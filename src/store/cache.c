@@ -4,11 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NODES_MAX = 64 };
+
 struct cache {
     memcached_st *nodes; /* NULL: no cache is configured */
+    const struct clock *clock;
     const struct log *log;
-    uint64_t generation; /* raised by every call that failed: see struct cache_stamp */
+    int64_t retry_us;
+    int64_t skipped_until_us[NODES_MAX]; /* libmemcached itself goes on waiting for a node that hangs */
+    uint64_t generation;                 /* raised by every call that failed: see struct cache_stamp */
 };
+
+static uint32_t node_of(const struct cache *cache, const char *key)
+{
+    return memcached_generate_hash(cache->nodes, key, strlen(key));
+}
+
+static bool skipped(const struct cache *cache, const char *key)
+{
+    return cache->clock->monotonic_us() < cache->skipped_until_us[node_of(cache, key)];
+}
+
+/* After a failure, for each of the keys that were asked for: their node, when it was the one that failed. */
+static void skip(struct cache *cache, const char *const *keys, size_t count)
+{
+    int64_t until_us = cache->clock->monotonic_us() + cache->retry_us;
+
+    for (size_t i = 0; i < count; i++) {
+        uint32_t node = node_of(cache, keys[i]);
+
+        if (memcached_server_error_return(memcached_server_instance_by_position(cache->nodes, node)) !=
+            MEMCACHED_SUCCESS)
+            cache->skipped_until_us[node] = until_us;
+    }
+}
 
 /* Notes a failure; true when there was none. */
 static bool worked(struct cache *cache, memcached_return_t rc)
@@ -38,6 +67,8 @@ static bool add_node(memcached_st *nodes, char *node, struct err *err)
         }
         rc = memcached_server_add(nodes, node, (in_port_t)port);
     }
+    if (rc == MEMCACHED_SUCCESS && memcached_server_count(nodes) > NODES_MAX)
+        return err_set(err, ERR_INPUT, "cache: at most %d nodes", NODES_MAX);
     if (rc != MEMCACHED_SUCCESS)
         return err_set(err, ERR_INPUT, "cache: %s: %s", node, memcached_strerror(nodes, rc));
     return true;
@@ -76,14 +107,17 @@ static void set_behaviour(memcached_st *nodes, const struct config *config)
         memcached_behavior_set(nodes, rows[i].behaviour, rows[i].value);
 }
 
-bool cache_new(struct cache **cachep, const struct config *config, const struct log *log, struct err *err)
+bool cache_new(struct cache **cachep, const struct config *config, const struct clock *clock, const struct log *log,
+               struct err *err)
 {
     struct cache *cache = calloc(1, sizeof *cache);
 
     *cachep = NULL;
     if (cache == NULL)
         return err_memory(err);
+    cache->clock = clock;
     cache->log = log;
+    cache->retry_us = config->cache_retry_s * 1000000;
     if (config->cache[0] != '\0') {
         cache->nodes = memcached_create(NULL);
         if (cache->nodes == NULL) {
@@ -143,23 +177,32 @@ void cache_get(struct cache *cache, struct arena *arena, const struct cache_key 
         size_t part = count - start < AT_ONCE ? count - start : AT_ONCE;
         const char *texts[AT_ONCE];
         size_t lengths[AT_ONCE];
+        size_t asked = 0;
         memcached_result_st *result;
         memcached_result_st space;
         memcached_return_t rc;
 
-        for (size_t i = 0; i < part; i++) {
-            texts[i] = keys[start + i].text;
-            lengths[i] = strlen(texts[i]);
+        for (size_t i = start; i < start + part; i++) {
+            if (skipped(cache, keys[i].text))
+                continue;
+            texts[asked] = keys[i].text;
+            lengths[asked++] = strlen(keys[i].text);
         }
-        if (!worked(cache, memcached_mget(cache->nodes, texts, lengths, part)))
+        if (asked == 0)
             continue;
+        if (!worked(cache, memcached_mget(cache->nodes, texts, lengths, asked))) {
+            skip(cache, texts, asked);
+            continue;
+        }
         memcached_result_create(cache->nodes, &space);
         while ((result = memcached_fetch_result(cache->nodes, &space, &rc)) != NULL)
             keep_result(cache, arena, result, keys + start, items + start, part);
         memcached_result_free(&space);
         /* A connection that broke meanwhile may have given items of two lives of the node: trust none of them. */
-        if (!worked(cache, rc))
+        if (!worked(cache, rc)) {
+            skip(cache, texts, asked);
             memset(items + start, 0, part * sizeof *items);
+        }
     }
 }
 
@@ -167,7 +210,7 @@ void cache_add_and_get(struct cache *cache, struct arena *arena, const struct ca
                        size_t length, int ttl_s, struct cache_item *item)
 {
     *item = (struct cache_item){.bytes = NULL};
-    if (cache->nodes == NULL)
+    if (cache->nodes == NULL || skipped(cache, key->text))
         return;
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
     worked(cache, memcached_add(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0));
@@ -178,7 +221,7 @@ void cache_add_and_get(struct cache *cache, struct arena *arena, const struct ca
 void cache_compare_and_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length,
                            int ttl_s, struct cache_stamp stamp)
 {
-    if (cache->nodes == NULL || stamp.cas == 0 || stamp.generation != cache->generation)
+    if (cache->nodes == NULL || stamp.cas == 0 || stamp.generation != cache->generation || skipped(cache, key->text))
         return;
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
     worked(cache, memcached_cas(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0, stamp.cas));

@@ -7,6 +7,7 @@
 #define MAYFLY_STORE_CACHE_H
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -35,7 +36,8 @@ struct cache_item {
 };
 
 /* ERR_INPUT when the list of nodes can't be understood. Connects when first needed. */
-bool cache_new(struct cache **cachep, const struct config *, const struct log *, struct err *) MUST_CHECK;
+bool cache_new(struct cache **cachep, const struct config *, const struct clock *, const struct log *,
+               struct err *) MUST_CHECK;
 void cache_free(struct cache *);
 
 /* Whether a cache is configured at all. */

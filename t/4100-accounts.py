@@ -1,0 +1,204 @@
+#!/usr/bin/python3
+"""Accounts: who may have which name, what a password must be, what changes it, and that nobody learns what he shouldn't."""
+
+import secrets
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from mayfly import (PAGE, PASSWORD, SCRATCH, Client, check, done, login, new_name, new_user, psql, same, signed_in,
+                    try_login)
+
+GUEST = Client()
+
+
+def register(**fields):
+    return GUEST.post("/register", json={"password": PASSWORD, **fields})
+
+
+def refused(answer, field, promise):
+    same((answer.status, answer.error, answer.status == 422 and answer.json().get("field")),
+         (422, "unprocessable", field), promise, answer)
+
+
+# --- registering
+
+name = new_name()
+answer = register(username=name, email=f"{name}@example.org", name="Ann Ö. Lamp")
+same(answer.status, 201, "JSON registers", answer)
+user = answer.json()["user"]
+same((user["username"], user["email"], user["name"], user["groups"]), (name, f"{name}@example.org", "Ann Ö. Lamp", []),
+     "and answers the profile")
+check("password" not in answer.text and "argon2" not in answer.text, "in which nothing of the password is")
+same(register(email=f"{new_name()}@example.org").status, 201, "an e-mail address is enough")
+same(register(username=new_name()).status, 201, "a name is enough")
+refused(register(), "username", "neither is not")
+same(register(username=new_name("ä名")).status, 201, "a name may be in any script")
+for spelling in (name, name.upper(), name.replace("u", "\uff55", 1)):
+    answer = register(username=spelling)
+    same((answer.status, answer.error), (409, "conflict"), f"{ascii(spelling)} is taken by {name}", answer)
+answer = register(username=new_name(), email=f"{name.upper()}@EXAMPLE.org")
+same((answer.status, answer.error), (409, "conflict"), "so is an e-mail address, however written", answer)
+for bad in ("", "a b", "a@b", "x" * 65, "tab\there", "a<b", "line\nbreak", "nul\x00"):
+    answer = register(username=bad)
+    if bad == "nul\x00":
+        check(answer.status in (400, 422), "a NUL in a name is refused", answer)
+    else:
+        refused(answer, "username", f"{bad[:12]!r} can't be a name")
+for bad in ("nobody", "@", "a@", "@b", "a b@c.de", "x" * 250 + "@c.de", "a@b\r\nBcc: c"):
+    refused(register(username=new_name(), email=bad), "email", f"{bad[:16]!r} can't be an e-mail address")
+refused(register(username=new_name(), name="x" * 201), "name", "a display name has at most 200 characters")
+refused(register(username=7), "username", "a number can't be a name")
+refused(register(username=new_name(), password=None), "password", "there must be a password")
+refused(register(username=new_name(), password=["a", "b"]), "password", "that is a string")
+
+answer = GUEST.post("/register", form={"username": new_name(), "password": PASSWORD}, headers={"Accept": PAGE})
+same((answer.status, answer.headers.get("location", "").split("?")[0]), (303, "/login"), "a browser goes on to /login", answer)
+
+# --- passwords
+
+for bad in ("", "seven77", "password", "password1", "12345678", "qwertyuiop", "aaaaaaaaaaaa", "iloveyou1", "letmein123"):
+    refused(register(username=new_name(), password=bad), "password", f"{bad!r} is too weak a password")
+own = new_name()
+refused(register(username=own, password=own), "password", "one's own name is no password")
+for good in ("quietgreenlampsburn", "x" + secrets.token_hex(31) + "y", "Ünïcödé fünf Störche", secrets.token_urlsafe(40), "  leading and trailing  "):
+    somebody = new_name()
+    same(register(username=somebody, password=good).status, 201, f"{good[:20]!r} ({len(good)} characters) is a good one")
+    same(try_login(somebody, good).status, 200, f"and logs in: {good[:20]!r}")
+somebody = new_name()
+long = secrets.token_hex(32)
+register(username=somebody, password=long)
+for what, near in (("without its last character", long[:-1]), ("with another last character", long[:-1] + "_"),
+                   ("in upper case", long.upper()), ("with a space behind", long + " ")):
+    same(try_login(somebody, near).status, 401, f"a password {what} is another")
+same(register(username=new_name(), password=secrets.token_hex(3000)).status, 422, "6000 characters are too many")
+same(try_login(somebody, "x" * 60000).status, 401, "and log nobody in")
+
+# --- logging in
+
+user = new_user(email=f"{new_name()}@example.org")
+same(try_login(user.email).status, 200, "the e-mail address logs in as well")
+same(try_login(user.username.upper()).status, 200, "the name in upper case too")
+wrong, unknown = try_login(user.username, "not it at all, sorry"), try_login(new_name(), "not it at all, sorry")
+same((wrong.status, wrong.error), (401, "unauthorized"), "a wrong password is 401")
+same(unknown.body, wrong.body, "an unknown user is told the same, byte for byte")
+same(sorted(set(unknown.headers) ^ set(wrong.headers)), [], "with the same headers")
+check("set-cookie" not in wrong.headers, "and no cookie is touched")
+times = {True: [], False: []}
+for _ in range(40):
+    for known in (True, False):
+        who = user.username if known else new_name()
+        began = time.monotonic()
+        try_login(who, "not it at all, sorry")
+        times[known].append(time.monotonic() - began)
+medians = [statistics.median(times[known]) for known in (True, False)]
+check(max(medians) < 1.5 * min(medians) + 0.002, "it takes the same time", f"medians {medians}")
+for field in ("username", "password"):
+    answer = GUEST.post("/login", json={"username": user.username, "password": PASSWORD, field: ""})
+    refused(answer, field, f"a log-in without {field} is 422")
+for who in ("admin", "root", "mayfly", "postgres"):
+    check(all(try_login(who, word).status == 401 for word in ("admin", "password", who, "mayfly")),
+          f"there is no account {who} that anybody could guess")
+
+# --- the profile
+
+user, client = signed_in(email=f"{new_name()}@example.org")
+answer = client.patch("/profile", json={"name": "Ann"})
+same((answer.status, answer.json()["name"], answer.json()["email"]), (200, "Ann", user.email), "PATCH changes what it names")
+check(all(client.get("/profile").json()["name"] == "Ann" for _ in range(12)), "and every worker sees it at once")
+same(client.patch("/profile", json={"name": None}).json()["name"], "", "null empties the name")
+same(client.patch("/profile", json={"email": None}).json()["email"], None, "null removes the e-mail address")
+same(try_login(user.email).status, 401, "which then logs in no more")
+same(client.patch("/profile", body='{"name":"Merged"}', headers={"Content-Type": "application/merge-patch+json"})
+     .json()["name"], "Merged", "a merge patch may be called one")
+same(client.patch("/profile", json={}).status, 200, "an empty patch is good")
+for field, value in (("id", "1"), ("username", "x"), ("groups", ["admin"]), ("created_at", "now"), ("disabled", False),
+                     ("password", PASSWORD), ("nonsense", 1)):
+    refused(client.patch("/profile", json={"name": "half", field: value}), field, f"PATCH can't change {field}")
+same(client.get("/profile").json()["name"], "Merged", "and a refused patch changes nothing")
+taken = new_user(email=f"{new_name()}@example.org")
+answer = client.patch("/profile", json={"email": taken.email.upper()})
+same((answer.status, answer.error), (409, "conflict"), "another's e-mail address is 409", answer)
+refused(client.patch("/profile", json={"email": "nobody"}), "email", "a malformed one is 422")
+refused(client.patch("/profile", json={"name": 5}), "name", "a number is no name")
+mail_only = register(email=f"{new_name()}@example.org").json()["user"]
+mail_client = Client(try_login(mail_only["email"]).token)
+answer = mail_client.patch("/profile", json={"email": None})
+check(answer.status in (409, 422), "who has no name keeps the e-mail address", answer)
+evil = "<script>alert(1)</script>\"'&"
+client.patch("/profile", json={"name": evil})
+same(client.get("/profile").json()["name"], evil, "a name of HTML is kept as it is")
+page = Client(cookie=f"mayfly={client.token}").get("/account", headers={"Accept": PAGE})
+check(page.status == 200 and "<script>alert" not in page.text and "&lt;script&gt;" in page.text, "and escaped on the page")
+
+# --- a new password
+
+user, client = signed_in()
+other = Client(login(user))
+old, new = client.token, "eleven herons on one leg"
+answer = client.post("/password", json={"current": "not it at all, sorry", "new": new})
+same((answer.status, answer.error), (403, "forbidden"), "a new password needs the current one", answer)
+refused(client.post("/password", json={"new": new}), "current", "and not without it")
+refused(client.post("/password", json={"current": PASSWORD, "new": "password1"}), "password", "a weak one is refused")
+refused(client.post("/password", json={"current": PASSWORD, "new": PASSWORD}), "password", "and the old one again")
+same((client.get("/profile").status, other.get("/profile").status), (200, 200), "none of which ended a session")
+client.put("/session/data", json={"cart": 1})
+answer = client.post("/password", json={"current": PASSWORD, "new": new})
+same(answer.status, 200, "the right one is taken", answer)
+client.token = answer.token
+check(client.token and client.token != old, "the session has a new token")
+same(client.get("/profile").status, 200, "which is good")
+same(Client(old).get("/profile").status, 401, "the old one is dead")
+same(other.get("/profile").status, 401, "so are the other sessions")
+same(client.get("/session/data").json(), {"cart": 1}, "the session's data moved along")
+same((try_login(user.username).status, try_login(user.username, new).status), (401, 200), "only the new password logs in")
+user.password = new
+other = Client(login(user))
+answer = client.post("/password", json={"current": new, "new": PASSWORD, "end_others": False})
+same((answer.status, other.get("/profile").status), (200, 200), "with end_others false the others go on")
+client.token = answer.token
+
+# --- closing
+
+same(client.delete("/profile", json={"password": "not it at all, sorry"}).status, 403, "closing needs the password")
+refused(client.delete("/profile"), "password", "and not without")
+client.put("/profile/data", json={"mine": 1})
+same(client.delete("/profile", json={"password": PASSWORD}).status, 204, "with it the account is closed")
+same((client.get("/profile").status, other.get("/profile").status), (401, 401), "all its sessions end")
+same(try_login(user.username).status, 401, "nobody logs in")
+same(psql(f"SELECT (SELECT count(*) FROM mayfly.session WHERE account_id = '{user.id}'),"
+          f" (SELECT count(*) FROM mayfly.profile_data WHERE account_id = '{user.id}'),"
+          f" (SELECT count(*) FROM mayfly.account WHERE id = '{user.id}')"), "0|0|0", "nothing of it is left")
+answer = register(username=user.username)
+same(answer.status, 201, "and the name is free again")
+check(answer.json()["user"]["id"] != user.id, "for somebody else")
+
+# --- what was never written down
+
+told = {}
+secret = f"secret {secrets.token_hex(12)} lamp"
+user, client = signed_in(password=secret)
+told["password"] = secret
+told["token"] = client.token
+try_login(user.username, told.setdefault("wrong password", f"wrong {secrets.token_hex(12)}"))
+cookie = Client(cookie=f"mayfly={client.token}")
+told["form token"] = cookie.get("/account", headers={"Accept": PAGE}).text.split('name="csrf" value="')[1].split('"')[0]
+told["new password"] = f"secret {secrets.token_hex(12)} lamps"
+told["idempotency key"] = secrets.token_hex(12)
+answer = client.post("/password", json={"current": secret, "new": told["new password"]},
+                     headers={"Idempotency-Key": told["idempotency key"]})
+told["new token"] = answer.token
+told["query"] = secrets.token_hex(12)
+GUEST.get(f"/profile?token={told['query']}")
+told["JSON"] = secrets.token_hex(12)
+GUEST.post("/login", body='{"password":"' + told["JSON"], headers={"Content-Type": "application/json"})
+time.sleep(1.5)  # nginx writes its log each second
+logs = {path.name: path.read_text(errors="replace") for path in (SCRATCH / "log").glob("*.log")}
+check(len(logs) >= 6 and any("request_id" in text for text in logs.values()), "there are logs", sorted(logs))
+for what, value in told.items():
+    forms = [value, value.replace(" ", "+"), value.replace(" ", "%20")]
+    same([name for name, text in logs.items() if any(form in text for form in forms)], [], f"no log has the {what}")
+done()

@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+"""Guessing is limited by one counter for all workers, says when to come back, and never locks the owner out for good."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from mayfly import PAGE, Client, check, done, new_name, new_user, same, settings, signed_in, try_login
+
+WRONG = "not it at all, sorry"
+
+
+def guess(name, times):
+    return [try_login(name, WRONG) for _ in range(times)]
+
+
+victim, bystander, unknown = new_user(), new_user(), new_name()
+owner, client = signed_in()
+with settings(login_failures_per_pair=3, login_window_s=6):
+    answers = guess(victim.username, 8)
+    statuses = [answer.status for answer in answers]
+    # The bucket drains meanwhile, a third in two seconds.
+    same(statuses[:4], [401, 401, 401, 429], "three guesses are answered, the fourth is 429", statuses)
+    refused = [answer for answer in answers if answer.status == 429]
+    answer = refused[0]
+    same(answer.error, "too_many_requests", "with its word", answer)
+    retry = answer.headers.get("retry-after", "")
+    check(retry.isdigit() and 1 <= int(retry) <= 6, "and Retry-After in seconds", retry)
+    same(len({answer.pool for answer in answers}), 2, "both heavy pools answered: they count together",
+         [answer.worker for answer in answers])
+    check("set-cookie" not in answer.headers, "no cookie is touched")
+    same(try_login(victim.username).status, 429, "the right password is not taken now either: a guesser learns nothing")
+    same(try_login(victim.username.upper(), WRONG).status, 429, "another spelling is the same account")
+    same(try_login(bystander.username).status, 200, "somebody else logs in meanwhile")
+    page = Client().post("/login", form={"username": victim.username, "password": WRONG}, headers={"Accept": PAGE})
+    same((page.status, page.headers.get("content-type"), "retry-after" in page.headers),
+         (429, "text/html; charset=utf-8", True), "a browser is shown a page")
+
+    answers = guess(unknown, 4)
+    same([answer.status for answer in answers], [401, 401, 401, 429], "a name that nobody has is limited alike")
+    strip = [{**answer.headers, "x-request-id": "", "x-mayfly-worker": "", "date": ""} for answer in (answers[3], refused[0])]
+    same(sorted(strip[0]), sorted(strip[1]), "and tells the same")
+
+    began = time.monotonic()
+    status = 429
+    while status == 429 and time.monotonic() - began < 20:
+        answer = try_login(victim.username)
+        status = answer.status
+        if status == 429:
+            time.sleep(min(float(answer.headers["retry-after"]), 3))
+    same(status, 200, "who waits for Retry-After gets in")
+    check(time.monotonic() - began < 8, "within the window", time.monotonic() - began)
+    same([answer.status for answer in guess(victim.username, 3)], [401] * 3, "a log-in clears the counter")
+
+    time.sleep(6.5)
+    same([try_login(victim.username).status for _ in range(10)], [200] * 10, "log-ins that succeed are not limited")
+    same(sorted(answer.status for answer in guess(victim.username, 4)), [401, 401, 401, 429], "nor do they buy guesses")
+
+    answers = [client.post("/password", json={"current": WRONG, "new": "eleven herons on a leg"}).status for _ in range(4)]
+    same(answers, [403, 403, 403, 429], "guessing the password within a session is limited as well")
+    same(client.get("/profile").status, 200, "and does not end the session")
+
+names = [new_name() for _ in range(3)]
+with settings(login_failures_per_address=3, login_window_s=6):
+    statuses = [try_login(name, WRONG).status for name in [new_name() for _ in range(5)]]
+    same(statuses[:4], [401, 401, 401, 429], "many names from one address are limited by the address", statuses)
+    time.sleep(6.5)
+    statuses = [Client().post("/register", json={"username": new_name(), "password": "a quiet green lamp"}).status
+                for _ in range(5)]
+    same(statuses[:4], [201, 201, 201, 429], "so are registrations", statuses)
+same(try_login(victim.username).status, 200, "with the settings as before everybody logs in")
+done()

@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+"""Workers stay small: memory does not grow over 200,000 requests, and little of it is private."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import (INST, SCRATCH, Client, Settings, Threads, check, done, fcgi_request, login, new_user, note, same,
+                   worker_size, workers)
+
+FIRST, LAST = 20_000, 200_000
+GROWTH_KIB = 256  # what an allocator may still take
+PRIVATE_KIB = 4096
+STARTS = 20
+
+
+def load_by_wrk(token, count):
+    """Until about so many were served. Answers how many, and how many of them not by 200."""
+    served = failed = 0
+    url = f"http://127.0.0.1:{(SCRATCH / 'port').read_text().strip()}/profile"
+    while served < count:
+        ran = subprocess.run(["wrk", "-t1", "-c16", "-d1s", "-H", f"Authorization: Bearer {token}", url], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+        served += int(re.search(r"(\d+) requests in", ran)[1])
+        errors = re.search(r"Non-2xx or 3xx responses: (\d+)", ran)
+        failed += int(errors[1]) if errors else 0
+    return served, failed
+
+
+def load_by_pipeline(token, count):
+    """As load_by_wrk, by sending many requests ahead."""
+    ahead, port = 100, int((SCRATCH / "port").read_text())
+    request = f"GET /profile HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode() * ahead
+    totals = []
+
+    def client():
+        served = failed = 0
+        with socket.create_connection(("127.0.0.1", port)) as connection, connection.makefile("rb") as answers:
+            while served < count // 4:
+                connection.sendall(request)
+                for _ in range(ahead):
+                    failed += answers.readline().split()[1] != b"200"
+                    length = 0
+                    while (line := answers.readline().strip()):
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.split(b":")[1])
+                    answers.read(length)
+                served += ahead
+        totals.append((served, failed))
+
+    with Threads() as threads:
+        for _ in range(4):
+            threads.add(client)
+    assert not threads.errors, threads.errors
+    return tuple(sum(column) for column in zip(*totals))
+
+
+def other_work(token):
+    """Some of everything, so that each path has been taken before memory is looked at."""
+    client = Client(token)
+    for index in range(200):
+        client("PATCH", "/profile/data", {"member": "x" * (index * 100)})
+        client("GET", "/sessions")
+        client("GET", "/account")
+        client("GET", "/nothing")
+
+
+def sizes():
+    return {pid: worker_size(pid) for pid in sorted(workers("a", "b"))}
+
+
+def first_answer_ms():
+    """From exec to the first answer of one worker of our own."""
+    path = SCRATCH / "tmp" / f"first-{os.getpid()}.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(path))
+        listener.listen()
+        client.connect(str(path))
+        client.sendall(fcgi_request())
+        began = time.monotonic()
+        worker = subprocess.Popen([INST / "bin" / "mayfly-worker", "-c", SCRATCH / "etc" / "mayfly.conf", "--pool", "own"],
+                                  stdin=listener, stderr=subprocess.DEVNULL)
+        client.settimeout(10)
+        received = client.recv(65536)
+        took = (time.monotonic() - began) * 1000
+        worker.terminate()
+        worker.wait()
+    path.unlink(missing_ok=True)
+    assert b"Status: 200" in received, received
+    return took
+
+
+def main():
+    load = load_by_wrk if shutil.which("wrk") else load_by_pipeline
+    token = login(new_user("heavy"))
+    with Settings(worker_max_requests=0, worker_max_age_s=0):
+        began = time.monotonic()
+        pids = workers("a", "b")
+        other_work(token)
+        served, failed = load(token, FIRST)
+        early = sizes()
+        more, failed_more = load(token, LAST - served)
+        served += more
+        late = sizes()
+        note(f"{served} requests by {load.__name__} in {time.monotonic() - began:.1f} s; RSS and private KiB of each worker: "
+             f"early {list(early.values())}, late {list(late.values())}")
+        same(failed + failed_more, 0, f"more than {LAST} requests are all answered with 200")
+        same(workers("a", "b"), pids, "by the same workers")
+        growth = {pid: late[pid][0] - early[pid][0] for pid in pids}
+        check(max(growth.values()) <= GROWTH_KIB,
+              f"resident memory does not grow from {FIRST} to {LAST} requests ({GROWTH_KIB} KiB allowed)", growth)
+        check(max(private for _, private in late.values()) < PRIVATE_KIB, "each has less than 4 MB of private memory", late)
+    times = sorted(first_answer_ms() for _ in range(STARTS))
+    note(f"exec to first answer: median {times[STARTS // 2]:.1f} ms, fastest {times[0]:.1f} ms, slowest {times[-1]:.1f} ms")
+    check(times[0] < 10, "a worker can give its first answer within 10 ms of exec")
+    done()
+
+
+main()
