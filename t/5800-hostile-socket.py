@@ -115,16 +115,22 @@ def body_never_comes(pool, _random):
     return [send(pool, fcgi_request("POST", "/login", b'{"username":"half', length=1000)[:-8])]
 
 
-def answers_never_read(pool, _random):
-    """Requests on one kept connection, faster than anybody reads the answers."""
-    connection = fcgi_connect(pool)
-    connection.settimeout(0.2)
-    try:
-        for _ in range(200):
-            connection.sendall(fcgi_request("GET", "/login", keep=True, HTTP_ACCEPT="text/html"))
-    except OSError:
-        pass
-    return [connection]
+def answers_never_read(token):
+    """Long answers on one kept connection, until they fill what the kernel holds for it."""
+    assert Client(token)("PUT", "/profile/data", {"long": "x" * 60000}).status == 200
+    request = fcgi_request("GET", "/profile/data", keep=True, HTTP_AUTHORIZATION=f"Bearer {token}")
+
+    def attack_one(pool, _random):
+        connection = fcgi_connect(pool, 0.2)
+        try:
+            for _ in range(6):
+                connection.sendall(request)
+                time.sleep(0.03)
+        except OSError:
+            pass
+        return [connection]
+
+    return attack_one
 
 
 class Honest:
@@ -206,7 +212,7 @@ def main():
     answers_are_sane()
     attack("all kinds, again and again", QUICK, 30, token, rng, 1)
     attack("bodies that never come", (body_never_comes,), 2, token, rng, MOST_WAIT_S, 1.5)
-    attack("answers never read", (answers_never_read,), 2, token, rng, MOST_WAIT_S, 1.5)
+    attack("answers never read", (answers_never_read(token),), 2, token, rng, MOST_WAIT_S, 1.5)
     closes_in_time("half a head", [connection for pool in POOLS for connection in half_head(pool, rng)])
     answers_are_sane()
     done()
