@@ -354,10 +354,14 @@ bool fcgi_finish(struct fcgi_request *request)
 
     if (!drain(request))
         request->fcgx.keepConnection = 0;
-    sent = FCGX_FFlush(request->fcgx.out) == 0 && FCGX_GetError(request->fcgx.out) == 0;
     /* Who did not take the answer will not take its end: libfcgi would wait for that as long again. */
-    if (!sent)
+    if (FCGX_GetError(request->fcgx.out) != 0)
         shutdown(request->fd, SHUT_RDWR);
+    /*
+     * The answer and its end leave in one write. nginx passes a head on when it has it, so of a worker that is killed
+     * between two writes the client would get a cut-off answer instead of another worker's.
+     */
+    sent = FCGX_FClose(request->fcgx.err) == 0 && FCGX_FClose(request->fcgx.out) == 0;
     FCGX_Finish_r(&request->fcgx);
     request->in_hand = false;
     if (request->fcgx.ipcFd < 0) {

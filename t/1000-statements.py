@@ -1,0 +1,45 @@
+#!/usr/bin/python3
+"""Every statement of sql/query fits the schema, for a role that can do nothing else."""
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from mayfly import check, done, psql, same
+
+AS_WORKER = "SET ROLE mayfly; SET search_path = mayfly;"
+
+
+def statements():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sql", "query")
+    for name in sorted(os.listdir(folder)):
+        parts = re.split(r"^-- name: (\w+)\n", open(os.path.join(folder, name)).read(), flags=re.M)
+        for statement, text in zip(parts[1::2], parts[2::2]):
+            yield statement, re.sub(r"^--.*\n", "", text, flags=re.M).strip().rstrip(";")
+
+
+found = list(statements())
+check(len(found) > 30, f"there are statements to look at: {len(found)}")
+same(len(found), len({name for name, _ in found}), "no two statements share a name")
+for name, text in found:
+    wanted = max([int(number) for number in re.findall(r"\$(\d+)", text)] or [0])
+    answer = psql(f"{AS_WORKER} PREPARE {name} AS {text};"
+                  f" SELECT coalesce(array_length(parameter_types, 1), 0) FROM pg_prepared_statements WHERE name = '{name}'")
+    same(answer.split()[-1:], [str(wanted)], f"{name} can be prepared by the workers' role and has {wanted} parameters")
+
+
+def refused(sql):
+    answer = psql(f"{AS_WORKER} DO $$ BEGIN EXECUTE $q${sql}$q$; RAISE NOTICE 'done'; EXCEPTION"
+                  f" WHEN insufficient_privilege THEN PERFORM set_config('mayfly.refused', 'yes', false); END $$;"
+                  " SELECT coalesce(current_setting('mayfly.refused', true), 'no')")
+    return answer.split()[-1:] == ["yes"]
+
+
+for sql in ("DROP TABLE mayfly.session", "ALTER TABLE mayfly.account ADD COLUMN x int", "TRUNCATE mayfly.account",
+            "CREATE TABLE mayfly.x (y int)", "CREATE OR REPLACE FUNCTION mayfly.to_ms(timestamptz) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
+            "UPDATE mayfly.schema_change SET number = 0", "SELECT * FROM pg_authid"):
+    check(refused(sql), f"the workers' role may not: {sql[:60]}")
+same(psql("SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = 'mayfly'").split()[-1:],
+     ["0"], "the workers' role owns nothing")
+done()
