@@ -21,6 +21,8 @@ enum {
     IDLE_MS = 1000,
     /* While leaving: this long without a request, and nginx knows by now that it should go elsewhere. */
     QUIET_MS = 20,
+    /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
+    DRAIN_MS = 5000,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
     JITTER_PART = 4,
 };
@@ -86,11 +88,15 @@ static bool done(const struct worker *worker)
 
 static void worker_loop(struct worker *worker)
 {
+    const struct clock *clock = worker->services.clock;
+    int64_t until_us;
+
     while (!done(worker))
         serve_batch(worker, IDLE_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);
     /* Kept connections may carry requests that nginx sent before it could know; what comes later goes elsewhere. */
-    while (serve_batch(worker, QUIET_MS))
+    until_us = clock->monotonic_us() + DRAIN_MS * 1000;
+    while (serve_batch(worker, QUIET_MS) && clock->monotonic_us() < until_us)
         continue;
 }
 
