@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""What the tree promises of itself: layers, sole users of libraries, no state in a worker, documents that are true."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from mayfly import CHECKOUT, check, done, same
+
+SRC = CHECKOUT / "src"
+BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
+FILES = {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.glob("*/*.[ch]"))}
+HEADERS = [name for name in FILES if name.endswith(".h")]
+
+BENEATH = {
+    "base": {"base"}, "http": {"base", "http"}, "store": {"base", "store"}, "app": {"base", "http", "store", "app"},
+    "bin": {"base", "http", "store", "app", "bin"},
+}
+# header -> who may include it, as a regular expression of whole names
+SOLE_USERS = {
+    "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi\.c",
+    "fcgi_stdio.h": r"never", "fcgios.h": r"http/fcgi\.c", "zxcvbn.h": r"base/password\.c", "sodium.*": r"base/.*",
+    "jansson.h": r"http/json\.[ch]",
+}
+# Writable symbols that a worker may have, each with its reason. There is none.
+WRITABLE = {}
+
+
+def lines_like(pattern, only=r".*"):
+    """(file:line, groups) of what matches in the sources."""
+    return [(f"{name}:{number}", found.groups()) for name, text in FILES.items() if re.fullmatch(only, name)
+            for number, line in enumerate(text.splitlines(), 1) if (found := re.search(pattern, line))]
+
+
+check(len(FILES) > 60, "the sources are found", len(FILES))
+
+# --- layers
+
+for layer, beneath in BENEATH.items():
+    upward = [f"{place} includes {group[0]}/{group[1]}"
+              for place, group in lines_like(r'^\s*#\s*include "([^"/]*)/([^"]*)"', rf"{layer}/.*") if group[0] not in beneath]
+    same(upward, [], f"{layer} includes nothing but {', '.join(sorted(beneath))}")
+local = [place for place, group in lines_like(r'^\s*#\s*include "([^"]*)"') if "/" not in group[0] and not group[0].endswith(".def")]
+same(local, [], "every include names its folder")
+handlers = [place for place, group in lines_like(r'#\s*include "app/(api_[a-z]+)', r"app/api_.*")]
+same(handlers, [], "handlers do not include each other")
+for header, allowed in SOLE_USERS.items():
+    strangers = [place for place, _ in lines_like(rf"^\s*#\s*include <{header}>")
+                 if not re.fullmatch(allowed, place.split(":")[0])]
+    same(strangers, [], f"<{header}> is only for {allowed}")
+first = [name for name, text in FILES.items()
+         if name.endswith(".c") and name[:-2] + ".h" in FILES and
+         re.search(r'#\s*include [<"]([^>"]+)', text).group(1) != name[:-2] + ".h"]
+same(first, [], "each file includes its own header first")
+
+# --- headers stand alone
+
+compiler = os.environ.get("CC", "cc")
+flags = subprocess.run(["pkg-config", "--cflags", "libsodium", "jansson", "libpq", "libmemcached"], capture_output=True, text=True,
+                       check=True).stdout
+
+
+def compile_alone(name):
+    # Twice: it must bear that too.
+    ran = subprocess.run([*shlex.split(compiler), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", SRC, "-I", BUILD / "src",
+                          *shlex.split(flags), "-x", "c", "-"], input=f'#include "{name}"\n#include "{name}"\n', capture_output=True, text=True)
+    return None if ran.returncode == 0 else f"{name}: {ran.stderr}"
+
+
+with ThreadPoolExecutor(2) as pool:
+    broken = [message for message in pool.map(compile_alone, HEADERS) if message]
+same(broken, [], f"each of {len(HEADERS)} headers compiles alone")
+
+# --- P9: a worker keeps nothing
+
+objects = [path for name in FILES if name.endswith(".c") for path in [BUILD / "src" / (name[:-2] + ".o")] if path.exists()]
+objects += [path for path in (BUILD / "src/http/pages.o",) if path.exists()]
+sources = [name for name in FILES if name.endswith(".c") and not re.match(r"bin/ctl", name)]
+missing = [name for name in sources if not (BUILD / "src" / (name[:-2] + ".o")).exists()]
+same(missing, [], f"the objects are in {BUILD}")
+
+
+def writable(path):
+    """Symbols in sections that stay writable; constant tables with pointers in .data.rel.ro do not."""
+    table = subprocess.run(["objdump", "-t", path], capture_output=True, text=True, check=True).stdout
+    found = []
+    for line in table.splitlines():
+        # value, seven flags, section, TAB, size, name; the seventh flag of a section's or a file's own symbol is d or f
+        parts = re.match(r"^[0-9a-f]+ (.{7}) (\S+)\t([0-9a-f]+)\s+(?:\.hidden )?(\S+)$", line)
+        if not parts or parts.group(1)[5] in "df" or int(parts.group(3), 16) == 0:
+            continue
+        section, name = parts.group(2), parts.group(4)
+        if re.match(r"^(\.t?data(?!\.rel\.ro)|\.t?bss|\*COM\*)", section) and name not in WRITABLE and \
+                not re.match(r"__(a|ub|t|l)san|__odr_asan|__sancov|__gcov|\*?\.L", name)  # of sanitizers:
+            found.append(f"{path.name}: {name} in {section}")
+    return found
+
+
+same([one for path in objects for one in writable(path)], [], "no object of ours defines anything that can be written to")
+with tempfile.TemporaryDirectory() as folder:
+    (Path(folder) / "probe.c").write_text("int a = 1; static int b; int *f(void) { b++; return &b; } _Thread_local int c;"
+                                          " static const char *const d[] = {\"x\"}; const char *const *g(void) { return d; }")
+    subprocess.run([*shlex.split(compiler), "-fPIC", "-c", "probe.c", "-o", "probe.o"], cwd=folder, check=True)
+    same([one.split()[1] for one in sorted(writable(Path(folder) / "probe.o"))], ["a", "b", "c"], "which this test would see")
+if shutil.which("nm"):
+    archives = sorted(BUILD.glob("lib*.a"))
+    symbols = subprocess.run(["nm", "-A", *archives], capture_output=True, text=True).stdout if archives else ""
+    bss = [line for line in symbols.splitlines() if re.search(r" [bBCG] ", line)]
+    same((len(archives), bss), (4, []), "no library of ours has a symbol of type b, B or C")
+static = [place for place, group in lines_like(r"^\s+static (?!const\b|_Noreturn|inline)[a-z_ ]+[ *]+\w+(\[[^\]]*\])*( =|;)")
+          if not re.search(r"static .*\bconst\b", FILES[place.split(":")[0]].splitlines()[int(place.split(":")[1]) - 1])]
+same(static, [], "no function has a static variable that is not const")
+
+# --- SQL
+
+SQL = r'"[^"]*\b(SELECT\b.*|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|WITH \w+ AS)'
+same([place for place, _ in lines_like(SQL)], [], "SQL is in sql/, not in src")
+statements = set()
+for path in (CHECKOUT / "sql/query").glob("*.sql"):
+    names = re.findall(r"^-- name: (\w+)$", path.read_text(), re.M)
+    statements.update(names)
+used = {name.lower() for text in FILES.values() for name in re.findall(r"\bSTATEMENT_([A-Z0-9_]+)\b", text)} - {"count", "none"}
+same(sorted(used - statements), [], "each statement that is used is in sql/query")
+same(sorted(statements - used), [], "and each that is in sql/query is used")
+numbers = sorted(path.name for path in (CHECKOUT / "sql/schema").glob("[0-9]*.sql"))
+apply_text = (CHECKOUT / "sql/schema/apply.sql").read_text()
+same([int(name[:4]) for name in numbers], list(range(1, len(numbers) + 1)), "schema changes are numbered without a gap")
+same(re.findall(r"^\\ir (\S+)$", apply_text, re.M), numbers, "and apply.sql applies each, in order")
+
+# --- settings
+
+DEF = (SRC / "base/settings.def").read_text()
+settings = {}
+for kind, name, default in re.findall(r'^(TEXT|FLAG|NUMBER)\((\w+), ("(?:[^"\\]|\\.)*"|[^,]+),', DEF, re.M):
+    settings[name] = {"TEXT": default.strip('"'), "FLAG": {"true": "yes", "false": "no"}.get(default, default), "NUMBER": default}[kind]
+sample = (CHECKOUT / "etc/mayfly.conf").read_text()
+shown = dict(re.findall(r"^#?(\w+) = ?(.*)$", sample, re.M))
+check(len(settings) > 20, "the settings are found", settings)
+same(sorted(set(settings) - set(shown)), [], "every setting is in etc/mayfly.conf")
+same(sorted(set(shown) - set(settings)), [], "and nothing else is")
+wrong = {name: (shown[name], settings[name]) for name in settings if name in shown and shown[name].strip() != settings[name]}
+same(wrong, {}, "with its default")
+paragraphs = sample.split("\n\n")
+lonely = [name for before, text in zip([""] + paragraphs, paragraphs) for name in re.findall(r"^#?(\w+) = ?", text, re.M)
+          if not text.startswith("# ") and not before.startswith("# ---")]
+same(lonely, [], "below words that explain it")
+unread = [name for name in settings if not any(re.search(rf"\b{name}\b", text) for file, text in FILES.items() if not file.startswith("base/config"))]
+same(unread, [], "each is read somewhere")
+
+# --- documents
+
+bodies = {name: body for text in FILES.values()
+          for name, body in re.findall(r"^(?:\w+ )+\**(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", text, re.M | re.S)}
+defined = set(bodies)
+readme, hacking = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "HACKING.md").read_text()
+line = readme.partition("## One request")[2].partition("##")[0].partition("[HACKING")[0]
+way = re.findall(r"`(\w+)`", line)
+check(len(way) >= 8, "README shows a request's way", line)
+same([name for name in way if name not in defined], [], "by names of functions that exist")
+names = {name for name in re.findall(r"`([a-z]+_[a-z_]+)`", hacking) if not name.startswith("api_")}
+macros = {group[0] for _, group in lines_like(r"^#define (\w+)")}
+known = defined | macros | set(settings) | statements | {name.split("/")[-1].partition(".")[0] for name in FILES} | \
+    set(re.findall(r"struct (\w+)", "".join(FILES.values())))
+same(sorted(name for name in names if name not in known and not re.search(rf"\b{name}\b", sample + apply_text +
+            "".join((CHECKOUT / "sql/schema" / one).read_text() for one in numbers) + (CHECKOUT / "nginx/mayfly-locations.conf").read_text())),
+     [], "HACKING names nothing that is gone")
+paths = set(re.findall(r"`((?:src|sql|t|nginx|etc|build-aux|dev\.d|base|http|store|app|bin)/[A-Za-z0-9_./-]+\.[a-z]+)`", readme + hacking))
+same(sorted(path for path in paths if not (CHECKOUT / path).exists() and not (SRC / path).exists() and "NAME" not in path), [],
+     "README and HACKING name files that are there")
+links = {link for link in re.findall(r"\]\(([^)#]+)\)", readme + hacking) if "://" not in link}
+same(sorted(link for link in links if not (CHECKOUT / link).exists()), [], "and link to such")
+routes = FILES["app/routes.c"]
+heavy = (CHECKOUT / "nginx/mayfly.conf").read_text()
+slow = {name for name, body in bodies.items() if name.startswith("api_") and
+        re.search(r"\bcredentials_(check|confirm|make)\(", body)}
+rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+)\}', routes)
+same(sorted(f"{method}:{path}" for method, path, handler in rows if handler in slow),
+     sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", heavy, re.M)), "nginx sends to the heavy pools what verifies passwords, and nothing else")
+location = re.search(r"location ~ (\S+) \{", (CHECKOUT / "nginx/mayfly-locations.conf").read_text()).group(1)
+same([path for _, path, _ in rows if path != "/" and not re.match(location, path)], [], "nginx knows each route's beginning")
+used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {"REQUEST_METHOD", "CONTENT_LENGTH"}
+same(sorted(re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)), sorted(used_params),
+     "nginx sends the parameters that the worker reads, each once")
+done()
