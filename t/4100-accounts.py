@@ -5,12 +5,13 @@ import secrets
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import (PAGE, PASSWORD, SCRATCH, Client, check, done, login, new_name, new_user, psql, same, signed_in,
-                    try_login)
+from mayfly import (PAGE, PASSWORD, SCRATCH, Client, check, done, login, new_name, new_user, psql, same, settings,
+                    signed_in, try_login)
 
 GUEST = Client()
 
@@ -54,6 +55,16 @@ refused(register(username=new_name(), name="x" * 201), "name", "a display name h
 refused(register(username=7), "username", "a number can't be a name")
 refused(register(username=new_name(), password=None), "password", "there must be a password")
 refused(register(username=new_name(), password=["a", "b"]), "password", "that is a string")
+
+for what, bad in (("a full-width @", "x\uff20y.org"), ("a small @", "x\ufe6by.org"), ("a no-break space", "x\u00a0y"),
+                  ("an ideographic space", "x\u3000y"), ("a full-width slash", "x\uff0fy"), ("a line separator", "x\u2028y"),
+                  ("a change of direction", "\u202ex"), ("a zero-width space", "\u200bx"), ("a byte order mark", "\ufeffx")):
+    refused(register(username=bad[:1] + new_name() + bad[1:]), "username", f"{what} can't be in a name")
+mail = f"{new_name()}@example.org"
+new_user(email=mail)
+squatter = register(username=mail.replace("@", "\uff20"), password="eleven herons on one leg")
+same((try_login(mail).status, try_login(mail, "eleven herons on one leg").status), (200, 401),
+     "nobody takes an e-mail address over by a name that looks like it", squatter)
 
 answer = GUEST.post("/register", form={"username": new_name(), "password": PASSWORD}, headers={"Accept": PAGE})
 same((answer.status, answer.headers.get("location", "").split("?")[0]), (303, "/login"), "a browser goes on to /login", answer)
@@ -102,6 +113,20 @@ for field in ("username", "password"):
 for who in ("admin", "root", "mayfly", "postgres"):
     check(all(try_login(who, word).status == 401 for word in ("admin", "password", who, "mayfly")),
           f"there is no account {who} that anybody could guess")
+
+crowd = [new_user() for _ in range(4)]
+with settings(password_passes=3):
+    for one in crowd:
+        deadlocks = (SCRATCH / "log/postgres.log").read_text().count("deadlock detected")
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda _: try_login(one.username), range(12)))
+        same({answer.status for answer in answers}, {200}, "12 log-ins at once, after passwords became dearer, all succeed",
+             *[answer for answer in answers if answer.status != 200])
+        same((SCRATCH / "log/postgres.log").read_text().count("deadlock detected") - deadlocks, 0, "without a deadlock")
+    hashes = psql(f"SELECT string_agg(password_hash, ' ') FROM mayfly.account WHERE id IN ({','.join(repr(one.id) for one in crowd)})")
+    same(hashes.count(",t=3,"), 4, "each password is kept at the new cost")
+    same(try_login(user.username).status, 200, "one that was not is good as well")
+same(try_login(crowd[0].username).status, 200, "and so it is when the cost goes down again")
 
 # --- the profile
 

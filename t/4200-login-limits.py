@@ -58,6 +58,11 @@ with settings(login_failures_per_pair=3, login_window_s=6):
     same([try_login(victim.username).status for _ in range(10)], [200] * 10, "log-ins that succeed are not limited")
     same(sorted(answer.status for answer in guess(victim.username, 4)), [401, 401, 401, 429], "nor do they buy guesses")
 
+    keyed = {"Idempotency-Key": new_name()}
+    fields = {"username": bystander.username, "password": bystander.password}
+    statuses = [Client().post("/login", json=fields, headers=keyed).status for _ in range(8)]
+    same(statuses, [200] * 8, "nor is repeating one under its Idempotency-Key")
+
     answers = [client.post("/password", json={"current": WRONG, "new": "eleven herons on a leg"}).status for _ in range(4)]
     same(answers, [403, 403, 403, 429], "guessing the password within a session is limited as well")
     same(client.get("/profile").status, 200, "and does not end the session")

@@ -138,11 +138,13 @@ with settings(sessions_per_account=5):
     last = Client(login(crowd))
     same([client.get("/profile").status for client in (*clients, last)], [401, 200, 200, 200, 200, 200],
          "the sixth ends the one that was unused the longest")
-    with ThreadPoolExecutor(8) as pool:
-        tokens = list(pool.map(lambda _: login(crowd), range(24)))
-    good = sum(Client(token).get("/profile").status == 200 for token in tokens)
-    check(1 <= good <= 5, "parallel log-ins do not get past the limit", good)
-    same(int(psql(f"SELECT count(*) FROM mayfly.session WHERE account_id = '{crowd.id}'")) <= 5, True, "nor in the table")
+    most = 0
+    for _ in range(12):
+        with ThreadPoolExecutor(8) as pool:
+            tokens = list(pool.map(lambda _: login(crowd), range(24)))
+        most = max(most, int(psql(f"SELECT count(*) FROM mayfly.session WHERE account_id = '{crowd.id}'")))
+    same(most, 5, "parallel log-ins do not get past the limit")
+    same(sum(Client(token).get("/profile").status == 200 for token in tokens), 5, "five of the last are good")
 
 # --- tokens
 

@@ -3,6 +3,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -143,6 +144,23 @@ def sizes(path, client):
         same(client.get(path).etag, before, f"{path}: and nothing changed")
 
 
+def speed(path, client):
+    """A document of thousands of members is no way to keep a worker busy."""
+    for what, first, second in (
+        ("5000 members", {}, {f"{index:x}": 1 for index in range(5000)}),
+        ("4000 removed", {f"{index:x}": 1 for index in range(4000)}, {f"{index:x}": None for index in range(4000)}),
+        ("5000 within one", {"a": {}}, {"a": {f"{index:x}": {} for index in range(5000)}}),
+    ):
+        client.put(path, json=first)
+        began = time.monotonic()
+        answer = client.patch(path, json=second)
+        took = time.monotonic() - began
+        expected = {} if what == "4000 removed" else second
+        same((answer.status, answer.status == 200 and answer.json()), (200, expected), f"{path}: a patch of {what} is merged",
+             answer.text[:300])
+        check(took < 1, f"{path}: in less than a second", f"{took:.2f} s")
+
+
 def values(path, client):
     for what, text in (
         ("numbers beyond a double", '{"n": 12345678901234567890123, "d": 0.1}'),
@@ -176,6 +194,7 @@ for path in ("/session/data", "/profile/data"):
     conditions(path, client)
     merge_patch(path, client)
     sizes(path, client)
+    speed(path, client)
     values(path, client)
 
 user, phone = signed_in()

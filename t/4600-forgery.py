@@ -191,6 +191,10 @@ for rd in ("/account", "/workers?x=1#y", "/account?a=b&c=d"):
     answer = Client().post("/login", form={"username": user.username, "password": PASSWORD, "rd": rd}, headers={"Accept": PAGE})
     same((answer.status, answer.headers.get("location")), (303, rd), f"rd={rd} leads there")
     check(not any(part in answer.headers["location"] for part in ("mfs_", "token")), "and takes no token along")
+for what, rd in (("of 9000 bytes", "/" + "x" * 9000), ("of other scripts", "/ünï/\u540d")):
+    answer = Client().post("/login", form={"username": user.username, "password": PASSWORD, "rd": rd}, headers={"Accept": PAGE})
+    place = answer.headers.get("location", "")
+    check(answer.status == 303 and place.startswith("/") and place.isascii(), f"an rd {what} does not keep anybody from logging in", answer)
 for path in ("//evil.example/account", "/account//evil.example", "/%5cevil.example/..%2faccount"):
     answer = Client().get(path, headers={"Accept": PAGE})
     check("//" not in answer.headers.get("location", "").replace("://", "", 1) or answer.status != 303, f"{path} sends nobody away", answer)

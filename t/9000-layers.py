@@ -99,7 +99,7 @@ def writable(path):
             continue
         section, name = parts.group(2), parts.group(4)
         if re.match(r"^(\.t?data(?!\.rel\.ro)|\.t?bss|\*COM\*)", section) and name not in WRITABLE and \
-                not re.match(r"__(a|ub|t|l)san|__odr_asan|__sancov|__gcov|\*?\.L", name)  # of sanitizers:
+                not re.match(r"__(a|ub|t|l)san|__odr_asan|__sancov|__gcov|__unnamed_|\*?\.L", name):  # of sanitizers
             found.append(f"{path.name}: {name} in {section}")
     return found
 
