@@ -7,8 +7,8 @@ RETURNING a.profile;
 -- name: account_by_login
 -- username or e-mail -> id, password hash, disabled, profile
 SELECT a.id, a.password_hash, a.disabled, a.profile FROM account a
-WHERE name_key(a.username) = name_key($1::text) OR name_key(a.email) = name_key($1::text)
-ORDER BY (name_key(a.username) = name_key($1::text)) DESC NULLS LAST LIMIT 1;
+WHERE (strpos(name_key($1::text), '@') = 0 AND name_key(a.username) = name_key($1::text))
+    OR (strpos(name_key($1::text), '@') > 0 AND name_key(a.email) = name_key($1::text));
 
 -- name: account_by_id
 -- id -> password hash, disabled, profile
@@ -16,7 +16,7 @@ SELECT a.password_hash, a.disabled, a.profile FROM account a WHERE a.id = $1::uu
 
 -- name: account_confirm
 -- id, hash -> id when this is still the password of an account that may log in; it stays so until COMMIT
-SELECT id FROM account WHERE id = $1::uuid AND password_hash = $2::text AND NOT disabled FOR SHARE;
+SELECT id FROM account WHERE id = $1::uuid AND password_hash = $2::text AND NOT disabled FOR NO KEY UPDATE;
 
 -- name: account_update
 -- id, name or null, whether e-mail changes, e-mail or null -> profile

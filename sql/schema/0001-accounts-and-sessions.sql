@@ -3,23 +3,20 @@
 -- RFC 7396: members of patch replace those of target, null removes, nested objects merge.
 CREATE FUNCTION merge_patch(target jsonb, patch jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = mayfly AS $$
-DECLARE
-    result jsonb;
-    member record;
 BEGIN
     IF jsonb_typeof(patch) <> 'object' THEN
         RETURN patch;
     END IF;
-    result := CASE WHEN jsonb_typeof(target) = 'object' THEN target ELSE '{}' END;
-    FOR member IN SELECT key, value FROM jsonb_each(patch) LOOP
-        IF jsonb_typeof(member.value) = 'null' THEN
-            result := result - member.key;
-        ELSE
-            result := result || jsonb_build_object(member.key,
-                merge_patch(coalesce(result -> member.key, 'null'), member.value));
-        END IF;
-    END LOOP;
-    RETURN result;
+    IF jsonb_typeof(target) <> 'object' THEN
+        target := '{}';
+    END IF;
+    -- One pass over both: adding members one by one would copy the whole for each.
+    RETURN (SELECT coalesce(jsonb_object_agg(key, CASE
+                WHEN p.value IS NULL THEN t.value
+                WHEN jsonb_typeof(p.value) = 'object' THEN merge_patch(coalesce(t.value, 'null'), p.value)
+                ELSE p.value END), '{}')
+            FROM jsonb_each(target) t FULL JOIN jsonb_each(patch) p USING (key)
+            WHERE p.value IS NULL OR jsonb_typeof(p.value) <> 'null');
 END $$;
 
 -- What two spellings of a name have in common.
@@ -46,6 +43,9 @@ CREATE TABLE account (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     profile text NOT NULL,
+    -- As normalised, since name_key compares so: a full-width @ would make a name look like another's address.
+    CONSTRAINT account_username_plain CHECK (normalize(username, NFKC) !~
+        '[@[:space:]"''<>/\\:;,\u00AD\u180E\u200B-\u200F\u2028-\u202F\u2060-\u206F\uFEFF]'),
     CONSTRAINT account_has_login CHECK (username IS NOT NULL OR email IS NOT NULL)
 );
 CREATE UNIQUE INDEX account_username ON account (name_key(username));

@@ -120,7 +120,15 @@ bool api_login(struct exchange *x, struct err *err)
     if (password_needs_rehash(&cost, login.account.password_hash) &&
         !password_hash(&cost, password, strlen(password), login.rehashed, err))
         return false;
-    return log_in_once(x, &login, err);
+    if (!log_in_once(x, &login, err)) {
+        if (err->kind != ERR_LOGIN)
+            return false;
+        err_clear(err);
+        login.rehashed[0] = '\0';
+        if (!credentials_check(x, name, password, &login.account, &login.attempt, err) || !log_in_once(x, &login, err))
+            return false;
+    }
+    return !x->replayed || credentials_forgive(x, &login.attempt, err);
 }
 
 static bool log_out(struct exchange *x, void *arg, struct err *err)

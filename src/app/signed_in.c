@@ -26,10 +26,10 @@ bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err
 const char *signed_in_location(const char *rd, const char *fallback)
 {
     /* "//host" and "/\host" name another host; control characters are dropped by browsers and would hide one. */
-    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\')
+    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\' || strlen(rd) > 1024)
         return fallback;
     for (const char *at = rd; *at != '\0'; at++)
-        if ((unsigned char)*at <= 0x20 || *at == 0x7F || *at == '\\')
+        if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7F || *at == '\\')
             return fallback;
     return rd;
 }

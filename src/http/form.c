@@ -24,6 +24,8 @@ static char *decode(struct arena *arena, const char *text, size_t length, size_t
         return NULL;
     }
     for (size_t i = 0; i < length; i++) {
+        size_t start = i;
+
         if (text[i] == '%') {
             int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
 
@@ -37,7 +39,7 @@ static char *decode(struct arena *arena, const char *text, size_t length, size_t
             decoded[out++] = text[i] == '+' ? ' ' : text[i];
         }
         if (decoded[out - 1] == '\0') {
-            err_set(err, ERR_INPUT, "byte %zu of the form: a NUL character", at + i + 1);
+            err_set(err, ERR_INPUT, "byte %zu of the form: a NUL character", at + start + 1);
             return NULL;
         }
     }

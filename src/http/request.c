@@ -52,14 +52,12 @@ static const struct {
 #undef ROW
 };
 
-static bool set_method(struct request *request, const char *name, struct err *err)
+/* A method that we do not know stays 0: whether the path exists, and what it takes, is for the route table to say. */
+static void set_method(struct request *request, const char *name)
 {
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(methods[i].name, name) == 0) {
+        if (strcmp(methods[i].name, name) == 0)
             request->method = methods[i].method;
-            return true;
-        }
-    return err_set(err, ERR_METHOD, "no such method");
 }
 
 static bool set_length(struct request *request, const char *text, struct err *err)
@@ -106,7 +104,8 @@ bool request_parse(struct request *request, const char *const *params, struct er
         else
             set_text(request, *params, length, value);
     }
-    if (!set_method(request, method, err) || !set_length(request, content_length, err))
+    set_method(request, method);
+    if (!set_length(request, content_length, err))
         return false;
     if (request->path[0] != '/' || utf8_check(request->path, strlen(request->path)) != strlen(request->path))
         return err_set(err, ERR_INPUT, "the path is not UTF-8");

@@ -52,7 +52,7 @@ struct request {
     struct body_source body;
 };
 
-/* Fills in a request from "NAME=value" strings. ERR_INPUT or ERR_METHOD says what is wrong with it. */
+/* Fills in a request from "NAME=value" strings; a method that is not known is 0. ERR_INPUT says what is wrong. */
 bool request_parse(struct request *, const char *const *params, struct err *) MUST_CHECK;
 
 /*

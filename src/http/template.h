@@ -13,9 +13,7 @@
 #define MAYFLY_HTTP_TEMPLATE_H
 
 #include "base/buf.h"
-#include "base/err.h"
-
-#include <jansson.h>
+#include "http/json.h"
 
 /* Sections and partials inside each other. Our pages need four; a partial that names itself shall not eat the stack. */
 enum { TEMPLATE_MAX_DEPTH = 16 };

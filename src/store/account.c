@@ -49,6 +49,16 @@ bool account_check(const struct account_fields *fields, struct err *err)
     return fields->name == NULL || check_text("name", fields->name, 0, NAME_MAX, err);
 }
 
+/* What only the database can see in a name: characters that NFKC makes of others. */
+static void name_refusal(struct err *err)
+{
+    if (err->kind != ERR_VALUE || strcmp(err->field, "account_username_plain") != 0)
+        return;
+    err_clear(err);
+    err_field(err, ERR_VALUE, "username",
+              "username: no spaces, no invisible characters and none of @ \" ' < > / \\ : ; ,");
+}
+
 /* The unique index that was hit says which field is taken. */
 static bool name_conflict(struct err *err)
 {
@@ -70,8 +80,10 @@ bool account_create(struct db *db, struct arena *arena, const struct uuid *id, c
     struct db_result row;
 
     uuid_format(id, id_text);
-    if (db_query(db, arena, STATEMENT_ACCOUNT_CREATE, values, &row, err) != DB_ROW)
+    if (db_query(db, arena, STATEMENT_ACCOUNT_CREATE, values, &row, err) != DB_ROW) {
+        name_refusal(err);
         return name_conflict(err);
+    }
     *profile = db_value(&row, 0, 0);
     return true;
 }
