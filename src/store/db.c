@@ -36,6 +36,7 @@ struct db {
     size_t queued;
     int64_t closed_until_us; /* after a failed connection: do not try before */
     bool may_retry;          /* the last failure may pass when everything is run again */
+    bool late;               /* the last round trip passed its deadline: trying again would only double the wait */
     uint64_t round_trips;
 };
 
@@ -228,12 +229,14 @@ static enum send_rc send_batch(struct db *db, const enum statement *statement, c
     ok = ok && PQpipelineSync(db->pg) == 1;
     if (!ok || !flush(db, deadline_us, err)) {
         err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+        db->late = db->clock->monotonic_us() >= deadline_us;
         return SEND_LOST;
     }
     db->round_trips++;
     if (db->transaction == TRANSACTION_PENDING)
         db->transaction = TRANSACTION_OPEN;
     ok = read_answers(db, &batch, deadline_us, resultp, &lost, err);
+    db->late = lost && db->clock->monotonic_us() >= deadline_us;
     if (lost || PQexitPipelineMode(db->pg) != 1)
         return SEND_LOST;
     db->used = true;
@@ -260,8 +263,8 @@ static enum db_rc query_once(struct db *db, struct arena *arena, enum statement 
     case SEND_LOST:
         PQclear(pg);
         disconnect(db);
-        *again = old;
-        db->may_retry = true;
+        *again = old && !db->late;
+        db->may_retry = !db->late;
         return DB_FAIL;
     case SEND_REFUSED:
         PQclear(pg);
@@ -324,7 +327,7 @@ static bool commit(struct db *db, struct err *err)
     rc = send_batch(db, NULL, NULL, "COMMIT", &result, err);
     PQclear(result);
     if (rc == SEND_LOST) {
-        db->may_retry = true;
+        db->may_retry = !db->late;
         disconnect(db);
     }
     if (rc == SEND_OK)
