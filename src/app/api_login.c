@@ -123,11 +123,13 @@ bool api_login(struct exchange *x, struct err *err)
     if (!log_in_once(x, &login, err)) {
         if (err->kind != ERR_LOGIN)
             return false;
+        /* Between the check and the transaction another log-in made the hash anew, or the password was changed. */
         err_clear(err);
         login.rehashed[0] = '\0';
         if (!credentials_check(x, name, password, &login.account, &login.attempt, err) || !log_in_once(x, &login, err))
             return false;
     }
+    /* A repeated request was counted as an attempt, and the first answer's transaction is long over. */
     return !x->replayed || credentials_forgive(x, &login.attempt, err);
 }
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 try:
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.by import By
-    from selenium.webdriver.support import expected_conditions
     from selenium.webdriver.support.ui import WebDriverWait
 except ImportError:
     webdriver = None
@@ -35,6 +35,22 @@ def missing():
     if webdriver is None:
         return "python3-selenium is not installed"
     return next((f"{path} is not there" for path in (CHROMIUM, CHROMEDRIVER) if not os.access(path, os.X_OK)), None)
+
+
+def gone(element):
+    """Whether its page was left. While one page gives way to the next, chromedriver has more errors than the stale one."""
+    try:
+        element.is_enabled()
+        return False
+    except WebDriverException:
+        return True
+
+
+def loaded(driver):
+    try:
+        return driver.execute_script("return document.readyState") == "complete"
+    except WebDriverException:
+        return False
 
 
 def ok(passed, name, *why):
@@ -169,8 +185,8 @@ class Browser:
         """Clicks what leads to another page, and waits for that."""
         page = self.one("html")
         self.one(css).click()
-        self.wait(expected_conditions.staleness_of(page))
-        self.wait(lambda driver: driver.execute_script("return document.readyState") == "complete")
+        self.wait(lambda driver: gone(page))
+        self.wait(lambda driver: loaded(driver))
 
     def send(self, action, **fields):
         """Fills the form that posts to action as a person would, and sends it."""
