@@ -123,6 +123,26 @@ static void each_method_has_its_name(void **state)
     assert_null(method_name((enum method)(METHOD_GET | METHOD_POST)));
 }
 
+/* Whether the path exists and what it takes is for the route table to say. */
+static void an_unknown_method_is_no_method(void **state)
+{
+    static const char *const params[][3] = {
+        {"DOCUMENT_URI=/"},
+        {"REQUEST_METHOD=", "DOCUMENT_URI=/"},
+        {"REQUEST_METHOD=get", "DOCUMENT_URI=/"},
+        {"REQUEST_METHOD=TRACE", "DOCUMENT_URI=/"},
+        {"REQUEST_METHOD=GETS", "DOCUMENT_URI=/"},
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(params); i++) {
+        struct request request = {.method = METHOD_GET};
+
+        assert_true(request_parse(&request, params[i], &unit->err));
+        assert_int_equal(request.method, 0);
+    }
+}
+
 static void requests_that_make_no_sense_are_refused(void **state)
 {
     static const struct {
@@ -364,6 +384,7 @@ int main(void)
         PROMISE(what_was_not_sent_is_an_empty_text),
         PROMISE(unknown_and_odd_parameters_are_not_looked_at),
         PROMISE(each_method_has_its_name),
+        PROMISE(an_unknown_method_is_no_method),
         PROMISE(requests_that_make_no_sense_are_refused),
         PROMISE(a_request_id_has_a_longest_length),
         PROMISE(a_body_is_read_whole_in_pieces_of_any_size),

@@ -27,7 +27,8 @@ BENEATH = {
 # header -> who may include it, as a regular expression of whole names
 SOLE_USERS = {
     "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi\.c",
-    "fcgi_stdio.h": r"never", "fcgios.h": r"http/fcgi\.c", "zxcvbn.h": r"base/password\.c", "sodium.*": r"(base|store|app|bin)/.*",
+    "fcgi_stdio.h": r"never", "fcgios.h": r"http/fcgi\.c", "zxcvbn.h": r"base/password\.c", "sodium.*":
+        r"base/.*|store/db\.c|app/(api_account|api_login|form_token)\.c|bin/(ctl_password|ctl_user|services)\.c",
     "jansson.h": r"http/json\.[ch]",
 }
 # Writable symbols that a worker may have, each with its reason. There is none.
