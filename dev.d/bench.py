@@ -46,19 +46,24 @@ def sessions_for(account, count):
     return [token for token, _, _ in tokens]
 
 
+def is_ours(pid, parent):
+    """Children of nginx and PostgreSQL have titles without a path, their parents name the scratch folder."""
+    return any(SCRATCH in open(f"/proc/{number}/cmdline").read() for number in (pid, parent) if number != "0")
+
+
 def cpu_seconds():
     """CPU that the stack's processes have used so far, by kind."""
     total = {"nginx": 0, "worker": 0, "memcached": 0, "postgres": 0}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             stat = open(f"/proc/{pid}/stat").read()
-            line = open(f"/proc/{pid}/cmdline").read()
+            fields = stat[stat.rindex(")") + 2:].split()
+            name = stat[stat.index("(") + 1:stat.rindex(")")]
+            kind = {"mayfly-worker": "worker", "multiwatch": "worker"}.get(name, name)
+            ours = kind in total and is_ours(pid, fields[1])
         except OSError:
             continue
-        name = stat[stat.index("(") + 1:stat.rindex(")")]
-        kind = {"mayfly-worker": "worker", "multiwatch": "worker"}.get(name, name)
-        if kind in total and (SCRATCH in line or kind in ("nginx", "postgres")):
-            fields = stat[stat.rindex(")") + 2:].split()
+        if ours:
             # Workers that were recycled have left their time with multiwatch, backends theirs with the postmaster.
             total[kind] += sum(map(int, fields[11:15])) / TICKS
     return total

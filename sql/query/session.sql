@@ -5,13 +5,14 @@ VALUES ($1::uuid, $2::uuid, $3::bytea, make_interval(secs => $4::int), now() + m
     $6::boolean, $7::text, $8::inet)
 RETURNING to_ms(expires_at);
 
--- name: session_find
--- id -> hash, read at, seen at, idle, expires at (all ms), account id, profile, username, e-mail, groups
-SELECT s.secret_hash, to_ms(statement_timestamp()), to_ms(s.seen_at), (date_part('epoch', s.idle) * 1000)::bigint,
+-- name: sessions_find
+-- array of ids, the first and the last of them -> of those alive: id, hash, read at, seen at, idle, expires at (all ms),
+-- account id, profile, username, e-mail, groups. By first and last a general plan prunes partitions when it starts.
+SELECT s.id, s.secret_hash, to_ms(statement_timestamp()), to_ms(s.seen_at), (date_part('epoch', s.idle) * 1000)::bigint,
     to_ms(s.expires_at), a.id, a.profile, coalesce(a.username, ''), coalesce(a.email, ''), array_to_string(a.groups, ',')
 FROM session s JOIN account a ON a.id = s.account_id
-WHERE s.id = $1::uuid AND NOT a.disabled AND s.expires_at > statement_timestamp()
-    AND s.seen_at + s.idle > statement_timestamp();
+WHERE s.id = ANY ($1::uuid[]) AND s.id BETWEEN $2::uuid AND $3::uuid AND NOT a.disabled
+    AND s.expires_at > statement_timestamp() AND s.seen_at + s.idle > statement_timestamp();
 
 -- name: session_touch
 UPDATE session SET seen_at = statement_timestamp()

@@ -6,15 +6,17 @@
 #include <string.h>
 #include <strings.h>
 
-static bool find_session(struct exchange *x, struct err *err)
+static bool take_session(struct exchange *x, struct err *err)
 {
-    enum db_rc rc;
-
     if (!x->has_token)
         return true;
-    rc = session_find(&x->services->sessions, &x->arena, &x->lookup, &x->session, err);
-    x->has_session = rc == DB_ROW;
-    return rc != DB_FAIL;
+    if (x->lookup.found == DB_FAIL) {
+        *err = *x->lookup.failure;
+        return false;
+    }
+    x->has_session = x->lookup.found == DB_ROW;
+    x->session = x->lookup.session;
+    return true;
 }
 
 static const char *own_origin(const struct exchange *x)
@@ -74,7 +76,7 @@ bool authorise(struct exchange *x, struct err *err)
         return err_set(err, ERR_BUG, "route %s says nobody may", x->match.route->path);
     if (need == NEED_NOTHING)
         return true;
-    if (!find_session(x, err))
+    if (!take_session(x, err))
         return false;
     if (!x->has_session && (need == NEED_LOGIN || need == NEED_PAGE)) {
         /* This may be the second try of a logout: the session is dead because the first one succeeded. */

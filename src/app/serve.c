@@ -8,18 +8,32 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PREFETCH_MAX = 64 };
-
-void serve_prefetch(struct exchange *const *exchanges, size_t count)
+/* Whether x is to be answered by a handler that has to know whose request it is. */
+static bool wants_session(const struct exchange *x)
 {
-    struct session_lookup *lookups[PREFETCH_MAX];
+    return x->has_token && x->request.method != METHOD_OPTIONS && x->match.route->need != NEED_NOTHING;
+}
+
+void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
+{
+    struct arena *arena = &exchanges[0]->arena; /* lives as long as the batch */
+    struct session_lookup **lookups = arena_alloc(arena, count * sizeof *lookups);
     size_t wanted = 0;
 
-    for (size_t i = 0; i < count && wanted < PREFETCH_MAX; i++)
-        if (exchanges[i]->has_token)
-            lookups[wanted++] = &exchanges[i]->lookup;
+    for (size_t i = 0; i < count; i++) {
+        struct exchange *x = exchanges[i];
+
+        if (opened[i].kind != ERR_NONE ||
+            !route_find(routes, routes_count, x->request.method, x->request.path, &x->match, &opened[i]) ||
+            !wants_session(x))
+            continue;
+        if (lookups == NULL)
+            err_memory(&opened[i]);
+        else
+            lookups[wanted++] = &x->lookup;
+    }
     if (wanted > 0)
-        session_prefetch(&exchanges[0]->services->sessions, &exchanges[0]->arena, lookups, wanted);
+        sessions_find(&exchanges[0]->services->sessions, arena, lookups, wanted);
 }
 
 static bool answer_options(struct exchange *x, struct err *err)
@@ -30,8 +44,6 @@ static bool answer_options(struct exchange *x, struct err *err)
 
 static bool handle(struct exchange *x, struct err *err)
 {
-    if (!route_find(routes, routes_count, x->request.method, x->request.path, &x->match, err))
-        return false;
     if (x->request.method == METHOD_OPTIONS)
         return answer_options(x, err);
     if (!authorise(x, err))
@@ -110,7 +122,7 @@ static void log_request(struct exchange *x)
               LOG_TEXT("route", x->match.route != NULL ? x->match.route->path : "-"),
               LOG_NUMBER("status", x->response.status),
               LOG_NUMBER("duration_us", x->services->clock->monotonic_us() - x->started_us),
-              LOG_NUMBER("cache_hit", x->has_session && x->lookup.state == CACHED_ENTRY),
+              LOG_NUMBER("cache_hit", x->has_session && x->lookup.from_cache),
               LOG_NUMBER("replayed", x->replayed));
 }
 

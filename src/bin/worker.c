@@ -69,7 +69,7 @@ static bool serve_batch(struct worker *worker, int timeout_ms)
         exchange_open(exchanges[i], &worker->services, fcgi_params(requests[i]), &body, &opened[i]);
     }
     if (count > 0)
-        serve_prefetch(exchanges, count);
+        serve_prefetch(exchanges, opened, count);
     for (size_t i = 0; i < count; i++)
         respond(worker, exchanges[i], requests[i], &opened[i]);
     /* Only now: what was prefetched together lives in the first one's memory. */

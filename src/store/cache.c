@@ -206,16 +206,18 @@ void cache_get(struct cache *cache, struct arena *arena, const struct cache_key 
     }
 }
 
-void cache_add_and_get(struct cache *cache, struct arena *arena, const struct cache_key *key, const void *bytes,
-                       size_t length, int ttl_s, struct cache_item *item)
+void cache_add_and_get(struct cache *cache, struct arena *arena, const struct cache_key *keys, size_t count,
+                       const void *bytes, size_t length, int ttl_s, struct cache_item *items)
 {
-    *item = (struct cache_item){.bytes = NULL};
-    if (cache->nodes == NULL || skipped(cache, key->text))
+    memset(items, 0, count * sizeof *items);
+    if (cache->nodes == NULL)
         return;
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
-    worked(cache, memcached_add(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0));
+    for (size_t i = 0; i < count; i++)
+        if (!skipped(cache, keys[i].text))
+            worked(cache, memcached_add(cache->nodes, keys[i].text, strlen(keys[i].text), bytes, length, ttl_s, 0));
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
-    cache_get(cache, arena, key, item, 1);
+    cache_get(cache, arena, keys, items, count);
 }
 
 void cache_compare_and_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length,

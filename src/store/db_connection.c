@@ -44,6 +44,27 @@ static bool wait_connected(PGconn *pg, const struct clock *clock, int64_t deadli
     return true;
 }
 
+/*
+ * Prepared statements keep one plan for all values. Our statements find rows by their keys, so a plan for the values at
+ * hand is no better, and making it costs several times what running it does: sessions have a partition for each day.
+ */
+static bool keep_plans(PGconn *pg, const struct clock *clock, int64_t deadline_us, struct err *err)
+{
+    PGresult *result;
+    bool ok = PQsendQuery(pg, "SET plan_cache_mode = force_generic_plan") == 1;
+
+    while (ok && PQisBusy(pg)) {
+        if (!db_connection_wait(pg, false, clock, deadline_us, err))
+            return false;
+        ok = PQconsumeInput(pg) == 1;
+    }
+    while (ok && (result = PQgetResult(pg)) != NULL) {
+        ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+    return ok || err_set(err, ERR_DOWN, "%s", PQerrorMessage(pg));
+}
+
 PGconn *db_connection_open(const struct config *config, const struct clock *clock, struct err *err)
 {
     /* Keywords after dbname override what the connection string says; a standby is never taken for the primary. */
@@ -58,7 +79,8 @@ PGconn *db_connection_open(const struct config *config, const struct clock *cloc
     }
     if (PQstatus(pg) == CONNECTION_BAD)
         err_set(err, ERR_DOWN, "%s", PQerrorMessage(pg));
-    else if (wait_connected(pg, clock, deadline_us, err) && PQsetnonblocking(pg, 1) == 0)
+    else if (wait_connected(pg, clock, deadline_us, err) &&
+             (!config->database_prepare || keep_plans(pg, clock, deadline_us, err)) && PQsetnonblocking(pg, 1) == 0)
         return pg;
     err_set(err, ERR_DOWN, "%s", PQerrorMessage(pg));
     PQfinish(pg);

@@ -11,12 +11,6 @@ enum { TOUCH_PARTS = 20 };
 /* A copy that claims to be from the future by more than this was read on a host whose clock is off: not trusted. */
 enum { CLOCK_SKEW_MS = 1000 };
 
-void session_prefetch(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
-                      size_t count)
-{
-    session_cache_get(store->cache, arena, lookups, count);
-}
-
 static bool touch_due(const struct session *session, int64_t now_ms)
 {
     return now_ms - session->seen_at_ms > session->idle_ms / TOUCH_PARTS;
@@ -32,38 +26,53 @@ static bool usable(const struct session_store *store, const struct session *sess
            now_ms < session->expires_at_ms && now_ms < session->seen_at_ms + session->idle_ms;
 }
 
-static enum db_rc read_session(struct session_store *store, struct arena *arena, const struct uuid *id,
-                               struct session *session, struct err *err)
+/* The ids of all lookups as PostgreSQL writes an array, the first and the last of them; NULL when memory is out. */
+static const char *array_of_ids(struct arena *arena, struct session_lookup *const *lookups, size_t count,
+                                char first[UUID_TEXT_BYTES], char last[UUID_TEXT_BYTES])
 {
-    char text[UUID_TEXT_BYTES];
-    const char *const values[] = {text};
-    struct db_result row;
-    unsigned char *hash;
-    size_t hash_length;
-    enum db_rc rc;
+    char *text = arena_alloc(arena, count * UUID_TEXT_BYTES + 2), *at = text;
+    size_t least = 0, most = 0;
 
-    uuid_format(id, text);
-    rc = db_query(store->db, arena, STATEMENT_SESSION_FIND, values, &row, err);
-    if (rc != DB_ROW)
-        return rc;
-    hash = db_parse_bytes(arena, db_value(&row, 0, 0), &hash_length);
-    *session = (struct session){
-        .id = *id,
-        .read_at_ms = db_number(&row, 0, 1),
-        .seen_at_ms = db_number(&row, 0, 2),
-        .idle_ms = db_number(&row, 0, 3),
-        .expires_at_ms = db_number(&row, 0, 4),
-        .profile = db_value(&row, 0, 6),
-        .username = db_value(&row, 0, 7),
-        .email = db_value(&row, 0, 8),
-        .groups = db_value(&row, 0, 9),
-    };
-    if (hash == NULL || hash_length != TOKEN_HASH_BYTES || !uuid_parse(db_value(&row, 0, 5), &session->account)) {
-        err_set(err, ERR_BUG, "session row can't be read");
-        return DB_FAIL;
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct uuid *id = &lookups[i]->token.id;
+
+        *at++ = i == 0 ? '{' : ',';
+        uuid_format(id, at);
+        at += UUID_TEXT_BYTES - 1;
+        if (memcmp(id, &lookups[least]->token.id, sizeof *id) < 0)
+            least = i;
+        if (memcmp(id, &lookups[most]->token.id, sizeof *id) > 0)
+            most = i;
     }
+    memcpy(at, "}", 2);
+    uuid_format(&lookups[least]->token.id, first);
+    uuid_format(&lookups[most]->token.id, last);
+    return text;
+}
+
+static bool read_row(struct arena *arena, const struct db_result *rows, int row, struct session *session,
+                     struct err *err)
+{
+    size_t hash_length;
+    unsigned char *hash = db_parse_bytes(arena, db_value(rows, row, 1), &hash_length);
+
+    *session = (struct session){
+        .read_at_ms = db_number(rows, row, 2),
+        .seen_at_ms = db_number(rows, row, 3),
+        .idle_ms = db_number(rows, row, 4),
+        .expires_at_ms = db_number(rows, row, 5),
+        .profile = db_value(rows, row, 7),
+        .username = db_value(rows, row, 8),
+        .email = db_value(rows, row, 9),
+        .groups = db_value(rows, row, 10),
+    };
+    if (hash == NULL || hash_length != TOKEN_HASH_BYTES || !uuid_parse(db_value(rows, row, 0), &session->id) ||
+        !uuid_parse(db_value(rows, row, 6), &session->account))
+        return err_set(err, ERR_BUG, "session row can't be read");
     memcpy(session->hash, hash, TOKEN_HASH_BYTES);
-    return DB_ROW;
+    return true;
 }
 
 /* A touch that fails costs nothing but a shorter idle time, so its error is not the request's. */
@@ -79,28 +88,84 @@ static void touch(struct session_store *store, struct arena *arena, struct sessi
         session->seen_at_ms = db_number(&row, 0, 0);
 }
 
-enum db_rc session_find(struct session_store *store, struct arena *arena, struct session_lookup *lookup,
-                        struct session *session, struct err *err)
+static void check_secret(struct session_lookup *lookup)
 {
-    enum db_rc rc;
+    lookup->found = token_hash_equal(lookup->session.hash, lookup->token.hash) ? DB_ROW : DB_NONE;
+}
 
-    if (lookup->state == CACHED_ENTRY && usable(store, &lookup->session)) {
-        *session = lookup->session;
-        return token_hash_equal(session->hash, lookup->token.hash) ? DB_ROW : DB_NONE;
+/* One query for all; a session that comes back goes to each lookup that wants it. */
+static bool read_sessions(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                          size_t count, struct err *err)
+{
+    char first[UUID_TEXT_BYTES], last[UUID_TEXT_BYTES];
+    const char *const values[] = {array_of_ids(arena, lookups, count, first, last), first, last};
+    struct db_result rows;
+
+    if (values[0] == NULL)
+        return err_memory(err);
+    if (db_query(store->db, arena, STATEMENT_SESSIONS_FIND, values, &rows, err) == DB_FAIL)
+        return false;
+    for (int row = 0; row < rows.rows; row++) {
+        struct session session;
+
+        if (!read_row(arena, &rows, row, &session, err))
+            return false;
+        if (touch_due(&session, session.read_at_ms))
+            touch(store, arena, &session);
+        for (size_t i = 0; i < count; i++) {
+            if (!uuid_equal(&lookups[i]->token.id, &session.id))
+                continue;
+            lookups[i]->session = session;
+            check_secret(lookups[i]);
+        }
     }
-    if (lookup->state == CACHED_ABSENT)
-        session_cache_lease(store->cache, arena, lookup);
-    else if (lookup->state != CACHED_ENTRY)
-        lookup->stamp.cas = 0;
-    rc = read_session(store, arena, &lookup->token.id, session, err);
-    if (rc != DB_ROW)
-        return rc;
-    if (!token_hash_equal(session->hash, lookup->token.hash))
-        return DB_NONE;
-    if (touch_due(session, session->read_at_ms))
-        touch(store, arena, session);
-    session_cache_fill(store->cache, arena, lookup, session);
-    return DB_ROW;
+    return true;
+}
+
+static void fail_all(struct session_lookup *const *lookups, size_t count, const struct err *failure)
+{
+    for (size_t i = 0; i < count; i++) {
+        lookups[i]->found = DB_FAIL;
+        lookups[i]->failure = failure;
+    }
+}
+
+static void ask_database(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                         size_t count, struct err *failure)
+{
+    session_cache_lease(store->cache, arena, lookups, count);
+    if (!read_sessions(store, arena, lookups, count, failure)) {
+        fail_all(lookups, count, failure);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (lookups[i]->found == DB_ROW)
+            session_cache_fill(store->cache, arena, lookups[i]);
+}
+
+void sessions_find(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                   size_t count)
+{
+    static const struct err out_of_memory = {.kind = ERR_DOWN, .detail = "out of memory"};
+    struct session_lookup **missing = arena_alloc(arena, count * sizeof *missing);
+    struct err *failure = arena_zalloc(arena, sizeof *failure);
+    size_t missed = 0;
+
+    if (missing == NULL || failure == NULL) {
+        fail_all(lookups, count, &out_of_memory);
+        return;
+    }
+    session_cache_get(store->cache, arena, lookups, count);
+    for (size_t i = 0; i < count; i++) {
+        lookups[i]->found = DB_NONE;
+        lookups[i]->from_cache = lookups[i]->state == CACHED_ENTRY && usable(store, &lookups[i]->session);
+        if (lookups[i]->from_cache)
+            check_secret(lookups[i]);
+        else
+            missing[missed++] = lookups[i];
+    }
+    if (missed > 0)
+        ask_database(store, arena, missing, missed, failure);
 }
 
 bool session_ids_add(struct session_ids *ids, struct arena *arena, const struct uuid *id, struct err *err)

@@ -35,7 +35,10 @@ struct session_lookup {
     struct token token;
     enum cached_state state;
     struct cache_stamp stamp;
-    struct session session; /* with CACHED_ENTRY */
+    enum db_rc found;
+    bool from_cache;           /* the database was not asked */
+    struct session session;    /* with DB_ROW, or stale with CACHED_ENTRY */
+    const struct err *failure; /* with DB_FAIL: why it can't be known now (ERR_DOWN) */
 };
 
 /* Several sessions that end together: after COMMIT their cached copies must go. */
@@ -62,15 +65,11 @@ struct session_store {
     const struct clock *clock;
 };
 
-/* Asks the cache for all lookups in one round trip. */
-void session_prefetch(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
-
 /*
- * The live session of a prefetched lookup: from the cache while it is fresh and needs no touch, else from the database.
- * DB_NONE: there is none, it ended or expired, or the secret is wrong. DB_FAIL: it can't be known now (ERR_DOWN).
+ * Finds the sessions of all lookups: one round trip to the cache, and for those without a fresh copy one more and one to
+ * the database. Sets found: DB_ROW, DB_NONE (there is none, it ended or expired, or the secret is wrong) or DB_FAIL.
  */
-enum db_rc session_find(struct session_store *, struct arena *, struct session_lookup *, struct session *,
-                        struct err *) MUST_CHECK;
+void sessions_find(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
 /*
  * The sweep makes partitions days ahead. On the day on which nobody swept, session_create fails with this as err->field;

@@ -111,26 +111,50 @@ void session_cache_get(struct cache *cache, struct arena *arena, struct session_
             lookups[i]->state = CACHED_ABSENT;
 }
 
-void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *lookup)
+/* Whether an earlier lookup of the batch asks for the same session. */
+static bool asked_before(struct session_lookup *const *lookups, size_t i)
 {
-    struct item lease = {.layout = LAYOUT, .kind = ITEM_LEASE};
-    struct cache_key key = key_of(&lookup->token.id);
-    struct cache_item found;
-
-    random_bytes(lease.nonce, sizeof lease.nonce);
-    cache_add_and_get(cache, arena, &key, &lease, sizeof lease, LEASE_TTL_S, &found);
-    lookup->stamp.cas = 0;
-    if (found.length != sizeof lease || memcmp(found.bytes, &lease, sizeof lease) != 0)
-        return;
-    lookup->state = CACHED_LEASED;
-    lookup->stamp = found.stamp;
+    for (size_t j = 0; j < i; j++)
+        if (uuid_equal(&lookups[j]->token.id, &lookups[i]->token.id))
+            return true;
+    return false;
 }
 
-void session_cache_fill(struct cache *cache, struct arena *arena, const struct session_lookup *lookup,
-                        const struct session *session)
+void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
 {
+    struct item lease = {.layout = LAYOUT, .kind = ITEM_LEASE};
+    struct session_lookup **absent = arena_alloc(arena, count * sizeof *absent);
+    struct cache_key *keys = arena_alloc(arena, count * sizeof *keys);
+    struct cache_item *found = arena_alloc(arena, count * sizeof *found);
+    size_t wanted = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bool first = lookups[i]->state == CACHED_ABSENT && !asked_before(lookups, i);
+
+        if (lookups[i]->state != CACHED_ENTRY)
+            lookups[i]->stamp.cas = 0;
+        if (!first || absent == NULL || keys == NULL || found == NULL)
+            continue;
+        keys[wanted] = key_of(&lookups[i]->token.id);
+        absent[wanted++] = lookups[i];
+    }
+    if (wanted == 0)
+        return;
+    random_bytes(lease.nonce, sizeof lease.nonce);
+    cache_add_and_get(cache, arena, keys, wanted, &lease, sizeof lease, LEASE_TTL_S, found);
+    for (size_t i = 0; i < wanted; i++) {
+        if (found[i].length != sizeof lease || memcmp(found[i].bytes, &lease, sizeof lease) != 0)
+            continue;
+        absent[i]->state = CACHED_LEASED;
+        absent[i]->stamp = found[i].stamp;
+    }
+}
+
+void session_cache_fill(struct cache *cache, struct arena *arena, const struct session_lookup *lookup)
+{
+    const struct session *session = &lookup->session;
     const char *const texts[] = {session->profile, session->username, session->email, session->groups};
-    struct cache_key key = key_of(&lookup->token.id);
+    struct cache_key key = key_of(&session->id);
     struct buf value;
     struct item item = {
         .layout = LAYOUT,

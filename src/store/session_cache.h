@@ -12,10 +12,10 @@
  *
  * Why it holds: a fill needs the CAS of what was there before the database was read. Whatever happens in between, be it a
  * tombstone, another fill, an eviction or a flush, changes or removes that item, and the fill is dropped; a restart voids
- * the stamp (store/cache.h). A change commits, then writes the tombstone, then is answered; so after the answer no copy from before can be filled, and
- * none is there. Only a node that was unreachable at that moment may come back with an old entry: it is trusted until
- * cache_fresh_s after the database time at which it was read. Those who meet another's lease do not wait: a worker has
- * other requests in hand, and reading through costs less than sleeping.
+ * the stamp (store/cache.h). A change commits, then writes the tombstone, then is answered; so after the answer no copy
+ * from before can be filled, and none is there. Only a node that was unreachable at that moment may come back with an
+ * old entry: it is trusted until cache_fresh_s after the database time at which it was read. Those who meet another's
+ * lease do not wait: a worker has other requests in hand, and reading through costs less than sleeping.
  */
 #ifndef MAYFLY_STORE_SESSION_CACHE_H
 #define MAYFLY_STORE_SESSION_CACHE_H
@@ -25,11 +25,14 @@
 /* Sets state, stamp and session of every lookup. */
 void session_cache_get(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
-/* From ABSENT: tries to become the one that fills. Sets state to LEASED and a stamp when it is; else none. */
-void session_cache_lease(struct cache *, struct arena *, struct session_lookup *);
+/*
+ * Of those that are ABSENT: tries to become the one that fills, for all in one round trip. Sets state to LEASED and a
+ * stamp where it is; leaves only those and ENTRY with a stamp.
+ */
+void session_cache_lease(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
-/* Puts a session in the place of what the lookup holds by its stamp; drops it when that is gone. */
-void session_cache_fill(struct cache *, struct arena *, const struct session_lookup *, const struct session *);
+/* Puts the lookup's session in the place of what its stamp stands for; drops it when that is gone. */
+void session_cache_fill(struct cache *, struct arena *, const struct session_lookup *);
 
 /* After COMMIT and before the answer. False when a node could not be told. */
 bool session_cache_forget(struct cache *, const struct session_ids *) MUST_CHECK;
