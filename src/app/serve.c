@@ -122,8 +122,7 @@ static void log_request(struct exchange *x)
               LOG_TEXT("route", x->match.route != NULL ? x->match.route->path : "-"),
               LOG_NUMBER("status", x->response.status),
               LOG_NUMBER("duration_us", x->services->clock->monotonic_us() - x->started_us),
-              LOG_NUMBER("cache_hit", x->has_session && x->lookup.from_cache),
-              LOG_NUMBER("replayed", x->replayed));
+              LOG_NUMBER("cache_hit", x->has_session && x->lookup.from_cache), LOG_NUMBER("replayed", x->replayed));
 }
 
 bool serve(struct exchange *x, const struct err *opened, struct buf *answer)

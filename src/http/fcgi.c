@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,9 +297,13 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
 {
     struct epoll_event events[EVENTS_MAX];
     int limit = most < EVENTS_MAX ? (int)most : EVENTS_MAX;
-    int ready = epoll_wait(server->epoll_fd, events, limit, timeout_ms);
     size_t count = 0;
     bool accept_one = false;
+    int ready;
+
+    /* Whoever writes to us goes on writing, instead of being stopped at its first byte: batches grow, each is cheaper. */
+    sched_yield();
+    ready = epoll_wait(server->epoll_fd, events, limit, timeout_ms);
 
     for (int i = 0; i < ready; i++) {
         void *mark = events[i].data.ptr;

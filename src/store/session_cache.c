@@ -94,30 +94,47 @@ static void read_item(const struct cache_item *cached, struct session_lookup *lo
         lookup->state = item.kind == ITEM_LEASE ? CACHED_LEASED : CACHED_ENDED;
 }
 
+/* The first lookup of the batch for the same session: a page often asks for several things at once. */
+static size_t first_alike(struct session_lookup *const *lookups, size_t i)
+{
+    size_t first = 0;
+
+    while (!uuid_equal(&lookups[first]->token.id, &lookups[i]->token.id))
+        first++;
+    return first;
+}
+
+static void take_over(struct session_lookup *lookup, const struct session_lookup *alike)
+{
+    lookup->state = alike->state;
+    lookup->stamp = alike->stamp;
+    lookup->session = alike->session;
+}
+
 void session_cache_get(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
 {
     struct cache_key *keys = arena_alloc(arena, count * sizeof *keys);
     struct cache_item *items = arena_alloc(arena, count * sizeof *items);
+    size_t asked = 0, read = 0;
 
     if (keys == NULL || items == NULL || !cache_enabled(cache))
         return;
     for (size_t i = 0; i < count; i++)
-        keys[i] = key_of(&lookups[i]->token.id);
-    cache_get(cache, arena, keys, items, count);
-    for (size_t i = 0; i < count; i++)
-        if (items[i].bytes != NULL)
-            read_item(&items[i], lookups[i]);
-        else
-            lookups[i]->state = CACHED_ABSENT;
-}
+        if (first_alike(lookups, i) == i)
+            keys[asked++] = key_of(&lookups[i]->token.id);
+    cache_get(cache, arena, keys, items, asked);
+    for (size_t i = 0; i < count; i++) {
+        size_t first = first_alike(lookups, i);
 
-/* Whether an earlier lookup of the batch asks for the same session. */
-static bool asked_before(struct session_lookup *const *lookups, size_t i)
-{
-    for (size_t j = 0; j < i; j++)
-        if (uuid_equal(&lookups[j]->token.id, &lookups[i]->token.id))
-            return true;
-    return false;
+        if (first != i)
+            take_over(lookups[i], lookups[first]);
+        else if (items[read].bytes == NULL)
+            lookups[i]->state = CACHED_ABSENT;
+        else
+            read_item(&items[read], lookups[i]);
+        if (first == i)
+            read++;
+    }
 }
 
 void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
@@ -129,7 +146,7 @@ void session_cache_lease(struct cache *cache, struct arena *arena, struct sessio
     size_t wanted = 0;
 
     for (size_t i = 0; i < count; i++) {
-        bool first = lookups[i]->state == CACHED_ABSENT && !asked_before(lookups, i);
+        bool first = lookups[i]->state == CACHED_ABSENT && first_alike(lookups, i) == i;
 
         if (lookups[i]->state != CACHED_ENTRY)
             lookups[i]->stamp.cas = 0;

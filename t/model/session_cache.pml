@@ -9,7 +9,7 @@
  *     any --session_cache_forget--> TOMBSTONE
  *     any --evicted, expired, flushed, restarted--> ABSENT
  *
- * session_cache_get only looks; session_find calls all but the forgetting.
+ * session_cache_get only looks; sessions_find calls all but the forgetting.
  *
  * The law: a fill needs the CAS id of the item it replaces, got before the
  * database was read and over the same connection. Every write gives the item
@@ -100,7 +100,7 @@ inline finish(r) {                      /* a request keeps nothing */
         read_value[r] = NONE; read_age[r] = 0
 }
 
-/* session_find, request after request. Any step may take any time. */
+/* sessions_find, request after request. Any step may take any time. */
 active [READERS] proctype Reader() {
         byte me = _pid;
         mtype at = FIND;
