@@ -27,6 +27,16 @@ void exchange_open(struct exchange *x, struct services *services, const char *co
         find_token(x);
 }
 
+bool exchange_stay(struct exchange *x, struct err *err)
+{
+    const char **const texts[] = {&x->session.profile, &x->session.username, &x->session.email, &x->session.groups};
+
+    for (size_t i = 0; x->has_session && i < sizeof texts / sizeof texts[0]; i++)
+        if ((*texts[i] = arena_strdup(&x->arena, *texts[i])) == NULL)
+            return err_memory(err);
+    return true;
+}
+
 void exchange_close(struct exchange *x)
 {
     arena_reset(&x->arena);

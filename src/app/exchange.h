@@ -26,6 +26,26 @@ struct services {
     void (*point)(const char *name);
 };
 
+/*
+ * A body that a handler takes as it comes, in turns with other requests, instead of whole. The handler sets exchange.sink
+ * and leaves the answer to end.
+ */
+struct body_sink {
+    /* The next bytes, borrowed. After an error nothing more comes, end included. */
+    bool (*take)(struct exchange *, const void *bytes, size_t length, struct err *);
+    /* The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response. */
+    bool (*end)(struct exchange *, bool whole, struct err *);
+};
+
+/* At once; what FastCGI has in one record. */
+enum { ANSWER_PIECE_MAX_BYTES = 65535 };
+
+/* A body that is longer than memory should hold: the handler sets exchange.source and answer_left. */
+struct answer_source {
+    /* The next 1..ANSWER_PIECE_MAX_BYTES bytes, alive until the next call. An error cuts the answer off. */
+    bool (*next)(struct exchange *, const void **bytes, size_t *length, struct err *);
+};
+
 struct exchange {
     struct services *services;
     struct arena arena;
@@ -44,6 +64,12 @@ struct exchange {
     bool body_read;
     json_t *fields; /* the body as an object, once asked for */
 
+    const struct body_sink *sink;
+    const struct answer_source *source;
+    void *stream;        /* the handler's own, for sink and source */
+    int64_t answer_left; /* bytes of the body that source has still to give */
+    struct err failure;  /* of the sink */
+
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */
 };
@@ -51,6 +77,9 @@ struct exchange {
 /* Readies x for a request; what is wrong with the request is kept in *err for serve. */
 void exchange_open(struct exchange *, struct services *, const char *const *params, const struct body_source *,
                    struct err *);
+
+/* Copies what x borrowed from the others of its batch, since it will outlive them. */
+bool exchange_stay(struct exchange *, struct err *) MUST_CHECK;
 
 /* Lets go of everything that the request held. */
 void exchange_close(struct exchange *);

@@ -96,7 +96,8 @@ static bool write_answer(struct exchange *x, struct buf *answer)
 {
     const struct response *response = &x->response;
     bool head_only = x->request.method == METHOD_HEAD;
-    bool has_body = response->body.length > 0;
+    int64_t length = x->source != NULL ? x->answer_left : (int64_t)response->body.length;
+    bool has_body = length > 0;
     bool ok;
 
     buf_init(answer, &x->arena, RESPONSE_HEADERS_MAX + RESPONSE_BODY_MAX + 1024);
@@ -109,7 +110,7 @@ static bool write_answer(struct exchange *x, struct buf *answer)
     if (has_body)
         ok = ok && buf_printf(answer, "Content-Type: %s\r\n", response->type);
     if (response->status != 304 && response->status != 204)
-        ok = ok && buf_printf(answer, "Content-Length: %zu\r\n", response->body.length);
+        ok = ok && buf_printf(answer, "Content-Length: %lld\r\n", (long long)length);
     return ok && buf_add(answer, response->headers.bytes, response->headers.length) && buf_add_string(answer, "\r\n") &&
            (head_only || buf_add(answer, response->body.bytes, response->body.length));
 }
@@ -125,23 +126,78 @@ static void log_request(struct exchange *x)
               LOG_NUMBER("cache_hit", x->has_session && x->lookup.from_cache), LOG_NUMBER("replayed", x->replayed));
 }
 
-bool serve(struct exchange *x, const struct err *opened, struct buf *answer)
+/* The answer to a request that was handled, or failed with *err. */
+static enum serving complete(struct exchange *x, const struct err *err, struct buf *answer)
 {
-    struct err err = *opened, failure = {.kind = ERR_NONE};
+    struct err failure = {.kind = ERR_NONE};
 
-    x->services->log.request_id = x->request.request_id;
-    if (err.kind != ERR_NONE || !handle(x, &err)) {
-        log_refusal(x, &err);
+    if (err->kind != ERR_NONE) {
+        log_refusal(x, err);
         response_init(&x->response, &x->arena);
-        if (!render_error(x, &err, &failure)) {
+        x->source = NULL;
+        if (!render_error(x, err, &failure)) {
             log_refusal(x, &failure);
             response_init(&x->response, &x->arena);
             problem_render(&failure, &x->response);
         }
     }
     if (!write_answer(x, answer))
-        return false;
+        return SERVING_NOTHING;
     log_request(x);
-    x->services->log.request_id = NULL;
+    return x->source != NULL && x->request.method != METHOD_HEAD && x->answer_left > 0 ? SERVING_PIECES
+                                                                                       : SERVING_ANSWER;
+}
+
+enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
+{
+    struct err err = *opened;
+    enum serving serving;
+
+    x->services->log.request_id = x->request.request_id;
+    if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
+        return SERVING_BODY;
+    serving = complete(x, &err, answer);
+    if (serving == SERVING_PIECES && !exchange_stay(x, &err))
+        serving = SERVING_NOTHING;
+    return serving;
+}
+
+void serve_take(struct exchange *x, const void *bytes, size_t length)
+{
+    x->services->log.request_id = x->request.request_id;
+    if (x->failure.kind == ERR_NONE && !x->sink->take(x, bytes, length, &x->failure) && x->failure.kind == ERR_NONE)
+        err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+}
+
+enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
+{
+    const struct body_sink *sink = x->sink;
+
+    x->services->log.request_id = x->request.request_id;
+    x->sink = NULL;
+    if (x->failure.kind == ERR_NONE && !sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
+        err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+    return complete(x, &x->failure, answer);
+}
+
+bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
+{
+    struct err err = {.kind = ERR_NONE};
+
+    x->services->log.request_id = x->request.request_id;
+    if (!x->source->next(x, bytes, length, &err)) {
+        log_error(&x->services->log, LOG_WARN, "answer_cut", &err);
+        return false;
+    }
+    x->answer_left -= (int64_t)*length;
+    *last = x->answer_left <= 0;
     return true;
+}
+
+enum serving serve_busy(struct exchange *x, struct buf *answer)
+{
+    struct err err = {.kind = ERR_NONE};
+
+    err_set(&err, ERR_DOWN, "too many long requests in hand");
+    return complete(x, &err, answer);
 }

@@ -10,10 +10,28 @@
  */
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count);
 
+enum serving {
+    SERVING_NOTHING, /* not even an error page can be made: nothing may be sent */
+    SERVING_ANSWER,  /* *answer is all of it */
+    SERVING_PIECES,  /* *answer is its head, serve_next gives the rest */
+    SERVING_BODY,    /* the handler waits for the body: serve_take, then serve_end */
+};
+
 /*
- * Fills x->response whatever happens; opened is what was found wrong so far. The answer's bytes, head and body, go to
- * *answer, in the exchange's arena; false when not even an error page can be made, then nothing may be sent.
+ * Begins an answer; opened is what was found wrong so far. The answer's bytes go to *answer, in the exchange's arena.
  */
-bool serve(struct exchange *, const struct err *opened, struct buf *answer) MUST_CHECK;
+enum serving serve(struct exchange *, const struct err *opened, struct buf *answer) MUST_CHECK;
+
+/* Hands on a slice of the body. What goes wrong is answered by serve_end, which may then come early. */
+void serve_take(struct exchange *, const void *bytes, size_t length);
+
+/* The body is over, or of no more use; `whole` unless it was cut off. Never SERVING_BODY. */
+enum serving serve_end(struct exchange *, bool whole, struct buf *answer) MUST_CHECK;
+
+/* The next piece of a long answer, alive until the next call. False: it can't be gone on with. */
+bool serve_next(struct exchange *, const void **bytes, size_t *length, bool *last) MUST_CHECK;
+
+/* Says that this worker has too much in hand. */
+enum serving serve_busy(struct exchange *, struct buf *answer) MUST_CHECK;
 
 #endif

@@ -3,10 +3,9 @@
  * pool's listening socket on descriptor 0, talks to nginx through it, to PostgreSQL and memcached when a request needs
  * them, and ends when it is told to, when it has served enough, or when it is old enough.
  */
-#include "app/serve.h"
 #include "bin/options.h"
 #include "bin/services.h"
-#include "http/fcgi.h"
+#include "bin/turns.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -15,14 +14,15 @@
 #include <unistd.h>
 
 enum {
-    /* What is ready together is served together; more would make the first wait for the last. */
-    BATCH_MAX = 32,
     /* Wakes to look at its age and at connections whose requests do not arrive. */
     IDLE_MS = 1000,
-    /* While leaving: this long without a request, and nginx knows by now that it should go elsewhere. */
+    /* While ending: this long without a request, and nginx knows by now that it should go elsewhere. */
     QUIET_MS = 20,
     /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
     DRAIN_MS = 5000,
+    /* Uploads and downloads in hand may go on for so long; when the pool leaves only this much shorter. */
+    DRAIN_STREAMS_MS = 60000,
+    LEAVE_STREAMS_MS = 10000,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
     JITTER_PART = 4,
 };
@@ -30,54 +30,20 @@ enum {
 struct worker {
     struct services services;
     struct fcgi_server *server;
-    struct exchange exchanges[BATCH_MAX];
+    struct turns turns;
     int64_t ends_at_us;    /* by age; 0: never */
     int64_t requests_left; /* -1: without limit */
 };
 
-static size_t read_body(void *source, void *bytes, size_t size)
+/* False: nothing came. */
+static bool take(struct worker *worker, int timeout_ms)
 {
-    return fcgi_read(source, bytes, size);
-}
+    bool any;
+    int64_t begun = (int64_t)turns_take(&worker->turns, timeout_ms, &any);
 
-static void respond(struct worker *worker, struct exchange *x, struct fcgi_request *request, const struct err *opened)
-{
-    struct buf answer;
-
-    if (serve(x, opened, &answer)) {
-        if (worker->services.point != NULL)
-            worker->services.point("before-answer");
-        fcgi_write(request, answer.bytes, answer.length);
-    }
-    if (!fcgi_finish(request))
-        LOG_EVENT(&worker->services.log, LOG_INFO, "client_gone", LOG_TEXT("worker", worker->services.worker));
-}
-
-/* Gather what is ready, ask the cache once for all, answer each. False: nothing came. */
-static bool serve_batch(struct worker *worker, int timeout_ms)
-{
-    struct fcgi_request *requests[BATCH_MAX];
-    struct exchange *exchanges[BATCH_MAX];
-    struct err opened[BATCH_MAX];
-    size_t count = fcgi_gather(worker->server, requests, BATCH_MAX, timeout_ms);
-
-    for (size_t i = 0; i < count; i++) {
-        const struct body_source body = {.read = read_body, .source = requests[i]};
-
-        err_clear(&opened[i]);
-        exchanges[i] = &worker->exchanges[i];
-        exchange_open(exchanges[i], &worker->services, fcgi_params(requests[i]), &body, &opened[i]);
-    }
-    if (count > 0)
-        serve_prefetch(exchanges, opened, count);
-    for (size_t i = 0; i < count; i++)
-        respond(worker, exchanges[i], requests[i], &opened[i]);
-    /* Only now: what was prefetched together lives in the first one's memory. */
-    for (size_t i = 0; i < count; i++)
-        exchange_close(exchanges[i]);
     if (worker->requests_left > 0)
-        worker->requests_left -= (int64_t)count < worker->requests_left ? (int64_t)count : worker->requests_left;
-    return count > 0;
+        worker->requests_left -= begun < worker->requests_left ? begun : worker->requests_left;
+    return any;
 }
 
 static bool done(const struct worker *worker)
@@ -86,18 +52,33 @@ static bool done(const struct worker *worker)
            (worker->ends_at_us != 0 && worker->services.clock->monotonic_us() >= worker->ends_at_us);
 }
 
+/* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
+static void finish_streams(struct worker *worker, int64_t since_us)
+{
+    const struct clock *clock = worker->services.clock;
+
+    while (worker->turns.streams > 0) {
+        bool leaving = fcgi_server_stopping(worker->server) == FCGI_LEAVE;
+
+        if (clock->monotonic_us() - since_us > (leaving ? LEAVE_STREAMS_MS : DRAIN_STREAMS_MS) * INT64_C(1000))
+            break;
+        take(worker, IDLE_MS);
+    }
+}
+
 static void worker_loop(struct worker *worker)
 {
     const struct clock *clock = worker->services.clock;
-    int64_t until_us;
+    int64_t since_us;
 
     while (!done(worker))
-        serve_batch(worker, IDLE_MS);
+        take(worker, IDLE_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);
+    since_us = clock->monotonic_us();
     /* Kept connections may carry requests that nginx sent before it could know; what comes later goes elsewhere. */
-    until_us = clock->monotonic_us() + DRAIN_MS * 1000;
-    while (serve_batch(worker, QUIET_MS) && clock->monotonic_us() < until_us)
+    while (take(worker, QUIET_MS) && clock->monotonic_us() - since_us < DRAIN_MS * INT64_C(1000))
         continue;
+    finish_streams(worker, since_us);
 }
 
 static int64_t with_jitter(int64_t limit)
@@ -114,10 +95,9 @@ static bool worker_open(struct worker *worker, const struct options *options, st
     if (options->check_only)
         return true;
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
-                         err))
+                         config->stream_timeout_ms, err))
         return false;
-    for (size_t i = 0; i < BATCH_MAX; i++)
-        arena_init(&worker->exchanges[i].arena, ARENA_MAX_BYTES);
+    turns_init(&worker->turns, &worker->services, worker->server);
     worker->requests_left = config->worker_max_requests > 0 ? with_jitter(config->worker_max_requests) : -1;
     if (config->worker_max_age_s > 0)
         worker->ends_at_us =
@@ -127,8 +107,7 @@ static bool worker_open(struct worker *worker, const struct options *options, st
 
 static void worker_close(struct worker *worker)
 {
-    for (size_t i = 0; i < BATCH_MAX; i++)
-        arena_free(&worker->exchanges[i].arena);
+    turns_free(&worker->turns);
     fcgi_server_free(worker->server);
     services_close(&worker->services);
     free(worker);

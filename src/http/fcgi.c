@@ -1,5 +1,6 @@
 #include "http/fcgi.h"
 
+#include "http/fcgi_answer.h"
 #include "http/fcgi_head.h"
 
 #include <errno.h>
@@ -21,9 +22,23 @@ enum {
     EVENTS_MAX = 64,
     /* nginx keeps `keepalive` connections for each of its processes; beyond this a worker leaves new ones to others. */
     CONNECTIONS_MAX = 512,
-    /* A body that nobody read is read away up to this, so that the connection can be kept; else it is closed. */
+    /* A body that nobody read is read away up to this, so that the connection can be kept; else it lingers. */
     DRAIN_MAX_BYTES = 1024 * 1024,
+    /* Of a body that comes in turns, so much in one turn: others wait no longer than a hard disk would take for it. */
+    TURN_MAX_BYTES = 256 * 1024,
 };
+
+/*
+ * The life of a connection:
+ *
+ *   IDLE --take_request: a head is complete--> IN_HAND --fcgi_finish, fcgi_send_last--> IDLE, or closed
+ *   IN_HAND --fcgi_wait--> WAITING --an event, or the deadline--> IN_HAND
+ *   IN_HAND --fcgi_finish before the body's end--> LINGERING --the peer closes, or the deadline--> closed
+ *
+ * Whoever answers before the body has come must not close: nginx would still be writing, and take the broken pipe for a
+ * dead worker.
+ */
+enum connection_state { IDLE, IN_HAND, WAITING, LINGERING };
 
 /* One connection of nginx, and the request on it when there is one. */
 struct fcgi_request {
@@ -31,32 +46,52 @@ struct fcgi_request {
     struct fcgi_server *server;
     struct fcgi_request *next, **link; /* all connections of the server */
     int fd;
-    bool in_hand;
-    int64_t waiting_since_us; /* when the first part of an incomplete head came; 0: idle */
+    enum connection_state state;
+    bool level; /* the epoll set has it for something else than heads */
+    struct fcgi_head_facts head;
+    struct fcgi_body body; /* when it comes in turns; else libfcgi reads it */
+    struct fcgi_piece piece;
+    void *context;
+    int64_t waiting_since_us; /* for the rest of a head, or in WAITING and LINGERING; 0: idle */
 };
 
 struct fcgi_server {
     const struct clock *clock;
     const struct log *log;
     int64_t request_timeout_ms;
+    int64_t stream_timeout_ms;
     int epoll_fd;
     int signal_fd;
-    bool listening; /* the listening socket is in the epoll set */
+    int head_pipe[2]; /* takes the heads of bodies that come in turns to libfcgi, and not a byte more */
+    bool listening;   /* the listening socket is in the epoll set */
+    bool paused;
     enum fcgi_stop stop;
     int64_t overdue_checked_us;
     size_t connections;
     struct fcgi_request *first;
-    unsigned char head[FCGI_HEAD_MAX_BYTES]; /* to look at what waits */
+    unsigned char bytes[FCGI_HEAD_MAX_BYTES]; /* to look at what waits, and to pass on what came */
 };
 
 /* Marks which source an event comes from; connections carry their own address. */
 static const char listen_mark = 'l', signal_mark = 's';
+
+/* For heads: edge-triggered, so that half a head does not wake anybody again. */
+static const uint32_t head_events = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 static bool watch(struct fcgi_server *server, int fd, uint32_t events, const void *mark)
 {
     struct epoll_event event = {.events = events, .data.ptr = (void *)(uintptr_t)mark};
 
     return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void watch_for(struct fcgi_request *connection, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+
+    connection->level = events != head_events;
+    /* Can't fail for a descriptor of the set (epoll_ctl(2)); if it did, the deadline would find the connection. */
+    epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
 /*
@@ -97,8 +132,22 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static bool open_head_pipe(struct fcgi_server *server)
+{
+    return pipe2(server->head_pipe, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+static void close_head_pipe(struct fcgi_server *server)
+{
+    for (int i = 0; i < 2; i++) {
+        if (server->head_pipe[i] >= 0)
+            close(server->head_pipe[i]);
+        server->head_pipe[i] = -1;
+    }
+}
+
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, const struct log *log,
-                     int64_t request_timeout_ms, struct err *err)
+                     int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *err)
 {
     struct fcgi_server *server;
 
@@ -111,11 +160,13 @@ bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, co
     server->clock = clock;
     server->log = log;
     server->request_timeout_ms = request_timeout_ms;
+    server->stream_timeout_ms = stream_timeout_ms;
+    server->head_pipe[0] = server->head_pipe[1] = -1;
     server->signal_fd = open_signals();
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     /* libfcgi would wait up to two seconds for the peer to close first. */
     if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) != 0 || FCGX_Init() != 0 || server->signal_fd < 0 ||
-        server->epoll_fd < 0 || !watch(server, server->signal_fd, EPOLLIN, &signal_mark)) {
+        server->epoll_fd < 0 || !open_head_pipe(server) || !watch(server, server->signal_fd, EPOLLIN, &signal_mark)) {
         fcgi_server_free(server);
         return err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
     }
@@ -133,9 +184,9 @@ static void forget(struct fcgi_request *connection)
     free(connection);
 }
 
-/* Closes an idle connection; one with a request in hand is closed by libfcgi in fcgi_finish. */
 static void close_connection(struct fcgi_request *connection)
 {
+    FCGX_Free(&connection->fcgx, 0);
     close(connection->fd);
     forget(connection);
 }
@@ -150,6 +201,7 @@ void fcgi_server_free(struct fcgi_server *server)
         close(server->epoll_fd);
     if (server->signal_fd >= 0)
         close(server->signal_fd);
+    close_head_pipe(server);
     free(server);
 }
 
@@ -180,6 +232,15 @@ void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
         watch_listener(server, false);
 }
 
+void fcgi_server_pause(struct fcgi_server *server, bool paused)
+{
+    if (paused == server->paused)
+        return;
+    server->paused = paused;
+    if (server->stop == FCGI_RUN)
+        watch_listener(server, !paused);
+}
+
 static void read_signals(struct fcgi_server *server)
 {
     struct signalfd_siginfo info;
@@ -205,7 +266,7 @@ static struct fcgi_request *accept_connection(struct fcgi_server *server)
     connection = calloc(1, sizeof *connection);
     if (connection == NULL || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
-        !watch(server, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, connection)) {
+        !watch(server, fd, head_events, connection)) {
         free(connection);
         close(fd);
         return NULL;
@@ -223,11 +284,48 @@ static struct fcgi_request *accept_connection(struct fcgi_server *server)
     return connection;
 }
 
+/* libfcgi begins a request that came from here. */
+static bool begin_request(struct fcgi_request *connection, int fd)
+{
+    connection->fcgx.ipcFd = fd;
+    connection->fcgx.keepConnection = 1; /* or libfcgi would begin by closing it */
+    return FCGX_Accept_r(&connection->fcgx) == 0;
+}
+
+/* The head goes through a pipe, so that libfcgi reads nothing of the body that comes in turns. */
+static bool read_head_only(struct fcgi_request *connection)
+{
+    struct fcgi_server *server = connection->server;
+    size_t length = connection->head.length;
+
+    /* A pipe holds 64 KiB, as much as a head may have, and is empty between two heads. */
+    if (recv(connection->fd, server->bytes, length, MSG_DONTWAIT) == (ssize_t)length &&
+        write(server->head_pipe[1], server->bytes, length) == (ssize_t)length &&
+        begin_request(connection, server->head_pipe[0])) {
+        fcgi_body_init(&connection->body, connection->head.id);
+        return true;
+    }
+    /* libfcgi closes what it fails to read; whatever is left in the pipe must meet no other head. */
+    close_head_pipe(server);
+    open_head_pipe(server);
+    return false;
+}
+
+static bool read_head(struct fcgi_request *connection)
+{
+    if (connection->head.in_turns)
+        return read_head_only(connection);
+    if (begin_request(connection, connection->fd))
+        return true;
+    connection->fd = -1; /* libfcgi has closed it */
+    return false;
+}
+
 /* Takes the request on a connection when its head is complete; closes a connection that is over or speaks nonsense. */
 static bool take_request(struct fcgi_request *connection)
 {
     struct fcgi_server *server = connection->server;
-    ssize_t length = recv(connection->fd, server->head, sizeof server->head, MSG_PEEK | MSG_DONTWAIT);
+    ssize_t length = recv(connection->fd, server->bytes, sizeof server->bytes, MSG_PEEK | MSG_DONTWAIT);
     enum fcgi_head head;
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
@@ -236,7 +334,7 @@ static bool take_request(struct fcgi_request *connection)
         close_connection(connection);
         return false;
     }
-    head = fcgi_head_check(server->head, (size_t)length);
+    head = fcgi_head_check(server->bytes, (size_t)length, &connection->head);
     if (head == FCGI_HEAD_PARTIAL) {
         if (connection->waiting_since_us == 0)
             connection->waiting_since_us = server->clock->monotonic_us();
@@ -248,17 +346,19 @@ static bool take_request(struct fcgi_request *connection)
         close_connection(connection);
         return false;
     }
-    connection->fcgx.ipcFd = connection->fd;
-    connection->fcgx.keepConnection = 1; /* or libfcgi would begin by closing it; the request's own flag comes next */
-    if (FCGX_Accept_r(&connection->fcgx) != 0) {
-        forget(connection); /* libfcgi has closed it */
+    if (!read_head(connection)) {
+        LOG_EVENT(server->log, LOG_WARN, "fastcgi_head_lost", LOG_NUMBER("bytes", length));
+        close_connection(connection);
         return false;
     }
-    connection->in_hand = true;
+    connection->state = IN_HAND;
     return true;
 }
 
-/* Closes connections whose head does not arrive; looks at most once a second. */
+/*
+ * Ends what does not get on; looks at most once a second. A request that is waited for by somebody is only shut down:
+ * that wakes it, it finds its peer gone, and clears up by itself.
+ */
 static void close_overdue(struct fcgi_server *server)
 {
     int64_t now_us = server->clock->monotonic_us();
@@ -268,18 +368,52 @@ static void close_overdue(struct fcgi_server *server)
         return;
     server->overdue_checked_us = now_us;
     for (; connection != NULL; connection = next) {
+        int64_t limit_ms = connection->state == WAITING ? server->stream_timeout_ms : server->request_timeout_ms;
+
         next = connection->next;
-        if (!connection->in_hand && connection->waiting_since_us != 0 &&
-            now_us - connection->waiting_since_us > server->request_timeout_ms * 1000)
+        if (connection->waiting_since_us == 0 || now_us - connection->waiting_since_us <= limit_ms * 1000)
+            continue;
+        if (connection->state == WAITING)
+            shutdown(connection->fd, SHUT_RDWR);
+        else
             close_connection(connection);
     }
+}
+
+/* Throws away what comes after the answer, until the peer has seen it and closes. */
+static void linger(struct fcgi_request *connection)
+{
+    struct fcgi_server *server = connection->server;
+    ssize_t got = recv(connection->fd, server->bytes, sizeof server->bytes, MSG_DONTWAIT);
+
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        close_connection(connection);
+}
+
+/* An event of a connection: true when there is something to do for its request. */
+static bool wake(struct fcgi_request *connection)
+{
+    switch (connection->state) {
+    case IDLE:
+        return take_request(connection);
+    case WAITING:
+        connection->state = IN_HAND;
+        connection->waiting_since_us = 0;
+        return true;
+    case LINGERING:
+        linger(connection);
+        return false;
+    case IN_HAND:
+        break; /* can't be: whoever takes a request finishes it or waits before it gathers again */
+    }
+    return false;
 }
 
 static size_t take_new(struct fcgi_server *server, struct fcgi_request **requests)
 {
     struct fcgi_request *connection;
 
-    if (server->connections >= CONNECTIONS_MAX)
+    if (server->connections >= CONNECTIONS_MAX || server->paused)
         return 0;
     connection = accept_connection(server);
     if (connection == NULL)
@@ -312,7 +446,7 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
             read_signals(server);
         else if (mark == &listen_mark)
             accept_one = true;
-        else if (take_request(mark))
+        else if (wake(mark))
             requests[count++] = mark;
     }
     /* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
@@ -327,18 +461,58 @@ const char *const *fcgi_params(const struct fcgi_request *request)
     return (const char *const *)request->fcgx.envp;
 }
 
+void *fcgi_context(const struct fcgi_request *request)
+{
+    return request->context;
+}
+
 size_t fcgi_read(struct fcgi_request *request, void *bytes, size_t size)
 {
     int length = size > INT32_MAX ? INT32_MAX : (int)size;
-    int got = FCGX_GetStr(bytes, length, request->fcgx.in);
+    int got = request->head.in_turns ? 0 : FCGX_GetStr(bytes, length, request->fcgx.in);
 
     return got > 0 ? (size_t)got : 0;
 }
 
-void fcgi_write(struct fcgi_request *request, const void *bytes, size_t length)
+/* The whole of a body that libfcgi reads: nginx has it already and sends it at once. */
+static enum fcgi_body_state take_at_once(struct fcgi_request *request,
+                                         void (*take)(void *arg, const void *bytes, size_t length), void *arg)
 {
-    /* One answer is far below INT_MAX; errors stick to the stream and are seen in fcgi_finish. */
-    FCGX_PutStr(bytes, (int)length, request->fcgx.out);
+    struct fcgi_server *server = request->server;
+    size_t got;
+
+    while ((got = fcgi_read(request, server->bytes, sizeof server->bytes)) > 0)
+        take(arg, server->bytes, got);
+    return FCGX_GetError(request->fcgx.in) == 0 ? FCGI_BODY_END : FCGI_BODY_CUT;
+}
+
+enum fcgi_body_state fcgi_take_body(struct fcgi_request *request,
+                                    void (*take)(void *arg, const void *bytes, size_t length), void *arg)
+{
+    struct fcgi_server *server = request->server;
+    enum fcgi_body_state state = FCGI_BODY_MORE;
+
+    if (!request->head.in_turns)
+        return take_at_once(request, take, arg);
+    for (size_t total = 0; state == FCGI_BODY_MORE && total < TURN_MAX_BYTES;) {
+        ssize_t got = recv(request->fd, server->bytes, sizeof server->bytes, MSG_DONTWAIT);
+
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (got <= 0)
+            return request->body.state = FCGI_BODY_CUT;
+        state = fcgi_body_feed(&request->body, server->bytes, (size_t)got, take, arg);
+        total += (size_t)got;
+    }
+    return state;
+}
+
+void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
+{
+    request->state = WAITING;
+    request->context = context;
+    request->waiting_since_us = request->server->clock->monotonic_us();
+    watch_for(request, wait == FCGI_WAIT_BODY ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
 }
 
 /* Whether the body was read to its end, now or before. */
@@ -347,32 +521,60 @@ static bool drain(struct fcgi_request *request)
     char waste[4096];
     size_t total = 0, got;
 
+    if (request->head.in_turns)
+        return request->body.state == FCGI_BODY_END;
     while ((got = fcgi_read(request, waste, sizeof waste)) > 0)
         if ((total += got) > DRAIN_MAX_BYTES)
             return false;
     return FCGX_GetError(request->fcgx.in) == 0;
 }
 
-bool fcgi_finish(struct fcgi_request *request)
+/* The answer was sent, or never will be: on to the next request, or to the connection's end. */
+static void end_request(struct fcgi_request *request, bool sent)
 {
-    bool sent;
+    bool drained = sent && drain(request);
 
-    if (!drain(request))
-        request->fcgx.keepConnection = 0;
-    /* Who did not take the answer will not take its end: libfcgi would wait for that as long again. */
-    if (FCGX_GetError(request->fcgx.out) != 0)
-        shutdown(request->fd, SHUT_RDWR);
-    /*
-     * The answer and its end leave in one write. nginx passes a head on when it has it, so of a worker that is killed
-     * between two writes the client would get a cut-off answer instead of another worker's.
-     */
-    sent = FCGX_FClose(request->fcgx.err) == 0 && FCGX_FClose(request->fcgx.out) == 0;
-    FCGX_Finish_r(&request->fcgx);
-    request->in_hand = false;
-    if (request->fcgx.ipcFd < 0) {
-        forget(request);
-        return sent;
+    FCGX_Free(&request->fcgx, 0);
+    request->fcgx.ipcFd = -1; /* ours again, and out of libfcgi's reach */
+    request->context = NULL;
+    if (!sent || (drained && !request->head.keep)) {
+        close_connection(request);
+    } else if (drained) {
+        if (request->level)
+            watch_for(request, head_events);
+        request->state = IDLE;
+        request->waiting_since_us = 0;
+    } else {
+        request->state = LINGERING;
+        request->waiting_since_us = request->server->clock->monotonic_us();
+        watch_for(request, EPOLLIN | EPOLLRDHUP);
     }
-    request->fcgx.ipcFd = -1; /* idle: ours again, and out of libfcgi's reach */
+}
+
+bool fcgi_finish(struct fcgi_request *request, const void *bytes, size_t length)
+{
+    bool sent = fcgi_answer_whole(request->fd, request->head.id, bytes, length);
+
+    end_request(request, sent);
     return sent;
+}
+
+void fcgi_abandon(struct fcgi_request *request)
+{
+    end_request(request, false);
+}
+
+void fcgi_piece(struct fcgi_request *request, const void *bytes, size_t length, bool last)
+{
+    fcgi_piece_init(&request->piece, request->head.id, bytes, length, last);
+}
+
+enum fcgi_sent fcgi_send(struct fcgi_request *request)
+{
+    return fcgi_piece_send(&request->piece, request->fd);
+}
+
+void fcgi_sent_all(struct fcgi_request *request)
+{
+    end_request(request, true);
 }

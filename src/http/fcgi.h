@@ -1,7 +1,12 @@
 /*
  * The one file that knows libfcgi, and the worker's event loop: one epoll set over the listening socket, the kept
  * connections and the signals. A request is taken only when its head has wholly arrived, so a silent or half-sent
- * connection holds nobody up; libfcgi then never waits for anything but a body.
+ * connection holds nobody up.
+ *
+ * Bodies come in two ways. nginx holds most until they are whole, and libfcgi reads them at once. Those that nginx passes
+ * on as they come (it says so by the parameter MAYFLY_STREAM) may be as slow as their client: they are taken in turns
+ * with other requests, and libfcgi sees their heads only, since it would wait for the rest. Answers are sent by
+ * fcgi_answer.h: whole ones in one call, long ones in turns.
  */
 #ifndef MAYFLY_HTTP_FCGI_H
 #define MAYFLY_HTTP_FCGI_H
@@ -9,6 +14,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "http/fcgi_answer.h"
+#include "http/fcgi_body.h"
 
 #include <stddef.h>
 
@@ -23,16 +30,18 @@ enum fcgi_stop {
 
 /*
  * Takes over the listening socket, which must be on descriptor 0. Signals TERM, INT, USR1 (leave), USR2 and HUP (recycle)
- * are blocked and read here. ERR_INPUT: descriptor 0 is not a listening socket.
+ * are blocked and read here. A head must be complete, and a whole answer be taken, within request_timeout_ms; a body or
+ * answer in turns may stand still for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
  */
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, int64_t request_timeout_ms,
-                     struct err *) MUST_CHECK;
+                     int64_t stream_timeout_ms, struct err *) MUST_CHECK;
 void fcgi_server_free(struct fcgi_server *);
 
 /*
- * Waits up to timeout_ms for requests whose heads are complete and takes at most `most` of them: those on kept
- * connections and at most one on a new one, so that a worker that is busy leaves the others to its siblings.
- * Every request taken must be given to fcgi_finish.
+ * Waits up to timeout_ms and takes at most `most` requests that can be got on with: new ones whose heads are complete, on
+ * kept connections and at most one on a new one, so that a worker that is busy leaves the others to its siblings; and
+ * those that fcgi_wait put aside. Each must be given to fcgi_finish, fcgi_sent_all, fcgi_abandon or fcgi_wait before the
+ * next call.
  */
 size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t most, int timeout_ms);
 
@@ -40,16 +49,43 @@ size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t 
 enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *);
 void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
 
-/* NULL-terminated "NAME=value" strings, borrowed until fcgi_finish. */
+/* Leaves new connections to the siblings for a while. */
+void fcgi_server_pause(struct fcgi_server *, bool paused);
+
+/* NULL-terminated "NAME=value" strings, borrowed until the request is given back. */
 const char *const *fcgi_params(const struct fcgi_request *);
 
-/* Up to size bytes of the body; 0 at its end or when it was cut off: compare with CONTENT_LENGTH. */
+/* Up to size bytes of a body that nginx held; 0 at its end or when it was cut off: compare with CONTENT_LENGTH. */
 size_t fcgi_read(struct fcgi_request *, void *bytes, size_t size);
 
-/* Queues bytes of the answer; a peer that does not take them is noticed by fcgi_finish. */
-void fcgi_write(struct fcgi_request *, const void *bytes, size_t length);
+/*
+ * What has come of a body by now, slice by slice, borrowed for the call: all of one that nginx held, a bounded part of
+ * one that comes in turns. After FCGI_BODY_MORE wait for more.
+ */
+enum fcgi_body_state fcgi_take_body(struct fcgi_request *, void (*take)(void *arg, const void *bytes, size_t length),
+                                    void *arg) MUST_CHECK;
 
-/* Sends what is left and ends the request; the connection is kept when both sides can. False: the peer got no answer. */
-bool fcgi_finish(struct fcgi_request *);
+enum fcgi_wait { FCGI_WAIT_BODY, FCGI_WAIT_ROOM /* for output */ };
+
+/* Puts the request aside until it can be got on with; fcgi_gather gives it back with this context. */
+void fcgi_wait(struct fcgi_request *, enum fcgi_wait, void *context);
+
+/* What fcgi_wait was given; NULL for a new request. */
+void *fcgi_context(const struct fcgi_request *);
+
+/* Sends a whole answer and ends the request; the connection is kept when both sides can. False: the peer got no answer. */
+bool fcgi_finish(struct fcgi_request *, const void *bytes, size_t length);
+
+/*
+ * Sends an answer piece by piece: fcgi_piece sets the next piece (at most FCGI_RECORD_CONTENT_MAX bytes, borrowed until it
+ * is sent), fcgi_send sends what there is room for; after FCGI_SENT_PART wait for room. When the last piece has gone,
+ * fcgi_sent_all ends the request.
+ */
+void fcgi_piece(struct fcgi_request *, const void *bytes, size_t length, bool last);
+enum fcgi_sent fcgi_send(struct fcgi_request *) MUST_CHECK;
+void fcgi_sent_all(struct fcgi_request *);
+
+/* Ends a request that can't be answered, and its connection. */
+void fcgi_abandon(struct fcgi_request *);
 
 #endif

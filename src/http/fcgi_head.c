@@ -1,11 +1,18 @@
 #include "http/fcgi_head.h"
 
-#include <stdbool.h>
+#include "http/fcgi_record.h"
 
-enum { RECORD_HEADER_BYTES = 8, FASTCGI_VERSION = 1, BEGIN_REQUEST = 1, PARAMS = 4, BEGIN_BODY_BYTES = 8 };
+#include <string.h>
 
-/* Name-value pairs (section 3.4) must fill the record's content exactly: libfcgi believes their lengths. */
-static bool pairs_fit(const unsigned char *at, size_t left)
+enum { BEGIN_BODY_BYTES = 8, BEGIN_FLAGS = 2, BEGIN_FLAG_KEEP = 1 };
+
+static const char stream_name[] = "MAYFLY_STREAM";
+
+/*
+ * Name-value pairs (section 3.4) must fill the record's content exactly: libfcgi believes their lengths. Sets in_turns
+ * when one has the name that nginx gives to bodies that it passes on as they come.
+ */
+static bool pairs_fit(const unsigned char *at, size_t left, bool *in_turns)
 {
     while (left > 0) {
         size_t lengths[2];
@@ -22,41 +29,47 @@ static bool pairs_fit(const unsigned char *at, size_t left)
         }
         if (lengths[0] > left || lengths[1] > left - lengths[0])
             return false;
+        if (lengths[0] == sizeof stream_name - 1 && memcmp(at, stream_name, lengths[0]) == 0)
+            *in_turns = true;
         at += lengths[0] + lengths[1];
         left -= lengths[0] + lengths[1];
     }
     return true;
 }
 
-enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length)
+enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length, struct fcgi_head_facts *facts)
 {
     bool begun = false;
-    unsigned id = 0;
     size_t at = 0;
 
-    while (length - at >= RECORD_HEADER_BYTES) {
+    *facts = (struct fcgi_head_facts){.length = 0};
+    while (length - at >= FCGI_RECORD_HEADER_BYTES) {
         const unsigned char *record = bytes + at;
-        unsigned record_id = (unsigned)record[2] << 8 | record[3];
-        size_t content = (size_t)record[4] << 8 | record[5];
-        size_t whole = RECORD_HEADER_BYTES + content + record[6];
+        const unsigned char *content = record + FCGI_RECORD_HEADER_BYTES;
+        size_t content_length = fcgi_record_content(record);
+        size_t whole = FCGI_RECORD_HEADER_BYTES + content_length + fcgi_record_padding(record);
 
-        if (record[0] != FASTCGI_VERSION || record[1] != (begun ? PARAMS : BEGIN_REQUEST) ||
-            (!begun && content != BEGIN_BODY_BYTES))
+        if (record[0] != FCGI_RECORD_VERSION || record[1] != (begun ? FCGI_RECORD_PARAMS : FCGI_RECORD_BEGIN) ||
+            (!begun && content_length != BEGIN_BODY_BYTES))
             return FCGI_HEAD_BAD;
         /* libfcgi skips records of another request, and takes those of request 0 for questions about itself. */
-        if (record_id == 0 || (begun && record_id != id))
+        if (fcgi_record_id(record) == 0 || (begun && fcgi_record_id(record) != facts->id))
             return FCGI_HEAD_BAD;
-        if (begun && content == 0 && length - at >= whole)
+        if (begun && content_length == 0 && length - at >= whole) {
+            facts->length = at + whole;
             return FCGI_HEAD_COMPLETE;
+        }
         if (at + whole > FCGI_HEAD_MAX_BYTES)
             return FCGI_HEAD_BAD;
         if (length - at < whole)
             return FCGI_HEAD_PARTIAL;
         /* A pair may span two records by the specification; nginx sends all pairs in one, or refuses the request. */
-        if (begun && !pairs_fit(record + RECORD_HEADER_BYTES, content))
+        if (begun && !pairs_fit(content, content_length, &facts->in_turns))
             return FCGI_HEAD_BAD;
+        if (!begun)
+            facts->keep = (content[BEGIN_FLAGS] & BEGIN_FLAG_KEEP) != 0;
         begun = true;
-        id = record_id;
+        facts->id = fcgi_record_id(record);
         at += whole;
     }
     return length >= FCGI_HEAD_MAX_BYTES ? FCGI_HEAD_BAD : FCGI_HEAD_PARTIAL;

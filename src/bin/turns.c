@@ -1,0 +1,198 @@
+#include "bin/turns.h"
+
+/* A reader that takes whatever it gets has this many pieces of its answer in one turn. */
+enum { PIECES_PER_TURN = 4 };
+
+void turns_init(struct turns *turns, struct services *services, struct fcgi_server *server)
+{
+    turns->services = services;
+    turns->server = server;
+    for (size_t i = 0; i < sizeof turns->exchanges / sizeof turns->exchanges[0]; i++) {
+        arena_init(&turns->exchanges[i].arena, ARENA_MAX_BYTES);
+        turns->idle[turns->idle_count++] = &turns->exchanges[i];
+    }
+}
+
+static void release(struct turns *turns, struct exchange *x)
+{
+    x->sink = NULL;
+    exchange_close(x);
+    turns->idle[turns->idle_count++] = x;
+}
+
+void turns_free(struct turns *turns)
+{
+    for (size_t i = 0; i < sizeof turns->exchanges / sizeof turns->exchanges[0]; i++) {
+        struct exchange *x = &turns->exchanges[i];
+        struct buf unread;
+
+        if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
+            LOG_EVENT(&turns->services->log, LOG_WARN, "cut_off", LOG_TEXT("worker", turns->services->worker));
+        arena_free(&x->arena);
+    }
+}
+
+static void client_gone(struct turns *turns)
+{
+    LOG_EVENT(&turns->services->log, LOG_INFO, "client_gone", LOG_TEXT("worker", turns->services->worker));
+}
+
+/* Puts x aside until its connection is ready. It keeps its exchange, also when it had been put aside before. */
+static void wait_for(struct turns *turns, struct exchange *x, struct fcgi_request *request, enum fcgi_wait wait)
+{
+    turns->streams++;
+    fcgi_wait(request, wait, x);
+}
+
+/* False: x waits for its next turn and must be kept. */
+static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_request *request)
+{
+    for (int pieces = 0; pieces < PIECES_PER_TURN; pieces++) {
+        const void *bytes;
+        size_t length;
+        bool last;
+
+        switch (fcgi_send(request)) {
+        case FCGI_SENT_PART:
+            wait_for(turns, x, request, FCGI_WAIT_ROOM);
+            return false;
+        case FCGI_SENT_GONE:
+            client_gone(turns);
+            fcgi_abandon(request);
+            return true;
+        case FCGI_SENT_ALL:
+            break;
+        }
+        if (x->answer_left <= 0) {
+            fcgi_sent_all(request);
+            return true;
+        }
+        if (!serve_next(x, &bytes, &length, &last)) {
+            fcgi_abandon(request);
+            return true;
+        }
+        fcgi_piece(request, bytes, length, last);
+    }
+    wait_for(turns, x, request, FCGI_WAIT_ROOM);
+    return false;
+}
+
+static void pass_point(struct turns *turns, const char *name)
+{
+    if (turns->services->point != NULL)
+        turns->services->point(name);
+}
+
+static bool answer(struct turns *turns, struct exchange *x, struct fcgi_request *request, enum serving serving,
+                   const struct buf *bytes)
+{
+    switch (serving) {
+    case SERVING_PIECES:
+        fcgi_piece(request, bytes->bytes, bytes->length, false);
+        return send_pieces(turns, x, request);
+    case SERVING_ANSWER:
+        pass_point(turns, "before-answer");
+        if (!fcgi_finish(request, bytes->bytes, bytes->length))
+            client_gone(turns);
+        break;
+    case SERVING_NOTHING:
+    case SERVING_BODY:
+        fcgi_abandon(request);
+        break;
+    }
+    return true;
+}
+
+static void take_slice(void *arg, const void *bytes, size_t length)
+{
+    serve_take(arg, bytes, length);
+}
+
+static bool take_body(struct turns *turns, struct exchange *x, struct fcgi_request *request)
+{
+    enum fcgi_body_state state = fcgi_take_body(request, take_slice, x);
+    enum serving serving;
+    struct buf bytes;
+
+    if (state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE) {
+        wait_for(turns, x, request, FCGI_WAIT_BODY);
+        return false;
+    }
+    serving = serve_end(x, state == FCGI_BODY_END, &bytes);
+    if (state != FCGI_BODY_CUT)
+        return answer(turns, x, request, serving, &bytes);
+    client_gone(turns);
+    fcgi_abandon(request);
+    return true;
+}
+
+static bool begin(struct turns *turns, struct exchange *x, struct fcgi_request *request, const struct err *opened)
+{
+    struct buf bytes;
+    enum serving serving = serve(x, opened, &bytes);
+
+    if ((serving == SERVING_BODY || serving == SERVING_PIECES) && turns->streams >= TURNS_STREAMS_MAX)
+        serving = serve_busy(x, &bytes);
+    return serving == SERVING_BODY ? take_body(turns, x, request) : answer(turns, x, request, serving, &bytes);
+}
+
+static size_t read_body(void *source, void *bytes, size_t size)
+{
+    return fcgi_read(source, bytes, size);
+}
+
+/* What came for the first time: asks the cache once for all, then answers each. */
+static void begin_batch(struct turns *turns, struct fcgi_request *const *requests, size_t count)
+{
+    struct exchange *exchanges[TURNS_BATCH_MAX] = {NULL};
+    struct err opened[TURNS_BATCH_MAX];
+    bool over[TURNS_BATCH_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        const struct body_source body = {.read = read_body, .source = requests[i]};
+
+        err_clear(&opened[i]);
+        exchanges[i] = turns->idle[--turns->idle_count];
+        exchange_open(exchanges[i], turns->services, fcgi_params(requests[i]), &body, &opened[i]);
+    }
+    serve_prefetch(exchanges, opened, count);
+    for (size_t i = 0; i < count; i++)
+        over[i] = begin(turns, exchanges[i], requests[i], &opened[i]);
+    /* Only now: what was prefetched together lives in the first one's memory. */
+    for (size_t i = 0; i < count; i++)
+        if (over[i])
+            release(turns, exchanges[i]);
+}
+
+static void go_on(struct turns *turns, struct fcgi_request *request)
+{
+    struct exchange *x = fcgi_context(request);
+    bool over;
+
+    turns->streams--;
+    over = x->sink != NULL ? take_body(turns, x, request) : send_pieces(turns, x, request);
+    if (over)
+        release(turns, x);
+}
+
+size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
+{
+    struct fcgi_request *requests[TURNS_BATCH_MAX], *fresh[TURNS_BATCH_MAX], *waiting[TURNS_BATCH_MAX];
+    size_t count, begun = 0, continued = 0;
+
+    fcgi_server_pause(turns->server, turns->streams >= TURNS_STREAMS_MAX);
+    count = fcgi_gather(turns->server, requests, TURNS_BATCH_MAX, timeout_ms);
+    for (size_t i = 0; i < count; i++) {
+        if (fcgi_context(requests[i]) == NULL)
+            fresh[begun++] = requests[i];
+        else
+            waiting[continued++] = requests[i];
+    }
+    /* New ones first: most of them take no time. */
+    if (begun > 0)
+        begin_batch(turns, fresh, begun);
+    for (size_t i = 0; i < continued; i++)
+        go_on(turns, waiting[i]);
+    *any = count > 0;
+    return begun;
+}

@@ -1,0 +1,36 @@
+/*
+ * The requests that a worker has in hand. Most are answered in the batch in which they came. One whose body comes slowly,
+ * or whose answer is long, keeps its exchange and gets a turn whenever its connection is ready, so that it holds nobody
+ * up: opened -> (SERVING_BODY: takes) -> answered, or in pieces -> closed.
+ */
+#ifndef MAYFLY_BIN_TURNS_H
+#define MAYFLY_BIN_TURNS_H
+
+#include "app/serve.h"
+#include "http/fcgi.h"
+
+enum {
+    /* What is ready together is served together; more would make the first wait for the last. */
+    TURNS_BATCH_MAX = 32,
+    /* A sink may hold a block of its upload in memory; beyond this a worker leaves new connections to its siblings. */
+    TURNS_STREAMS_MAX = 64,
+};
+
+struct turns {
+    struct services *services;
+    struct fcgi_server *server;
+    struct exchange exchanges[TURNS_BATCH_MAX + TURNS_STREAMS_MAX];
+    struct exchange *idle[TURNS_BATCH_MAX + TURNS_STREAMS_MAX];
+    size_t idle_count;
+    size_t streams; /* requests that wait for their next turn */
+};
+
+void turns_init(struct turns *, struct services *, struct fcgi_server *);
+
+/* Ends what is still in hand: what uploads have received is kept. */
+void turns_free(struct turns *);
+
+/* Gathers what is ready within timeout_ms and gets on with it. Returns how many were new. */
+size_t turns_take(struct turns *, int timeout_ms, bool *any);
+
+#endif
