@@ -995,15 +995,40 @@ bool s3_objects(struct s3 *s3, struct arena *arena, const char *prefix, const ch
     return list_bucket(s3, arena, &call, &list, prefix, "start-after", after, "max-keys", most, page, err);
 }
 
-bool s3_uploads(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, size_t most,
-                struct s3_page *page, struct err *err)
+/* A page of uploads from a marker on, which may begin with some of `after` itself. */
+static bool uploads_from(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, const char *upload,
+                         size_t most, struct s3_page *page, struct err *err)
 {
     struct call call = {.name = "GET uploads"};
     struct listing list = {.item = "ListMultipartUploadsResult/Upload",
                            .truncated = "ListMultipartUploadsResult/IsTruncated"};
 
     add_query(&call, "uploads", "");
+    if (upload[0] != '\0')
+        add_query(&call, "upload-id-marker", upload);
     return list_bucket(s3, arena, &call, &list, prefix, "key-marker", after, "max-uploads", most, page, err);
+}
+
+/* Without an upload's id as a marker, AWS goes on after the key, radosgw with it: what is not after it is dropped. */
+bool s3_uploads(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, size_t most,
+                struct s3_page *page, struct err *err)
+{
+    /* Of one key there are as many as workers died in s3_upload_begin. */
+    enum { PAGES_MAX = 1000 };
+    const char *upload = "";
+
+    for (int pages = 0; pages < PAGES_MAX; pages++) {
+        if (!uploads_from(s3, arena, prefix, after, upload, most, page, err))
+            return false;
+        while (page->count > 0 && strcmp(page->items[0].key, after) <= 0) {
+            upload = page->items[0].upload;
+            page->items++;
+            page->count--;
+        }
+        if (page->count > 0 || !page->more)
+            return true;
+    }
+    return err_set(err, ERR_BUG, "GET uploads: S3 does not come to an end of %s", after);
 }
 
 /* --- URLs */
