@@ -70,6 +70,7 @@ struct answer {
     struct s3_xml *xml;
     struct err *err;
     long status;
+    bool head_whole;
     char code[CODE_BYTES];
     int64_t retry_after_ms; /* -1: the server said nothing */
 };
@@ -309,6 +310,16 @@ static bool on_element(void *arg, const char *path, const char *text, struct err
            answer->call->element(answer->call->arg, path, text, err);
 }
 
+/* libcurl takes a head that is cut off within a line for a whole one. */
+static size_t on_head(char *line, size_t one, size_t length, void *arg)
+{
+    struct answer *answer = arg;
+
+    (void)one;
+    answer->head_whole = length <= 2 && (line[0] == '\r' || line[0] == '\n');
+    return length;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
 {
     struct answer *answer = arg;
@@ -354,6 +365,8 @@ static void set_options(const struct s3 *s3, const struct call *call, const char
     curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)config->s3_connect_ms);
@@ -507,6 +520,8 @@ static enum outcome ask(struct s3 *s3, struct arena *arena, struct call *call, i
     curl_easy_setopt(s3->curl, CURLOPT_HTTPHEADER, NULL);
     if (err->kind != ERR_NONE)
         return REFUSED;
+    if (code == CURLE_OK && !answer->head_whole)
+        code = CURLE_PARTIAL_FILE;
     if (code != CURLE_OK) {
         err_set(err, cut_off(code) ? ERR_DOWN : ERR_BUG, "%s: %s", call->name,
                 message[0] != '\0' ? message : curl_easy_strerror(code));
