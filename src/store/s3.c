@@ -337,7 +337,7 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
         call->length += length;
         return length;
     }
-    if (answer->xml == NULL)
+    if (answer->xml == NULL || (answer->status < 300 && call->element == NULL))
         return length;
     if (s3_xml_feed(answer->xml, bytes, length, answer->status < 300 ? answer->err : &ignored))
         return length;
