@@ -1,8 +1,9 @@
 #include "base/utf8.h"
 
-/* Length of the well-formed sequence at text, or 0; the table is Unicode 15, table 3-7. */
-static size_t sequence(const unsigned char *text, size_t left)
+/* The ranges are those of Unicode 15, table 3-7. */
+size_t utf8_sequence(const char *bytes, size_t left)
 {
+    const unsigned char *text = (const unsigned char *)bytes;
     unsigned char first = text[0], low = 0x80, high = 0xBF;
     size_t length;
 
@@ -39,7 +40,7 @@ size_t utf8_check(const char *text, size_t length)
     size_t at = 0;
 
     while (at < length) {
-        size_t step = sequence((const unsigned char *)text + at, length - at);
+        size_t step = utf8_sequence(text + at, length - at);
 
         if (step == 0)
             return at;

@@ -3,6 +3,9 @@
 
 #include "base/arena.h"
 
+/* The length of the well-formed sequence at text, which has at least one byte left; 0 when there is none. */
+size_t utf8_sequence(const char *text, size_t left);
+
 /* The offset of the first byte that is not well-formed UTF-8 (RFC 3629: no overlong form, no surrogate), or length. */
 size_t utf8_check(const char *text, size_t length);
 

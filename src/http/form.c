@@ -1,17 +1,9 @@
 #include "http/form.h"
 
 #include "base/utf8.h"
+#include "http/percent.h"
 
 #include <string.h>
-
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
-        return (digit | 0x20) - 'a' + 10;
-    return -1;
-}
 
 /* Decodes length bytes at text; at is their position in the whole, for messages. */
 static char *decode(struct arena *arena, const char *text, size_t length, size_t at, struct err *err)
@@ -27,13 +19,13 @@ static char *decode(struct arena *arena, const char *text, size_t length, size_t
         size_t start = i;
 
         if (text[i] == '%') {
-            int high = length - i > 2 ? hex_value(text[i + 1]) : -1;
+            int byte = percent_byte(text + i, length - i);
 
-            if (high < 0 || hex_value(text[i + 2]) < 0) {
+            if (byte < 0) {
                 err_set(err, ERR_INPUT, "byte %zu of the form: %% without two hexadecimal digits", at + i + 1);
                 return NULL;
             }
-            decoded[out++] = (char)(high << 4 | hex_value(text[i + 2]));
+            decoded[out++] = (char)byte;
             i += 2;
         } else {
             decoded[out++] = text[i] == '+' ? ' ' : text[i];

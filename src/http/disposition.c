@@ -1,0 +1,311 @@
+#include "http/disposition.h"
+
+#include "base/utf8.h"
+#include "http/parameter.h"
+#include "http/percent.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* A longer one says nothing of what is in the file, and would leave no room for the name itself. */
+enum { EXTENSION_MAX = 32 };
+
+/* Only what browsers encode is decoded, so that "100%25.txt" stays what it is. */
+static size_t undo_browsers_escapes(char *text, size_t length)
+{
+    size_t out = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        int byte = percent_byte(text + i, length - i);
+
+        if (byte == '"' || byte == '\r' || byte == '\n') {
+            text[out++] = (char)byte;
+            i += 2;
+        } else {
+            text[out++] = text[i];
+        }
+    }
+    return out;
+}
+
+/* Terminates the decoded value in its own place; its closing quote or whatever ended it is no longer needed. */
+static const char *decode(const struct parameter *parameter, size_t *length)
+{
+    char *text = (char *)(uintptr_t)parameter->value; /* within disposition_read's writable value */
+
+    *length = undo_browsers_escapes(text, parameter_copy(parameter, text));
+    text[*length] = '\0';
+    return text;
+}
+
+/* UTF-8'language'percent-encoded; NULL for anything else, as another charset's. */
+static const char *decode_extended(const struct parameter *parameter, size_t *length)
+{
+    static const char charset[] = "UTF-8'";
+    char *text = (char *)(uintptr_t)parameter->value;
+    char *end = text + parameter->value_length, *out, *at;
+
+    if (parameter->value_length < sizeof charset - 1 || strncasecmp(text, charset, sizeof charset - 1) != 0)
+        return NULL;
+    at = memchr(text + sizeof charset - 1, '\'', parameter->value_length - (sizeof charset - 1));
+    if (at == NULL)
+        return NULL;
+    for (out = text, at++; at < end; at++) {
+        int byte = *at == '%' ? percent_byte(at, (size_t)(end - at)) : (unsigned char)*at;
+
+        if (byte < 0)
+            return NULL;
+        at += *at == '%' ? 2 : 0;
+        *out++ = (char)byte;
+    }
+    *length = (size_t)(out - text);
+    *out = '\0';
+    return utf8_check(text, *length) == *length ? text : NULL;
+}
+
+bool disposition_read(char *value, size_t length, struct disposition *disposition, struct err *err)
+{
+    static const char *const names[] = {"name", "filename", "filename*"};
+    struct parameter parameter, found[3] = {{.name = NULL}};
+    const char *at = value, *end = value + length;
+    enum parameter_found more;
+    char *type_end;
+
+    *disposition = (struct disposition){.type = NULL};
+    while (at < end && *at != ';' && *at != ' ' && *at != '\t')
+        at++;
+    if (at == value)
+        return err_set(err, ERR_INPUT, "Content-Disposition does not begin with a type");
+    type_end = value + (at - value);
+    while ((more = parameter_next(&at, end, &parameter)) == PARAMETER_ONE)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+            if (parameter_is(&parameter, names[i])) {
+                if (found[i].name != NULL)
+                    return err_set(err, ERR_INPUT, "Content-Disposition has %s twice", names[i]);
+                found[i] = parameter;
+            }
+    if (more == PARAMETER_BAD)
+        return err_set(err, ERR_INPUT, "Content-Disposition can't be read from its character %td on", at - value + 1);
+    /* From here on the value is changed. */
+    *type_end = '\0';
+    disposition->type = value;
+    if (found[0].name != NULL)
+        disposition->name = decode(&found[0], &disposition->name_length);
+    if (found[2].name != NULL)
+        disposition->filename = decode_extended(&found[2], &disposition->filename_length);
+    if (found[1].name != NULL && disposition->filename == NULL)
+        disposition->filename = decode(&found[1], &disposition->filename_length);
+    return true;
+}
+
+/*
+ * Control characters; marks, embeddings, overrides and isolates that turn the direction of writing ("gpj.exe" read from
+ * the right); line separators; what can't be seen and would let two names look alike. Not the joiners U+200C and U+200D:
+ * Persian, the Indic scripts and composed emoji need them.
+ */
+static bool is_hidden(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},       {0x61C, 0x61C},     {0x180E, 0x180E},
+        {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E},   {0x2060, 0x206F},   {0xFEFF, 0xFEFF},
+        {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0x1D173, 0x1D17A}, {0xE0000, 0xE007F},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+static uint32_t code_point(const char *text, size_t length)
+{
+    static const unsigned char first_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t code = (unsigned char)text[0] & first_bits[length];
+
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | ((unsigned char)text[i] & 0x3F);
+    return code;
+}
+
+struct piece {
+    const char *text;
+    size_t length; /* 0: there is none */
+};
+
+/* The next character that is kept. */
+static struct piece next_piece(const char **at, const char *end)
+{
+    while (*at < end) {
+        const char *text = *at;
+        size_t length = utf8_sequence(text, (size_t)(end - text));
+
+        *at += length > 0 ? length : 1;
+        if (length == 0)
+            return (struct piece){"_", 1};
+        if (!is_hidden(code_point(text, length)))
+            return (struct piece){text, length};
+    }
+    return (struct piece){"", 0};
+}
+
+static const char *after_path(const char *name, size_t length)
+{
+    for (const char *at = name + length; at > name; at--)
+        if (at[-1] == '/' || at[-1] == '\\')
+            return at;
+    return name;
+}
+
+static void name_nothing(char *name)
+{
+    if (name[strspn(name, ". ")] == '\0')
+        memcpy(name, "file", sizeof "file");
+}
+
+/* How much of a name of length bytes with its last dot at `dot` is extension, dot included. */
+static size_t extension_bytes(size_t length, size_t dot)
+{
+    return dot > 0 && dot < length && length - dot <= EXTENSION_MAX ? length - dot : 0;
+}
+
+/* What is kept of a name, without the spaces around it. */
+struct measure {
+    const char *begin;
+    size_t length;
+    size_t extension; /* of length, or 0 */
+};
+
+static struct measure measure(const char *begin, const char *end)
+{
+    struct measure kept = {.begin = begin};
+    size_t spaces = 0, dot = 0;
+    const char *at = begin;
+    struct piece piece;
+
+    while ((piece = next_piece(&at, end)).length > 0) {
+        if (piece.text[0] == ' ') {
+            if (kept.length == 0)
+                kept.begin = at;
+            else
+                spaces++;
+            continue;
+        }
+        kept.length += spaces;
+        spaces = 0;
+        if (piece.text[0] == '.')
+            dot = kept.length;
+        kept.length += piece.length;
+    }
+    kept.extension = extension_bytes(kept.length, dot);
+    return kept;
+}
+
+void disposition_name(const char *name, size_t length, char safe[DISPOSITION_NAME_BYTES])
+{
+    struct measure kept = measure(after_path(name, length), name + length);
+    size_t stem = kept.length - kept.extension, room = DISPOSITION_NAME_BYTES - 1 - kept.extension, out = 0;
+    const char *at = kept.begin;
+
+    for (size_t position = 0; position < kept.length;) {
+        struct piece piece = next_piece(&at, name + length);
+        size_t after = position + piece.length;
+
+        if (position >= stem || (after <= stem && after <= room)) {
+            memcpy(safe + out, piece.text, piece.length);
+            out += piece.length;
+        }
+        position = after;
+    }
+    /* Where it was cut. */
+    while (out > 0 && safe[out - 1] == ' ')
+        out--;
+    safe[out] = '\0';
+    name_nothing(safe);
+}
+
+static bool is_digit_or_letter(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+}
+
+void disposition_key(const char *name, size_t length, char key[DISPOSITION_KEY_BYTES])
+{
+    char safe[DISPOSITION_NAME_BYTES], plain[DISPOSITION_NAME_BYTES];
+    size_t out = 0, extension, stem;
+    bool replaced = false;
+    const char *dot;
+
+    disposition_name(name, length, safe);
+    for (const char *at = safe; *at != '\0'; at++) {
+        bool keep = is_digit_or_letter(*at) || strchr("-._~", *at) != NULL;
+
+        if (keep || !replaced)
+            plain[out++] = keep ? *at : '_';
+        replaced = !keep;
+    }
+    plain[out] = '\0';
+    dot = strrchr(plain, '.');
+    extension = extension_bytes(out, dot != NULL ? (size_t)(dot - plain) : 0);
+    stem = out - extension;
+    if (stem > DISPOSITION_KEY_BYTES - 1 - extension)
+        stem = DISPOSITION_KEY_BYTES - 1 - extension;
+    memcpy(key, plain, stem);
+    memcpy(key + stem, plain + out - extension, extension + 1);
+    name_nothing(key);
+}
+
+/* The name with '_' for each character that is not ASCII or that browsers read differently within quotes. */
+static size_t write_fallback(const char *name, char *out)
+{
+    char *begin = out;
+
+    for (; *name != '\0'; name++) {
+        unsigned char byte = (unsigned char)*name;
+
+        if (byte < 0x80)
+            *out++ = strchr("\"\\%", byte) != NULL ? '_' : (char)byte;
+        else if (byte >= 0xC0)
+            *out++ = '_';
+    }
+    return (size_t)(out - begin);
+}
+
+/* attr-char of RFC 8187 as it is, all else as %XX. */
+static size_t write_extended(const char *name, char *out)
+{
+    char *begin = out;
+
+    for (; *name != '\0'; name++)
+        if (is_digit_or_letter(*name) || strchr("!#$&+-.^_`|~", *name) != NULL) {
+            *out++ = *name;
+        } else {
+            percent_write((unsigned char)*name, out);
+            out += 3;
+        }
+    return (size_t)(out - begin);
+}
+
+void disposition_format(enum disposition_kind kind, const char *name, char value[DISPOSITION_BYTES])
+{
+    static const char extended[] = "\"; filename*=UTF-8''";
+    char safe[DISPOSITION_NAME_BYTES];
+    size_t length, fallback;
+
+    disposition_name(name, strlen(name), safe);
+    length = (size_t)snprintf(value, DISPOSITION_BYTES, "%s; filename=\"",
+                              kind == DISPOSITION_INLINE ? "inline" : "attachment");
+    fallback = write_fallback(safe, value + length);
+    if (fallback == strlen(safe) && memcmp(value + length, safe, fallback) == 0) {
+        memcpy(value + length + fallback, "\"", sizeof "\"");
+        return;
+    }
+    length += fallback;
+    memcpy(value + length, extended, sizeof extended - 1);
+    length += sizeof extended - 1;
+    length += write_extended(safe, value + length);
+    value[length] = '\0';
+}

@@ -1,0 +1,26 @@
+#include "http/percent.h"
+
+static int hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
+        return (digit | 0x20) - 'a' + 10;
+    return -1;
+}
+
+int percent_byte(const char *text, size_t left)
+{
+    if (left < 3 || text[0] != '%' || hex_value(text[1]) < 0 || hex_value(text[2]) < 0)
+        return -1;
+    return hex_value(text[1]) << 4 | hex_value(text[2]);
+}
+
+void percent_write(unsigned char byte, char text[3])
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    text[0] = '%';
+    text[1] = digits[byte >> 4];
+    text[2] = digits[byte & 15];
+}

@@ -1,0 +1,13 @@
+/* Percent-encoding (RFC 3986, section 2.1). */
+#ifndef MAYFLY_HTTP_PERCENT_H
+#define MAYFLY_HTTP_PERCENT_H
+
+#include <stddef.h>
+
+/* The byte that the %XX at text stands for; -1 when there is none within left bytes. */
+int percent_byte(const char *text, size_t left);
+
+/* Writes %XX for a byte: three characters and no NUL. */
+void percent_write(unsigned char byte, char text[3]);
+
+#endif
