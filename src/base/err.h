@@ -22,8 +22,11 @@
     X(STALE, "precondition_failed")                                                                                    \
     X(LARGE, "too_large")                                                                                              \
     X(TYPE, "unsupported_type")                                                                                        \
+    X(RANGE, "range_not_satisfiable")                                                                                  \
     X(VALUE, "unprocessable")                                                                                          \
+    X(LOCKED, "locked")                                                                                                \
     X(LIMIT, "too_many_requests")                                                                                      \
+    X(CHECKSUM, "checksum_mismatch")                                                                                   \
     X(DOWN, "unavailable")                                                                                             \
     X(BUG, "internal")
 

@@ -22,8 +22,11 @@ static const struct {
     [ERR_STALE] = {412, "Precondition failed", NULL},
     [ERR_LARGE] = {413, "Content too large", NULL},
     [ERR_TYPE] = {415, "Unsupported media type", NULL},
+    [ERR_RANGE] = {416, "Range not satisfiable", NULL},
     [ERR_VALUE] = {422, "Unprocessable content", NULL},
+    [ERR_LOCKED] = {423, "Locked", NULL},
     [ERR_LIMIT] = {429, "Too many requests", NULL},
+    [ERR_CHECKSUM] = {460, "Checksum mismatch", NULL}, /* of tus 1.0.0 */
     [ERR_DOWN] = {503, "Service unavailable",
                   "A service behind this site is away. Nothing was lost; try again shortly."},
     [ERR_BUG] = {500, "Internal error", "Something went wrong here. It has been logged with this request's id."},
@@ -41,7 +44,7 @@ bool problem_headers(const struct err *err, struct response *response, struct er
     int64_t seconds = err->retry_after_s > 0 ? err->retry_after_s : RETRY_DOWN_S;
     char text[24];
 
-    if (err->kind != ERR_LIMIT && err->kind != ERR_DOWN)
+    if (err->kind != ERR_LIMIT && err->kind != ERR_LOCKED && err->kind != ERR_DOWN)
         return true;
     snprintf(text, sizeof text, "%lld", (long long)seconds);
     return response_header(response, "Retry-After", text, failure);

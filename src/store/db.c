@@ -7,8 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* BEGIN, two queued statements and one more, each with a preparation before it. */
-enum { BATCH_MAX = 8, TRANSACTION_TRIES = 4 };
+/* BEGIN, four queued statements and one more, each with a preparation before it. */
+enum { BATCH_MAX = 12, QUEUE_MAX = 4, PARAMETERS_MAX = 16, TRANSACTION_TRIES = 4 };
+
+/* A statement with what it is run with; all is borrowed. */
+struct call {
+    enum statement statement;
+    const char *const *values;
+    const struct db_bytes *bytes; /* NULL: none */
+    bool raw;                     /* the result's columns are wanted as they are */
+};
 
 /* What is answered by each result of a batch, in order. */
 enum step_kind { STEP_COMMAND, STEP_PREPARE, STEP_STATEMENT };
@@ -29,10 +37,7 @@ struct db {
     bool used; /* the connection has answered at least once, so its loss may be an old one */
     bool prepared[STATEMENT_COUNT];
     enum transaction_state transaction;
-    struct {
-        enum statement statement;
-        const char *const *values;
-    } queue[BATCH_MAX / 2 - 2];
+    struct call queue[QUEUE_MAX];
     size_t queued;
     int64_t closed_until_us; /* after a failed connection: do not try before */
     bool may_retry;          /* the last failure may pass when everything is run again */
@@ -116,21 +121,33 @@ static bool add_command(struct db *db, struct batch *batch, const char *sql)
     return PQsendQueryParams(db->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
-static bool add_statement(struct db *db, struct batch *batch, enum statement statement, const char *const *values)
+static bool add_call(struct db *db, struct batch *batch, const struct call *call)
 {
-    const struct statement_text *text = &statement_texts[statement];
+    const struct statement_text *text = &statement_texts[call->statement];
+    const char *values[PARAMETERS_MAX];
+    int lengths[PARAMETERS_MAX] = {0}, formats[PARAMETERS_MAX] = {0};
+    int format = call->raw ? 1 : 0;
 
-    if (!db->config->database_prepare) {
-        batch->steps[batch->count++] = (struct step){STEP_STATEMENT, statement};
-        return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, values, NULL, NULL, 0) == 1;
+    if (text->parameters > 0)
+        memcpy(values, call->values, (size_t)text->parameters * sizeof *values);
+    if (call->bytes != NULL) {
+        int at = call->bytes->parameter - 1;
+
+        values[at] = call->bytes->bytes;
+        lengths[at] = (int)call->bytes->length;
+        formats[at] = 1;
     }
-    if (!db->prepared[statement]) {
-        batch->steps[batch->count++] = (struct step){STEP_PREPARE, statement};
+    if (!db->config->database_prepare) {
+        batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
+        return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, values, lengths, formats, format) == 1;
+    }
+    if (!db->prepared[call->statement]) {
+        batch->steps[batch->count++] = (struct step){STEP_PREPARE, call->statement};
         if (PQsendPrepare(db->pg, text->name, text->sql, 0, NULL) != 1)
             return false;
     }
-    batch->steps[batch->count++] = (struct step){STEP_STATEMENT, statement};
-    return PQsendQueryPrepared(db->pg, text->name, text->parameters, values, NULL, NULL, 0) == 1;
+    batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
+    return PQsendQueryPrepared(db->pg, text->name, text->parameters, values, lengths, formats, format) == 1;
 }
 
 static bool flush(struct db *db, int64_t deadline_us, struct err *err)
@@ -207,9 +224,9 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
 
 enum send_rc { SEND_OK, SEND_REFUSED, SEND_LOST };
 
-/* Sends everything that waits, then statement or command, in one round trip. */
-static enum send_rc send_batch(struct db *db, const enum statement *statement, const char *const *values,
-                               const char *command, PGresult **resultp, struct err *err)
+/* Sends everything that waits, then call or command, in one round trip. */
+static enum send_rc send_batch(struct db *db, const struct call *call, const char *command, PGresult **resultp,
+                               struct err *err)
 {
     int64_t deadline_us = db->clock->monotonic_us() + db->config->database_timeout_ms * 1000;
     struct batch batch = {.count = 0};
@@ -220,10 +237,10 @@ static enum send_rc send_batch(struct db *db, const enum statement *statement, c
     if (db->transaction == TRANSACTION_PENDING)
         ok = ok && add_command(db, &batch, "BEGIN");
     for (size_t i = 0; i < db->queued; i++)
-        ok = ok && add_statement(db, &batch, db->queue[i].statement, db->queue[i].values);
+        ok = ok && add_call(db, &batch, &db->queue[i]);
     db->queued = 0;
-    if (statement != NULL)
-        ok = ok && add_statement(db, &batch, *statement, values);
+    if (call != NULL)
+        ok = ok && add_call(db, &batch, call);
     if (command != NULL)
         ok = ok && add_command(db, &batch, command);
     ok = ok && PQpipelineSync(db->pg) == 1;
@@ -249,8 +266,8 @@ static void clear_result(void *result)
 }
 
 /* One attempt; *again tells that the connection was an old one that had died, so a new one may do. */
-static enum db_rc query_once(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
-                             struct db_result *result, bool *again, struct err *err)
+static enum db_rc query_once(struct db *db, struct arena *arena, const struct call *call, struct db_result *result,
+                             bool *again, struct err *err)
 {
     bool old, fresh_failure;
     PGresult *pg;
@@ -259,7 +276,7 @@ static enum db_rc query_once(struct db *db, struct arena *arena, enum statement 
     if (!connect_if_needed(db, err))
         return DB_FAIL;
     old = db->used;
-    switch (send_batch(db, &statement, values, NULL, &pg, err)) {
+    switch (send_batch(db, call, NULL, &pg, err)) {
     case SEND_LOST:
         PQclear(pg);
         disconnect(db);
@@ -286,31 +303,51 @@ static enum db_rc query_once(struct db *db, struct arena *arena, enum statement 
     return result->rows > 0 ? DB_ROW : DB_NONE;
 }
 
-enum db_rc db_query(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
-                    struct db_result *result, struct err *err)
+static enum db_rc query(struct db *db, struct arena *arena, const struct call *call, struct db_result *result,
+                        struct err *err)
 {
     struct err first = {.kind = ERR_NONE};
     enum db_rc rc;
     bool again;
 
     *result = (struct db_result){.pg = NULL};
-    rc = query_once(db, arena, statement, values, result, &again, &first);
+    rc = query_once(db, arena, call, result, &again, &first);
     if (rc == DB_FAIL && again && db->transaction == TRANSACTION_NONE) {
         err_clear(&first);
-        rc = query_once(db, arena, statement, values, result, &again, &first);
+        rc = query_once(db, arena, call, result, &again, &first);
     }
     if (rc == DB_FAIL && err->kind == ERR_NONE)
         *err = first;
     return rc;
 }
 
+enum db_rc db_query(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
+                    struct db_result *result, struct err *err)
+{
+    const struct call call = {.statement = statement, .values = values};
+
+    return query(db, arena, &call, result, err);
+}
+
+enum db_rc db_query_raw(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
+                        struct db_result *result, struct err *err)
+{
+    const struct call call = {.statement = statement, .values = values, .raw = true};
+
+    return query(db, arena, &call, result, err);
+}
+
 bool db_queue(struct db *db, enum statement statement, const char *const *values, struct err *err)
 {
-    if (db->queued == sizeof db->queue / sizeof db->queue[0])
+    return db_queue_bytes(db, statement, values, NULL, err);
+}
+
+bool db_queue_bytes(struct db *db, enum statement statement, const char *const *values, const struct db_bytes *bytes,
+                    struct err *err)
+{
+    if (db->queued == QUEUE_MAX)
         return err_set(err, ERR_BUG, "too many queued statements");
-    db->queue[db->queued].statement = statement;
-    db->queue[db->queued].values = values;
-    db->queued++;
+    db->queue[db->queued++] = (struct call){.statement = statement, .values = values, .bytes = bytes};
     return true;
 }
 
@@ -324,7 +361,7 @@ static bool commit(struct db *db, struct err *err)
     if (!connect_if_needed(db, err))
         return false;
     pass_point(db, "before-commit");
-    rc = send_batch(db, NULL, NULL, "COMMIT", &result, err);
+    rc = send_batch(db, NULL, "COMMIT", &result, err);
     PQclear(result);
     if (rc == SEND_LOST) {
         db->may_retry = !db->late;
@@ -342,7 +379,7 @@ static void roll_back(struct db *db)
 
     db->queued = 0;
     if (db->transaction == TRANSACTION_OPEN && db->pg != NULL) {
-        if (send_batch(db, NULL, NULL, "ROLLBACK", &result, &ignored) != SEND_OK)
+        if (send_batch(db, NULL, "ROLLBACK", &result, &ignored) != SEND_OK)
             disconnect(db);
         PQclear(result);
     }
@@ -372,6 +409,12 @@ bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err 
 
 const char *db_value(const struct db_result *result, int row, int column)
 {
+    return PQgetvalue(result->pg, row, column);
+}
+
+const void *db_raw(const struct db_result *result, int row, int column, size_t *length)
+{
+    *length = (size_t)PQgetlength(result->pg, row, column);
     return PQgetvalue(result->pg, row, column);
 }
 

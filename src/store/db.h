@@ -36,8 +36,25 @@ void db_free(struct db *);
 enum db_rc db_query(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
                     struct err *) MUST_CHECK;
 
-/* Notes a statement without an answer, sent together with the next one. Values are borrowed until then. */
+/* A parameter that is sent as it is instead of as text; its entry in values is not looked at. */
+struct db_bytes {
+    int parameter; /* 1: the statement's $1 */
+    const void *bytes;
+    size_t length;
+};
+
+/* As db_query, but the columns come as they are, and only db_raw reads them: for large columns of bytes. */
+enum db_rc db_query_raw(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
+                        struct err *) MUST_CHECK;
+const void *db_raw(const struct db_result *, int row, int column, size_t *length);
+
+/*
+ * Notes a statement without an answer, sent together with the next one; what it is given is borrowed until then. bytes
+ * may be NULL.
+ */
 bool db_queue(struct db *, enum statement, const char *const *values, struct err *) MUST_CHECK;
+bool db_queue_bytes(struct db *, enum statement, const char *const *values, const struct db_bytes *bytes,
+                    struct err *) MUST_CHECK;
 
 /* A value of the result, "" for null; lives as long as the result. */
 const char *db_value(const struct db_result *, int row, int column);

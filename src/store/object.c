@@ -1,11 +1,13 @@
 #include "store/object.h"
 
+#include "store/object_postgres.h"
 #include "store/object_s3.h"
 
 #include <string.h>
 
 /* The back ends there are. */
 static const struct object_ops *const back_ends[] = {
+    &object_postgres,
     &object_s3,
     NULL,
 };

@@ -72,8 +72,7 @@ struct object_entry {
 struct object_listing {
     struct object_entry *entries; /* in the order of the keys' bytes, each key once */
     size_t count;
-    const char
-        *next; /* `after` of the next page; "" when this was the last */
+    const char *next; /* `after` of the next page; "" when this was the last */
 };
 
 struct object_ops {

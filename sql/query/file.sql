@@ -1,0 +1,185 @@
+-- The row as file_read of store/file.c takes it: id, account, state, via, back end, object name, object's upload, block
+-- bytes, name, claimed type, type, metadata, size, reserved, received, hash state, SHA-256, created at, sweep at (ms).
+
+-- name: file_create
+-- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
+-- live, bytes and files that the account may have -> the row; none when that would be too much
+WITH u AS (
+    INSERT INTO account_usage AS a (account_id, bytes, files)
+    SELECT $2::uuid, $11::bigint, 1 WHERE $11::bigint <= $13::bigint
+    ON CONFLICT (account_id) DO UPDATE SET bytes = a.bytes + excluded.bytes, files = a.files + 1
+        WHERE a.bytes + excluded.bytes <= $13::bigint AND a.files < $14::int
+    RETURNING account_id)
+INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
+    sweep_at)
+SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
+    $11::bigint, statement_timestamp() + make_interval(secs => $12::int)
+FROM u
+RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at);
+
+-- name: file_usage
+-- account -> bytes, files
+SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
+
+-- name: file_find
+-- id, account -> the row; not of garbage
+SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at)
+FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting'
+    AND (state = 'committed' OR sweep_at > statement_timestamp());
+
+-- name: file_lease
+-- id, account, holder, ms -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
+-- takes over at once; elsewhere the older one may still be sending a block.
+UPDATE file SET lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
+WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at > statement_timestamp()
+    AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
+RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at);
+
+-- name: file_advance
+-- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live -> expiry in ms. May be
+-- repeated, since the answer to the first time may be lost.
+UPDATE file SET received = $4::bigint, hash_state = $5::bytea, lease = CASE WHEN $6::int > 0 THEN lease END,
+    lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
+    sweep_at = statement_timestamp() + make_interval(secs => $7::int)
+WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
+RETURNING to_ms(sweep_at);
+
+-- name: file_renew
+-- id, holder, ms
+UPDATE file SET lease_until = statement_timestamp() + make_interval(secs => $3::int / 1000.0)
+WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
+
+-- name: file_release
+-- id, holder
+UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease = $2::uuid;
+
+-- name: file_reserve
+-- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much
+WITH u AS (
+    UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM file f
+    WHERE f.id = $1::uuid AND f.lease = $2::uuid AND f.reserved = $3::bigint AND a.account_id = f.account_id
+        AND a.bytes + $4::bigint - $3::bigint <= $5::bigint
+    RETURNING a.account_id)
+UPDATE file SET reserved = $4::bigint WHERE id = $1::uuid AND EXISTS (SELECT FROM u) RETURNING reserved;
+
+-- name: file_set_size
+-- id, account, size; once -> size
+UPDATE file SET size = $3::bigint
+WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND size IS NULL AND received <= $3::bigint
+RETURNING size;
+
+-- name: file_set_upload
+-- id, holder, what the back end calls the upload
+UPDATE file SET object_upload = $3::text WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
+
+-- name: file_commit
+-- id, holder, size, SHA-256, type -> created at in ms; what was reserved too much is given back
+WITH o AS (
+    SELECT id, reserved FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
+c AS (
+    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint, reserved = $3::bigint,
+        sha256 = $4::bytea, type = $5::text, hash_state = NULL, lease = NULL, lease_until = NULL, sweep_at = NULL
+    FROM o WHERE f.id = o.id
+    RETURNING f.account_id, f.created_at, o.reserved - f.reserved AS spare),
+u AS (
+    UPDATE account_usage a SET bytes = a.bytes - c.spare FROM c WHERE a.account_id = c.account_id AND c.spare <> 0),
+b AS (
+    DELETE FROM file_block WHERE file_id IN (SELECT id FROM o))
+SELECT to_ms(created_at) FROM c;
+
+-- name: file_drop
+-- id, account -> id; the sweeper removes the bytes
+WITH o AS (
+    SELECT id, reserved FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' FOR UPDATE),
+d AS (
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
+    WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND state <> 'deleting')),
+u AS (
+    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid)
+SELECT id FROM o;
+
+-- name: file_rename
+-- id, account, name -> id
+UPDATE file SET name = $3::text WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'committed' RETURNING id;
+
+-- name: file_list
+-- account, names that contain this, older than this one (null: from the newest), at most so many -> JSON array
+SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
+    SELECT id, '/files/' || id AS url, name, size, type, encode(sha256, 'hex') AS sha256, to_iso(created_at) AS created_at
+    FROM file
+    WHERE account_id = $1::uuid AND state = 'committed' AND via IN ('upload', 'tus', 'direct')
+        AND ($2::text = '' OR strpos(name_key(name), name_key($2::text)) > 0) AND ($3::uuid IS NULL OR id < $3::uuid)
+    ORDER BY id DESC LIMIT $4::int) r;
+
+-- name: file_block_add
+-- id, number, tag; the last one with a number counts
+INSERT INTO file_block (file_id, number, tag) VALUES ($1::uuid, $2::bigint, $3::text)
+ON CONFLICT (file_id, number) DO UPDATE SET tag = excluded.tag;
+
+-- name: file_blocks
+-- id -> numbers and tags in order
+SELECT number, tag FROM file_block WHERE file_id = $1::uuid ORDER BY number;
+
+-- name: file_chunk_put
+-- id, place in the file, bytes
+INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
+ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: file_chunk_read
+-- id, place in the file, at most so many bytes -> bytes from there to the end of their chunk
+SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
+WHERE file_id = $1::uuid AND at <= $2::bigint ORDER BY at DESC LIMIT 1;
+
+-- name: file_chunk_size
+-- id -> end of the last chunk; no row without chunks
+SELECT at + octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
+
+-- name: file_chunks_remove
+-- id, from this place on, at most so many -> their places
+DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
+    SELECT at FROM file_chunk WHERE file_id = $1::uuid AND at >= $2::bigint ORDER BY at LIMIT $3::int)
+RETURNING at;
+
+-- name: file_chunks_list
+-- after this id, at most so many -> ids that have chunks, and their ends. One step down the index for each, however many
+-- chunks it has.
+WITH RECURSIVE ids AS (
+    (SELECT file_id, 1 AS n FROM file_chunk WHERE file_id > $1::uuid ORDER BY file_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT file_id FROM file_chunk WHERE file_id > ids.file_id ORDER BY file_id LIMIT 1), ids.n + 1
+    FROM ids WHERE ids.file_id IS NOT NULL AND ids.n < $2::int)
+SELECT file_id, (SELECT at + octet_length(bytes) FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1)
+FROM ids WHERE file_id IS NOT NULL ORDER BY file_id;
+
+-- name: file_sweep_claim
+-- seconds until somebody else may try, at most so many -> rows to remove the bytes of: back end, id, object name, upload,
+-- block bytes, removals before. Concurrent sweepers take different ones.
+WITH g AS (
+    SELECT id FROM file WHERE state <> 'committed' AND sweep_at <= statement_timestamp()
+    UNION ALL SELECT id FROM file WHERE account_id IS NULL AND (sweep_at IS NULL OR sweep_at <= statement_timestamp())
+    LIMIT $2::int),
+l AS (
+    SELECT f.id, f.account_id, f.reserved, f.state, f.via FROM file f
+    WHERE f.id IN (SELECT id FROM g) AND (f.state <> 'committed' OR f.account_id IS NULL)
+        AND (f.sweep_at IS NULL OR f.sweep_at <= statement_timestamp())
+    FOR UPDATE SKIP LOCKED),
+u AS (
+    UPDATE account_usage a SET bytes = a.bytes - s.bytes, files = a.files - s.files
+    FROM (SELECT account_id, sum(reserved) AS bytes, count(*)::int AS files FROM l WHERE state <> 'deleting' AND via <> 'thumbnail' GROUP BY 1) s
+    WHERE a.account_id = s.account_id)
+UPDATE file f SET state = 'deleting', reserved = 0, lease = NULL,
+    sweep_at = statement_timestamp() + make_interval(secs => $1::int)
+FROM l WHERE f.id = l.id
+RETURNING f.back_end, f.id, f.object_name, f.object_upload, f.block_bytes, f.removals;
+
+-- name: file_sweep_done
+-- id, seconds until the second removal: the row stays as a tombstone, since a write that was under way may land late
+UPDATE file SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $2::int)
+WHERE id = $1::uuid AND state = 'deleting';
+
+-- name: file_sweep_forget
+-- id
+DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0;

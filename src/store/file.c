@@ -1,0 +1,182 @@
+#include "store/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_BYTES = 24 };
+
+static bool read_hash(struct arena *arena, const struct db_result *rows, int row, struct file *file, struct err *err)
+{
+    size_t length;
+    const unsigned char *sha256;
+
+    if (!db_is_null(rows, row, 15)) {
+        file->hash_state = db_parse_bytes(arena, db_value(rows, row, 15), &file->hash_state_length);
+        if (file->hash_state == NULL)
+            return err_memory(err);
+    }
+    if (db_is_null(rows, row, 16))
+        return true;
+    sha256 = db_parse_bytes(arena, db_value(rows, row, 16), &length);
+    if (sha256 == NULL || length != SHA256_BYTES)
+        return err_set(err, ERR_BUG, "a file's SHA-256 can't be read");
+    memcpy(file->sha256, sha256, SHA256_BYTES);
+    return true;
+}
+
+bool file_read(struct arena *arena, const struct db_result *rows, int row, struct file *file, struct err *err)
+{
+    *file = (struct file){
+        .state = strcmp(db_value(rows, row, 2), "committed") == 0 ? FILE_COMMITTED : FILE_PENDING,
+        .via = db_value(rows, row, 3),
+        .back_end = db_value(rows, row, 4),
+        .object.key = arena_printf(arena, OBJECT_PREFIX "%s/%s", db_value(rows, row, 0), db_value(rows, row, 5)),
+        .object.upload = db_value(rows, row, 6),
+        .object.block_bytes = db_number(rows, row, 7),
+        .name = db_value(rows, row, 8),
+        .claimed_type = db_value(rows, row, 9),
+        .type = db_value(rows, row, 10),
+        .metadata = db_value(rows, row, 11),
+        .size = db_is_null(rows, row, 12) ? -1 : db_number(rows, row, 12),
+        .reserved = db_number(rows, row, 13),
+        .received = db_number(rows, row, 14),
+        .created_at_ms = db_number(rows, row, 17),
+        .expires_at_ms = db_number(rows, row, 18),
+    };
+    if (file->object.key == NULL)
+        return err_memory(err);
+    if (!uuid_parse(db_value(rows, row, 0), &file->id) || !uuid_parse(db_value(rows, row, 1), &file->account))
+        return err_set(err, ERR_BUG, "a file's row can't be read");
+    file->object.id = file->id;
+    file->object.size = file->size;
+    return read_hash(arena, rows, row, file, err);
+}
+
+bool file_quota_error(struct file_store *store, struct arena *arena, const struct uuid *account, struct err *err)
+{
+    char text[UUID_TEXT_BYTES];
+    const char *const values[] = {text};
+    struct db_result row;
+    int64_t bytes = 0, files = 0;
+
+    uuid_format(account, text);
+    switch (db_query(store->db, arena, STATEMENT_FILE_USAGE, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        break;
+    case DB_ROW:
+        bytes = db_number(&row, 0, 0);
+        files = db_number(&row, 0, 1);
+    }
+    if (files >= store->config->files_max_count)
+        return err_field(err, ERR_LARGE, "quota", "you may have %lld files, and have them all",
+                         (long long)store->config->files_max_count);
+    return err_field(err, ERR_LARGE, "quota", "there is room for %lld more bytes of your files",
+                     (long long)(bytes < store->config->files_max_bytes ? store->config->files_max_bytes - bytes : 0));
+}
+
+bool file_create(struct file_store *store, struct arena *arena, const struct uuid *account,
+                 const struct file_plan *plan, struct file *file, struct err *err)
+{
+    const struct object_ops *back_end = object_ops_of_config(store->config);
+    struct uuid id = uuid_new(store->clock);
+    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], block[NUMBER_BYTES], size[NUMBER_BYTES],
+        reserve[NUMBER_BYTES], keep[NUMBER_BYTES], most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES];
+    const char *const values[] = {
+        id_text, account_text, plan->via,          back_end->name, plan->object_name,
+        block,   plan->name,   plan->claimed_type, plan->metadata, plan->size >= 0 ? size : NULL,
+        reserve, keep,         most_bytes,         most_files};
+    struct db_result row;
+
+    uuid_format(&id, id_text);
+    uuid_format(account, account_text);
+    snprintf(block, sizeof block, "%lld", (long long)back_end->block_bytes(&store->objects, plan->size));
+    snprintf(size, sizeof size, "%lld", (long long)plan->size);
+    snprintf(reserve, sizeof reserve, "%lld", (long long)plan->reserve);
+    snprintf(keep, sizeof keep, "%lld", (long long)store->config->upload_keep_s);
+    snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
+    snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
+    switch (db_query(store->db, arena, STATEMENT_FILE_CREATE, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return file_quota_error(store, arena, account, err);
+    case DB_ROW:
+        return file_read(arena, &row, 0, file, err);
+    }
+    return false;
+}
+
+/* A statement about one file of an account, with up to two more values. */
+static enum db_rc about(struct file_store *store, struct arena *arena, enum statement statement, const struct uuid *id,
+                        const struct uuid *account, const char *more, struct db_result *row, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, account_text, more};
+
+    uuid_format(id, id_text);
+    uuid_format(account, account_text);
+    return db_query(store->db, arena, statement, values, row, err);
+}
+
+enum db_rc file_find(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                     struct file *file, struct err *err)
+{
+    struct db_result row;
+    enum db_rc rc = about(store, arena, STATEMENT_FILE_FIND, id, account, NULL, &row, err);
+
+    return rc == DB_ROW && !file_read(arena, &row, 0, file, err) ? DB_FAIL : rc;
+}
+
+enum db_rc file_set_size(struct file_store *store, struct arena *arena, const struct uuid *id,
+                         const struct uuid *account, int64_t size, struct err *err)
+{
+    char text[NUMBER_BYTES];
+    struct db_result row;
+
+    snprintf(text, sizeof text, "%lld", (long long)size);
+    return about(store, arena, STATEMENT_FILE_SET_SIZE, id, account, text, &row, err);
+}
+
+enum db_rc file_drop(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                     struct err *err)
+{
+    struct db_result row;
+
+    return about(store, arena, STATEMENT_FILE_DROP, id, account, NULL, &row, err);
+}
+
+enum db_rc file_rename(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                       const char *name, struct err *err)
+{
+    struct db_result row;
+
+    return about(store, arena, STATEMENT_FILE_RENAME, id, account, name, &row, err);
+}
+
+bool file_list(struct file_store *store, struct arena *arena, const struct uuid *account, const char *contains,
+               const struct uuid *before, int most, const char **json, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES], before_text[UUID_TEXT_BYTES], limit[NUMBER_BYTES];
+    const char *const values[] = {account_text, contains, before != NULL ? before_text : NULL, limit};
+    struct db_result row;
+
+    uuid_format(account, account_text);
+    if (before != NULL)
+        uuid_format(before, before_text);
+    snprintf(limit, sizeof limit, "%d", most < FILE_PAGE_MAX ? most : FILE_PAGE_MAX);
+    if (db_query(store->db, arena, STATEMENT_FILE_LIST, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "no list of files");
+    *json = db_value(&row, 0, 0);
+    return true;
+}
+
+const struct object_ops *file_back_end(const struct file *file, struct err *err)
+{
+    const struct object_ops *ops = object_ops_named(file->back_end);
+
+    if (ops == NULL)
+        err_set(err, ERR_BUG, "no back end %s for %s", file->back_end, file->object.key);
+    return ops;
+}

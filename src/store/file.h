@@ -1,0 +1,90 @@
+/*
+ * The rows of files. What a row promises: pending, bytes are being added; committed, its object is whole and has this
+ * length and SHA-256; deleting, nobody sees it any more and the sweeper removes its bytes. sql/schema/0003 has the table.
+ */
+#ifndef MAYFLY_STORE_FILE_H
+#define MAYFLY_STORE_FILE_H
+
+#include "base/sha256.h"
+#include "store/db.h"
+#include "store/object.h"
+
+enum file_state { FILE_PENDING, FILE_COMMITTED };
+
+struct file {
+    struct uuid id;
+    struct uuid account;
+    enum file_state state;
+    const char *via;      /* how it came: "upload", "tus", "part", "direct" */
+    const char *back_end; /* name of its object_ops */
+    struct object object;
+    const char *name; /* for display and for saving it; never a path */
+    const char *claimed_type;
+    const char *type;     /* what its bytes say; "" while pending */
+    const char *metadata; /* Upload-Metadata as it was sent */
+    int64_t size;         /* bytes; -1: not known yet */
+    int64_t reserved;     /* bytes that it counts for in its account */
+    int64_t received;
+    const unsigned char *hash_state; /* of what was received; NULL: nothing was */
+    size_t hash_state_length;
+    unsigned char sha256[SHA256_BYTES]; /* when committed */
+    int64_t created_at_ms;
+    int64_t expires_at_ms; /* while pending */
+};
+
+/* What is to be known before the first byte. Strings are borrowed. */
+struct file_plan {
+    const char *via;
+    const char *name;        /* safe for display */
+    const char *object_name; /* safe for a key */
+    const char *claimed_type;
+    const char *metadata;
+    int64_t size;    /* -1: not known */
+    int64_t reserve; /* bytes to count for its account from now on */
+};
+
+struct file_store {
+    struct db *db;
+    struct object_store objects;
+    const struct config *config;
+    const struct clock *clock;
+};
+
+/*
+ * Makes a pending file. ERR_LARGE, with the field "quota" and how much is left, when its account has no room for it.
+ * Belongs into the caller's transaction.
+ */
+bool file_create(struct file_store *, struct arena *, const struct uuid *account, const struct file_plan *,
+                 struct file *, struct err *) MUST_CHECK;
+
+/* A file of this account, pending or committed. DB_NONE: there is none, or it is not theirs. */
+enum db_rc file_find(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                     struct file *, struct err *) MUST_CHECK;
+
+/* Tells the length of an upload that began without. DB_NONE: it has one, or there is no such upload. */
+enum db_rc file_set_size(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                         int64_t size, struct err *) MUST_CHECK;
+
+/* Hides the file at once; its bytes go with the next sweep. DB_NONE: there is none. */
+enum db_rc file_drop(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                     struct err *) MUST_CHECK;
+
+enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                       const char *name, struct err *) MUST_CHECK;
+
+enum { FILE_PAGE_MAX = 200 };
+
+/* Committed files as a JSON array, newest first; before may be NULL. At most FILE_PAGE_MAX. */
+bool file_list(struct file_store *, struct arena *, const struct uuid *account, const char *contains,
+               const struct uuid *before, int most, const char **json, struct err *) MUST_CHECK;
+
+/* ERR_LARGE: more than the account may have; says how much is left. */
+bool file_quota_error(struct file_store *, struct arena *, const struct uuid *account, struct err *);
+
+/* The back end of a row; ERR_BUG when this build has none of that name. */
+const struct object_ops *file_back_end(const struct file *, struct err *) MUST_CHECK;
+
+/* Reads a row in the order that sql/query/file.sql states. */
+bool file_read(struct arena *, const struct db_result *, int row, struct file *, struct err *) MUST_CHECK;
+
+#endif

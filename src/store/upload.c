@@ -1,0 +1,496 @@
+#include "store/upload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NUMBER_BYTES = 24,
+    /* A block may take long to fill: after so long what is held is stored, so that a kill costs no more of it. */
+    KEEP_EVERY_US = 5000000,
+    /* One step's values and tags; the blocks of the longest upload are listed once, at its end. */
+    SCRATCH_BYTES = 4 * 1024 * 1024,
+};
+
+static int64_t now_us(const struct upload *upload)
+{
+    return upload->store->clock->monotonic_us();
+}
+
+static bool lost(struct err *err)
+{
+    return err_set(err, ERR_LOCKED, "another request goes on with this upload");
+}
+
+static void release_block(void *block)
+{
+    free(block);
+}
+
+static void release_scratch(void *scratch)
+{
+    arena_free(scratch);
+}
+
+/* The part of a block that was stored when the upload was left. */
+static bool load_tail(struct upload *upload, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], place[NUMBER_BYTES], most[NUMBER_BYTES];
+    const char *const values[] = {id, place, most};
+    size_t tail = (size_t)(upload->file.received % upload->file.object.block_bytes);
+    struct db_result row;
+    const void *bytes;
+    size_t length;
+    bool ok;
+
+    if (tail == 0)
+        return true;
+    uuid_format(&upload->file.id, id);
+    snprintf(place, sizeof place, "%lld", (long long)(upload->file.received - (int64_t)tail));
+    snprintf(most, sizeof most, "%zu", tail);
+    if (db_query_raw(upload->store->db, &upload->scratch, STATEMENT_FILE_CHUNK_READ, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "the tail of %s is gone", upload->file.object.key);
+    bytes = db_raw(&row, 0, 0, &length);
+    ok = length == tail;
+    if (ok)
+        memcpy(upload->block, bytes, tail);
+    upload->held = upload->kept = tail;
+    arena_reset(&upload->scratch);
+    return ok || err_set(err, ERR_BUG, "the tail of %s is cut off", upload->file.object.key);
+}
+
+static bool load_hash(struct upload *upload, struct err *err)
+{
+    if (upload->file.hash_state == NULL)
+        sha256_init(&upload->hash);
+    else if (!sha256_import(&upload->hash, upload->file.hash_state, upload->file.hash_state_length))
+        return err_set(err, ERR_BUG, "the running hash of %s can't be read", upload->file.object.key);
+    return true;
+}
+
+/* Why there was no lease to be had. */
+static enum db_rc refused(struct file_store *store, struct arena *arena, const struct uuid *id,
+                          const struct uuid *account, struct err *err)
+{
+    struct file file;
+    enum db_rc rc = file_find(store, arena, id, account, &file, err);
+
+    if (rc != DB_ROW || file.state != FILE_PENDING)
+        return rc == DB_FAIL ? DB_FAIL : DB_NONE;
+    lost(err);
+    return DB_FAIL;
+}
+
+enum db_rc upload_open(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                       struct upload **uploadp, struct err *err)
+{
+    struct upload *upload = arena_zalloc(arena, sizeof *upload);
+    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
+    const char *const values[] = {id_text, account_text, lease, ms};
+    struct db_result row;
+    enum db_rc rc;
+
+    *uploadp = NULL;
+    if (upload == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    upload->store = store;
+    upload->arena = arena;
+    upload->lease = uuid_new(store->clock);
+    arena_init(&upload->scratch, SCRATCH_BYTES);
+    uuid_format(id, id_text);
+    uuid_format(account, account_text);
+    uuid_format(&upload->lease, lease);
+    snprintf(ms, sizeof ms, "%lld", (long long)store->config->upload_lease_ms);
+    rc = db_query(store->db, arena, STATEMENT_FILE_LEASE, values, &row, err);
+    if (rc == DB_NONE)
+        return refused(store, arena, id, account, err);
+    if (rc == DB_FAIL || !file_read(arena, &row, 0, &upload->file, err) ||
+        (upload->back_end = file_back_end(&upload->file, err)) == NULL)
+        return DB_FAIL;
+    upload->block = malloc((size_t)upload->file.object.block_bytes);
+    if (upload->block == NULL || !arena_defer(arena, release_block, upload->block) ||
+        !arena_defer(arena, release_scratch, &upload->scratch)) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    upload->stored = upload->file.received;
+    upload->stored_at_us = upload->leased_at_us = now_us(upload);
+    if (!load_tail(upload, err) || !load_hash(upload, err))
+        return DB_FAIL;
+    *uploadp = upload;
+    return DB_ROW;
+}
+
+/* Moves the row's offset to what was added so far. */
+static bool advance(struct upload *upload, int64_t lease_ms, struct err *err)
+{
+    unsigned char state[SHA256_STATE_BYTES];
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
+        keep[NUMBER_BYTES];
+    const char *hash;
+    struct db_result row;
+
+    sha256_export(&upload->hash, state);
+    hash = db_bytes(&upload->scratch, state, sizeof state);
+    if (hash == NULL)
+        return err_memory(err);
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    snprintf(before, sizeof before, "%lld", (long long)upload->stored);
+    snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
+    snprintf(ms, sizeof ms, "%lld", (long long)lease_ms);
+    snprintf(keep, sizeof keep, "%lld", (long long)upload->store->config->upload_keep_s);
+    const char *const values[] = {id, lease, before, now, hash, ms, keep};
+
+    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return lost(err);
+    case DB_ROW:
+        upload->file.expires_at_ms = db_number(&row, 0, 0);
+        return true;
+    }
+    return false;
+}
+
+static int64_t block_start(const struct upload *upload)
+{
+    return upload->file.received - (int64_t)upload->held;
+}
+
+static bool queue_values(struct upload *upload, enum statement statement, const char *second, const char *third,
+                         const struct db_bytes *bytes, struct err *err)
+{
+    const char **values = arena_alloc(&upload->scratch, 3 * sizeof *values);
+    char *id = arena_alloc(&upload->scratch, UUID_TEXT_BYTES);
+
+    if (values == NULL || id == NULL || second == NULL)
+        return err_memory(err);
+    uuid_format(&upload->file.id, id);
+    values[0] = id;
+    values[1] = second;
+    values[2] = third;
+    return db_queue_bytes(upload->store->db, statement, values, bytes, err);
+}
+
+/* The block is with the back end: what was kept of it as a tail goes, when that is not the same row. */
+static bool queue_tail_removal(struct upload *upload, struct err *err)
+{
+    const char *place = arena_printf(&upload->scratch, "%lld", (long long)block_start(upload));
+
+    return upload->kept == 0 || strcmp(upload->back_end->name, "postgres") == 0 ||
+           queue_values(upload, STATEMENT_FILE_CHUNKS_REMOVE, place, "1", NULL, err);
+}
+
+static bool store_block(struct db *db, void *arg, struct err *err)
+{
+    struct upload *upload = arg;
+    struct object *object = &upload->file.object;
+    int64_t number = block_start(upload) / object->block_bytes;
+    const char *tag, *text;
+
+    (void)db;
+    arena_reset(&upload->scratch);
+    if (!upload->back_end->put_block(&upload->store->objects, &upload->scratch, object, number, upload->block,
+                                     upload->held, &tag, err))
+        return false;
+    text = arena_printf(&upload->scratch, "%lld", (long long)number);
+    if (tag[0] != '\0' && !queue_values(upload, STATEMENT_FILE_BLOCK_ADD, text, tag, NULL, err))
+        return false;
+    if (upload->hold)
+        return true;
+    return queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+}
+
+/* What the back end calls this upload must be in the row before the first block is sent, or nobody could clean up. */
+static bool begin_object(struct upload *upload, struct err *err)
+{
+    struct object *object = &upload->file.object;
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES];
+    const char *name;
+    struct db_result row;
+
+    if (object->upload[0] != '\0')
+        return true;
+    arena_reset(&upload->scratch);
+    if (!upload->back_end->begin(&upload->store->objects, &upload->scratch, object, "application/octet-stream", &name,
+                                 err))
+        return false;
+    if (name[0] == '\0')
+        return true;
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    const char *const values[] = {id, lease, name};
+
+    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_SET_UPLOAD, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return lost(err);
+    case DB_ROW:
+        break;
+    }
+    object->upload = arena_strdup(upload->arena, name); /* scratch does not last */
+    return object->upload != NULL || err_memory(err);
+}
+
+/* A file whose length nobody promised counts as it grows. */
+static bool reserve(struct upload *upload, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], most[NUMBER_BYTES];
+    const char *const values[] = {id, lease, before, now, most};
+    struct db_result row;
+
+    if (upload->file.received <= upload->file.reserved)
+        return true;
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    snprintf(before, sizeof before, "%lld", (long long)upload->file.reserved);
+    snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
+    snprintf(most, sizeof most, "%lld", (long long)upload->store->config->files_max_bytes);
+    arena_reset(&upload->scratch);
+    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RESERVE, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return file_quota_error(upload->store, &upload->scratch, &upload->file.account, err);
+    case DB_ROW:
+        upload->file.reserved = upload->file.received;
+        return true;
+    }
+    return false;
+}
+
+static bool send_block(struct upload *upload, struct err *err)
+{
+    if (!reserve(upload, err) || !begin_object(upload, err) ||
+        !db_transaction(upload->store->db, store_block, upload, err))
+        return false;
+    if (!upload->hold)
+        upload->stored = upload->file.received;
+    upload->stored_at_us = upload->leased_at_us = now_us(upload);
+    upload->held = upload->kept = 0;
+    return true;
+}
+
+static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)
+{
+    struct db_bytes *bytes;
+    const char *place;
+
+    arena_reset(&upload->scratch);
+    place = arena_printf(&upload->scratch, "%lld", (long long)block_start(upload));
+    bytes = arena_alloc(&upload->scratch, sizeof *bytes);
+    if (bytes == NULL)
+        return err_memory(err);
+    *bytes = (struct db_bytes){.parameter = 3, .bytes = upload->block, .length = upload->held};
+    if (upload->held > upload->kept && !queue_values(upload, STATEMENT_FILE_CHUNK_PUT, place, NULL, bytes, err))
+        return false;
+    return advance(upload, lease_ms, err);
+}
+
+static bool store_tail_and_go_on(struct db *db, void *arg, struct err *err)
+{
+    struct upload *upload = arg;
+
+    (void)db;
+    return store_tail(upload, upload->store->config->upload_lease_ms, err);
+}
+
+static bool store_tail_and_leave(struct db *db, void *arg, struct err *err)
+{
+    (void)db;
+    return store_tail(arg, 0, err);
+}
+
+static bool renew(struct upload *upload, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
+    const char *const values[] = {id, lease, ms};
+    struct db_result row;
+
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
+    arena_reset(&upload->scratch);
+    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RENEW, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return lost(err);
+    case DB_ROW:
+        upload->leased_at_us = now_us(upload);
+        return true;
+    }
+    return false;
+}
+
+/* A slow sender fills no block for long: from time to time its tail is stored and the lease renewed. */
+static bool tend(struct upload *upload, struct err *err)
+{
+    int64_t now = now_us(upload);
+
+    if (!upload->hold && now - upload->stored_at_us > KEEP_EVERY_US && upload->held > upload->kept) {
+        if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_go_on, upload, err))
+            return false;
+        upload->stored = upload->file.received;
+        upload->kept = upload->held;
+        upload->stored_at_us = upload->leased_at_us = now_us(upload);
+        return true;
+    }
+    return now - upload->leased_at_us <= upload->store->config->upload_lease_ms * 1000 / 2 || renew(upload, err);
+}
+
+static bool fits(const struct upload *upload, size_t length, struct err *err)
+{
+    const struct file *file = &upload->file;
+    int64_t most = upload->store->config->file_max_bytes;
+
+    if (file->size >= 0 && (int64_t)length > file->size - file->received)
+        return err_set(err, ERR_LARGE, "the upload was to have %lld bytes", (long long)file->size);
+    if ((int64_t)length > most - file->received)
+        return err_set(err, ERR_LARGE, "a file may have at most %lld bytes", (long long)most);
+    return true;
+}
+
+bool upload_add(struct upload *upload, const void *bytes, size_t length, struct err *err)
+{
+    const unsigned char *at = bytes;
+
+    if (!fits(upload, length, err))
+        return false;
+    while (length > 0) {
+        size_t room = (size_t)upload->file.object.block_bytes - upload->held;
+        size_t step = length < room ? length : room;
+
+        memcpy(upload->block + upload->held, at, step);
+        sha256_add(&upload->hash, at, step);
+        upload->held += step;
+        upload->file.received += (int64_t)step;
+        at += step;
+        length -= step;
+        if (step == room && !send_block(upload, err))
+            return false;
+    }
+    return tend(upload, err);
+}
+
+bool upload_keep(struct upload *upload, struct err *err)
+{
+    if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_leave, upload, err))
+        return false;
+    upload->stored = upload->file.received;
+    upload->kept = upload->held;
+    return true;
+}
+
+void upload_leave(struct upload *upload)
+{
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES];
+    const char *const values[] = {id, lease};
+    struct err ignored = {.kind = ERR_NONE}; /* the lease ends by itself */
+    struct db_result row;
+
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    arena_reset(&upload->scratch);
+    (void)!db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RELEASE, values, &row, &ignored);
+}
+
+/* The blocks that the row counts, in order. */
+static bool list_blocks(struct upload *upload, struct object_block **blocksp, size_t *count, struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    const char *const values[] = {id};
+    size_t wanted = (size_t)(block_start(upload) / upload->file.object.block_bytes);
+    struct object_block *blocks;
+    struct db_result rows;
+
+    *blocksp = NULL;
+    *count = wanted;
+    if (wanted == 0 || strcmp(upload->back_end->name, "postgres") == 0)
+        return true;
+    blocks = arena_alloc(&upload->scratch, wanted * sizeof *blocks);
+    if (blocks == NULL)
+        return err_memory(err);
+    uuid_format(&upload->file.id, id);
+    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_BLOCKS, values, &rows, err) == DB_FAIL)
+        return false;
+    for (size_t i = 0; i < wanted; i++) {
+        if ((int64_t)i >= rows.rows || db_number(&rows, (int)i, 0) != (int64_t)i)
+            return err_set(err, ERR_BUG, "block %zu of %s is not known", i, upload->file.object.key);
+        blocks[i] = (struct object_block){.number = (int64_t)i, .tag = db_value(&rows, (int)i, 1)};
+    }
+    *blocksp = blocks;
+    return true;
+}
+
+static bool seal(struct db *db, void *arg, struct err *err)
+{
+    struct upload *upload = arg;
+    struct object *object = &upload->file.object;
+    struct object_block *blocks;
+    size_t count;
+
+    (void)db;
+    arena_reset(&upload->scratch);
+    object->size = upload->file.received;
+    return list_blocks(upload, &blocks, &count, err) &&
+           upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
+                                    blocks, count, upload->block, upload->held, err) &&
+           queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+}
+
+bool upload_seal(struct upload *upload, struct err *err)
+{
+    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err))
+        return false;
+    upload->stored = upload->file.received;
+    return true;
+}
+
+bool upload_head(struct upload *upload, void *bytes, size_t size, size_t *length, struct err *err)
+{
+    if (block_start(upload) == 0) {
+        *length = upload->held < size ? upload->held : size;
+        memcpy(bytes, upload->block, *length);
+        return true;
+    }
+    arena_reset(&upload->scratch);
+    return upload->back_end->read(&upload->store->objects, &upload->scratch, &upload->file.object, 0, bytes, size,
+                                  length, err);
+}
+
+bool upload_commit(struct upload *upload, struct arena *arena, const char *type, struct err *err)
+{
+    struct sha256 hash = upload->hash;
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], size[NUMBER_BYTES];
+    const char *sha256;
+    struct db_result row;
+
+    sha256_end(&hash, upload->file.sha256);
+    sha256 = db_bytes(arena, upload->file.sha256, SHA256_BYTES);
+    if (sha256 == NULL)
+        return err_memory(err);
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    snprintf(size, sizeof size, "%lld", (long long)upload->file.received);
+    const char *const values[] = {id, lease, size, sha256, type};
+
+    switch (db_query(upload->store->db, arena, STATEMENT_FILE_COMMIT, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return lost(err);
+    case DB_ROW:
+        upload->file.created_at_ms = db_number(&row, 0, 0);
+        upload->file.size = upload->file.received;
+        upload->file.type = type;
+        upload->file.state = FILE_COMMITTED;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,65 @@
+/*
+ * A pending file in the hands of a worker.
+ *
+ *   upload_open: takes the lease, loads the tail and the running hash
+ *     upload_add: bytes fill the block; a full one goes to the back end, together with the new offset
+ *     upload_keep: the tail goes to PostgreSQL, together with the new offset; the lease is given back
+ *     upload_seal: the back end makes the object whole; upload_commit: the row says so
+ *
+ * A worker may die anywhere: what the row says is received is with the back end or in the tail, and whoever opens the
+ * upload next goes on from there. Of what was not in the row yet nothing counts, though a block of it may have been
+ * written: the next one with its number takes its place.
+ *
+ * Two writers: the lease's holder is named in each statement that moves the offset, so whoever lost the lease can't.
+ */
+#ifndef MAYFLY_STORE_UPLOAD_H
+#define MAYFLY_STORE_UPLOAD_H
+
+#include "store/file.h"
+
+struct upload {
+    struct file_store *store;
+    const struct object_ops *back_end;
+    struct file file; /* received counts what was added, also what is not in the row yet */
+    struct uuid lease;
+    bool hold; /* the row's offset stays until upload_keep: the bytes are not known to be right before */
+    unsigned char *block;
+    size_t held;    /* bytes of the block that are in memory */
+    size_t kept;    /* of these also in PostgreSQL */
+    int64_t stored; /* received as the row has it */
+    int64_t stored_at_us;
+    int64_t leased_at_us;
+    struct sha256 hash;
+    struct arena *arena;  /* that of the request */
+    struct arena scratch; /* of one step */
+};
+
+/*
+ * Takes the lease of a pending file. The upload lives in the arena and lets go of its memory with it. DB_NONE: there is no
+ * such upload; ERR_LOCKED: another worker is writing.
+ */
+enum db_rc upload_open(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                       struct upload **, struct err *) MUST_CHECK;
+
+/*
+ * Adds bytes. ERR_LARGE: beyond its length, file_max_bytes or the account's room; ERR_LOCKED: another worker took over;
+ * nothing more should be added then, but what was before counts.
+ */
+bool upload_add(struct upload *, const void *bytes, size_t length, struct err *) MUST_CHECK;
+
+/* Stores what was added and gives the lease back. */
+bool upload_keep(struct upload *, struct err *) MUST_CHECK;
+
+/* Gives the lease back; what is not in the row is forgotten. */
+void upload_leave(struct upload *);
+
+/* Makes the object whole. May be repeated, by another worker too. */
+bool upload_seal(struct upload *, struct err *) MUST_CHECK;
+
+/* In the caller's transaction, after upload_seal: the row is committed with this type. Sets file.sha256 and created_at_ms. */
+bool upload_commit(struct upload *, struct arena *, const char *type, struct err *) MUST_CHECK;
+
+/* The file's first bytes, at most size, after upload_seal: what its type is told by. */
+bool upload_head(struct upload *, void *bytes, size_t size, size_t *length, struct err *) MUST_CHECK;
+
+#endif
