@@ -43,7 +43,6 @@ static const struct signature signatures[] = {
     SIGNATURE(0, "\x89PNG\r\n\x1A\n", "image/png"),
     SIGNATURE(0, "GIF87a", "image/gif"),
     SIGNATURE(0, "GIF89a", "image/gif"),
-    SIGNATURE(8, "WEBPVP8", "image/webp"),
     SIGNATURE(4, "ftypavif", "image/avif"),
     SIGNATURE(4, "ftypavis", "image/avif"),
     SIGNATURE(0, "%PDF-", "application/pdf"),
@@ -66,6 +65,8 @@ static const char *by_signature(const char *bytes, size_t length)
         if (length >= one->offset + one->length && memcmp(bytes + one->offset, one->bytes, one->length) == 0)
             return one->type;
     }
+    if (length >= 15 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBPVP8", 7) == 0)
+        return "image/webp";
     return NULL;
 }
 
@@ -319,8 +320,8 @@ static bool says_more(const char *claimed, const char *sniffed)
 /* Whether it says less, and is true all the same. */
 static bool says_less(const char *claimed, const char *sniffed)
 {
-    return strcmp(claimed, UNKNOWN) == 0 || (strcmp(claimed, PLAIN) == 0 && is_text(sniffed)) ||
-           is_container(sniffed, claimed);
+    return strcmp(claimed, UNKNOWN) == 0 ||
+           (strcmp(claimed, PLAIN) == 0 && is_text(sniffed) && !needs_proof(sniffed)) || is_container(sniffed, claimed);
 }
 
 const char *media_type_settle(const char *claimed, const char *sniffed, bool *contradicted)
