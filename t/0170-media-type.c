@@ -38,7 +38,9 @@ static void bytes_decide(void **state)
                "image/avif"),
         SAMPLE("%PDF-1.7\n", "application/pdf"),
         SAMPLE("\x1F\x8B\x08\0\0\0\0\0\0\3", "application/gzip"),
-        SAMPLE("PK\3\4\x14\0\0\0\0\0\x21\x58\x21\x58\1\2\3\4\1\0\0\0\1\0\0\0\5\0\0\0a.txtx", "application/zip"),
+        SAMPLE("PK\3\4\x14\0\0\0\0\0\x21\x58\x21\x58\1\2\3\4\1\0\0\0\1\0\0\0\5\0\0\0a."
+               "txtxPK\1\2\x14\3\x14\0\0\0\0\0\x21\x58",
+               "application/zip"),
         SAMPLE("PK\3\4\x14\0\0\0\0\0\x21\x58\x21\x58\1\2\3\4\x14\0\0\0\x14\0\0\0\x8\0\0\0mimetypeapplication/"
                "epub+zipPK\3\4",
                "application/epub+zip"),
