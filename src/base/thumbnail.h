@@ -24,8 +24,8 @@ enum {
     /* The box of a thumbnail, in pixels: icons at the least; beyond the most it is no thumbnail. */
     THUMBNAIL_BOX_MIN = 16,
     THUMBNAIL_BOX_MAX = 1024,
-    /* 1024 x 1024 pixels of noise take 0.8 MB; and it has to fit into a request's memory, twice while it grows. */
-    THUMBNAIL_OUTPUT_MAX_BYTES = 1024 * 1024,
+    /* 1024 x 1024 pixels of noise take less; and it has to fit into a request's memory, twice while it grows. */
+    THUMBNAIL_OUTPUT_MAX_BYTES = 1000 * 1000,
 };
 
 struct thumbnail {
