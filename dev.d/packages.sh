@@ -5,7 +5,7 @@ PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
     libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libzxcvbn-dev libcmocka-dev
     libmagic-dev libvips-dev libseccomp-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
-PACKAGES_TEST=(clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind
+PACKAGES_TEST=(clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind time
     python3-pil python3-selenium chromium chromium-driver)
 PACKAGES_BENCH=(wrk)
 

@@ -127,15 +127,31 @@ static void on_cpu_limit(int signal_number)
     _exit(THUMBNAIL_LIMITS);
 }
 
-/* GLib ends the process when an allocation or a thread fails; it says so here first. The rest are warnings. */
+/* What the library's complaint means. It has no codes for it. */
+static enum thumbnail_status failure(void)
+{
+    char reason[256];
+
+    snprintf(reason, sizeof reason, "%s", vips_error_buffer());
+    vips_error_clear();
+    reason[strcspn(reason, "\n")] = '\0';
+    /* "out of memory", "memory allocation failed", "insufficient memory" */
+    return complain(strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
+}
+
+/*
+ * GLib ends the process when an allocation or a thread fails; it says so here first. And while it shrinks an image, libvips
+ * 8.14 only warns of a decoder's error, and goes on with a black tile.
+ */
 static void on_log(const char *domain, GLogLevelFlags level, const char *message, void *unused)
 {
     (void)domain;
     (void)unused;
-    if ((level & G_LOG_LEVEL_ERROR) == 0)
-        return;
-    _exit(strstr(message, "allocate") != NULL || strstr(message, "creating thread") != NULL ? THUMBNAIL_LIMITS
-                                                                                            : THUMBNAIL_BUG);
+    if ((level & G_LOG_LEVEL_ERROR) != 0)
+        _exit(strstr(message, "allocate") != NULL || strstr(message, "creating thread") != NULL ? THUMBNAIL_LIMITS
+                                                                                                : THUMBNAIL_BUG);
+    if (strstr(message, "error in tile") != NULL)
+        _exit(failure());
 }
 
 static bool ends_prepare(void)
@@ -173,20 +189,8 @@ static bool library_open(const char *program)
     return true;
 }
 
-/* What the library's complaint means. It has no codes for it. */
-static enum thumbnail_status failure(void)
-{
-    char reason[256];
-
-    snprintf(reason, sizeof reason, "%s", vips_error_buffer());
-    vips_error_clear();
-    reason[strcspn(reason, "\n")] = '\0';
-    /* "out of memory", "memory allocation failed", "insufficient memory" */
-    return complain(strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
-}
-
-/* By the header alone; the pixels are not looked at. */
-static enum thumbnail_status check_size(const struct options *options)
+/* By the header alone; the pixels are not looked at. *profile: the image says what its colours mean. */
+static enum thumbnail_status check_header(const struct options *options, bool *profile)
 {
     VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
     VipsImage *image = NULL;
@@ -198,21 +202,27 @@ static enum thumbnail_status check_size(const struct options *options)
         status = failure();
     else if ((int64_t)vips_image_get_width(image) * vips_image_get_height(image) > options->max_pixels)
         status = complain(THUMBNAIL_TOO_LARGE, "too many pixels");
+    else
+        *profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
     VIPS_UNREF(image);
     VIPS_UNREF(source);
     return status;
 }
 
-/* The upright thumbnail in memory, in eight bits of sRGB or grey, with or without an alpha channel. */
-static VipsImage *shrink(int box)
+/* The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed. */
+static VipsImage *shrink(int box, bool profile)
 {
     VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
-    VipsImage *lazy = NULL, *made = NULL;
+    VipsImage *small = NULL, *coloured = NULL, *made = NULL;
 
-    if (source != NULL && vips_thumbnail_source(source, &lazy, box, "height", box, "size", VIPS_SIZE_DOWN,
-                                                "export_profile", "srgb", "fail_on", VIPS_FAIL_ON_ERROR, NULL) == 0)
-        made = vips_image_copy_memory(lazy);
-    VIPS_UNREF(lazy);
+    /* Exported without a profile of its own an image would lose its blues: the library takes its white for another. */
+    if (source != NULL &&
+        vips_thumbnail_source(source, &small, box, "height", box, "size", VIPS_SIZE_DOWN, "fail_on", VIPS_FAIL_ON_ERROR,
+                              profile ? "export_profile" : NULL, "srgb", NULL) == 0 &&
+        vips_colourspace(small, &coloured, VIPS_INTERPRETATION_sRGB, NULL) == 0)
+        made = vips_image_copy_memory(coloured);
+    VIPS_UNREF(coloured);
+    VIPS_UNREF(small);
     VIPS_UNREF(source);
     return made;
 }
@@ -274,7 +284,8 @@ static enum thumbnail_status write_out(const char *bytes, size_t length)
 
 static enum thumbnail_status make(const struct options *options)
 {
-    enum thumbnail_status status = check_size(options);
+    bool profile = false;
+    enum thumbnail_status status = check_header(options, &profile);
     VipsImage *image;
     void *bytes;
     size_t length;
@@ -283,7 +294,7 @@ static enum thumbnail_status make(const struct options *options)
         return status;
     if (lseek(STDIN_FILENO, 0, SEEK_SET) != 0)
         return complain(THUMBNAIL_BUG, strerror(errno));
-    image = shrink(options->box);
+    image = shrink(options->box, profile);
     if (image == NULL)
         return failure();
     encode(image, &bytes, &length);
