@@ -1,0 +1,236 @@
+#include "base/child.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    /* What shells exit with when a program can't be run; it says why on standard error. */
+    NOT_STARTED = 127,
+    /* Read at a time: what a pipe holds. */
+    PIECE_BYTES = 64 * 1024,
+    /* Above 0, 1 and 2, so that no descriptor is overwritten before it is in its place. */
+    SAFE_DESCRIPTOR = 3,
+};
+
+/* One running child, and this side's ends of its pipes; -1 is closed. */
+struct running {
+    pid_t pid;
+    int pidfd;
+    int output;
+    int complaint;
+    int64_t until_us;
+    struct buf bytes;
+    size_t complaint_length;
+};
+
+static void close_once(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* --- in the child, from fork to exec */
+
+_Noreturn static void not_started(const char *program)
+{
+    dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
+    _exit(NOT_STARTED);
+}
+
+/* A worker blocks signals to read them from a descriptor, and libfcgi ignores SIGPIPE; exec would hand both on. */
+static void signals_reset(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* fails for KILL, STOP and libc's own */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn static void start(const struct child *child, pid_t parent, int input, int output, int complaint)
+{
+    static char *const environment[] = {NULL};
+
+    /* First, so that a failure of the rest is heard. */
+    complaint = fcntl(complaint, F_DUPFD, SAFE_DESCRIPTOR);
+    output = fcntl(output, F_DUPFD, SAFE_DESCRIPTOR);
+    input = fcntl(input, F_DUPFD, SAFE_DESCRIPTOR);
+    if (dup2(complaint, STDERR_FILENO) < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+        setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        not_started(child->program);
+    /* It may have died before the kernel was told to care. */
+    if (getppid() != parent)
+        _exit(NOT_STARTED);
+    signals_reset();
+    closefrom(STDERR_FILENO + 1);
+    execve(child->program, (char *const *)(uintptr_t)child->argv, environment);
+    not_started(child->program);
+}
+
+/* --- in the parent */
+
+/* Every end is closed after the call but the two that are this side's. */
+static bool launch(const struct child *child, struct running *running, struct err *err)
+{
+    int output[2] = {-1, -1}, complaint[2] = {-1, -1};
+    const pid_t parent = getpid();
+    bool ok = pipe2(output, O_CLOEXEC) == 0 && pipe2(complaint, O_CLOEXEC) == 0;
+
+    running->pid = ok ? fork() : -1;
+    if (running->pid == 0)
+        start(child, parent, child->input, output[1], complaint[1]);
+    ok = running->pid > 0;
+    if (!ok)
+        err_set(err, ERR_DOWN, "%s can't be started: %s", child->program, strerror(errno));
+    close_once(&output[1]);
+    close_once(&complaint[1]);
+    running->output = output[0];
+    running->complaint = complaint[0];
+    return ok;
+}
+
+/* Also by the child itself: whoever comes first makes it true for both. Fails once the program runs; then it is done. */
+static bool watch(struct running *running, struct err *err)
+{
+    setpgid(running->pid, running->pid);
+    running->pidfd = pidfd_open(running->pid, 0);
+    if (running->pidfd < 0 || fcntl(running->output, F_SETFL, O_NONBLOCK) != 0 ||
+        fcntl(running->complaint, F_SETFL, O_NONBLOCK) != 0)
+        return err_set(err, ERR_DOWN, "can't watch a child: %s", strerror(errno));
+    return true;
+}
+
+/* Takes one piece of what is there. False: the child says more than it may, or memory is out. */
+static bool read_output(struct running *running, struct err *err)
+{
+    size_t room = running->bytes.max_bytes - running->bytes.length;
+    size_t size = room < PIECE_BYTES ? room : PIECE_BYTES;
+    char *place = buf_reserve(&running->bytes, size);
+    ssize_t count;
+
+    if (place == NULL)
+        return err_memory(err);
+    count = read(running->output, place, size);
+    if (count > 0) {
+        place[count] = '\0';
+        running->bytes.length += (size_t)count;
+    } else if (count == 0 || (errno != EAGAIN && errno != EINTR))
+        close_once(&running->output);
+    return true;
+}
+
+static void read_complaint(struct running *running, struct child_result *result)
+{
+    char piece[1024];
+    ssize_t count = read(running->complaint, piece, sizeof piece);
+    size_t room = sizeof result->complaint - 1 - running->complaint_length;
+
+    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+        close_once(&running->complaint);
+    if (count <= 0)
+        return;
+    room = room < (size_t)count ? room : (size_t)count;
+    memcpy(result->complaint + running->complaint_length, piece, room);
+    running->complaint_length += room;
+}
+
+/* Until it has ended and said all, or has to be ended: then *end says why. */
+static bool listen_to(struct running *running, struct child_result *result, struct err *err)
+{
+    bool alive = true;
+
+    while (alive || running->output >= 0 || running->complaint >= 0) {
+        struct pollfd sources[] = {{.fd = alive ? running->pidfd : -1, .events = POLLIN},
+                                   {.fd = running->output, .events = POLLIN},
+                                   {.fd = running->complaint, .events = POLLIN}};
+        int64_t left_us = running->until_us - clock_system.monotonic_us();
+        int ready;
+
+        if (left_us <= 0) {
+            result->end = CHILD_TIMEOUT;
+            return true;
+        }
+        /* Once it has ended, all that it said is there; a descendant that keeps the pipe open is not waited for. */
+        ready = poll(sources, 3, alive ? (int)((left_us + 999) / 1000) : 0);
+        if (ready < 0 && errno != EINTR)
+            return err_set(err, ERR_DOWN, "can't wait for a child: %s", strerror(errno));
+        if (ready == 0 && !alive)
+            return true;
+        if (ready <= 0)
+            continue;
+        if (sources[1].revents != 0 && !read_output(running, err))
+            return false;
+        if (running->bytes.length == running->bytes.max_bytes) {
+            result->end = CHILD_OUTPUT;
+            return true;
+        }
+        if (sources[2].revents != 0)
+            read_complaint(running, result);
+        if (sources[0].revents != 0)
+            alive = false;
+    }
+    return true;
+}
+
+/* Whatever happened: the group is killed while its leader, not yet reaped, still holds its number. */
+static bool finish(struct running *running, struct child_result *result, struct err *err)
+{
+    int status = 0;
+    pid_t reaped;
+
+    kill(-running->pid, SIGKILL);
+    kill(running->pid, SIGKILL); /* should it not have got as far as its group */
+    do
+        reaped = waitpid(running->pid, &status, 0);
+    while (reaped < 0 && errno == EINTR);
+    close_once(&running->pidfd);
+    close_once(&running->output);
+    close_once(&running->complaint);
+    if (err->kind != ERR_NONE)
+        return false;
+    if (reaped < 0)
+        return err_set(err, ERR_DOWN, "can't reap a child: %s", strerror(errno));
+    if (result->end != CHILD_EXITED)
+        return true;
+    result->end = WIFSIGNALED(status) ? CHILD_SIGNALLED : CHILD_EXITED;
+    result->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+    return true;
+}
+
+bool child_run(const struct child *child, struct arena *arena, struct child_result *result, struct err *err)
+{
+    struct running running = {.pid = -1, .pidfd = -1, .output = -1, .complaint = -1};
+
+    *result = (struct child_result){.end = CHILD_EXITED, .output = ""};
+    running.until_us = clock_system.monotonic_us() + child->timeout_ms * 1000;
+    /* With room for the byte that is too many. */
+    buf_init(&running.bytes, arena, child->output_max_bytes + 1);
+    if (!launch(child, &running, err)) {
+        close_once(&running.output);
+        close_once(&running.complaint);
+        return false;
+    }
+    if (watch(&running, err) && !listen_to(&running, result, err) && err->kind == ERR_NONE)
+        err_set(err, ERR_BUG, "a child was left without a reason");
+    if (!finish(&running, result, err))
+        return false;
+    result->complaint[strcspn(result->complaint, "\n")] = '\0';
+    if (result->end == CHILD_EXITED && result->code == NOT_STARTED)
+        return err_set(err, ERR_DOWN, "%s", result->complaint);
+    result->output = running.bytes.bytes;
+    result->output_length = running.bytes.length;
+    return true;
+}

@@ -1,0 +1,47 @@
+/* Runs another program to its end, within bounds, and leaves nothing of it behind. */
+#ifndef MAYFLY_BASE_CHILD_H
+#define MAYFLY_BASE_CHILD_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdint.h>
+
+enum {
+    /* What is kept of a child's standard error: its first complaint. The rest is read and dropped. */
+    CHILD_COMPLAINT_BYTES = 256,
+};
+
+/* What to run. Strings are borrowed for the call. */
+struct child {
+    const char *program;     /* a path; PATH is not searched */
+    const char *const *argv; /* with argv[0], ended by NULL */
+    int input;               /* becomes its standard input; stays open here */
+    size_t output_max_bytes; /* of its standard output; a byte more ends it */
+    int64_t timeout_ms;      /* of wall-clock time, from the start to its end */
+};
+
+enum child_end {
+    CHILD_EXITED,    /* by itself; code is its exit status */
+    CHILD_SIGNALLED, /* by a signal that was not ours; code is its number */
+    CHILD_TIMEOUT,   /* it was killed at the deadline */
+    CHILD_OUTPUT,    /* it was killed because it said too much */
+};
+
+struct child_result {
+    enum child_end end;
+    int code;
+    const char *output; /* in the arena, with a NUL behind it */
+    size_t output_length;
+    char complaint[CHILD_COMPLAINT_BYTES]; /* the first line on its standard error, or "" */
+};
+
+/*
+ * The program gets descriptors 0, 1 and 2 and no other, an empty environment, a process group of its own, no blocked
+ * signal and each signal's default action. When it has ended, or had to, what is left of its group is killed; when this
+ * process dies meanwhile, the kernel kills the program. A program that can't be started is ERR_DOWN, as is a failing call of the
+ * system; how a program that was started ended is in the result.
+ */
+bool child_run(const struct child *, struct arena *, struct child_result *, struct err *) MUST_CHECK;
+
+#endif
