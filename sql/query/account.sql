@@ -51,3 +51,6 @@ SELECT r.id, coalesce(r.username, ''), coalesce(r.email, ''), array_to_string(r.
 FROM (SELECT id, username, email, name, groups, disabled, to_iso(created_at) AS created_at
     FROM account WHERE id > $1::uuid ORDER BY id LIMIT $2::int) r
 ORDER BY r.id;
+
+-- name: account_set_photo
+UPDATE account SET photo_id = $2::uuid, updated_at = now() WHERE id = $1::uuid RETURNING id;

@@ -98,7 +98,9 @@ d AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
     WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND state <> 'deleting')),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid)
+    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid),
+p AS (
+    UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
 SELECT id FROM o;
 
 -- name: file_rename

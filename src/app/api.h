@@ -30,6 +30,23 @@ bool api_profile_data_put(struct exchange *, struct err *);
 bool api_profile_data_patch(struct exchange *, struct err *);
 bool api_profile_data_delete(struct exchange *, struct err *);
 
+/* api_upload.c */
+bool api_upload(struct exchange *, struct err *);
+
+/* api_tus.c */
+bool api_tus_options(struct exchange *, struct err *);
+bool api_tus_create(struct exchange *, struct err *);
+bool api_tus_head(struct exchange *, struct err *);
+bool api_tus_patch(struct exchange *, struct err *);
+bool api_tus_delete(struct exchange *, struct err *);
+bool tus_dress(struct exchange *, struct err *refused, struct err *);
+
+/* api_files.c */
+bool api_files_list(struct exchange *, struct err *);
+bool api_files_get(struct exchange *, struct err *);
+bool api_files_rename(struct exchange *, struct err *);
+bool api_files_delete(struct exchange *, struct err *);
+
 /* api_health.c */
 bool api_health_live(struct exchange *, struct err *);
 bool api_health_ready(struct exchange *, struct err *);

@@ -6,6 +6,7 @@
 #include "http/json.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "store/file.h"
 #include "store/session.h"
 
 enum {
@@ -22,6 +23,7 @@ struct services {
     const struct clock *clock;
     struct log log;
     struct session_store sessions; /* holds db and cache too */
+    struct file_store files;
     const char *worker;            /* "pool/pid" */
     void (*point)(const char *name);
 };

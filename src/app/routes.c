@@ -4,40 +4,53 @@
 #include "app/page.h"
 
 const struct route routes[] = {
-    {METHOD_GET, "/", NEED_GUEST, page_index},
-    {METHOD_GET, "/login", NEED_GUEST, page_login},
-    {METHOD_POST, "/login", NEED_GUEST, api_login},
-    {METHOD_GET, "/register", NEED_GUEST, page_register},
-    {METHOD_POST, "/register", NEED_GUEST, api_register},
-    {METHOD_POST, "/logout", NEED_LOGIN, api_logout},
-    {METHOD_GET, "/account", NEED_PAGE, page_account},
-    {METHOD_GET, "/workers", NEED_GUEST, page_workers},
-    {METHOD_GET, "/worker", NEED_NOTHING, api_worker},
+    {METHOD_GET, "/", NEED_GUEST, page_index, NULL},
+    {METHOD_GET, "/login", NEED_GUEST, page_login, NULL},
+    {METHOD_POST, "/login", NEED_GUEST, api_login, NULL},
+    {METHOD_GET, "/register", NEED_GUEST, page_register, NULL},
+    {METHOD_POST, "/register", NEED_GUEST, api_register, NULL},
+    {METHOD_POST, "/logout", NEED_LOGIN, api_logout, NULL},
+    {METHOD_GET, "/account", NEED_PAGE, page_account, NULL},
+    {METHOD_GET, "/workers", NEED_GUEST, page_workers, NULL},
+    {METHOD_GET, "/worker", NEED_NOTHING, api_worker, NULL},
 
-    {METHOD_GET, "/profile", NEED_LOGIN, api_profile_get},
-    {METHOD_PATCH, "/profile", NEED_LOGIN, api_profile_patch},
-    {METHOD_POST, "/profile", NEED_LOGIN, api_profile_patch}, /* a form's way to PATCH */
-    {METHOD_DELETE, "/profile", NEED_LOGIN, api_profile_delete},
-    {METHOD_POST, "/profile/delete", NEED_LOGIN, api_profile_delete}, /* a form's way to DELETE */
-    {METHOD_POST, "/password", NEED_LOGIN, api_password},
+    {METHOD_GET, "/profile", NEED_LOGIN, api_profile_get, NULL},
+    {METHOD_PATCH, "/profile", NEED_LOGIN, api_profile_patch, NULL},
+    {METHOD_POST, "/profile", NEED_LOGIN, api_profile_patch, NULL}, /* a form's way to PATCH */
+    {METHOD_DELETE, "/profile", NEED_LOGIN, api_profile_delete, NULL},
+    {METHOD_POST, "/profile/delete", NEED_LOGIN, api_profile_delete, NULL}, /* a form's way to DELETE */
+    {METHOD_POST, "/password", NEED_LOGIN, api_password, NULL},
 
-    {METHOD_GET, "/sessions", NEED_LOGIN, api_sessions_list},
-    {METHOD_DELETE, "/sessions", NEED_LOGIN, api_sessions_end_others},
-    {METHOD_POST, "/sessions/end-others", NEED_LOGIN, api_sessions_end_others},
-    {METHOD_DELETE, "/sessions/:id", NEED_LOGIN, api_sessions_end},
-    {METHOD_POST, "/sessions/:id/end", NEED_LOGIN, api_sessions_end},
+    {METHOD_GET, "/sessions", NEED_LOGIN, api_sessions_list, NULL},
+    {METHOD_DELETE, "/sessions", NEED_LOGIN, api_sessions_end_others, NULL},
+    {METHOD_POST, "/sessions/end-others", NEED_LOGIN, api_sessions_end_others, NULL},
+    {METHOD_DELETE, "/sessions/:id", NEED_LOGIN, api_sessions_end, NULL},
+    {METHOD_POST, "/sessions/:id/end", NEED_LOGIN, api_sessions_end, NULL},
 
-    {METHOD_GET, "/session/data", NEED_LOGIN, api_session_data_get},
-    {METHOD_PUT, "/session/data", NEED_LOGIN, api_session_data_put},
-    {METHOD_PATCH, "/session/data", NEED_LOGIN, api_session_data_patch},
-    {METHOD_DELETE, "/session/data", NEED_LOGIN, api_session_data_delete},
-    {METHOD_GET, "/profile/data", NEED_LOGIN, api_profile_data_get},
-    {METHOD_PUT, "/profile/data", NEED_LOGIN, api_profile_data_put},
-    {METHOD_PATCH, "/profile/data", NEED_LOGIN, api_profile_data_patch},
-    {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete},
+    {METHOD_GET, "/session/data", NEED_LOGIN, api_session_data_get, NULL},
+    {METHOD_PUT, "/session/data", NEED_LOGIN, api_session_data_put, NULL},
+    {METHOD_PATCH, "/session/data", NEED_LOGIN, api_session_data_patch, NULL},
+    {METHOD_DELETE, "/session/data", NEED_LOGIN, api_session_data_delete, NULL},
+    {METHOD_GET, "/profile/data", NEED_LOGIN, api_profile_data_get, NULL},
+    {METHOD_PUT, "/profile/data", NEED_LOGIN, api_profile_data_put, NULL},
+    {METHOD_PATCH, "/profile/data", NEED_LOGIN, api_profile_data_patch, NULL},
+    {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete, NULL},
 
-    {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live},
-    {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready},
+    {METHOD_POST, "/upload", NEED_LOGIN, api_upload, NULL},
+    {METHOD_OPTIONS, "/uploads", NEED_NOTHING, api_tus_options, tus_dress},
+    {METHOD_OPTIONS, "/uploads/:id", NEED_NOTHING, api_tus_options, tus_dress},
+    {METHOD_POST, "/uploads", NEED_LOGIN, api_tus_create, tus_dress},
+    {METHOD_HEAD, "/uploads/:id", NEED_LOGIN, api_tus_head, tus_dress},
+    {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_dress},
+    {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_dress},
+
+    {METHOD_GET, "/files", NEED_LOGIN, api_files_list, NULL},
+    {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
+    {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL},
+    {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL},
+
+    {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL},
+    {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL},
 };
 
 const size_t routes_count = sizeof routes / sizeof routes[0];

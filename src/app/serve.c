@@ -11,7 +11,7 @@
 /* Whether x is to be answered by a handler that has to know whose request it is. */
 static bool wants_session(const struct exchange *x)
 {
-    return x->has_token && x->request.method != METHOD_OPTIONS && x->match.route->need != NEED_NOTHING;
+    return x->has_token && x->match.route != NULL && x->match.route->need != NEED_NOTHING;
 }
 
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
@@ -44,7 +44,7 @@ static bool answer_options(struct exchange *x, struct err *err)
 
 static bool handle(struct exchange *x, struct err *err)
 {
-    if (x->request.method == METHOD_OPTIONS)
+    if (x->request.method == METHOD_OPTIONS && x->match.route == NULL)
         return answer_options(x, err);
     if (!authorise(x, err))
         return false;
@@ -129,17 +129,20 @@ static void log_request(struct exchange *x)
 /* The answer to a request that was handled, or failed with *err. */
 static enum serving complete(struct exchange *x, const struct err *err, struct buf *answer)
 {
-    struct err failure = {.kind = ERR_NONE};
+    const struct route *route = x->match.route;
+    struct err refused = *err, failure = {.kind = ERR_NONE};
 
     if (err->kind != ERR_NONE) {
         log_refusal(x, err);
         response_init(&x->response, &x->arena);
         x->source = NULL;
-        if (!render_error(x, err, &failure)) {
-            log_refusal(x, &failure);
-            response_init(&x->response, &x->arena);
-            problem_render(&failure, &x->response);
-        }
+    }
+    if ((route != NULL && route->dress != NULL && !route->dress(x, &refused, &failure)) ||
+        (refused.kind != ERR_NONE && !render_error(x, &refused, &failure))) {
+        log_refusal(x, &failure);
+        response_init(&x->response, &x->arena);
+        x->source = NULL;
+        problem_render(&failure, &x->response);
     }
     if (!write_answer(x, answer))
         return SERVING_NOTHING;

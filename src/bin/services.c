@@ -2,6 +2,7 @@
 
 #include "bin/crash.h"
 #include "bin/paths.h"
+#include "store/s3.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -16,6 +17,24 @@ const char *default_config_path(void)
     const char *path = getenv("MAYFLY_CONFIG");
 
     return path != NULL && path[0] != '\0' ? path : DEFAULT_CONFIG;
+}
+
+/* S3 also where new files go elsewhere: older ones may be there. */
+static bool open_files(struct services *services, struct err *err)
+{
+    struct file_store *files = &services->files;
+
+    *files = (struct file_store){
+        .db = services->sessions.db,
+        .config = &services->config,
+        .clock = services->clock,
+        .objects = {.db = services->sessions.db,
+                    .config = &services->config,
+                    .clock = services->clock,
+                    .log = &services->log},
+    };
+    return services->config.s3_bucket[0] == '\0' ||
+           s3_new(&files->objects.s3, &services->config, services->clock, &services->log, err);
 }
 
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
@@ -39,11 +58,13 @@ bool services_open(struct services *services, const char *config_path, const cha
     if (store->db == NULL)
         return err_memory(err);
     db_on_point(store->db, services->point);
-    return cache_new(&store->cache, &services->config, services->clock, &services->log, err);
+    return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
+           open_files(services, err);
 }
 
 void services_close(struct services *services)
 {
+    s3_free(services->files.objects.s3);
     db_free(services->sessions.db);
     cache_free(services->sessions.cache);
     sodium_memzero(&services->secret, sizeof services->secret);

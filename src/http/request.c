@@ -49,6 +49,17 @@ static const struct {
     ROW("HTTP_IF_NONE_MATCH", if_none_match),
     ROW("HTTP_IDEMPOTENCY_KEY", idempotency_key),
     ROW("HTTP_X_CSRF_TOKEN", csrf_token),
+    ROW("HTTP_RANGE", range),
+    ROW("HTTP_IF_RANGE", if_range),
+    ROW("HTTP_CONTENT_DISPOSITION", content_disposition),
+    ROW("HTTP_X_HTTP_METHOD_OVERRIDE", method_override),
+    ROW("HTTP_TUS_RESUMABLE", tus_resumable),
+    ROW("HTTP_UPLOAD_OFFSET", upload_offset),
+    ROW("HTTP_UPLOAD_LENGTH", upload_length),
+    ROW("HTTP_UPLOAD_DEFER_LENGTH", upload_defer_length),
+    ROW("HTTP_UPLOAD_METADATA", upload_metadata),
+    ROW("HTTP_UPLOAD_CHECKSUM", upload_checksum),
+    ROW("HTTP_UPLOAD_CONCAT", upload_concat),
 #undef ROW
 };
 
@@ -58,6 +69,14 @@ static void set_method(struct request *request, const char *name)
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (strcmp(methods[i].name, name) == 0)
             request->method = methods[i].method;
+}
+
+/* Some of tus' clients can't send PATCH (tus 1.0.0, X-HTTP-Method-Override); nobody else needs it. */
+static void override_method(struct request *request)
+{
+    if (request->method == METHOD_POST && request->method_override[0] != '\0' &&
+        strncmp(request->path, "/uploads/", strlen("/uploads/")) == 0)
+        set_method(request, request->method_override);
 }
 
 static bool set_length(struct request *request, const char *text, struct err *err)
@@ -105,6 +124,7 @@ bool request_parse(struct request *request, const char *const *params, struct er
             set_text(request, *params, length, value);
     }
     set_method(request, method);
+    override_method(request);
     if (!set_length(request, content_length, err))
         return false;
     if (request->path[0] != '/' || utf8_check(request->path, strlen(request->path)) != strlen(request->path))

@@ -49,6 +49,17 @@ struct request {
     const char *if_none_match;
     const char *idempotency_key;
     const char *csrf_token;
+    const char *range;
+    const char *if_range;
+    const char *content_disposition;
+    const char *method_override;
+    const char *tus_resumable;
+    const char *upload_offset;
+    const char *upload_length;
+    const char *upload_defer_length;
+    const char *upload_metadata;
+    const char *upload_checksum;
+    const char *upload_concat;
     struct body_source body;
 };
 

@@ -42,7 +42,7 @@ static void write_allow(unsigned methods, char allow[ROUTE_ALLOW_MAX])
 bool route_find(const struct route *routes, size_t count, enum method method, const char *path,
                 struct route_match *match, struct err *err)
 {
-    enum method wanted = method == METHOD_HEAD ? METHOD_GET : method;
+    unsigned wanted = method == METHOD_HEAD ? METHOD_HEAD | METHOD_GET : method;
     char parameter[ROUTE_PARAMETER_MAX];
     unsigned methods = 0;
 

@@ -20,6 +20,8 @@ struct route {
     const char *path; /* "/sessions/:id": one segment may be a parameter */
     enum route_need need;
     bool (*handle)(struct exchange *, struct err *);
+    /* Adds what every answer of this route must have, errors included; may turn *refused into another error. NULL: nothing. */
+    bool (*dress)(struct exchange *, struct err *refused, struct err *);
 };
 
 enum { ROUTE_PARAMETER_MAX = 128, ROUTE_ALLOW_MAX = 64 };

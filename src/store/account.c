@@ -207,3 +207,15 @@ enum db_rc account_set_groups(struct db *db, struct arena *arena, const struct u
     uuid_format(id, id_text);
     return db_query(db, arena, STATEMENT_ACCOUNT_SET_GROUPS, values, &row, err);
 }
+
+enum db_rc account_set_photo(struct db *db, struct arena *arena, const struct uuid *id, const struct uuid *file,
+                             struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES], file_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, file_text};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    uuid_format(file, file_text);
+    return db_query(db, arena, STATEMENT_ACCOUNT_SET_PHOTO, values, &row, err);
+}

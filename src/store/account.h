@@ -51,6 +51,10 @@ bool account_delete(struct db *, struct arena *, const struct uuid *id, struct s
 
 enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *id, bool disabled,
                                 struct err *) MUST_CHECK;
+/* A file of theirs is the profile's picture from now on. */
+enum db_rc account_set_photo(struct db *, struct arena *, const struct uuid *id, const struct uuid *file,
+                             struct err *) MUST_CHECK;
+
 /* groups: PostgreSQL array text, made by the caller from checked names. */
 enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, const char *groups,
                               struct err *) MUST_CHECK;

@@ -22,9 +22,15 @@ static bool lost(struct err *err)
     return err_set(err, ERR_LOCKED, "another request goes on with this upload");
 }
 
-static void release_block(void *block)
+void upload_shed(struct upload *upload)
 {
-    free(block);
+    free(upload->block);
+    upload->block = NULL;
+}
+
+static void release_block(void *upload)
+{
+    upload_shed(upload);
 }
 
 static void release_scratch(void *scratch)
@@ -110,7 +116,7 @@ enum db_rc upload_open(struct file_store *store, struct arena *arena, const stru
         (upload->back_end = file_back_end(&upload->file, err)) == NULL)
         return DB_FAIL;
     upload->block = malloc((size_t)upload->file.object.block_bytes);
-    if (upload->block == NULL || !arena_defer(arena, release_block, upload->block) ||
+    if (upload->block == NULL || !arena_defer(arena, release_block, upload) ||
         !arena_defer(arena, release_scratch, &upload->scratch)) {
         err_memory(err);
         return DB_FAIL;

@@ -59,6 +59,9 @@ bool upload_seal(struct upload *, struct err *) MUST_CHECK;
 /* In the caller's transaction, after upload_seal: the row is committed with this type. Sets file.sha256 and created_at_ms. */
 bool upload_commit(struct upload *, struct arena *, const char *type, struct err *) MUST_CHECK;
 
+/* Lets the block's memory go early, after upload_seal and upload_head. */
+void upload_shed(struct upload *);
+
 /* The file's first bytes, at most size, after upload_seal: what its type is told by. */
 bool upload_head(struct upload *, void *bytes, size_t size, size_t *length, struct err *) MUST_CHECK;
 

@@ -1,0 +1,259 @@
+#include "app/api.h"
+#include "app/file_answer.h"
+#include "app/once.h"
+#include "http/disposition.h"
+#include "http/form.h"
+#include "http/range.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PAGE_DEFAULT = 50,
+    /* So many bytes are read at once: a block of the back end "postgres". */
+    READ_BYTES = 256 * 1024,
+    TAG_BYTES = SHA256_HEX_BYTES + 2,
+};
+
+static bool absent(struct err *err)
+{
+    return err_set(err, ERR_ABSENT, "there is no such file of yours");
+}
+
+/* --- GET /files --- */
+
+bool api_files_list(struct exchange *x, struct err *err)
+{
+    const char *contains, *before, *limit, *list;
+    struct uuid before_id;
+    int most = PAGE_DEFAULT;
+    json_t *query;
+
+    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
+        !json_text(query, "q", &contains, err) || !json_text(query, "before", &before, err) ||
+        !json_text(query, "limit", &limit, err))
+        return false;
+    if (before != NULL && !uuid_parse(before, &before_id))
+        return err_field(err, ERR_VALUE, "before", "before: is the id of a file");
+    if (limit != NULL && ((most = atoi(limit)) < 1 || most > FILE_PAGE_MAX))
+        return err_field(err, ERR_VALUE, "limit", "limit: from 1 to %d", FILE_PAGE_MAX);
+    if (!file_list(&x->services->files, &x->arena, &x->session.account, contains != NULL ? contains : "",
+                   before != NULL ? &before_id : NULL, most, &list, err))
+        return false;
+    return buf_printf(&x->response.body, "{\"files\":%s}", list) || err_set(err, ERR_BUG, "answer is too long");
+}
+
+/* --- GET /files/ID --- */
+
+struct reading {
+    const struct object_ops *back_end;
+    struct object object;
+    struct arena scratch;
+    unsigned char *bytes;
+    size_t held, given;
+    int64_t offset; /* of the next byte to be read */
+    int64_t left;   /* to be read */
+};
+
+static void release_reading(void *arg)
+{
+    struct reading *reading = arg;
+
+    arena_free(&reading->scratch);
+    free(reading->bytes);
+}
+
+static bool next(struct exchange *x, const void **bytes, size_t *length, struct err *err)
+{
+    struct reading *reading = x->stream;
+    size_t wanted = reading->left < READ_BYTES ? (size_t)reading->left : READ_BYTES;
+
+    if (reading->given == reading->held) {
+        arena_reset(&reading->scratch);
+        if (!reading->back_end->read(&x->services->files.objects, &reading->scratch, &reading->object, reading->offset,
+                                     reading->bytes, wanted, &reading->held, err))
+            return false;
+        if (reading->held < wanted)
+            return err_set(err, ERR_BUG, "%s is shorter than its row says", reading->object.key);
+        reading->given = 0;
+        reading->offset += (int64_t)reading->held;
+        reading->left -= (int64_t)reading->held;
+    }
+    *length = reading->held - reading->given;
+    if (*length > ANSWER_PIECE_MAX_BYTES)
+        *length = ANSWER_PIECE_MAX_BYTES;
+    *bytes = reading->bytes + reading->given;
+    reading->given += *length;
+    return true;
+}
+
+static const struct answer_source source = {.next = next};
+
+static bool send_bytes(struct exchange *x, const struct file *file, const struct range *range, struct err *err)
+{
+    struct reading *reading = arena_zalloc(&x->arena, sizeof *reading);
+
+    if (range->length == 0)
+        return true;
+    if (reading == NULL)
+        return err_memory(err);
+    arena_init(&reading->scratch, READ_BYTES);
+    if (!arena_defer(&x->arena, release_reading, reading))
+        return err_memory(err);
+    reading->bytes = malloc(READ_BYTES);
+    reading->back_end = file_back_end(file, err);
+    if (reading->bytes == NULL)
+        return err_memory(err);
+    if (reading->back_end == NULL)
+        return false;
+    reading->object = file->object;
+    reading->object.key = arena_strdup(&x->arena, file->object.key);
+    reading->object.upload = "";
+    if (reading->object.key == NULL)
+        return err_memory(err);
+    reading->offset = range->offset;
+    reading->left = range->length;
+    x->stream = reading;
+    x->source = &source;
+    x->answer_left = range->length;
+    return true;
+}
+
+/* A list of tags that has ours; weak ones count, as If-None-Match wants (RFC 9110, section 13.1.2). */
+static bool tag_listed(const char *list, const char *tag)
+{
+    return strcmp(list, "*") == 0 || strstr(list, tag) != NULL;
+}
+
+static bool describe(struct exchange *x, const struct file *file, const char *tag, struct err *err)
+{
+    char disposition[DISPOSITION_BYTES];
+
+    disposition_format(media_type_inline(file->type) ? DISPOSITION_INLINE : DISPOSITION_ATTACHMENT, file->name,
+                       disposition);
+    x->response.type = file->type;
+    return response_header(&x->response, "ETag", tag, err) &&
+           response_header(&x->response, "Accept-Ranges", "bytes", err) &&
+           response_header(&x->response, "Content-Disposition", disposition, err) &&
+           response_header(&x->response, "Content-Security-Policy", "sandbox; default-src 'none'", err) &&
+           response_header(&x->response, "Cross-Origin-Resource-Policy", "same-origin", err);
+}
+
+static bool send_file(struct exchange *x, const struct file *file, struct err *err)
+{
+    struct range range = {.length = file->size};
+    char tag[TAG_BYTES + 1], hex[SHA256_HEX_BYTES], content_range[RANGE_TEXT_BYTES];
+    enum range_answer part = RANGE_WHOLE;
+
+    sha256_hex(file->sha256, hex);
+    snprintf(tag, sizeof tag, "\"%s\"", hex);
+    if (!describe(x, file, tag, err))
+        return false;
+    x->response.cache_control = "private, no-cache";
+    if (x->request.if_none_match[0] != '\0' && tag_listed(x->request.if_none_match, tag)) {
+        x->response.status = 304;
+        return true;
+    }
+    if (x->request.method == METHOD_GET && range_applies(x->request.if_range, tag))
+        part = range_read(x->request.range, file->size, &range);
+    switch (part) {
+    case RANGE_OUTSIDE:
+        range_format_outside(file->size, content_range);
+        return response_header(&x->response, "Content-Range", content_range, err) &&
+               err_set(err, ERR_RANGE, "the file has %lld bytes", (long long)file->size);
+    case RANGE_PART:
+        x->response.status = 206;
+        range_format(&range, file->size, content_range);
+        if (!response_header(&x->response, "Content-Range", content_range, err))
+            return false;
+        break;
+    case RANGE_WHOLE:
+        range = (struct range){.length = file->size};
+        break;
+    }
+    return send_bytes(x, file, &range, err);
+}
+
+static bool find(struct exchange *x, struct file *file, struct err *err)
+{
+    struct uuid id;
+
+    if (!file_answer_id(x, &id, err))
+        return false;
+    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return absent(err);
+    case DB_ROW:
+        break;
+    }
+    return file->state == FILE_COMMITTED || absent(err);
+}
+
+bool api_files_get(struct exchange *x, struct err *err)
+{
+    struct file file;
+
+    return find(x, &file, err) && send_file(x, &file, err);
+}
+
+/* --- PATCH and DELETE /files/ID --- */
+
+struct renaming {
+    struct uuid id;
+    char name[DISPOSITION_NAME_BYTES];
+};
+
+static bool rename_file(struct exchange *x, void *arg, struct err *err)
+{
+    const struct renaming *renaming = arg;
+
+    switch (file_rename(&x->services->files, &x->arena, &renaming->id, &x->session.account, renaming->name, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return absent(err);
+    case DB_ROW:
+        break;
+    }
+    x->response.status = 204;
+    return true;
+}
+
+bool api_files_rename(struct exchange *x, struct err *err)
+{
+    struct renaming renaming;
+    const char *name;
+
+    if (!file_answer_id(x, &renaming.id, err) || !exchange_field(x, "name", &name, err))
+        return false;
+    disposition_name(name, strlen(name), renaming.name);
+    return once(x, rename_file, &renaming, err);
+}
+
+static bool drop(struct exchange *x, void *arg, struct err *err)
+{
+    const struct uuid *id = arg;
+
+    switch (file_drop(&x->services->files, &x->arena, id, &x->session.account, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return absent(err);
+    case DB_ROW:
+        break;
+    }
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/files", err);
+    x->response.status = 204;
+    return true;
+}
+
+bool api_files_delete(struct exchange *x, struct err *err)
+{
+    struct uuid id;
+
+    return file_answer_id(x, &id, err) && once(x, drop, &id, err);
+}

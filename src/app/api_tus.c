@@ -1,0 +1,419 @@
+#include "app/api.h"
+#include "app/file_answer.h"
+#include "app/once.h"
+#include "http/date.h"
+#include "http/disposition.h"
+#include "http/tus.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * Resumable uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload). Each PATCH may meet another worker: what an
+ * upload has is in its row. A body that is cut off counts as far as it came. The last byte commits the file; when a
+ * worker dies right then, the next HEAD does.
+ */
+
+#define TUS_EXTENSIONS                                                                                                 \
+    "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration,concatenation"
+
+enum { URL_BYTES = sizeof "/uploads/" + UUID_TEXT_BYTES, NUMBER_BYTES = 24 };
+
+static bool number_header(struct exchange *x, const char *name, int64_t number, struct err *err)
+{
+    char text[NUMBER_BYTES];
+
+    snprintf(text, sizeof text, "%lld", (long long)number);
+    return response_header(&x->response, name, text, err);
+}
+
+/*
+ * Tus-Resumable on each answer. A HEAD that can't be answered now is 423, which clients repeat: after a 5xx they would
+ * begin again from zero.
+ */
+bool tus_dress(struct exchange *x, struct err *refused, struct err *err)
+{
+    if (x->request.method == METHOD_HEAD && (refused->kind == ERR_DOWN || refused->kind == ERR_BUG))
+        refused->kind = ERR_LOCKED;
+    if (refused->kind == ERR_STALE && !response_header(&x->response, "Tus-Version", TUS_VERSION, err))
+        return false;
+    return response_header(&x->response, "Tus-Resumable", TUS_VERSION, err);
+}
+
+bool api_tus_options(struct exchange *x, struct err *err)
+{
+    x->response.status = 204;
+    return response_header(&x->response, "Tus-Version", TUS_VERSION, err) &&
+           response_header(&x->response, "Tus-Extension", TUS_EXTENSIONS, err) &&
+           response_header(&x->response, "Tus-Checksum-Algorithm", TUS_CHECKSUM_ALGORITHMS, err) &&
+           number_header(x, "Tus-Max-Size", x->services->config.file_max_bytes, err) &&
+           response_header(&x->response, "Allow", x->match.allow, err);
+}
+
+static bool check_version(const struct exchange *x, struct err *err)
+{
+    return tus_version(x->request.tus_resumable) ||
+           err_field(err, ERR_STALE, "Tus-Resumable", "Tus-Resumable: this speaks %s", TUS_VERSION);
+}
+
+static bool find(struct exchange *x, struct file *file, struct err *err)
+{
+    struct uuid id;
+
+    if (!file_answer_id(x, &id, err))
+        return false;
+    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
+    case DB_ROW:
+        return true;
+    }
+    return false;
+}
+
+static bool open_upload(struct exchange *x, const struct uuid *id, struct upload **upload, struct err *err)
+{
+    switch (upload_open(&x->services->files, &x->arena, id, &x->session.account, upload, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
+    case DB_ROW:
+        return true;
+    }
+    return false;
+}
+
+static bool expiry_header(struct exchange *x, int64_t expires_at_ms, struct err *err)
+{
+    char date[DATE_BYTES];
+
+    date_format(expires_at_ms, date);
+    return response_header(&x->response, "Upload-Expires", date, err);
+}
+
+struct commit {
+    struct upload *upload;
+    const char *type;
+    struct exchange *x;
+};
+
+static bool commit(struct db *db, void *arg, struct err *err)
+{
+    const struct commit *commit = arg;
+
+    (void)db;
+    return upload_commit(commit->upload, &commit->x->arena, commit->type, err);
+}
+
+/* All bytes are there: a file like any other, unless it is to become a part of one. */
+static bool complete(struct exchange *x, struct upload *upload, struct err *err)
+{
+    struct commit work = {.upload = upload, .x = x};
+
+    if (strcmp(upload->file.via, "part") == 0)
+        return upload_keep(upload, err);
+    return file_answer_seal(x, upload, &work.type, err) &&
+           db_transaction(x->services->files.db, commit, &work, err);
+}
+
+static bool is_complete(const struct file *file)
+{
+    return file->size >= 0 && file->received == file->size;
+}
+
+/* --- HEAD --- */
+
+static bool describe(struct exchange *x, const struct file *file, struct err *err)
+{
+    bool part = strcmp(file->via, "part") == 0;
+    bool final = strncmp(file->via, "tus", 3) == 0 && strncmp(file->metadata, "final;", 6) == 0;
+
+    x->response.status = 200;
+    (void)final;
+    return number_header(x, "Upload-Offset", file->received, err) &&
+           (file->size >= 0 ? number_header(x, "Upload-Length", file->size, err)
+                            : response_header(&x->response, "Upload-Defer-Length", "1", err)) &&
+           (file->metadata[0] == '\0' || response_header(&x->response, "Upload-Metadata", file->metadata, err)) &&
+           (!part || response_header(&x->response, "Upload-Concat", "partial", err)) &&
+           (file->state == FILE_COMMITTED || expiry_header(x, file->expires_at_ms, err));
+}
+
+/* The worker that took the last byte died before it could say so. */
+static bool complete_late(struct exchange *x, struct file *file, struct err *err)
+{
+    struct upload *upload;
+
+    if (file->state == FILE_COMMITTED || !is_complete(file) || strcmp(file->via, "part") == 0)
+        return true;
+    if (!open_upload(x, &file->id, &upload, err) || !complete(x, upload, err))
+        return false;
+    *file = upload->file;
+    return true;
+}
+
+bool api_tus_head(struct exchange *x, struct err *err)
+{
+    struct file file;
+
+    return check_version(x, err) && find(x, &file, err) && complete_late(x, &file, err) && describe(x, &file, err);
+}
+
+/* --- PATCH, and POST with a body --- */
+
+struct patching {
+    struct upload *upload;
+    struct tus_checksum checksum;
+    struct sha256 sha256;
+    struct sha1 sha1;
+    bool created; /* by this very request */
+};
+
+static bool take(struct exchange *x, const void *bytes, size_t length, struct err *err)
+{
+    struct patching *patching = x->stream;
+
+    if (patching->checksum.algorithm == TUS_SHA256)
+        sha256_add(&patching->sha256, bytes, length);
+    if (patching->checksum.algorithm == TUS_SHA1)
+        sha1_add(&patching->sha1, bytes, length);
+    return upload_add(patching->upload, bytes, length, err);
+}
+
+static bool checksum_right(struct patching *patching)
+{
+    unsigned char digest[TUS_DIGEST_MAX];
+
+    switch (patching->checksum.algorithm) {
+    case TUS_NO_CHECKSUM:
+        return true;
+    case TUS_SHA1:
+        sha1_end(&patching->sha1, digest);
+        break;
+    case TUS_SHA256:
+        sha256_end(&patching->sha256, digest);
+        break;
+    }
+    return memcmp(digest, patching->checksum.digest, patching->checksum.length) == 0;
+}
+
+static bool keep_or_complete(struct exchange *x, struct upload *upload, struct err *err)
+{
+    return is_complete(&upload->file) ? complete(x, upload, err) : upload_keep(upload, err);
+}
+
+static bool end(struct exchange *x, bool whole, struct err *err)
+{
+    struct patching *patching = x->stream;
+    struct upload *upload = patching->upload;
+
+    if (!checksum_right(patching) || (!whole && patching->checksum.algorithm != TUS_NO_CHECKSUM)) {
+        upload_leave(upload);
+        return err_set(err, ERR_CHECKSUM, "the bytes have another checksum; nothing of them was kept");
+    }
+    if (!keep_or_complete(x, upload, err))
+        return false;
+    x->response.status = patching->created ? 201 : 204;
+    return number_header(x, "Upload-Offset", upload->file.received, err) &&
+           (upload->file.state == FILE_COMMITTED || expiry_header(x, upload->file.expires_at_ms, err));
+}
+
+static const struct body_sink sink = {.take = take, .end = end};
+
+/* From now on the body goes into this upload. */
+static bool receive(struct exchange *x, const struct uuid *id, struct patching *patching, struct err *err)
+{
+    if (!tus_checksum_read(x->request.upload_checksum, &patching->checksum, err) ||
+        !open_upload(x, id, &patching->upload, err))
+        return false;
+    sha256_init(&patching->sha256);
+    sha1_init(&patching->sha1);
+    patching->upload->hold = patching->checksum.algorithm != TUS_NO_CHECKSUM;
+    x->stream = patching;
+    x->sink = &sink;
+    return true;
+}
+
+static bool has_chunk(const struct exchange *x)
+{
+    return request_has_type(&x->request, "application/offset+octet-stream");
+}
+
+/* An upload that began without a length may get it with any PATCH, once. */
+static bool learn_length(struct exchange *x, struct file *file, struct err *err)
+{
+    int64_t length;
+
+    if (x->request.upload_length[0] == '\0')
+        return true;
+    if (!tus_length(x->request.upload_length, "", &length, err))
+        return false;
+    if (length > x->services->config.file_max_bytes)
+        return err_set(err, ERR_LARGE, "a file may have at most %lld bytes",
+                       (long long)x->services->config.file_max_bytes);
+    if (file->size == length)
+        return true;
+    if (file->size >= 0)
+        return err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length: is %lld and stays so", (long long)file->size);
+    switch (file_set_size(&x->services->files, &x->arena, &file->id, &x->session.account, length, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length: there are more bytes than that already");
+    case DB_ROW:
+        file->size = length;
+        return true;
+    }
+    return false;
+}
+
+bool api_tus_patch(struct exchange *x, struct err *err)
+{
+    struct patching *patching = arena_zalloc(&x->arena, sizeof *patching);
+    struct file file;
+    int64_t offset;
+
+    if (patching == NULL)
+        return err_memory(err);
+    if (!check_version(x, err))
+        return false;
+    if (!has_chunk(x))
+        return err_set(err, ERR_TYPE, "send application/offset+octet-stream");
+    if (!tus_offset(x->request.upload_offset, &offset, err) || !find(x, &file, err))
+        return false;
+    if (file.state == FILE_COMMITTED)
+        return err_set(err, ERR_DENIED, "this upload is complete");
+    if (offset != file.received)
+        return err_set(err, ERR_CONFLICT, "the upload has %lld bytes, so go on from there", (long long)file.received);
+    if (file.size >= 0 && x->request.content_length > file.size - offset)
+        return err_set(err, ERR_LARGE, "the upload was to have %lld bytes", (long long)file.size);
+    if (!learn_length(x, &file, err) || !receive(x, &file.id, patching, err))
+        return false;
+    if (patching->upload->file.received == offset)
+        return true;
+    upload_leave(patching->upload);
+    x->sink = NULL;
+    return err_set(err, ERR_CONFLICT, "the upload has %lld bytes, so go on from there",
+                   (long long)patching->upload->file.received);
+}
+
+/* --- POST --- */
+
+struct creation {
+    struct file_plan plan;
+    struct uuid id;
+};
+
+static bool create(struct exchange *x, void *arg, struct err *err)
+{
+    struct creation *creation = arg;
+    char id[UUID_TEXT_BYTES], url[URL_BYTES];
+    struct file file;
+
+    if (!file_create(&x->services->files, &x->arena, &x->session.account, &creation->plan, &file, err))
+        return false;
+    uuid_format(&file.id, id);
+    snprintf(url, sizeof url, "/uploads/%s", id);
+    x->response.status = 201;
+    return response_header(&x->response, "Location", url, err) && expiry_header(x, file.expires_at_ms, err);
+}
+
+/* The id is in the answer, which may be an earlier one's. */
+static bool created_id(const struct exchange *x, struct uuid *id, struct err *err)
+{
+    const char *location = response_header_find(&x->response, "Location");
+    char text[UUID_TEXT_BYTES];
+
+    if (location == NULL || strlen(location) < URL_BYTES - 2)
+        return err_set(err, ERR_BUG, "a creation without a location");
+    snprintf(text, sizeof text, "%.36s", location + strlen("/uploads/"));
+    return uuid_parse(text, id) || err_set(err, ERR_BUG, "a creation with a wrong location");
+}
+
+static const char *pair_text(const struct tus_pair *pair)
+{
+    return pair != NULL ? pair->value : "";
+}
+
+static bool plan_creation(struct exchange *x, struct creation *creation, struct err *err)
+{
+    struct tus_metadata metadata;
+    struct tus_concat concat;
+    char *name = arena_alloc(&x->arena, DISPOSITION_NAME_BYTES), *key = arena_alloc(&x->arena, DISPOSITION_KEY_BYTES);
+    char *claimed = arena_alloc(&x->arena, MEDIA_TYPE_BYTES);
+    const struct tus_pair *pair;
+    int64_t length;
+
+    if (name == NULL || key == NULL || claimed == NULL)
+        return err_memory(err);
+    if (!tus_length(x->request.upload_length, x->request.upload_defer_length, &length, err) ||
+        !tus_metadata_read(&x->arena, x->request.upload_metadata, &metadata, err) ||
+        !tus_concat_read(x->request.upload_concat, &concat, err))
+        return false;
+    if (length > x->services->config.file_max_bytes)
+        return err_set(err, ERR_LARGE, "a file may have at most %lld bytes",
+                       (long long)x->services->config.file_max_bytes);
+    pair = tus_metadata_name(&metadata);
+    disposition_name(pair_text(pair), pair != NULL ? pair->length : 0, name);
+    disposition_key(name, strlen(name), key);
+    media_type_normalise(pair_text(tus_metadata_type(&metadata)), claimed);
+    creation->plan = (struct file_plan){
+        .via = concat.kind == TUS_PARTIAL ? "part" : "tus",
+        .name = name,
+        .object_name = key,
+        .claimed_type = claimed,
+        .metadata = x->request.upload_metadata,
+        .size = length,
+        .reserve = length > 0 ? length : 0,
+    };
+    return true;
+}
+
+bool api_tus_create(struct exchange *x, struct err *err)
+{
+    struct patching *patching = arena_zalloc(&x->arena, sizeof *patching);
+    struct creation creation = {.plan = {.size = 0}};
+    struct upload *upload;
+    struct uuid id;
+
+    if (patching == NULL)
+        return err_memory(err);
+    /* What creates has no body; one that comes along is the first chunk. */
+    x->body_read = true;
+    if (!check_version(x, err) || !plan_creation(x, &creation, err) || !once(x, create, &creation, err) ||
+        !created_id(x, &id, err))
+        return false;
+    if (has_chunk(x)) {
+        patching->created = true;
+        return x->replayed || receive(x, &id, patching, err);
+    }
+    /* Nothing is to come. */
+    return creation.plan.size != 0 || x->replayed || (open_upload(x, &id, &upload, err) && complete(x, upload, err));
+}
+
+/* --- DELETE --- */
+
+static bool drop(struct exchange *x, void *arg, struct err *err)
+{
+    const struct uuid *id = arg;
+
+    switch (file_drop(&x->services->files, &x->arena, id, &x->session.account, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "there is no such upload");
+    case DB_ROW:
+        break;
+    }
+    x->response.status = 204;
+    return true;
+}
+
+bool api_tus_delete(struct exchange *x, struct err *err)
+{
+    struct uuid id;
+
+    return check_version(x, err) && file_answer_id(x, &id, err) && once(x, drop, &id, err);
+}

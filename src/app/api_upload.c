@@ -1,0 +1,255 @@
+#include "app/api.h"
+#include "app/file_answer.h"
+#include "app/once.h"
+#include "http/disposition.h"
+#include "http/form.h"
+#include "http/multipart.h"
+#include "store/account.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * POST /upload: a form's files or a raw body, streamed. Each file is a pending row of its own from its first byte on; all
+ * are committed together with the outcome, so a request that is tried again gives the first one's files.
+ */
+
+/* One file of the request. */
+struct received {
+    struct upload *upload;
+    const char *type;
+    bool photo; /* the form's field "photo": the profile's picture */
+    struct received *next;
+};
+
+struct receiving {
+    struct multipart parser;
+    bool raw;
+    struct received *first, **last;
+    struct received *open; /* whose bytes come just now; NULL: a field that is no file */
+};
+
+static bool begin_file(struct exchange *x, const char *field, const char *name, size_t name_length, const char *type,
+                       int64_t size, int64_t most, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+    char *safe = arena_alloc(&x->arena, DISPOSITION_NAME_BYTES), *key = arena_alloc(&x->arena, DISPOSITION_KEY_BYTES);
+    char *claimed = arena_alloc(&x->arena, MEDIA_TYPE_BYTES);
+    struct received *received = arena_zalloc(&x->arena, sizeof *received);
+    struct file_plan plan = {.via = "upload", .metadata = "", .size = size, .reserve = most > 0 ? most : 0};
+    struct file file;
+
+    if (safe == NULL || key == NULL || claimed == NULL || received == NULL)
+        return err_memory(err);
+    if (size > x->services->config.file_max_bytes)
+        return err_set(err, ERR_LARGE, "a file may have at most %lld bytes",
+                       (long long)x->services->config.file_max_bytes);
+    disposition_name(name, name_length, safe);
+    disposition_key(safe, strlen(safe), key);
+    media_type_normalise(type, claimed);
+    plan.name = safe;
+    plan.object_name = key;
+    plan.claimed_type = claimed;
+    if (!file_create(&x->services->files, &x->arena, &x->session.account, &plan, &file, err))
+        return false;
+    switch (upload_open(&x->services->files, &x->arena, &file.id, &x->session.account, &received->upload, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_BUG, "a file that was just made is gone");
+    case DB_ROW:
+        break;
+    }
+    received->photo = strcmp(field, "photo") == 0;
+    *receiving->last = received;
+    receiving->last = &received->next;
+    receiving->open = received;
+    return true;
+}
+
+static bool end_file(struct exchange *x, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+    struct received *received = receiving->open;
+
+    receiving->open = NULL;
+    if (received == NULL)
+        return true;
+    if (!file_answer_seal(x, received->upload, &received->type, err))
+        return false;
+    upload_shed(received->upload);
+    return true;
+}
+
+/* What follows the last part, at least: CR LF, two hyphens, the boundary, two hyphens. */
+static int64_t closing_bytes(const struct receiving *receiving)
+{
+    return (int64_t)receiving->parser.delimiter_length + 2;
+}
+
+static bool part_begin(void *user, const struct multipart_part *part, struct err *err)
+{
+    struct exchange *x = user;
+    struct receiving *receiving = x->stream;
+    int64_t most = x->request.content_length - part->offset - closing_bytes(receiving);
+
+    if (part->filename == NULL || (part->filename_length == 0 && part->type[0] == '\0'))
+        return true;
+    return begin_file(x, part->name, part->filename, part->filename_length, part->type, -1, most, err);
+}
+
+static bool part_data(void *user, const void *bytes, size_t length, struct err *err)
+{
+    struct exchange *x = user;
+    struct receiving *receiving = x->stream;
+
+    return receiving->open == NULL || upload_add(receiving->open->upload, bytes, length, err);
+}
+
+static bool part_end(void *user, struct err *err)
+{
+    return end_file(user, err);
+}
+
+static bool take(struct exchange *x, const void *bytes, size_t length, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+
+    return receiving->raw ? upload_add(receiving->open->upload, bytes, length, err)
+                          : multipart_feed(&receiving->parser, bytes, length, err);
+}
+
+static bool set_photo(struct exchange *x, const struct received *received, struct err *err)
+{
+    if (strncmp(received->type, "image/", strlen("image/")) != 0)
+        return err_field(err, ERR_TYPE, "photo", "photo: this is %s, not an image", received->type);
+    return account_set_photo(x->services->sessions.db, &x->arena, &x->session.account, &received->upload->file.id,
+                             err) != DB_FAIL &&
+           session_ids_of(&x->services->sessions, &x->arena, &x->session.account, &x->forgets, err);
+}
+
+static bool add_location(struct exchange *x, const struct file *file, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], location[sizeof "/files/" + UUID_TEXT_BYTES];
+
+    uuid_format(&file->id, id);
+    snprintf(location, sizeof location, "/files/%s", id);
+    return response_header(&x->response, "Location", location, err);
+}
+
+static bool answer(struct exchange *x, const struct received *first, struct err *err)
+{
+    struct buf *body = &x->response.body;
+    bool several = first->next != NULL;
+
+    x->response.status = 201;
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/files", err);
+    if (!several)
+        return file_answer_add(body, &first->upload->file, err) && add_location(x, &first->upload->file, err);
+    if (!buf_add_string(body, "{\"files\":["))
+        return err_memory(err);
+    for (const struct received *received = first; received != NULL; received = received->next)
+        if ((received != first && !buf_add_string(body, ",")) ||
+            !file_answer_add(body, &received->upload->file, err))
+            return err_set(err, ERR_BUG, "answer is too long");
+    return buf_add_string(body, "]}") || err_memory(err);
+}
+
+static bool commit(struct exchange *x, void *arg, struct err *err)
+{
+    const struct received *first = arg;
+
+    for (const struct received *received = first; received != NULL; received = received->next)
+        if (!upload_commit(received->upload, &x->arena, received->type, err) ||
+            (received->photo && !set_photo(x, received, err)))
+            return false;
+    return answer(x, first, err);
+}
+
+/* Files that will not be committed by us: the outcome was an earlier one's, or something failed. */
+static void drop(struct exchange *x, const struct received *first)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds them when they are overdue */
+
+    for (const struct received *received = first; received != NULL; received = received->next)
+        (void)!file_drop(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account, &ignored);
+}
+
+/* Stands for the body: two requests with the same key must have sent the same files. */
+static bool set_fingerprint(struct exchange *x, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+
+    buf_init(&x->body, &x->arena, 32 * 1024);
+    for (const struct received *received = receiving->first; received != NULL; received = received->next) {
+        unsigned char digest[SHA256_BYTES];
+        struct sha256 hash = received->upload->hash;
+
+        sha256_end(&hash, digest);
+        if (!buf_add(&x->body, digest, sizeof digest) || !buf_add_string(&x->body, received->upload->file.name))
+            return err_memory(err);
+    }
+    x->body_read = true;
+    return true;
+}
+
+static bool end(struct exchange *x, bool whole, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+
+    if (!whole)
+        err_set(err, ERR_INPUT, "the body was cut off");
+    else if (receiving->raw)
+        end_file(x, err);
+    else if (multipart_finish(&receiving->parser, err) && receiving->first == NULL)
+        err_set(err, ERR_VALUE, "there is no file in this form");
+    if (err->kind == ERR_NONE && set_fingerprint(x, err) && once(x, commit, receiving->first, err) && !x->replayed)
+        return true;
+    drop(x, receiving->first);
+    return err->kind == ERR_NONE;
+}
+
+static const struct body_sink sink = {.take = take, .end = end};
+
+/* A raw body's name: of Content-Disposition, or of ?name=. */
+static bool begin_raw(struct exchange *x, struct err *err)
+{
+    char *value = arena_strdup(&x->arena, x->request.content_disposition);
+    struct disposition disposition = {.filename = NULL};
+    json_t *query;
+    const char *name = "";
+
+    if (value == NULL)
+        return err_memory(err);
+    if (value[0] != '\0' && !disposition_read(value, strlen(value), &disposition, err))
+        return false;
+    if (disposition.filename == NULL) {
+        if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
+            !json_text(query, "name", &name, err))
+            return false;
+        disposition.filename = name != NULL ? name : "";
+        disposition.filename_length = strlen(disposition.filename);
+    }
+    return begin_file(x, "", disposition.filename, disposition.filename_length, x->request.content_type,
+                      x->request.content_length, x->request.content_length, err);
+}
+
+bool api_upload(struct exchange *x, struct err *err)
+{
+    const struct multipart_events events = {
+        .part_begin = part_begin, .part_data = part_data, .part_end = part_end, .user = x};
+    struct receiving *receiving = arena_zalloc(&x->arena, sizeof *receiving);
+
+    if (receiving == NULL)
+        return err_memory(err);
+    if (x->request.content_length > x->services->config.files_max_bytes)
+        return err_set(err, ERR_LARGE, "your files may have %lld bytes together",
+                       (long long)x->services->config.files_max_bytes);
+    receiving->last = &receiving->first;
+    receiving->raw = !request_has_type(&x->request, "multipart/form-data");
+    x->stream = receiving;
+    x->sink = &sink;
+    return receiving->raw ? begin_raw(x, err)
+                          : multipart_init(&receiving->parser, x->request.content_type, &events, err);
+}

@@ -1,0 +1,49 @@
+#include "app/file_answer.h"
+
+#include "base/json_text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { QUOTED_BYTES = 6 * 256 + 3 /* a name whose every byte is escaped */ };
+
+bool file_answer_add(struct buf *out, const struct file *file, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], name[QUOTED_BYTES], type[QUOTED_BYTES], sha256[SHA256_HEX_BYTES], created[32];
+    time_t seconds = (time_t)(file->created_at_ms / 1000);
+    struct tm utc;
+
+    uuid_format(&file->id, id);
+    json_text_quote(name, sizeof name, file->name);
+    json_text_quote(type, sizeof type, file->type);
+    sha256_hex(file->sha256, sha256);
+    if (gmtime_r(&seconds, &utc) == NULL || strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        return err_set(err, ERR_BUG, "no time for a file");
+    return buf_printf(out,
+                      "{\"id\":\"%s\",\"url\":\"/files/%s\",\"name\":%s,\"size\":%lld,\"type\":%s,\"sha256\":\"%s\","
+                      "\"created_at\":\"%s\"}",
+                      id, id, name, (long long)file->size, type, sha256, created) ||
+           err_set(err, ERR_BUG, "answer is too long");
+}
+
+bool file_answer_seal(struct exchange *x, struct upload *upload, const char **type, struct err *err)
+{
+    char *head = arena_alloc(&x->arena, MEDIA_TYPE_SNIFF_BYTES);
+    char claimed[MEDIA_TYPE_BYTES], sniffed[MEDIA_TYPE_BYTES];
+    size_t length;
+
+    if (head == NULL)
+        return err_memory(err);
+    if (!upload_seal(upload, err) || !upload_head(upload, head, MEDIA_TYPE_SNIFF_BYTES, &length, err) ||
+        !media_type_sniff(head, length, sniffed, err))
+        return false;
+    media_type_normalise(upload->file.claimed_type, claimed);
+    *type = arena_strdup(&x->arena, media_type_settle(claimed, sniffed, NULL));
+    return *type != NULL || err_memory(err);
+}
+
+bool file_answer_id(const struct exchange *x, struct uuid *id, struct err *err)
+{
+    return uuid_parse(x->match.parameter, id) || err_set(err, ERR_ABSENT, "there is no such file of yours");
+}

@@ -1,0 +1,18 @@
+/* What all that makes files has in common: the end of an upload, and what is told of a file. */
+#ifndef MAYFLY_APP_FILE_ANSWER_H
+#define MAYFLY_APP_FILE_ANSWER_H
+
+#include "app/exchange.h"
+#include "base/media_type.h"
+#include "store/upload.h"
+
+/* Adds {"id", "url", "name", "size", "type", "sha256", "created_at"} of a committed file. */
+bool file_answer_add(struct buf *, const struct file *, struct err *) MUST_CHECK;
+
+/* Makes the object whole and tells its type from its bytes and what was claimed; the type lives in the arena. */
+bool file_answer_seal(struct exchange *, struct upload *, const char **type, struct err *) MUST_CHECK;
+
+/* The id in the path; ERR_ABSENT when it is none, as for a file of somebody else. */
+bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_CHECK;
+
+#endif
