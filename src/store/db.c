@@ -36,6 +36,7 @@ struct db {
     size_t queued;
     int64_t closed_until_us; /* after a failed connection: do not try before */
     bool may_retry;          /* the last failure may pass when everything is run again */
+    bool unfit;              /* the last failure says that this is not the primary, or not for long */
     bool late;               /* the last round trip passed its deadline: trying again would only double the wait */
     uint64_t round_trips;
 };
@@ -90,6 +91,8 @@ static bool connect_if_needed(struct db *db, struct err *err)
 
     if (db->pg != NULL)
         return true;
+    if (db->transaction == TRANSACTION_OPEN)
+        return err_set(err, ERR_DOWN, "the transaction's connection is lost");
     if (now_us < db->closed_until_us) {
         err_set(err, ERR_DOWN, "the database was away a moment ago");
         db->may_retry = false;
@@ -194,9 +197,12 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
         } else if (status == PGRES_FATAL_ERROR) {
             bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
 
-            ok = false;
-            db->may_retry = db_connection_error(
+            enum db_again again = db_connection_error(
                 result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+
+            ok = false;
+            db->may_retry = again != DB_AGAIN_NEVER;
+            db->unfit = again == DB_AGAIN_ELSEWHERE;
         } else if (status != PGRES_PIPELINE_ABORTED) {
             ok = err_set(err, ERR_BUG, "unexpected result status %s", PQresStatus(status));
         }
@@ -217,6 +223,7 @@ static enum send_rc send_batch(struct db *db, const enum statement *statement, c
     bool ok = PQenterPipelineMode(db->pg) == 1;
 
     *resultp = NULL;
+    db->unfit = false;
     if (db->transaction == TRANSACTION_PENDING)
         ok = ok && add_command(db, &batch, "BEGIN");
     for (size_t i = 0; i < db->queued; i++)
@@ -248,11 +255,11 @@ static void clear_result(void *result)
     PQclear(result);
 }
 
-/* One attempt; *again tells that the connection was an old one that had died, so a new one may do. */
+/* One attempt; *again: the connection was an old one that had died, so a new one may do, or chance was against us. */
 static enum db_rc query_once(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
                              struct db_result *result, bool *again, struct err *err)
 {
-    bool old, fresh_failure;
+    bool old;
     PGresult *pg;
 
     *again = false;
@@ -268,11 +275,12 @@ static enum db_rc query_once(struct db *db, struct arena *arena, enum statement 
         return DB_FAIL;
     case SEND_REFUSED:
         PQclear(pg);
-        /* The server said that it goes away, or that it is no primary any more. */
-        fresh_failure = err->kind == ERR_DOWN && db->may_retry && db->transaction == TRANSACTION_NONE;
-        if (fresh_failure || PQstatus(db->pg) == CONNECTION_BAD) {
+        /* The server said that it goes away, or that it is no primary any more: a transaction too begins anew elsewhere. */
+        if (db->unfit || PQstatus(db->pg) == CONNECTION_BAD) {
             disconnect(db);
             *again = old;
+        } else {
+            *again = err->kind == ERR_DOWN && db->may_retry;
         }
         return DB_FAIL;
     case SEND_OK:
@@ -326,10 +334,10 @@ static bool commit(struct db *db, struct err *err)
     pass_point(db, "before-commit");
     rc = send_batch(db, NULL, NULL, "COMMIT", &result, err);
     PQclear(result);
-    if (rc == SEND_LOST) {
+    if (rc == SEND_LOST)
         db->may_retry = !db->late;
+    if (rc == SEND_LOST || db->unfit)
         disconnect(db);
-    }
     if (rc == SEND_OK)
         pass_point(db, "after-commit");
     return rc == SEND_OK;
