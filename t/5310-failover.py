@@ -12,7 +12,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import INST, SCRATCH, Client, Counting, Settings, Threads, check, children, done, login, new_user, note, same, wait_until
+from chaos import (INST, PASSWORD, SCRATCH, Client, Counting, Settings, Threads, check, children, done, login, new_name, new_user,
+                   note, same, wait_until)
 
 FOLDER = SCRATCH / "ha"
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
@@ -184,6 +185,8 @@ def scenes(one, two):
         demoted.append(two.psql("SELECT clock_timestamp()"))
 
     def switch():
+        for _ in range(6):  # the heavy pools' workers have not met a write yet
+            Client()("POST", "/login", {"username": new_name(), "password": PASSWORD})
         demoted.append(two.psql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'mayfly' AND "
                                 f"backend_start < '{demoted[0]}'"))
         two.stop()
