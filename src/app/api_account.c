@@ -3,8 +3,8 @@
 #include "app/credentials.h"
 #include "app/once.h"
 #include "app/signed_in.h"
+#include "base/bytes.h"
 
-#include <sodium.h>
 #include <string.h>
 
 struct registration {
@@ -180,7 +180,7 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
          (change->keep_others ||
           session_end_others(store, &x->arena, &x->session.account, &token.id, &x->forgets, err)) &&
          credentials_forgive(x, &change->attempt, err) && signed_in_answer(x, &in, err);
-    sodium_memzero(text, sizeof text);
+    bytes_wipe(text, sizeof text);
     return ok;
 }
 

@@ -3,9 +3,9 @@
 #include "app/credentials.h"
 #include "app/once.h"
 #include "app/signed_in.h"
+#include "base/bytes.h"
 #include "base/utf8.h"
 
-#include <sodium.h>
 #include <string.h>
 
 struct login {
@@ -87,7 +87,7 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
         ok = account_set_password(store->db, &x->arena, &login->account.id, login->rehashed,
                                   login->account.password_hash, err) != DB_FAIL;
     ok = ok && signed_in_answer(x, &in, err);
-    sodium_memzero(text, sizeof text);
+    bytes_wipe(text, sizeof text);
     return ok;
 }
 

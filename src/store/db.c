@@ -1,9 +1,9 @@
 #define STATEMENTS_DEFINE
 #include "store/db.h"
 
+#include "base/bytes.h"
 #include "store/db_connection.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -400,12 +400,12 @@ bool db_flag(const struct db_result *result, int row, int column)
 
 char *db_bytes(struct arena *arena, const void *bytes, size_t length)
 {
-    char *text = arena_alloc(arena, 2 + length * 2 + 1);
+    char *text = arena_alloc(arena, 2 + HEX_TEXT_BYTES(length));
 
     if (text == NULL)
         return NULL;
     memcpy(text, "\\x", 2);
-    sodium_bin2hex(text + 2, length * 2 + 1, bytes, length);
+    bytes_to_hex(bytes, length, text + 2);
     return text;
 }
 
@@ -417,8 +417,9 @@ unsigned char *db_parse_bytes(struct arena *arena, const char *text, size_t *len
     *length = 0;
     if (digits < 2 || strncmp(text, "\\x", 2) != 0)
         return NULL;
-    bytes = arena_alloc(arena, digits / 2);
-    if (bytes == NULL || sodium_hex2bin(bytes, digits / 2, text + 2, digits - 2, NULL, length, NULL) != 0)
+    bytes = arena_alloc(arena, digits / 2); /* at least one byte */
+    if (bytes == NULL || !bytes_from_hex(text + 2, digits - 2, bytes, digits / 2 - 1))
         return NULL;
+    *length = digits / 2 - 1;
     return bytes;
 }
