@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import (PASSWORD, TOKEN, Client, check, diag, done, login, new_user, psql, same, settings, signed_in,
+from mayfly import (PASSWORD, TOKEN, Client, check, done, login, new_user, note, psql, same, settings, signed_in,
                     try_login)
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
@@ -193,7 +193,7 @@ good_before = before.get("/profile").status
 csrf = before.get("/login", headers={"Accept": "text/html"}).text.partition('name="csrf" value="')[2].partition('"')[0]
 answer = before.post("/login", form={"username": crowd.username, "password": PASSWORD, "csrf": csrf})
 if answer.status != 200:
-    diag(answer)
+    note(answer)
 same((good_before, answer.status, answer.token != tokens[-1], Client(tokens[-1]).get("/profile").status),
      (200, 200, True, 401), "a log-in over a session ends that one", f"csrf {csrf!r}")
 done()

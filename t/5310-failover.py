@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (INST, PASSWORD, SCRATCH, Client, Counting, Settings, Threads, check, children, done, login, new_name, new_user,
-                   note, same, wait_until)
+from chaos import (INST, PASSWORD, SCRATCH, Client, Counting, Threads, check, children, done, login, new_name, new_user,
+                   note, same, settings, wait_until)
 
 FOLDER = SCRATCH / "ha"
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
@@ -159,7 +159,7 @@ def main():
         two.follow(one)
         # Always in this order: the first is not always the primary.
         both = f"host={one.sockets},{two.sockets} dbname=mayfly user=mayfly"
-        with Settings(database=both):
+        with settings(database=both):
             scenes(one, two)
     finally:
         for server in (one, two):

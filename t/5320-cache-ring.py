@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import SCRATCH, Client, Settings, Threads, check, done, login, new_user, note, same, wait_until
+from chaos import SCRATCH, Client, Threads, check, done, login, new_user, note, same, settings, wait_until
 
 FOLDER = SCRATCH / "ring"
 SESSIONS = 40
@@ -150,7 +150,7 @@ def main():
     try:
         one.start()
         two.start()
-        with Settings(cache=f"unix:{one.socket},unix:{two.socket}"):
+        with settings(cache=f"unix:{one.socket},unix:{two.socket}"):
             scenes(one, two)
     finally:
         for node in (one, two):

@@ -1,68 +1,23 @@
-"""What the tests share that break things on purpose: a stack to break, clients that notice, and load around it."""
+"""What the tests share that break things on purpose: workers and services, clients that notice, load around them.
+TAP, people and ./dev are those of mayfly.py."""
 
 import http.client
-import itertools
 import json
 import os
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-DEV = os.environ.get("MAYFLY_DEV", str(CHECKOUT / "dev"))
-SCRATCH = Path(os.environ["MAYFLY_SCRATCH"])
+import mayfly
+from mayfly import PASSWORD, SCRATCH, check, dev, done, new_name, note, psql, same, settings  # pylint: disable=unused-import
+
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
-PASSWORD = "a quiet green lamp"
 POOLS = ("a", "b", "heavy-a", "heavy-b")
 
-# --- TAP
-
-_results = []
-
-
-def check(passed, promise, *why):
-    """One TAP line; why is printed when it failed."""
-    _results.append(bool(passed))
-    print(f"{'ok' if passed else 'not ok'} {len(_results)} - {promise}", flush=True)
-    if not passed:
-        for line in why:
-            print(f"# {promise}: {line}", file=sys.stderr, flush=True)  # the harness shows only this
-    return bool(passed)
-
-
-def same(got, wanted, promise):
-    return check(got == wanted, promise, f"got {got!r}", f"wanted {wanted!r}")
-
-
-def note(text):
-    for line in str(text).splitlines():
-        print(f"# {line}", flush=True)
-
-
-def done():
-    print(f"1..{len(_results)}", flush=True)
-    sys.exit(0 if all(_results) else 1)
-
-
 # --- the stack
-
-
-def dev(*words, **environment):
-    """./dev with these words; MAYFLY_CRASH="point:N" and the like as keywords."""
-    ran = subprocess.run([DEV, *map(str, words)], env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if ran.returncode != 0:
-        raise RuntimeError(f"dev {' '.join(map(str, words))}: {ran.stderr.strip()}")
-    return ran.stdout
-
-
-def psql(sql):
-    return dev("psql", "-Atqc", sql).strip()
 
 
 def children(pid):
@@ -111,24 +66,6 @@ def wait_until(seconds, condition):
     return True
 
 
-class Settings:
-    """Settings for the time of a with block; what was there before comes back."""
-
-    def __init__(self, **wanted):
-        self.wanted = wanted
-        self.path = SCRATCH / "etc" / "mayfly.conf"
-
-    def __enter__(self):
-        self.before = self.path.read_text()
-        for name, value in self.wanted.items():
-            dev("config", name, value)
-        return self
-
-    def __exit__(self, *_):
-        self.path.write_text(self.before)
-        dev("restart")
-
-
 class WorkerCensus(threading.Thread):
     """Notes every worker that ever lived while it runs."""
 
@@ -160,50 +97,34 @@ class Lost(Exception):
     """The connection ended without an answer."""
 
 
-class Reply:
-    def __init__(self, started, status, headers, body):
-        self.started, self.ended = started, time.monotonic()
-        self.status, self.headers, self.body = status, headers, body
-
-    def json(self):
-        return json.loads(self.body)
-
-    def stated_503(self):
-        return self.status == 503 and self.headers.get("Retry-After") is not None
-
-    def __repr__(self):
-        return f"{self.status} {self.body[:200]!r}"
-
-
-class Client:
-    """One HTTP client. It has a bearer token, or with cookie=True the cookie that a browser would have."""
+class Client(mayfly.Client):
+    """
+    Asks in JSON and never asks twice: a connection that ends without an answer is Lost. It has a bearer token, or with
+    cookie=True the cookie that a browser would have.
+    """
 
     def __init__(self, token=None, keep=True, cookie=False, timeout=40):
-        self.port = int((SCRATCH / "port").read_text())
-        self.token, self.keep, self.cookie, self.timeout = token, keep, cookie, timeout
-        self.connection = None
+        super().__init__(token, timeout=timeout)
+        self.keep, self.cookie = keep, cookie
 
     def __call__(self, method, path, body=None, key=None, **headers):
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        headers["Accept"] = "application/json"
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields["Accept"] = "application/json"
         if self.token is not None and self.cookie:
-            headers.update({"Cookie": f"mayfly={self.token}", "Sec-Fetch-Site": "same-origin"})
+            fields.update({"Cookie": f"mayfly={self.token}", "Sec-Fetch-Site": "same-origin"})
         elif self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
+            fields["Authorization"] = f"Bearer {self.token}"
         if key is not None:
-            headers["Idempotency-Key"] = key
+            fields["Idempotency-Key"] = key
         if body is not None:
-            body = json.dumps(body)
-            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+            fields["Content-Type"] = "application/json"
+        if body is not None or method in ("POST", "PUT", "PATCH"):
+            fields["Content-Length"] = str(len(body or b""))
         if not self.keep:
-            headers["Connection"] = "close"
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
-        started = time.monotonic()
+            fields["Connection"] = "close"
         try:
-            self.connection.request(method, path, body, headers)
-            answer = self.connection.getresponse()
-            reply = Reply(started, answer.status, answer.headers, answer.read())
+            reply = self._exchange(method, path, body, list(fields.items()))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Lost(f"{method} {path}: {error!r}") from error
@@ -211,32 +132,14 @@ class Client:
             self.close()
         return reply
 
-    def close(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
-
-
-_names = itertools.count(1)
-# The database may be that of the run before.
-_run = f"{int(time.time() * 1000):x}"
-
-
-def new_name(prefix="user"):
-    return f"{prefix}-{_run}-{os.getpid()}-{next(_names)}"
-
 
 def new_user(prefix="user"):
-    name = new_name(prefix)
-    reply = Client()("POST", "/register", {"username": name, "password": PASSWORD})
-    assert reply.status == 201, reply
-    return name
+    """The name of somebody new."""
+    return mayfly.new_user(username=new_name(prefix)).username
 
 
 def login(name):
-    reply = Client()("POST", "/login", {"username": name, "password": PASSWORD})
-    assert reply.status == 200, reply
-    return reply.json()["token"]
+    return mayfly.login(mayfly.User(name))
 
 
 class Threads:
