@@ -56,6 +56,10 @@ def guest(b, username):
 
 def account(b, username):
     b.send("/profile", name=NAME, email=f"{username}@example.com")
+    check("password" in b.text('[role="alert"]'), "another e-mail address needs the password")
+    same(b.value("#email"), f"{username}@example.com", "and what was typed is still there")
+    b.check("profile-error")
+    b.send("/profile", password=FIRST)
     check(b.text('[role="status"]'), "changing the profile is confirmed")
     b.open("/account")
     same(b.value("#name"), NAME, "the name stays")
