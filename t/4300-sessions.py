@@ -65,6 +65,13 @@ stranger, other = signed_in()
 answer = other.delete(f"/sessions/{current(phone)}")
 same((answer.status, answer.error), (404, "not_found"), "somebody else's session is 404", answer)
 same(statuses(phone), {200}, "and goes on")
+ended = Client(login(user))
+gone = current(ended)
+same(ended.get("/profile").status, 200, "a session is cached")
+psql(f"DELETE FROM mayfly.session WHERE id = '{gone}'")
+if check(ended.get("/profile").status == 200, "a worker that ended it and died before it told the cache leaves a copy"):
+    same((phone.delete(f"/sessions/{gone}").status, ended.get("/profile").status), (404, 401),
+         "who ends it again is told 404, and the copy is gone")
 unknown = other.delete(f"/sessions/{uuid.uuid4()}")
 same(unknown.body, answer.body, "just as one that never was")
 for bad in ("x", "%00", "..", "1" * 36, f"{current(phone)}0", "%7B" + current(phone) + "%7D"):

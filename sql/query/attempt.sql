@@ -9,4 +9,6 @@ UPDATE attempt SET level = greatest(0, level - 1) WHERE key = ANY ($2::bytea[]);
 -- name: attempt_known_address
 -- Whether the account (username or e-mail) has a session from this address: its owner is not locked out by strangers.
 SELECT EXISTS (SELECT FROM session s JOIN account a ON a.id = s.account_id
-    WHERE (name_key(a.username) = name_key($1::text) OR name_key(a.email) = name_key($1::text)) AND s.address = $2::inet);
+    WHERE ((strpos(name_key($1::text), '@') = 0 AND name_key(a.username) = name_key($1::text))
+            OR (strpos(name_key($1::text), '@') > 0 AND name_key(a.email) = name_key($1::text)))
+        AND s.address = $2::inet);
