@@ -75,14 +75,8 @@ struct change {
 /* Between the check of the password and the transaction it can have been changed, by whoever means to keep others out. */
 static bool confirmed(struct exchange *x, const struct change *change, struct err *err)
 {
-    switch (account_confirm(x->services->sessions.db, &x->arena, &change->account, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (account_confirm(x->services->sessions.db, &x->arena, &change->account, err) != DB_ROW)
         return err_field(err, ERR_DENIED, "password", "the current password is wrong");
-    case DB_ROW:
-        break;
-    }
     return credentials_forgive(x, &change->attempt, err);
 }
 
@@ -94,15 +88,9 @@ static bool change_profile(struct exchange *x, void *arg, struct err *err)
 
     if (change->email_changes && !confirmed(x, change, err))
         return false;
-    switch (account_update(store->db, &x->arena, &x->session.account, &change->fields, change->email_changes, &profile,
-                           err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (account_update(store->db, &x->arena, &x->session.account, &change->fields, change->email_changes, &profile,
+                       err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the account is gone");
-    case DB_ROW:
-        break;
-    }
     if (!session_ids_of(store, &x->arena, &x->session.account, &x->forgets, err))
         return false;
     if (request_wants_page(&x->request))
@@ -200,24 +188,12 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     struct token token;
     bool ok;
 
-    switch (account_set_password(store->db, &x->arena, &change->account.id, change->hash, change->account.password_hash,
-                                 err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (account_set_password(store->db, &x->arena, &change->account.id, change->hash, change->account.password_hash,
+                             err) != DB_ROW)
         return err_set(err, ERR_CONFLICT, "the password was changed by another request just now");
-    case DB_ROW:
-        break;
-    }
     token_new(x->services->clock, &token, text);
-    switch (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
-    case DB_ROW:
-        break;
-    }
     ok = session_ids_add(&x->forgets, &x->arena, &x->session.id, err) &&
          (change->keep_others ||
           session_end_others(store, &x->arena, &x->session.account, &token.id, &x->forgets, err)) &&

@@ -312,6 +312,22 @@ enum db_rc db_query(struct db *db, struct arena *arena, enum statement statement
     return rc;
 }
 
+enum db_rc db_query_by_id(struct db *db, struct arena *arena, enum statement statement, const struct uuid *id,
+                          const char **values, struct db_result *result, struct err *err)
+{
+    const char *only[1];
+    char text[UUID_TEXT_BYTES];
+    enum db_rc rc;
+
+    if (values == NULL)
+        values = only;
+    uuid_format(id, text);
+    values[0] = text;
+    rc = db_query(db, arena, statement, values, result, err);
+    values[0] = NULL;
+    return rc;
+}
+
 bool db_queue(struct db *db, enum statement statement, const char *const *values, struct err *err)
 {
     if (db->queued == sizeof db->queue / sizeof db->queue[0])
