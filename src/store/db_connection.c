@@ -77,6 +77,10 @@ static void servers_read(const char *database, struct servers *servers)
                 snprintf(rows[i].list, CONFIG_TEXT_BYTES, "%s", option->val);
     PQconninfoFree(options);
     servers->count = entries(servers->address[0] != '\0' ? servers->address : servers->host);
+    /* Lists that do not fit together are for libpq to refuse, with its own words. */
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (entries(rows[i].list) > 1 && entries(rows[i].list) != servers->count)
+            servers->count = 1;
 }
 
 /* Keeps of a list the entry at index; one that has a single entry keeps it: it is for all servers. */
@@ -125,6 +129,8 @@ static PGconn *open_server(const struct config *config, const struct servers *se
 PGconn *db_connection_open(const struct config *config, const struct clock *clock, struct err *err)
 {
     int64_t deadline_us = clock->monotonic_us() + config->database_connect_ms * 1000;
+    char failures[ERR_DETAIL_BYTES] = "";
+    size_t length = 0;
     struct servers servers;
     PGconn *pg = NULL;
 
@@ -133,10 +139,15 @@ PGconn *db_connection_open(const struct config *config, const struct clock *cloc
         return open_server(config, &servers, -1, clock, deadline_us, err);
     for (int i = 0; pg == NULL && i < servers.count; i++) {
         int64_t now_us = clock->monotonic_us();
+        struct err failure = {.kind = ERR_NONE};
 
-        err_clear(err);
-        pg = open_server(config, &servers, i, clock, now_us + (deadline_us - now_us) / (servers.count - i), err);
+        pg = open_server(config, &servers, i, clock, now_us + (deadline_us - now_us) / (servers.count - i), &failure);
+        if (pg == NULL && length < sizeof failures)
+            length += (size_t)snprintf(failures + length, sizeof failures - length, "%s%s", i > 0 ? "; " : "",
+                                       failure.detail);
     }
+    if (pg == NULL)
+        err_set(err, ERR_DOWN, "%s", failures);
     return pg;
 }
 
