@@ -1,10 +1,21 @@
 # shellcheck shell=bash
-# Out of tree, in build/, by the owner of the checkout. One build serves all stacks; each installs it for itself.
+# Out of tree, in build/ or build-sanitized/, by the owner of the checkout. One build serves all stacks; each installs it
+# for itself.
+
+build_folder() {
+    if $SANITIZE; then
+        printf '%s/build-sanitized' "$CHECKOUT"
+    else
+        printf '%s/build' "$CHECKOUT"
+    fi
+}
 
 # Only what `make install` puts somewhere depends on the prefix, so it is given there.
 build() {
-    local build=$CHECKOUT/build targets=(all) target
+    local build options=() targets=(all) target
 
+    build=$(build_folder)
+    ! $SANITIZE || options=(--enable-sanitizers)
     mkdir -p "$build" 2>/dev/null || true
     [[ -w $build ]] ||
         die "$build can't be written to; run this as $(stat -c %U "$CHECKOUT"), who owns the checkout"
@@ -16,7 +27,7 @@ build() {
     fi
     if [[ ! -f $build/Makefile ]]; then
         say 'configure'
-        (cd "$build" && "$CHECKOUT/configure" -q) || die "configure failed; see $build/config.log"
+        (cd "$build" && "$CHECKOUT/configure" -q "${options[@]}") || die "configure failed; see $build/config.log"
     fi
     [[ $1 != test ]] || targets+=('check TESTS=')
     # One after the other: together they would build the same objects twice at once.
@@ -29,11 +40,12 @@ build() {
 
 # Programs are replaced only when they changed, so that `up` sees what to restart.
 build_install() {
-    local log=$SCRATCH/log/install.log
+    local log=$SCRATCH/log/install.log build
 
-    exec 8<"$CHECKOUT/build/lock"
+    build=$(build_folder)
+    exec 8<"$build/lock"
     flock -s 8
-    make -s -C "$CHECKOUT/build" install prefix="$INST" INSTALL='install -C' >"$log" 2>&1 ||
+    make -s -C "$build" install prefix="$INST" INSTALL='install -C' >"$log" 2>&1 ||
         die "make install failed:" "$(tail -n 5 "$log")"
     exec 8<&-
 }

@@ -75,13 +75,16 @@ Starts or stops a stack in MAYFLY_SCRATCH without building, with the programs in
 one. Its port is free to choose for nginx; `./dev url` knows it.
 TEXT
     test) cat <<'TEXT' ;;
-./dev test [--long] [--keep] [-v] [pattern...]
+./dev test [--long] [--keep] [--sanitize] [-v] [pattern...]
 
 Builds, starts a stack of its own and runs the tests in order. A pattern is a regular expression for their names:
 `./dev test ^4` runs those through nginx.
 
   --long   those named *.long.* as well
   --keep   leave the stack running afterwards
+  --sanitize
+           with programs built with ASan and UBSan, in a build and a scratch folder of their own; any report of a sanitizer
+           is shown and is a failure. Not for tests that measure: 5300, 5600.
   -v       print each line that a test prints
 TEXT
     bench) cat <<'TEXT' ;;

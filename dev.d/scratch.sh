@@ -10,10 +10,14 @@ checkout_id() {
 }
 
 scratch_choose() {
+    local name
+
     KIND=${MAYFLY_KIND:-up}
     [[ $1 != test && $1 != bench ]] || KIND=$1
+    name=$KIND
     export MAYFLY_CHECKOUT_ID=${MAYFLY_CHECKOUT_ID:-$(checkout_id)}
-    SCRATCH=${MAYFLY_SCRATCH:-/tmp/mayfly-$KIND-$MAYFLY_CHECKOUT_ID}
+    ! $SANITIZE || name=sanitize
+    SCRATCH=${MAYFLY_SCRATCH:-/tmp/mayfly-$name-$MAYFLY_CHECKOUT_ID}
     SCRATCH=${SCRATCH%/}
     export MAYFLY_KIND=$KIND
     # shellcheck disable=SC2034 # used by the other parts

@@ -25,11 +25,11 @@ tests_all() {
     for file in t/[0-9][0-9][0-9][0-9]-*; do
         name=${file##*/}
         case $name in
-        *.c) file=build/t/${name%.c} name=${name%.c} ;;
+        *.c) file=$(build_folder)/t/${name%.c} name=${name%.c} ;;
         esac
         if [[ -x $file ]]; then
             printf '%s\t%s\n' "$name" "$file"
-        elif [[ $name == *.sh || $name == *.py || $file == build/* ]]; then
+        elif [[ $name == *.sh || $name == *.py || $file == /* ]]; then
             say "$file is not executable and was left out"
         fi
     done
@@ -49,12 +49,13 @@ test_end() {
 }
 
 command_test() {
-    local long=false keep=false prove=(prove --timer --exec "timeout -k 10 ${MAYFLY_TEST_TIMEOUT:-900}")
+    local long=false keep=false passed=true prove=(prove --timer --exec "timeout -k 10 ${MAYFLY_TEST_TIMEOUT:-900}")
 
     while (($# > 0)); do
         case $1 in
         --long) long=true ;;
         --keep) keep=true ;;
+        --sanitize) ;; # known already
         -v) prove+=(-v) ;;
         -*) usage_error "test does not know '$1'" ;;
         *) break ;;
@@ -72,15 +73,21 @@ command_test() {
     # shellcheck disable=SC2064 # as it is now
     trap "test_end $keep" EXIT
     trap 'exit 130' INT TERM HUP
+    ! $SANITIZE || sanitizers_start
     say "a stack in $SCRATCH"
     stack_up
 
-    export MAYFLY_SCRATCH=$SCRATCH MAYFLY_INST=$INST MAYFLY_BUILD=$CHECKOUT/build MAYFLY_DEV=$CHECKOUT/dev
+    export MAYFLY_SCRATCH=$SCRATCH MAYFLY_INST=$INST MAYFLY_DEV=$CHECKOUT/dev
+    MAYFLY_BUILD=$(build_folder)
     MAYFLY_URL=$(command_url)
-    export MAYFLY_URL CMOCKA_MESSAGE_OUTPUT=TAP
+    export MAYFLY_BUILD MAYFLY_URL CMOCKA_MESSAGE_OUTPUT=TAP
     say "${#TESTS[@]} tests at $MAYFLY_URL"
     if ! "${prove[@]}" "${TESTS[@]}" 9>&-; then
         test_logs
-        exit 1
+        passed=false
     fi
+    if $SANITIZE; then
+        sanitizers_judge || passed=false
+    fi
+    $passed || exit 1
 }

@@ -47,7 +47,7 @@ checkout_copy() {
     mkdir -m 0755 "$copy" 2>/dev/null || [[ -O $copy && -d $copy && ! -L $copy ]] ||
         die "$copy is not ours; remove it, or move the checkout to a folder that $RUNNER can read"
     say "$RUNNER can't read $CHECKOUT; this works on a copy, $copy"
-    tar -C "$CHECKOUT" --exclude=./build --exclude=./.git -cf - . |
+    tar -C "$CHECKOUT" --exclude=./build --exclude=./build-sanitized --exclude=./build-ci --exclude=./.git -cf - . |
         tar -C "$copy" --no-same-owner --no-overwrite-dir -xf -
     (cd "$copy" && find dev.d etc nginx sql src t -type f) | while IFS= read -r file; do
         [[ -e $CHECKOUT/$file ]] || rm -f "${copy:?}/$file"

@@ -5,8 +5,6 @@
 
 #include "unit.h"
 
-#include <sodium.h>
-
 #define REPLACEMENT "\xEF\xBF\xBD"
 
 /* Writes the code point as UTF-8 without asking whether there may be such a one. */
@@ -298,5 +296,5 @@ int main(void)
         PROMISE(what_is_no_uuid_is_refused_and_leaves_the_result_alone),
     };
 
-    return sodium_init() < 0 ? 1 : KEEP_PROMISES(promises);
+    return !random_start() ? 1 : KEEP_PROMISES(promises);
 }

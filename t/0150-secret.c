@@ -1,9 +1,8 @@
 /* The installation's secret: which files are taken, that rotation breaks nothing, that no use stands in for another. */
+#include "base/clock.h"
 #include "base/secret.h"
 
 #include "unit.h"
-
-#include <sodium.h>
 
 #define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define KEY_B "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
@@ -248,5 +247,5 @@ int main(void)
         PROMISE(without_memory_nothing_is_sealed_or_opened),
     };
 
-    return sodium_init() < 0 ? 1 : KEEP_PROMISES(promises);
+    return !random_start() ? 1 : KEEP_PROMISES(promises);
 }

@@ -135,8 +135,34 @@ answer = client.patch("/profile", json={"name": "Ann"})
 same((answer.status, answer.json()["name"], answer.json()["email"]), (200, "Ann", user.email), "PATCH changes what it names")
 check(all(client.get("/profile").json()["name"] == "Ann" for _ in range(12)), "and every worker sees it at once")
 same(client.patch("/profile", json={"name": None}).json()["name"], "", "null empties the name")
-same(client.patch("/profile", json={"email": None}).json()["email"], None, "null removes the e-mail address")
-same(try_login(user.email).status, 401, "which then logs in no more")
+same(client.patch("/profile", json={"email": user.email, "name": "Ann"}).status, 200, "the same e-mail address is no change")
+new_mail = f"{new_name()}@example.org"
+for given, promise in (({}, "no password"), ({"password": ""}, "an empty password"), ({"password": "not it at all"}, "a wrong one"),
+                       ({"password": None}, "null for one")):
+    answer = client.patch("/profile", json={"email": new_mail, "name": "half", **given})
+    same((answer.status, answer.error, answer.json().get("field")), (403, "forbidden", "password"),
+         f"another e-mail address with {promise} is 403", answer)
+    check("password" in answer.json()["detail"], "which says what is wanted", answer)
+same([client.get("/profile").json()[member] for member in ("email", "name")], [user.email, "Ann"], "and nothing is changed")
+same(client.patch("/profile", json={"email": None}).status, 403, "nor is it removed without the password")
+answer = client.patch("/profile", json={"email": new_mail, "password": PASSWORD})
+same((answer.status, answer.json().get("email")), (200, new_mail), "with the password it is changed")
+same((try_login(user.email).status, try_login(new_mail).status), (401, 200), "and logs in from then on")
+same(client.patch("/profile", json={"email": None, "password": PASSWORD}).json()["email"], None, "null removes the e-mail address")
+same(try_login(new_mail).status, 401, "which then logs in no more")
+form_client = Client(cookie=f"mayfly={client.token}")
+page = form_client.get("/account", headers={"Accept": PAGE})
+csrf = page.text.partition('name="csrf" value="')[2].partition('"')[0]
+for typed, status, promise in (("", 403, "without"), ("wrong", 403, "with a wrong"), (PASSWORD, 303, "with the")):
+    answer = form_client.post("/profile", form={"csrf": csrf, "name": "Ann", "email": new_mail, "password": typed},
+                              headers={"Accept": PAGE})
+    same(answer.status, status, f"the page's form {promise} password is {status}", answer)
+    if status == 403:
+        check('id="confirmation"' in answer.text and 'aria-invalid="true"' in
+              answer.text.partition('id="confirmation"')[2].partition(">")[0] and f'value="{new_mail}"' in answer.text,
+              "the form is shown again with what was typed, and the field that is meant", answer)
+same(form_client.post("/profile", form={"csrf": csrf, "name": "Ann B", "email": new_mail, "password": ""},
+                      headers={"Accept": PAGE}).status, 303, "a form that keeps the address needs none")
 same(client.patch("/profile", body='{"name":"Merged"}', headers={"Content-Type": "application/merge-patch+json"})
      .json()["name"], "Merged", "a merge patch may be called one")
 same(client.patch("/profile", json={}).status, 200, "an empty patch is good")
@@ -145,13 +171,13 @@ for field, value in (("id", "1"), ("username", "x"), ("groups", ["admin"]), ("cr
     refused(client.patch("/profile", json={"name": "half", field: value}), field, f"PATCH can't change {field}")
 same(client.get("/profile").json()["name"], "Merged", "and a refused patch changes nothing")
 taken = new_user(email=f"{new_name()}@example.org")
-answer = client.patch("/profile", json={"email": taken.email.upper()})
+answer = client.patch("/profile", json={"email": taken.email.upper(), "password": PASSWORD})
 same((answer.status, answer.error), (409, "conflict"), "another's e-mail address is 409", answer)
 refused(client.patch("/profile", json={"email": "nobody"}), "email", "a malformed one is 422")
 refused(client.patch("/profile", json={"name": 5}), "name", "a number is no name")
 mail_only = register(email=f"{new_name()}@example.org").json()["user"]
 mail_client = Client(try_login(mail_only["email"]).token)
-answer = mail_client.patch("/profile", json={"email": None})
+answer = mail_client.patch("/profile", json={"email": None, "password": PASSWORD})
 check(answer.status in (409, 422), "who has no name keeps the e-mail address", answer)
 evil = "<script>alert(1)</script>\"'&"
 client.patch("/profile", json={"name": evil})

@@ -65,6 +65,9 @@ with settings(login_failures_per_pair=3, login_window_s=6):
 
     answers = [client.post("/password", json={"current": WRONG, "new": "eleven herons on a leg"}).status for _ in range(4)]
     same(answers, [403, 403, 403, 429], "guessing the password within a session is limited as well")
+    same(client.patch("/profile", json={"email": "thief@example.org", "password": WRONG}).status, 429,
+         "by the same count for changes of the e-mail address")
+    same(client.patch("/profile", json={"name": "Ann"}).status, 200, "which a change of the name has no part in")
     same(client.get("/profile").status, 200, "and does not end the session")
 
 names = [new_name() for _ in range(3)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import (PASSWORD, TOKEN, Client, check, diag, done, login, new_user, psql, same, settings, signed_in,
+from mayfly import (PASSWORD, TOKEN, Client, check, done, login, new_user, note, psql, same, settings, signed_in,
                     try_login)
 
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
@@ -65,6 +65,13 @@ stranger, other = signed_in()
 answer = other.delete(f"/sessions/{current(phone)}")
 same((answer.status, answer.error), (404, "not_found"), "somebody else's session is 404", answer)
 same(statuses(phone), {200}, "and goes on")
+ended = Client(login(user))
+gone = current(ended)
+same(ended.get("/profile").status, 200, "a session is cached")
+psql(f"DELETE FROM mayfly.session WHERE id = '{gone}'")
+if check(ended.get("/profile").status == 200, "a worker that ended it and died before it told the cache leaves a copy"):
+    same((phone.delete(f"/sessions/{gone}").status, ended.get("/profile").status), (404, 401),
+         "who ends it again is told 404, and the copy is gone")
 unknown = other.delete(f"/sessions/{uuid.uuid4()}")
 same(unknown.body, answer.body, "just as one that never was")
 for bad in ("x", "%00", "..", "1" * 36, f"{current(phone)}0", "%7B" + current(phone) + "%7D"):
@@ -193,7 +200,7 @@ good_before = before.get("/profile").status
 csrf = before.get("/login", headers={"Accept": "text/html"}).text.partition('name="csrf" value="')[2].partition('"')[0]
 answer = before.post("/login", form={"username": crowd.username, "password": PASSWORD, "csrf": csrf})
 if answer.status != 200:
-    diag(answer)
+    note(answer)
 same((good_before, answer.status, answer.token != tokens[-1], Client(tokens[-1]).get("/profile").status),
      (200, 200, True, 401), "a log-in over a session ends that one", f"csrf {csrf!r}")
 done()

@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from browser import done, http, ok, same
+from browser import http
+from mayfly import check, done, same
 
 SCRATCH = Path(os.environ.get("MAYFLY_SCRATCH", "/nowhere"))
 PROGRAM = SCRATCH / "inst/bin/mayflyctl"
@@ -37,7 +38,7 @@ def ctl(*words, typed="", config=CONFIG):
 def does(name, *words, status=0, out="", err="", **more):
     """Runs a command; its status and what its output and messages match are one test. Returns the output."""
     seen = ctl(*words, **more)
-    ok(seen[0] == status and re.search(out, seen[1]) and re.search(err, seen[2]), name, seen)
+    check(seen[0] == status and re.search(out, seen[1]) and re.search(err, seen[2]), name, seen)
     return seen[1]
 
 
@@ -92,7 +93,7 @@ def at_terminal(typed, *words):
 
 def check_words():
     words = does("--help lists the commands", "--help", out=r"usage: mayflyctl")
-    ok(all(f"  {command} " in words for command in COMMANDS), "and none is missing", words)
+    check(all(f"  {command} " in words for command in COMMANDS), "and none is missing", words)
     does("--version", "--version", out=r"^mayflyctl \d")
     for command in COMMANDS:
         does(f"{command} --help", *command.split(), "--help", out=rf"^usage: mayflyctl \[-c FILE\] {command}")
@@ -165,11 +166,11 @@ def check_passwd():
     for token in tokens:
         every_worker(token)
     does("a password like the name", "user", "passwd", NAME, typed=f"{NAME}@example.org\n", status=1, err="too common")
-    ok(isinstance(every_worker(tokens[0]), dict), "a refused password ends nothing")
+    check(isinstance(every_worker(tokens[0]), dict), "a refused password ends nothing")
     does("user passwd", "user", "passwd", NAME, typed=SECOND, err="all sessions have ended")
     same([every_worker(token) for token in tokens], [401, 401], "no worker accepts a session of before")
     same(log_in(FIRST), 401, "the old password is refused")
-    ok(isinstance(log_in(SECOND), str), "the new one logs in")
+    check(isinstance(log_in(SECOND), str), "the new one logs in")
     does("nobody's password", "user", "passwd", f"{NAME}-3", status=1, err="no such account")
 
 
@@ -181,7 +182,7 @@ def check_disable():
     same(log_in(SECOND), 401, "its log-in is refused")
     does("it is listed as disabled", "user", "list", out=rf"disabled +{NAME} ")
     does("user enable", "user", "enable", NAME, err="is enabled")
-    ok(isinstance(log_in(SECOND), str), "it logs in again")
+    check(isinstance(log_in(SECOND), str), "it logs in again")
     same(every_worker(token), 401, "its old session stays ended")
 
 
@@ -196,7 +197,7 @@ def check_sessions():
     does("session list", "session", "list", NAME, out=rf"(?m)^{newest} \S+Z \S+Z ")
     does("session end", "session", "end", newest, err="has ended")
     same(every_worker(ended), 401, "no worker accepts it")
-    ok(isinstance(every_worker(kept), dict), "the other one goes on")
+    check(isinstance(every_worker(kept), dict), "the other one goes on")
     does("a session that is gone", "session", "end", newest, status=1, err="no such session")
     does("an id that is none", "session", "end", "1", status=2, err="not a session's id")
     does("a session or an account", "session", "end", newest, "--user", NAME, status=2, err="usage: ")
@@ -204,21 +205,21 @@ def check_sessions():
 
 def check_terminal():
     status, shown, echoes = at_terminal([FIRST + "\n", FIRST + "\n"], "user", "passwd", NAME)
-    ok(status == 0 and FIRST not in shown and echoes, "a terminal is asked twice and shows nothing", status, shown)
-    ok(isinstance(log_in(FIRST), str), "what was typed logs in")
+    check(status == 0 and FIRST not in shown and echoes, "a terminal is asked twice and shows nothing", status, shown)
+    check(isinstance(log_in(FIRST), str), "what was typed logs in")
     status, shown, echoes = at_terminal([SECOND + "\n", FIRST + "\n"], "user", "passwd", NAME)
-    ok(status == 1 and "the two differ" in shown, "two that differ change nothing", status, shown)
+    check(status == 1 and "the two differ" in shown, "two that differ change nothing", status, shown)
     status, shown, echoes = at_terminal(["\x03"], "user", "passwd", NAME)
-    ok(status == -2 and echoes, "control-C leaves a terminal that shows what is typed", status, shown, echoes)
+    check(status == -2 and echoes, "control-C leaves a terminal that shows what is typed", status, shown, echoes)
 
 
 if not URL or not os.access(PROGRAM, os.X_OK):
     print("1..0 # SKIP needs a stack: ./dev test 4800")
     sys.exit()
-for check in (check_words, check_system, check_add, check_list, check_groups, check_passwd, check_disable, check_sessions,
-              check_terminal):
+for part in (check_words, check_system, check_add, check_list, check_groups, check_passwd, check_disable, check_sessions,
+             check_terminal):
     try:
-        check()
+        part()
     except Exception as error:  # the rest is still worth knowing
-        ok(False, f"{check.__name__} runs to its end", repr(error))
+        check(False, f"{part.__name__} runs to its end", repr(error))
 done()

@@ -8,93 +8,12 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (PASSWORD, Client, Lost, Threads, WorkerCensus, check, dev, done, login, new_name, new_user, note, psql,
+from chaos import (PASSWORD, Counting, Persistent, Threads, WorkerCensus, check, dev, done, login, new_name, note, psql,
                    same, wait_until, workers)
 
 KILLS = 200
 POINTS = ("before-commit", "after-commit", "after-tombstone", "before-answer")
 POINT_SECONDS = 2
-PATIENCE_S = 60
-
-
-class Persistent:
-    """Sends each request with an Idempotency-Key until there is an answer; notes each answer that no client should see."""
-
-    def __init__(self):
-        self.client = Client()
-        self.seen = Counter()
-        self.surprises = []
-
-    def __call__(self, method, path, body=None, key=None, **headers):
-        key = key or new_name("key")
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            try:
-                reply = self.client(method, path, body, key=key, **headers)
-            except Lost as lost:
-                self.surprises.append(str(lost))
-                continue
-            self.seen[reply.status] += 1
-            self.seen["replayed"] += reply.headers.get("Idempotent-Replayed") == "true"
-            if reply.status != 503:
-                return reply
-            if not reply.stated_503():
-                self.surprises.append(f"{method} {path}: 503 without Retry-After")
-            time.sleep(0.02)
-        raise TimeoutError(f"{method} {path}: only 503 for {PATIENCE_S} s")
-
-    def expect(self, status, method, path, body=None, **headers):
-        reply = self(method, path, body, **headers)
-        if reply.status != status:
-            self.surprises.append(f"{method} {path}: {reply}")
-        return reply
-
-
-class Counting:
-    """Logs in and raises a counter of its own, one acknowledged step after the other; logs in and out anew at times."""
-
-    def __init__(self):
-        self.name = new_user("counting")
-        self.http = Persistent()
-        self.acknowledged = self.logins = self.logouts = 0
-        self.etag = '"0"'
-
-    def log_in(self):
-        self.http.client.token = None
-        reply = self.http.expect(200, "POST", "/login", {"username": self.name, "password": PASSWORD})
-        self.http.client.token = reply.json()["token"]
-        self.logins += 1
-
-    def run(self, threads):
-        self.log_in()
-        while not threads.over.is_set():
-            self.step()
-            if self.acknowledged % 10 == 0 and self.logins < 80:
-                if self.logins % 3 == 0:
-                    self.http.expect(200, "POST", "/logout")
-                    self.logouts += 1
-                self.log_in()
-
-    def step(self):
-        wanted = self.acknowledged + 1
-        reply = self.http.expect(200, "PATCH", "/profile/data", {"counter": wanted, f"step{wanted % 50}": wanted},
-                                 If_Match=self.etag)
-        if reply.status == 200:
-            if reply.json()["counter"] != wanted:
-                self.http.surprises.append(f"{self.name}: {reply}, wanted {wanted}")
-            self.acknowledged = wanted
-            self.etag = reply.headers["ETag"]
-
-    def differences(self):
-        """What is there against what was acknowledged. The version counts writes, so a second one would show."""
-        reply = self.http("GET", "/profile/data")
-        version = int(reply.headers["ETag"].strip('"'))
-        sessions = int(psql(f"SELECT count(*) FROM mayfly.session s JOIN mayfly.account a ON a.id = s.account_id "
-                            f"WHERE a.username = '{self.name}'"))
-        found = [("counter", reply.json().get("counter", 0), self.acknowledged),
-                 ("version", version, self.acknowledged),
-                 ("sessions", sessions, self.logins - self.logouts)]
-        return [f"{self.name}: {what} is {got}, wanted {wanted}" for what, got, wanted in found if got != wanted]
 
 
 class Registering:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (PASSWORD, Client, Settings, Threads, WorkerCensus, check, dev, done, login, new_name, new_user, note, same,
-                   wait_until, workers)
+from chaos import (PASSWORD, Client, Threads, WorkerCensus, check, dev, done, login, new_name, new_user, note, same,
+                   settings, wait_until, workers)
 
 RESTARTS, SCALE = 20, 50
 
@@ -100,7 +100,7 @@ def main():
     deploy("heavy pools restarted", lambda: [dev("restart", pool) for pool in ("heavy-a", "heavy-b") * 5])
     deploy(f"scaled from 2 to {SCALE} and back", scale)
     deploy("reloaded by USR2 10 times", reload)
-    with Settings(worker_max_requests=100):
+    with settings(worker_max_requests=100):
         deploy("recycled each 100 requests", recycle)
     done()
 

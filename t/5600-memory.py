@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (INST, SCRATCH, Client, Settings, Threads, check, done, fcgi_request, login, new_user, note, same,
+from chaos import (INST, SCRATCH, Client, Threads, check, done, fcgi_request, login, new_user, note, same, settings,
                    worker_size, workers)
 
 FIRST, LAST = 20_000, 200_000
@@ -100,7 +100,7 @@ def first_answer_ms():
 def main():
     load = load_by_wrk if shutil.which("wrk") else load_by_pipeline
     token = login(new_user("heavy"))
-    with Settings(worker_max_requests=0, worker_max_age_s=0):
+    with settings(worker_max_requests=0, worker_max_age_s=0):
         began = time.monotonic()
         pids = workers("a", "b")
         other_work(token)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (PASSWORD, SCRATCH, Client, Settings, at_once, check, done, login, new_user, note, psql, same, wait_until)
+from chaos import PASSWORD, SCRATCH, Client, at_once, check, done, login, new_user, note, psql, same, settings, wait_until
 
 PORT = 6432
 FOLDER = SCRATCH / "run" / "pgbouncer"
@@ -84,7 +84,7 @@ def main():
     name = new_user("pooled")
     process = start()
     try:
-        with Settings(database_prepare="no", database=f"host={FOLDER} port={PORT} dbname=mayfly user=mayfly"):
+        with settings(database_prepare="no", database=f"host={FOLDER} port={PORT} dbname=mayfly user=mayfly"):
             other = new_user("born-in-the-pool")
             wrong = [one for part in at_once(8, lambda index: one_life(name, index)) for one in part]
             same(wrong, [], "log-ins, data, sessions and log-outs work through it")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from browser import Browser, done, http, missing, ok, same
+from browser import Browser, http, missing
+from mayfly import check, done, same
 
 PHONE = ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
          "Version/17.5 Mobile/15E148 Safari/604.1")
@@ -29,25 +30,25 @@ def is_live(url, token):
 def guest(b, username):
     b.open("/")
     same(b.path(), "/", "the front page opens for a guest")
-    ok(b.all('a[href="/register"]') and b.all('a[href="/login"]'), "it leads to register and log in")
+    check(b.all('a[href="/register"]') and b.all('a[href="/login"]'), "it leads to register and log in")
     b.check("index")
 
     b.open("/register")
     b.check("register")
     b.send("/register", username=username, email=f"{username}@example.org", password="password1")
-    ok(b.text('[role="alert"]'), "a common password is refused with a message")
+    check(b.text('[role="alert"]'), "a common password is refused with a message")
     same(b.value("#username"), username, "what was typed is still there")
     same(b.value("#password"), "", "but not the password")
     b.check("register-error")
     b.send("/register", password=FIRST)
     same(b.path(), "/login", "after registering comes the log-in page")
-    ok(b.text('[role="status"]'), "which says that it worked")
+    check(b.text('[role="status"]'), "which says that it worked")
 
     b.open("/account")
     same(b.path(), "/login", "a guest who wants the account page is shown the way in")
     b.check("login")
     b.send("/login", username=username, password="not this one")
-    ok(b.text('[role="alert"]'), "a wrong password is answered on the page")
+    check(b.text('[role="alert"]'), "a wrong password is answered on the page")
     b.check("login-error")
     b.send("/login", username=username, password=FIRST)
     same(b.path(), "/account", "after logging in comes the page that was wanted")
@@ -55,35 +56,39 @@ def guest(b, username):
 
 def account(b, username):
     b.send("/profile", name=NAME, email=f"{username}@example.com")
-    ok(b.text('[role="status"]'), "changing the profile is confirmed")
+    check("password" in b.text('[role="alert"]'), "another e-mail address needs the password")
+    same(b.value("#email"), f"{username}@example.com", "and what was typed is still there")
+    b.check("profile-error")
+    b.send("/profile", password=FIRST)
+    check(b.text('[role="status"]'), "changing the profile is confirmed")
     b.open("/account")
     same(b.value("#name"), NAME, "the name stays")
     same(b.value("#email"), f"{username}@example.com", "so does the address")
     b.open("/login")
-    ok(NAME in b.text("main p"), "markup in a name is text", b.text("main"))
+    check(NAME in b.text("main p"), "markup in a name is text", b.text("main"))
 
     token = phone_logs_in(b.url, username, FIRST)
-    ok(token and is_live(b.url, token), "a phone logs in")
+    check(token and is_live(b.url, token), "a phone logs in")
     b.open("/account")
     same(len(b.all(".devices li")), 2, "two devices are shown")
     same(len(b.all(".devices .tag")), 1, "one of them is this one")
-    ok("iPhone" in b.text(".devices"), "the other one is the phone", b.text(".devices"))
+    check("iPhone" in b.text(".devices"), "the other one is the phone", b.text(".devices"))
     moment = b.one("time")
     same(moment.text != moment.get_attribute("datetime"), b.javascript, "times are the visitor's own where scripts run")
     b.check("account")
     b.leave(".devices form button")
     same(len(b.all(".devices li")), 1, "the phone's session can be ended")
-    ok(not is_live(b.url, token), "it is dead")
+    check(not is_live(b.url, token), "it is dead")
 
     token = phone_logs_in(b.url, username, FIRST)
-    ok(token and is_live(b.url, token), "the phone logs in again")
+    check(token and is_live(b.url, token), "the phone logs in again")
     b.send("/password", current="not this one", new=SECOND)
-    ok(b.text('[role="alert"]'), "a wrong current password is refused")
-    ok(is_live(b.url, token), "and ends no session")
+    check(b.text('[role="alert"]'), "a wrong current password is refused")
+    check(is_live(b.url, token), "and ends no session")
     b.open("/account")
     b.send("/password", current=FIRST, new=SECOND)
-    ok(b.text('[role="status"]'), "changing the password is confirmed")
-    ok(not is_live(b.url, token), "it ended the phone's session")
+    check(b.text('[role="status"]'), "changing the password is confirmed")
+    check(not is_live(b.url, token), "it ended the phone's session")
     b.open("/account")
     same(b.path(), "/account", "this one goes on")
     same(phone_logs_in(b.url, username, FIRST), None, "the old password is no longer taken")
@@ -92,25 +97,25 @@ def account(b, username):
 def workers(b):
     b.open("/workers")
     shown = b.text(".lead .worker")
-    ok("/" in shown, "the page names its worker", shown)
+    check("/" in shown, "the page names its worker", shown)
     if not b.javascript:
-        ok(not b.one("#live").is_displayed(), "scripts are really off")
+        check(not b.one("#live").is_displayed(), "scripts are really off")
         others = set()
         for _ in range(30):
             b.leave('main a[href="/workers"]')
             others.add(b.text(".lead .worker"))
-        ok(len(others) > 1, "reloading shows another one", others)
+        check(len(others) > 1, "reloading shows another one", others)
     else:
         b.wait(lambda _: len(b.all("#dots .answered")) >= 100)
         rows = len(b.all("#workers tr"))
-        ok(rows > 1, f"{rows} workers answered", b.text("#workers"))
+        check(rows > 1, f"{rows} workers answered", b.text("#workers"))
         b.one("#pause").click()
         same(b.one("#pause").text, "Go on", "it can be paused")
         time.sleep(1)
         before = len(b.all("#dots .answered"))
         time.sleep(1)
         same(len(b.all("#dots .answered")), before, "then it asks no more")
-        ok("None failed" in b.text("#summary"), "no request failed", b.text("#summary"))
+        check("None failed" in b.text("#summary"), "no request failed", b.text("#summary"))
     b.check("workers")
 
 
@@ -120,7 +125,7 @@ def leaving(b, username):
     b.check("error")
     b.open("/account")
     b.leave('form[action="/logout"] button')
-    ok(b.all('a[href="/login"]'), "after logging out one is a guest")
+    check(b.all('a[href="/login"]'), "after logging out one is a guest")
     b.open("/account")
     same(b.path(), "/login", "and the account page is closed")
     b.send("/login", username=username, password=SECOND)
@@ -130,7 +135,7 @@ def leaving(b, username):
     same(b.path(), "/", "the account can be closed")
     same(phone_logs_in(b.url, username, SECOND), None, "then nobody gets in")
     complaints = b.complaints()
-    ok(not complaints, "the browser has nothing to complain of", *complaints)
+    check(not complaints, "the browser has nothing to complain of", *complaints)
 
 
 def main():

@@ -3,10 +3,16 @@ SELECT attempt_take($1::bytea[], $2::int[], $3::int);
 
 -- name: attempt_clear
 -- The account's owner is in: forget the failures of this pair and give back what this attempt took elsewhere.
-WITH own AS (DELETE FROM attempt WHERE key = $1::bytea)
-UPDATE attempt SET level = greatest(0, level - 1) WHERE key = ANY ($2::bytea[]);
+-- Rows are locked in the order of their keys, as attempt_take does; count reads them all before the first is changed.
+WITH locked AS MATERIALIZED (
+        SELECT key FROM attempt WHERE key = ANY ($2::bytea[] || $1::bytea) ORDER BY key FOR UPDATE),
+    own AS (DELETE FROM attempt WHERE key = $1::bytea AND (SELECT count(*) FROM locked) > 0)
+UPDATE attempt SET level = greatest(0, level - 1)
+WHERE key = ANY ($2::bytea[]) AND (SELECT count(*) FROM locked) > 0;
 
 -- name: attempt_known_address
 -- Whether the account (username or e-mail) has a session from this address: its owner is not locked out by strangers.
 SELECT EXISTS (SELECT FROM session s JOIN account a ON a.id = s.account_id
-    WHERE (name_key(a.username) = name_key($1::text) OR name_key(a.email) = name_key($1::text)) AND s.address = $2::inet);
+    WHERE ((strpos(name_key($1::text), '@') = 0 AND name_key(a.username) = name_key($1::text))
+            OR (strpos(name_key($1::text), '@') > 0 AND name_key(a.email) = name_key($1::text)))
+        AND s.address = $2::inet);

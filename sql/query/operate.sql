@@ -2,6 +2,7 @@
 SELECT sweep($1::int, $2::int, $3::int);
 
 -- name: partitions_keep
+-- days ahead -> how many were made and dropped; again while that is not 0
 SELECT partitions_keep($1::int);
 
 -- name: account_find

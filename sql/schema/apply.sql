@@ -38,6 +38,17 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 2
+\set name '0002-partitions-in-steps'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0002-partitions-in-steps.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \set number 3
 \set name '0003-files'
 SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset

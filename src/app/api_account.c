@@ -3,8 +3,8 @@
 #include "app/credentials.h"
 #include "app/once.h"
 #include "app/signed_in.h"
+#include "base/bytes.h"
 
-#include <sodium.h>
 #include <string.h>
 
 struct registration {
@@ -67,8 +67,18 @@ bool api_profile_get(struct exchange *x, struct err *err)
 
 struct change {
     struct account_fields fields;
-    bool email_given;
+    bool email_changes;
+    struct account account; /* with email_changes: whose password was confirmed */
+    struct attempt attempt;
 };
+
+/* Between the check of the password and the transaction it can have been changed, by whoever means to keep others out. */
+static bool confirmed(struct exchange *x, const struct change *change, struct err *err)
+{
+    if (account_confirm(x->services->sessions.db, &x->arena, &change->account, err) != DB_ROW)
+        return err_field(err, ERR_DENIED, "password", "the current password is wrong");
+    return credentials_forgive(x, &change->attempt, err);
+}
 
 static bool change_profile(struct exchange *x, void *arg, struct err *err)
 {
@@ -76,15 +86,11 @@ static bool change_profile(struct exchange *x, void *arg, struct err *err)
     struct session_store *store = &x->services->sessions;
     const char *profile;
 
-    switch (account_update(store->db, &x->arena, &x->session.account, &change->fields, change->email_given, &profile,
-                           err)) {
-    case DB_FAIL:
+    if (change->email_changes && !confirmed(x, change, err))
         return false;
-    case DB_NONE:
+    if (account_update(store->db, &x->arena, &x->session.account, &change->fields, change->email_changes, &profile,
+                       err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the account is gone");
-    case DB_ROW:
-        break;
-    }
     if (!session_ids_of(store, &x->arena, &x->session.account, &x->forgets, err))
         return false;
     if (request_wants_page(&x->request))
@@ -92,30 +98,54 @@ static bool change_profile(struct exchange *x, void *arg, struct err *err)
     return response_json(&x->response, 200, profile, err);
 }
 
-/* RFC 7396: what is not named stays, null empties. */
-bool api_profile_patch(struct exchange *x, struct err *err)
+static bool profile_members(const json_t *fields, struct err *err)
 {
-    struct change change = {.email_given = false};
-    const json_t *fields;
+    static const char *const known[] = {"csrf", "name", "email", "password"};
     const char *name;
     json_t *value;
 
-    if (request_has_type(&x->request, "application/merge-patch+json"))
-        x->request.content_type = "application/json";
-    if (!exchange_fields(x, &fields, err))
-        return false;
     json_object_foreach((json_t *)(uintptr_t)fields, name, value)
     {
-        if (strcmp(name, "csrf") != 0 && strcmp(name, "name") != 0 && strcmp(name, "email") != 0)
+        size_t i = 0;
+
+        while (i < sizeof known / sizeof known[0] && strcmp(name, known[i]) != 0)
+            i++;
+        if (i == sizeof known / sizeof known[0])
             return err_field(err, ERR_VALUE, name, "%.60s: can't be changed here; name and email can", name);
     }
-    if (!json_text(fields, "name", &change.fields.name, err) || !json_text(fields, "email", &change.fields.email, err))
+    if (json_object_get(fields, "password") != NULL && json_object_get(fields, "email") == NULL)
+        return err_field(err, ERR_VALUE, "password", "password: can't be changed here; it confirms a change of email");
+    return true;
+}
+
+/*
+ * RFC 7396: what is not named stays, null empties. The address is a way to log in and to a new password, so a session
+ * alone, which may be a stolen one, does not change it (ASVS 7.5.1). A form sends the address as it was.
+ */
+bool api_profile_patch(struct exchange *x, struct err *err)
+{
+    struct change change = {.email_changes = false};
+    const json_t *fields;
+    const char *password;
+
+    if (request_has_type(&x->request, "application/merge-patch+json"))
+        x->request.content_type = "application/json";
+    if (!exchange_fields(x, &fields, err) || !profile_members(fields, err) ||
+        !json_text(fields, "name", &change.fields.name, err) ||
+        !json_text(fields, "email", &change.fields.email, err) || !json_text(fields, "password", &password, err))
         return false;
-    change.email_given = json_object_get(fields, "email") != NULL;
     if (json_is_null(json_object_get(fields, "name")))
         change.fields.name = "";
+    change.email_changes = json_object_get(fields, "email") != NULL &&
+                           strcmp(change.fields.email != NULL ? change.fields.email : "", x->session.email) != 0;
     change.fields.email = none_if_empty(change.fields.email);
-    return account_check(&change.fields, err) && once(x, change_profile, &change, err);
+    if (!account_check(&change.fields, err))
+        return false;
+    if (change.email_changes && none_if_empty(password) == NULL)
+        return err_field(err, ERR_DENIED, "password", "a change of the e-mail address needs your current password");
+    if (change.email_changes && !credentials_confirm(x, password, &change.account, &change.attempt, err))
+        return false;
+    return once(x, change_profile, &change, err);
 }
 
 static bool close_account(struct exchange *x, void *arg, struct err *err)
@@ -158,29 +188,17 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     struct token token;
     bool ok;
 
-    switch (account_set_password(store->db, &x->arena, &change->account.id, change->hash, change->account.password_hash,
-                                 err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (account_set_password(store->db, &x->arena, &change->account.id, change->hash, change->account.password_hash,
+                             err) != DB_ROW)
         return err_set(err, ERR_CONFLICT, "the password was changed by another request just now");
-    case DB_ROW:
-        break;
-    }
     token_new(x->services->clock, &token, text);
-    switch (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
-    case DB_ROW:
-        break;
-    }
     ok = session_ids_add(&x->forgets, &x->arena, &x->session.id, err) &&
          (change->keep_others ||
           session_end_others(store, &x->arena, &x->session.account, &token.id, &x->forgets, err)) &&
          credentials_forgive(x, &change->attempt, err) && signed_in_answer(x, &in, err);
-    sodium_memzero(text, sizeof text);
+    bytes_wipe(text, sizeof text);
     return ok;
 }
 

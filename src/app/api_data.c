@@ -69,14 +69,8 @@ static bool write_change(struct exchange *x, void *arg, struct err *err)
     int64_t version;
     bool ok;
 
-    switch (document_lock(db, &x->arena, change->kind, owner, &version, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (document_lock(db, &x->arena, change->kind, owner, &version, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
-    case DB_ROW:
-        break;
-    }
     if (!check_preconditions(x, version, err))
         return false;
     if (change->change == CHANGE_PATCH)

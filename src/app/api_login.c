@@ -3,9 +3,9 @@
 #include "app/credentials.h"
 #include "app/once.h"
 #include "app/signed_in.h"
+#include "base/bytes.h"
 #include "base/utf8.h"
 
-#include <sodium.h>
 #include <string.h>
 
 struct login {
@@ -70,14 +70,8 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
 
     if (origin.user_agent == NULL)
         return err_memory(err);
-    switch (account_confirm(store->db, &x->arena, &login->account, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (account_confirm(store->db, &x->arena, &login->account, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "wrong name or password");
-    case DB_ROW:
-        break;
-    }
     token_new(x->services->clock, &token, text);
     ok = end_previous(x, err) &&
          session_create(store, &x->arena, &token, &login->account.id, &login->limits, &origin, &in.expires_at_ms,
@@ -87,7 +81,7 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
         ok = account_set_password(store->db, &x->arena, &login->account.id, login->rehashed,
                                   login->account.password_hash, err) != DB_FAIL;
     ok = ok && signed_in_answer(x, &in, err);
-    sodium_memzero(text, sizeof text);
+    bytes_wipe(text, sizeof text);
     return ok;
 }
 

@@ -1,6 +1,7 @@
 #include "app/api.h"
 #include "app/cookie.h"
 #include "app/once.h"
+#include "store/session_cache.h"
 
 bool api_sessions_list(struct exchange *x, struct err *err)
 {
@@ -13,6 +14,19 @@ bool api_sessions_list(struct exchange *x, struct err *err)
     return true;
 }
 
+/*
+ * Somebody else may have ended it just now and died before the cached copy was gone. Of a stranger's live session this
+ * only costs a look into the database.
+ */
+static void forget_ended(struct exchange *x, const struct uuid *id)
+{
+    struct uuid copy = *id;
+    const struct session_ids ended = {.ids = &copy, .count = 1};
+
+    if (!session_cache_forget(x->services->sessions.cache, &ended))
+        LOG_EVENT(&x->services->log, LOG_WARN, "tombstone_lost", LOG_NUMBER("sessions", 1));
+}
+
 static bool end_one(struct exchange *x, void *arg, struct err *err)
 {
     const struct uuid *id = arg;
@@ -22,6 +36,7 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
     case DB_FAIL:
         return false;
     case DB_NONE:
+        forget_ended(x, id);
         return err_set(err, ERR_ABSENT, "there is no such session of yours");
     case DB_ROW:
         break;

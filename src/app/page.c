@@ -8,7 +8,6 @@
 #include "http/template.h"
 #include "store/document.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Nothing but our own files, so a hole in a page has nothing to run. */
@@ -128,16 +127,13 @@ static bool set_document(struct exchange *x, json_t *values, const char *name, e
 {
     struct document document;
     json_t *json;
-    char *text;
-    bool ok;
+    const char *text;
 
     if (!document_get(x->services->sessions.db, &x->arena, kind, owner, &document, err) ||
         !json_read(&x->arena, document.json, strlen(document.json), &json, err))
         return false;
-    text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    ok = text != NULL && set_text(values, name, text);
-    free(text);
-    return ok || err_memory(err);
+    text = json_write_lines(&x->arena, json);
+    return (text != NULL && set_text(values, name, text)) || err_memory(err);
 }
 
 static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
@@ -215,14 +211,18 @@ static bool set_typed(struct exchange *x, json_t *values)
     return !json_flag(x->fields, "remember") || set_true(values, "remember");
 }
 
-/* The account page has three inputs that handlers call "password". */
+/* The account page has four inputs that handlers call "password". */
 static const char *invalid_input(const struct exchange *x, const struct err *shown)
 {
-    bool change = x->match.route != NULL && strcmp(x->match.route->path, "/password") == 0;
+    const char *path = x->match.route != NULL ? x->match.route->path : "";
 
-    if (!change || strcmp(shown->field, "password") != 0)
+    if (strcmp(shown->field, "password") != 0)
         return shown->field;
-    return shown->kind == ERR_DENIED ? "current" : "new";
+    if (strcmp(path, "/profile") == 0)
+        return "confirmation";
+    if (strcmp(path, "/password") == 0)
+        return shown->kind == ERR_DENIED ? "current" : "new";
+    return shown->field;
 }
 
 static bool set_error(json_t *values, const struct err *shown, const char *field)

@@ -21,6 +21,11 @@ static int64_t system_monotonic_us(void)
 
 const struct clock clock_system = {.now_ms = system_now_ms, .monotonic_us = system_monotonic_us};
 
+bool random_start(void)
+{
+    return sodium_init() >= 0;
+}
+
 void random_bytes(void *bytes, size_t length)
 {
     randombytes_buf(bytes, length);

@@ -2,6 +2,9 @@
 #ifndef MAYFLY_BASE_CLOCK_H
 #define MAYFLY_BASE_CLOCK_H
 
+#include "base/attr.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +15,10 @@ struct clock {
 
 extern const struct clock clock_system;
 
-/* Cryptographic randomness (libsodium, getrandom(2)); can't fail after sodium_init. */
+/* Once, before anything that needs libsodium; false when it can't start. */
+bool random_start(void) MUST_CHECK;
+
+/* Cryptographic randomness (libsodium, getrandom(2)); can't fail after random_start. */
 void random_bytes(void *bytes, size_t length);
 
 /* A number in [0, bound) without bias. */

@@ -1,5 +1,6 @@
 #include "base/secret.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -15,16 +16,13 @@ enum {
 
 static bool parse_line(struct secret *secret, char *line, const char *path, int number, struct err *err)
 {
-    size_t length;
-
     line += strspn(line, " \t");
     line[strcspn(line, " \t\r\n#")] = '\0';
     if (line[0] == '\0')
         return true;
     if (secret->count == SECRET_KEYS_MAX)
         return err_set(err, ERR_INPUT, "%s:%d: more than %d keys; remove the oldest", path, number, SECRET_KEYS_MAX);
-    if (sodium_hex2bin(secret->keys[secret->count], SECRET_KEY_BYTES, line, strlen(line), NULL, &length, NULL) != 0 ||
-        length != SECRET_KEY_BYTES)
+    if (!bytes_from_hex(line, strlen(line), secret->keys[secret->count], SECRET_KEY_BYTES))
         return err_set(err, ERR_INPUT, "%s:%d: not 64 hexadecimal digits; make a key with `openssl rand -hex 32`", path,
                        number);
     secret->count++;
@@ -47,7 +45,7 @@ bool secret_load(struct secret *secret, const char *path, struct err *err)
         ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
     if (ok && secret->count == 0)
         ok = err_set(err, ERR_INPUT, "%s: holds no key; make one with `openssl rand -hex 32`", path);
-    sodium_memzero(line, sizeof line);
+    bytes_wipe(line, sizeof line);
     fclose(file);
     return ok;
 }
@@ -78,7 +76,7 @@ bool secret_seal(const struct secret *secret, struct arena *arena, const void *c
     random_bytes(sealed, NONCE_BYTES);
     crypto_aead_xchacha20poly1305_ietf_encrypt(sealed + NONCE_BYTES, &written, text, length, NULL, 0, NULL, sealed,
                                                key);
-    sodium_memzero(key, sizeof key);
+    bytes_wipe(key, sizeof key);
     *sealedp = sealed;
     *sealed_lengthp = NONCE_BYTES + (size_t)written;
     return true;
@@ -104,7 +102,7 @@ bool secret_open(const struct secret *secret, struct arena *arena, const void *c
         rc = crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)text, &written, NULL, sealed + NONCE_BYTES,
                                                         sealed_length - NONCE_BYTES, NULL, 0, sealed, key);
     }
-    sodium_memzero(key, sizeof key);
+    bytes_wipe(key, sizeof key);
     if (rc != 0)
         return err_set(err, ERR_BUG, "sealed text does not open: was the secret file replaced instead of extended?");
     text[written] = '\0';

@@ -1,5 +1,7 @@
 #include "base/token.h"
 
+#include "base/bytes.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -8,7 +10,6 @@ static const char prefix[] = "mfs_";
 enum {
     PREFIX_BYTES = sizeof prefix - 1,
     RAW_BYTES = UUID_BYTES + TOKEN_SECRET_BYTES,
-    VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING,
 };
 
 static void digest(const unsigned char raw[RAW_BYTES], struct token *token)
@@ -25,32 +26,24 @@ void token_new(const struct clock *clock, struct token *token, char text[TOKEN_T
     memcpy(raw, id.bytes, UUID_BYTES);
     random_bytes(raw + UUID_BYTES, TOKEN_SECRET_BYTES);
     memcpy(text, prefix, PREFIX_BYTES);
-    sodium_bin2base64(text + PREFIX_BYTES, TOKEN_TEXT_BYTES - PREFIX_BYTES, raw, sizeof raw, VARIANT);
+    bytes_to_base64(raw, sizeof raw, text + PREFIX_BYTES);
     digest(raw, token);
-    sodium_memzero(raw, sizeof raw);
+    bytes_wipe(raw, sizeof raw);
 }
 
 bool token_parse(const char *text, size_t length, struct token *token)
 {
     unsigned char raw[RAW_BYTES];
-    size_t raw_length;
 
-    if (length != TOKEN_TEXT_BYTES - 1 || memcmp(text, prefix, PREFIX_BYTES) != 0)
-        return false;
-    /* libsodium 1.0.18 takes every byte from 0x80 on for an 'A'. */
-    for (size_t i = PREFIX_BYTES; i < length; i++)
-        if ((unsigned char)text[i] >= 0x80)
-            return false;
-    if (sodium_base642bin(raw, sizeof raw, text + PREFIX_BYTES, length - PREFIX_BYTES, NULL, &raw_length, NULL,
-                          VARIANT) != 0 ||
-        raw_length != sizeof raw)
+    if (length != TOKEN_TEXT_BYTES - 1 || memcmp(text, prefix, PREFIX_BYTES) != 0 ||
+        !bytes_from_base64(text + PREFIX_BYTES, length - PREFIX_BYTES, raw, sizeof raw))
         return false;
     digest(raw, token);
-    sodium_memzero(raw, sizeof raw);
+    bytes_wipe(raw, sizeof raw);
     return true;
 }
 
 bool token_hash_equal(const unsigned char a[TOKEN_HASH_BYTES], const unsigned char b[TOKEN_HASH_BYTES])
 {
-    return sodium_memcmp(a, b, TOKEN_HASH_BYTES) == 0;
+    return bytes_equal(a, b, TOKEN_HASH_BYTES);
 }

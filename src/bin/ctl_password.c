@@ -1,12 +1,12 @@
 #include "bin/ctl_password.h"
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -118,7 +118,7 @@ bool ctl_password_ask(struct ctl_password *password, struct err *err)
     same = ask("New password: ", password, err) && ask("Once more: ", &again, err) &&
            ((again.length == password->length && memcmp(again.text, password->text, again.length) == 0) ||
             err_set(err, ERR_INPUT, "the two differ; nothing is changed"));
-    sodium_memzero(&again, sizeof again);
+    bytes_wipe(&again, sizeof again);
     return same;
 }
 
@@ -126,12 +126,9 @@ void ctl_password_generate(struct ctl_password *password)
 {
     unsigned char bytes[GENERATED_BYTES];
 
-    _Static_assert(sodium_base64_ENCODED_LEN(GENERATED_BYTES, sodium_base64_VARIANT_URLSAFE_NO_PADDING) <=
-                       sizeof password->text,
-                   "it fits");
+    _Static_assert(BASE64_TEXT_BYTES(GENERATED_BYTES) <= sizeof password->text, "it fits");
     random_bytes(bytes, sizeof bytes);
-    sodium_bin2base64(password->text, sizeof password->text, bytes, sizeof bytes,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    bytes_to_base64(bytes, sizeof bytes, password->text);
     password->length = strlen(password->text);
-    sodium_memzero(bytes, sizeof bytes);
+    bytes_wipe(bytes, sizeof bytes);
 }

@@ -7,14 +7,8 @@
 
 bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *account, struct err *err)
 {
-    switch (operate_account_find(ctl->services.sessions.db, &ctl->arena, login, account, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (operate_account_find(ctl->services.sessions.db, &ctl->arena, login, account, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "%.200s: no such account; mayflyctl user list shows all", login);
-    case DB_ROW:
-        break;
-    }
     return true;
 }
 

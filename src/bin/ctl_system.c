@@ -70,12 +70,25 @@ static bool sweep_rows(struct ctl *ctl, int64_t *total, struct err *err)
     return true;
 }
 
+static bool keep_partitions(struct ctl *ctl, int64_t *total, struct err *err)
+{
+    int64_t changed;
+
+    do {
+        if (!operate_partitions(ctl->services.sessions.db, &ctl->arena, &changed, err))
+            return false;
+        arena_reset(&ctl->arena);
+        *total += changed;
+    } while (changed > 0);
+    return true;
+}
+
 /* Partitions first: without them nobody logs in. */
 bool system_sweep(struct ctl *ctl, struct err *err)
 {
-    int64_t partitions, rows = 0;
+    int64_t partitions = 0, rows = 0;
 
-    if (!operate_partitions(ctl->services.sessions.db, &ctl->arena, &partitions, err) || !sweep_rows(ctl, &rows, err))
+    if (!keep_partitions(ctl, &partitions, err) || !sweep_rows(ctl, &rows, err))
         return false;
     fprintf(stderr, "%" PRId64 " rows removed, %" PRId64 " partitions made or dropped\n", rows, partitions);
     return true;

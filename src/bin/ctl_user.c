@@ -1,9 +1,9 @@
 /* mayflyctl user: accounts. */
 #include "app/credentials.h"
+#include "base/bytes.h"
 #include "bin/ctl.h"
 #include "bin/ctl_password.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -142,7 +142,7 @@ bool user_add(struct ctl *ctl, struct err *err)
         fprintf(stderr, "%s: the account is made\n", ctl->arguments[0]);
         tell_password(ctl, &password);
     }
-    sodium_memzero(&password, sizeof password);
+    bytes_wipe(&password, sizeof password);
     return done;
 }
 
@@ -170,7 +170,7 @@ bool user_passwd(struct ctl *ctl, struct err *err)
         fprintf(stderr, "%s: the password is changed, all sessions have ended\n", ctl->arguments[0]);
         tell_password(ctl, &password);
     }
-    sodium_memzero(&password, sizeof password);
+    bytes_wipe(&password, sizeof password);
     return done;
 }
 

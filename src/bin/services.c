@@ -1,10 +1,10 @@
 #include "bin/services.h"
 
+#include "base/bytes.h"
 #include "bin/crash.h"
 #include "bin/paths.h"
 #include "store/s3.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ bool services_open(struct services *services, const char *config_path, const cha
     struct session_store *store = &services->sessions;
     char *worker = malloc(WORKER_NAME_BYTES);
 
-    if (worker == NULL || sodium_init() < 0)
+    if (worker == NULL || !random_start())
         return err_set(err, ERR_DOWN, "libsodium can't start");
     snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
     services->worker = worker;
@@ -67,6 +67,6 @@ void services_close(struct services *services)
     s3_free(services->files.objects.s3);
     db_free(services->sessions.db);
     cache_free(services->sessions.cache);
-    sodium_memzero(&services->secret, sizeof services->secret);
+    bytes_wipe(&services->secret, sizeof services->secret);
     free((void *)(uintptr_t)services->worker);
 }

@@ -2,7 +2,13 @@
 
 #include "base/utf8.h"
 
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Sign, 17 digits, point, exponent of four characters, NUL, and room to add ".0". */
+enum { REAL_BYTES = 32 };
 
 static void release(void *json)
 {
@@ -70,17 +76,83 @@ json_t *json_new_object(struct arena *arena)
     return json != NULL && arena_defer(arena, release, json) ? json : NULL;
 }
 
-const char *json_write(struct arena *arena, const json_t *json)
+/* Writes a real to out, with the least precision that is read as it again. Returns the text's length. */
+static size_t write_real(char out[REAL_BYTES], double real)
 {
-    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
-    size_t length = json_dumpb(json, NULL, 0, flags);
+    int length = 0;
+
+    for (int digits = DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
+        length = snprintf(out, REAL_BYTES, "%.*g", digits, real);
+        if (strtod(out, NULL) == real)
+            break;
+    }
+    /* A reader that tells reals from integers goes on doing so. */
+    if (strpbrk(out, ".e") == NULL)
+        length += snprintf(out + length, REAL_BYTES - (size_t)length, ".0");
+    return (size_t)length;
+}
+
+/* Where a string that begins at text ends. */
+static const char *string_end(const char *text)
+{
+    for (text++; *text != '"'; text++)
+        if (*text == '\\')
+            text++;
+    return text + 1;
+}
+
+/* In jansson's own text, in place: what is written anew is never longer. */
+static void shorten_reals(char *text)
+{
+    const char *from = text;
+    char *to = text;
+
+    while (*from != '\0') {
+        size_t length = *from == '"' ? (size_t)(string_end(from) - from) : strspn(from, "-+.0123456789eE");
+        char real[REAL_BYTES];
+
+        if (length == 0) {
+            *to++ = *from++; /* a bracket, a comma, a letter of a literal, white space */
+            continue;
+        }
+        if (*from != '"' && (*from == '-' || (*from >= '0' && *from <= '9')) && strcspn(from, ".eE") < length) {
+            size_t shorter = write_real(real, strtod(from, NULL));
+
+            if (shorter < length) {
+                memcpy(to, real, shorter);
+                to += shorter;
+                from += length;
+                continue;
+            }
+        }
+        memmove(to, from, length);
+        to += length;
+        from += length;
+    }
+    *to = '\0';
+}
+
+static const char *dump(struct arena *arena, const json_t *json, size_t flags)
+{
+    size_t length = json_dumpb(json, NULL, 0, flags | JSON_ENCODE_ANY);
     char *text = arena_alloc(arena, length + 1);
 
     if (text == NULL || length == 0)
         return NULL;
-    json_dumpb(json, text, length, flags);
+    json_dumpb(json, text, length, flags | JSON_ENCODE_ANY);
     text[length] = '\0';
+    shorten_reals(text);
     return text;
+}
+
+const char *json_write(struct arena *arena, const json_t *json)
+{
+    return dump(arena, json, JSON_COMPACT);
+}
+
+const char *json_write_lines(struct arena *arena, const json_t *json)
+{
+    return dump(arena, json, JSON_INDENT(2));
 }
 
 bool json_text(const json_t *object, const char *name, const char **text, struct err *err)

@@ -74,13 +74,11 @@ static bool name_conflict(struct err *err)
 bool account_create(struct db *db, struct arena *arena, const struct uuid *id, const struct account_fields *fields,
                     const char *password_hash, const char **profile, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, fields->username, fields->email, fields->name != NULL ? fields->name : "",
-                                  password_hash};
+    const char *values[] = {NULL, fields->username, fields->email, fields->name != NULL ? fields->name : "",
+                            password_hash};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    if (db_query(db, arena, STATEMENT_ACCOUNT_CREATE, values, &row, err) != DB_ROW) {
+    if (db_query_by_id(db, arena, STATEMENT_ACCOUNT_CREATE, id, values, &row, err) != DB_ROW) {
         name_refusal(err);
         return name_conflict(err);
     }
@@ -111,13 +109,9 @@ enum db_rc account_by_login(struct db *db, struct arena *arena, const char *logi
 enum db_rc account_by_id(struct db *db, struct arena *arena, const struct uuid *id, struct account *account,
                          struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text};
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query_by_id(db, arena, STATEMENT_ACCOUNT_BY_ID, id, NULL, &row, err);
 
-    uuid_format(id, id_text);
-    rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_ID, values, &row, err);
     if (rc == DB_ROW)
         *account = (struct account){
             .id = *id,
@@ -130,25 +124,20 @@ enum db_rc account_by_id(struct db *db, struct arena *arena, const struct uuid *
 
 enum db_rc account_confirm(struct db *db, struct arena *arena, const struct account *account, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, account->password_hash};
+    const char *values[] = {NULL, account->password_hash};
     struct db_result row;
 
-    uuid_format(&account->id, id_text);
-    return db_query(db, arena, STATEMENT_ACCOUNT_CONFIRM, values, &row, err);
+    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_CONFIRM, &account->id, values, &row, err);
 }
 
 enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid *id,
                           const struct account_fields *fields, bool email_given, const char **profile, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
     bool has_email = fields->email != NULL && fields->email[0] != '\0';
-    const char *const values[] = {id_text, fields->name, email_given ? "t" : "f", has_email ? fields->email : NULL};
+    const char *values[] = {NULL, fields->name, email_given ? "t" : "f", has_email ? fields->email : NULL};
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query_by_id(db, arena, STATEMENT_ACCOUNT_UPDATE, id, values, &row, err);
 
-    uuid_format(id, id_text);
-    rc = db_query(db, arena, STATEMENT_ACCOUNT_UPDATE, values, &row, err);
     if (rc == DB_ROW)
         *profile = db_value(&row, 0, 0);
     if (rc != DB_FAIL)
@@ -165,23 +154,18 @@ enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid 
 enum db_rc account_set_password(struct db *db, struct arena *arena, const struct uuid *id, const char *hash,
                                 const char *replaced, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, hash, replaced};
+    const char *values[] = {NULL, hash, replaced};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    return db_query(db, arena, STATEMENT_ACCOUNT_SET_PASSWORD, values, &row, err);
+    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_PASSWORD, id, values, &row, err);
 }
 
 bool account_delete(struct db *db, struct arena *arena, const struct uuid *id, struct session_ids *ended,
                     struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text};
     struct db_result rows;
 
-    uuid_format(id, id_text);
-    if (db_query(db, arena, STATEMENT_ACCOUNT_DELETE, values, &rows, err) == DB_FAIL)
+    if (db_query_by_id(db, arena, STATEMENT_ACCOUNT_DELETE, id, NULL, &rows, err) == DB_FAIL)
         return false;
     return session_ids_read(ended, arena, &rows, err);
 }
@@ -189,23 +173,19 @@ bool account_delete(struct db *db, struct arena *arena, const struct uuid *id, s
 enum db_rc account_set_disabled(struct db *db, struct arena *arena, const struct uuid *id, bool disabled,
                                 struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, disabled ? "t" : "f"};
+    const char *values[] = {NULL, disabled ? "t" : "f"};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    return db_query(db, arena, STATEMENT_ACCOUNT_SET_DISABLED, values, &row, err);
+    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_DISABLED, id, values, &row, err);
 }
 
 enum db_rc account_set_groups(struct db *db, struct arena *arena, const struct uuid *id, const char *groups,
                               struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, groups};
+    const char *values[] = {NULL, groups};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    return db_query(db, arena, STATEMENT_ACCOUNT_SET_GROUPS, values, &row, err);
+    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_GROUPS, id, values, &row, err);
 }
 
 enum db_rc account_set_photo(struct db *db, struct arena *arena, const struct uuid *id, const struct uuid *file,

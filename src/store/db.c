@@ -1,9 +1,9 @@
 #define STATEMENTS_DEFINE
 #include "store/db.h"
 
+#include "base/bytes.h"
 #include "store/db_connection.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +41,7 @@ struct db {
     size_t queued;
     int64_t closed_until_us; /* after a failed connection: do not try before */
     bool may_retry;          /* the last failure may pass when everything is run again */
+    bool unfit;              /* the last failure says that this is not the primary, or not for long */
     bool late;               /* the last round trip passed its deadline: trying again would only double the wait */
     uint64_t round_trips;
 };
@@ -95,6 +96,8 @@ static bool connect_if_needed(struct db *db, struct err *err)
 
     if (db->pg != NULL)
         return true;
+    if (db->transaction == TRANSACTION_OPEN)
+        return err_set(err, ERR_DOWN, "the transaction's connection is lost");
     if (now_us < db->closed_until_us) {
         err_set(err, ERR_DOWN, "the database was away a moment ago");
         db->may_retry = false;
@@ -211,9 +214,12 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
         } else if (status == PGRES_FATAL_ERROR) {
             bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
 
-            ok = false;
-            db->may_retry = db_connection_error(
+            enum db_again again = db_connection_error(
                 result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+
+            ok = false;
+            db->may_retry = again != DB_AGAIN_NEVER;
+            db->unfit = again == DB_AGAIN_ELSEWHERE;
         } else if (status != PGRES_PIPELINE_ABORTED) {
             ok = err_set(err, ERR_BUG, "unexpected result status %s", PQresStatus(status));
         }
@@ -234,6 +240,7 @@ static enum send_rc send_batch(struct db *db, const struct call *call, const cha
     bool ok = PQenterPipelineMode(db->pg) == 1;
 
     *resultp = NULL;
+    db->unfit = false;
     if (db->transaction == TRANSACTION_PENDING)
         ok = ok && add_command(db, &batch, "BEGIN");
     for (size_t i = 0; i < db->queued; i++)
@@ -265,11 +272,11 @@ static void clear_result(void *result)
     PQclear(result);
 }
 
-/* One attempt; *again tells that the connection was an old one that had died, so a new one may do. */
+/* One attempt; *again: the connection was an old one that had died, so a new one may do, or chance was against us. */
 static enum db_rc query_once(struct db *db, struct arena *arena, const struct call *call, struct db_result *result,
                              bool *again, struct err *err)
 {
-    bool old, fresh_failure;
+    bool old;
     PGresult *pg;
 
     *again = false;
@@ -285,11 +292,12 @@ static enum db_rc query_once(struct db *db, struct arena *arena, const struct ca
         return DB_FAIL;
     case SEND_REFUSED:
         PQclear(pg);
-        /* The server said that it goes away, or that it is no primary any more. */
-        fresh_failure = err->kind == ERR_DOWN && db->may_retry && db->transaction == TRANSACTION_NONE;
-        if (fresh_failure || PQstatus(db->pg) == CONNECTION_BAD) {
+        /* The server said that it goes away, or that it is no primary any more: a transaction too begins anew elsewhere. */
+        if (db->unfit || PQstatus(db->pg) == CONNECTION_BAD) {
             disconnect(db);
             *again = old;
+        } else {
+            *again = err->kind == ERR_DOWN && db->may_retry;
         }
         return DB_FAIL;
     case SEND_OK:
@@ -337,6 +345,22 @@ enum db_rc db_query_raw(struct db *db, struct arena *arena, enum statement state
     return query(db, arena, &call, result, err);
 }
 
+enum db_rc db_query_by_id(struct db *db, struct arena *arena, enum statement statement, const struct uuid *id,
+                          const char **values, struct db_result *result, struct err *err)
+{
+    const char *only[1];
+    char text[UUID_TEXT_BYTES];
+    enum db_rc rc;
+
+    if (values == NULL)
+        values = only;
+    uuid_format(id, text);
+    values[0] = text;
+    rc = db_query(db, arena, statement, values, result, err);
+    values[0] = NULL;
+    return rc;
+}
+
 bool db_queue(struct db *db, enum statement statement, const char *const *values, struct err *err)
 {
     return db_queue_bytes(db, statement, values, NULL, err);
@@ -363,10 +387,10 @@ static bool commit(struct db *db, struct err *err)
     pass_point(db, "before-commit");
     rc = send_batch(db, NULL, "COMMIT", &result, err);
     PQclear(result);
-    if (rc == SEND_LOST) {
+    if (rc == SEND_LOST)
         db->may_retry = !db->late;
+    if (rc == SEND_LOST || db->unfit)
         disconnect(db);
-    }
     if (rc == SEND_OK)
         pass_point(db, "after-commit");
     return rc == SEND_OK;
@@ -435,12 +459,12 @@ bool db_flag(const struct db_result *result, int row, int column)
 
 char *db_bytes(struct arena *arena, const void *bytes, size_t length)
 {
-    char *text = arena_alloc(arena, 2 + length * 2 + 1);
+    char *text = arena_alloc(arena, 2 + HEX_TEXT_BYTES(length));
 
     if (text == NULL)
         return NULL;
     memcpy(text, "\\x", 2);
-    sodium_bin2hex(text + 2, length * 2 + 1, bytes, length);
+    bytes_to_hex(bytes, length, text + 2);
     return text;
 }
 
@@ -452,8 +476,9 @@ unsigned char *db_parse_bytes(struct arena *arena, const char *text, size_t *len
     *length = 0;
     if (digits < 2 || strncmp(text, "\\x", 2) != 0)
         return NULL;
-    bytes = arena_alloc(arena, digits / 2);
-    if (bytes == NULL || sodium_hex2bin(bytes, digits / 2, text + 2, digits - 2, NULL, length, NULL) != 0)
+    bytes = arena_alloc(arena, digits / 2); /* at least one byte */
+    if (bytes == NULL || !bytes_from_hex(text + 2, digits - 2, bytes, digits / 2 - 1))
         return NULL;
+    *length = digits / 2 - 1;
     return bytes;
 }

@@ -12,11 +12,12 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "store/statements.h"
 
 struct db;
 
-/* No row is not an error. */
+/* No row is not an error. To whom it is one says so after `!= DB_ROW`: err_set keeps what a failure has said before. */
 enum db_rc { DB_FAIL, DB_NONE, DB_ROW };
 
 struct db_result {
@@ -35,6 +36,10 @@ void db_free(struct db *);
  */
 enum db_rc db_query(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
                     struct err *) MUST_CHECK;
+
+/* The same with an id as the first parameter: values[0] is its place, and NULL says that there are no others. */
+enum db_rc db_query_by_id(struct db *, struct arena *, enum statement, const struct uuid *id, const char **values,
+                          struct db_result *, struct err *) MUST_CHECK;
 
 /* A parameter that is sent as it is instead of as text; its entry in values is not looked at. */
 struct db_bytes {

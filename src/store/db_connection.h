@@ -8,13 +8,19 @@
 
 #include <libpq-fe.h>
 
-/* A connection to a writable server within database_connect_ms; NULL and ERR_DOWN otherwise. */
+/* Whether running a refused statement again may help: on this connection, or on one to the server that is right now. */
+enum db_again { DB_AGAIN_NEVER, DB_AGAIN_HERE, DB_AGAIN_ELSEWHERE };
+
+/*
+ * A connection to a writable server; NULL and ERR_DOWN otherwise. database_connect_ms is shared by the servers that the
+ * connection string names, so that one that hangs does not hide the next.
+ */
 PGconn *db_connection_open(const struct config *, const struct clock *, struct err *) MUST_CHECK;
 
 /* Waits until the socket can be read (or written, when wanted too). ERR_DOWN at the deadline. */
 bool db_connection_wait(PGconn *, bool for_write, const struct clock *, int64_t deadline_us, struct err *) MUST_CHECK;
 
-/* Sets err from a failed result by its SQLSTATE; statement is a name for the log. True when running again may help. */
-bool db_connection_error(const PGresult *, const char *statement, struct err *);
+/* Sets err from a failed result by its SQLSTATE; statement is a name for the log. */
+enum db_again db_connection_error(const PGresult *, const char *statement, struct err *);
 
 #endif

@@ -17,16 +17,6 @@ static bool query_one(struct db *db, struct arena *arena, enum statement stateme
            err_set(err, ERR_BUG, "%s: no row", statement_texts[statement].name);
 }
 
-static enum db_rc query_by_id(struct db *db, struct arena *arena, enum statement statement, const struct uuid *id,
-                              struct db_result *rows, struct err *err)
-{
-    char text[UUID_TEXT_BYTES];
-    const char *const values[] = {text};
-
-    uuid_format(id, text);
-    return db_query(db, arena, statement, values, rows, err);
-}
-
 /* DB_FAIL when what the database sent is no id. */
 static enum db_rc read_id(const struct db_result *row, struct uuid *id, struct err *err)
 {
@@ -57,31 +47,30 @@ enum db_rc operate_account_lock(struct db *db, struct arena *arena, const struct
 {
     struct db_result row;
 
-    return query_by_id(db, arena, STATEMENT_ACCOUNT_LOCK, id, &row, err);
+    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_LOCK, id, NULL, &row, err);
 }
 
 bool operate_account_list(struct db *db, struct arena *arena, const struct uuid *after, int most,
                           struct db_result *rows, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES], most_text[NUMBER_BYTES];
-    const char *const values[] = {id_text, most_text};
+    char most_text[NUMBER_BYTES];
+    const char *values[] = {NULL, most_text};
 
-    uuid_format(after, id_text);
     format_number(most, most_text);
-    return db_query(db, arena, STATEMENT_ACCOUNT_LIST, values, rows, err) != DB_FAIL;
+    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_LIST, after, values, rows, err) != DB_FAIL;
 }
 
 bool operate_session_list(struct db *db, struct arena *arena, const struct uuid *account, struct db_result *rows,
                           struct err *err)
 {
-    return query_by_id(db, arena, STATEMENT_SESSION_OVERVIEW, account, rows, err) != DB_FAIL;
+    return db_query_by_id(db, arena, STATEMENT_SESSION_OVERVIEW, account, NULL, rows, err) != DB_FAIL;
 }
 
 enum db_rc operate_session_owner(struct db *db, struct arena *arena, const struct uuid *id, struct uuid *account,
                                  struct err *err)
 {
     struct db_result row;
-    enum db_rc rc = query_by_id(db, arena, STATEMENT_SESSION_OWNER, id, &row, err);
+    enum db_rc rc = db_query_by_id(db, arena, STATEMENT_SESSION_OWNER, id, NULL, &row, err);
 
     return rc == DB_ROW ? read_id(&row, account, err) : rc;
 }

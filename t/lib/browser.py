@@ -1,16 +1,17 @@
-"""A real Chromium with a fresh profile, plain HTTP beside it, and TAP."""
+"""A real Chromium with a fresh profile, and plain HTTP beside it."""
 
 import base64
 import json
 import os
 import shutil
-import sys
 import tempfile
 import traceback
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+
+from mayfly import check
 
 try:
     from selenium import webdriver
@@ -25,9 +26,6 @@ CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
 WAIT_S = 20  # log-ins cost argon2id, on a machine that may run other tests
 PAGE_CHECK = Path(__file__).with_name("page-check.js").read_text()
-
-count = 0
-failures = 0
 
 
 def missing():
@@ -51,28 +49,6 @@ def loaded(driver):
         return driver.execute_script("return document.readyState") == "complete"
     except WebDriverException:
         return False
-
-
-def ok(passed, name, *why):
-    """One TAP line; what was seen follows when it is not what was wanted."""
-    global count, failures
-    count += 1
-    failures += not passed
-    print(f"{'ok' if passed else 'not ok'} {count} - {name}")
-    if not passed:
-        for line in "\n".join(map(str, why)).splitlines():
-            print(f"# {name}: {line}", file=sys.stderr)  # the harness shows only this
-    sys.stdout.flush()
-    return passed
-
-
-def same(seen, wanted, name):
-    return ok(seen == wanted, name, f"seen:   {seen!r}", f"wanted: {wanted!r}")
-
-
-def done():
-    print(f"1..{count}")
-    sys.exit(failures > 0)
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -126,7 +102,7 @@ class Browser:
 
     def __exit__(self, kind, error, trace):
         if kind is not None:
-            ok(False, "no exception", "".join(traceback.format_exception(kind, error, trace)), self.driver.current_url,
+            check(False, "no exception", "".join(traceback.format_exception(kind, error, trace)), self.driver.current_url,
                self.text("main")[:600])
         self.driver.quit()
         shutil.rmtree(self.profile, ignore_errors=True)
@@ -147,7 +123,7 @@ class Browser:
                 self.look(width, dark)
                 complaints = self.driver.execute_script(PAGE_CHECK, width)
                 view = f"{name}, {width} px, {'dark' if dark else 'light'}"
-                ok(not complaints, f"page is sound: {view}", *complaints)
+                check(not complaints, f"page is sound: {view}", *complaints)
                 self.screenshot(f"{name}-{width}-{'dark' if dark else 'light'}")
         self.look()
 

@@ -1,67 +1,23 @@
-"""What the tests share that break things on purpose: a stack to break, clients that notice, and load around it."""
+"""What the tests share that break things on purpose: workers and services, clients that notice, load around them.
+TAP, people and ./dev are those of mayfly.py."""
 
 import http.client
-import itertools
 import json
 import os
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-DEV = os.environ.get("MAYFLY_DEV", str(CHECKOUT / "dev"))
-SCRATCH = Path(os.environ["MAYFLY_SCRATCH"])
+import mayfly
+from mayfly import PASSWORD, SCRATCH, check, dev, done, new_name, note, psql, same, settings  # pylint: disable=unused-import
+
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
-PASSWORD = "a quiet green lamp"
 POOLS = ("a", "b", "heavy-a", "heavy-b")
 
-# --- TAP
-
-_results = []
-
-
-def check(passed, promise, *why):
-    """One TAP line; why is printed when it failed."""
-    _results.append(bool(passed))
-    print(f"{'ok' if passed else 'not ok'} {len(_results)} - {promise}", flush=True)
-    if not passed:
-        for line in why:
-            print(f"# {promise}: {line}", file=sys.stderr, flush=True)  # the harness shows only this
-    return bool(passed)
-
-
-def same(got, wanted, promise):
-    return check(got == wanted, promise, f"got {got!r}", f"wanted {wanted!r}")
-
-
-def note(text):
-    for line in str(text).splitlines():
-        print(f"# {line}", flush=True)
-
-
-def done():
-    print(f"1..{len(_results)}", flush=True)
-    sys.exit(0 if all(_results) else 1)
-
-
 # --- the stack
-
-
-def dev(*words, **environment):
-    """./dev with these words; MAYFLY_CRASH="point:N" and the like as keywords."""
-    ran = subprocess.run([DEV, *map(str, words)], env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    if ran.returncode != 0:
-        raise RuntimeError(f"dev {' '.join(map(str, words))}: {ran.stderr.strip()}")
-    return ran.stdout
-
-
-def psql(sql):
-    return dev("psql", "-Atqc", sql).strip()
 
 
 def children(pid):
@@ -110,24 +66,6 @@ def wait_until(seconds, condition):
     return True
 
 
-class Settings:
-    """Settings for the time of a with block; what was there before comes back."""
-
-    def __init__(self, **wanted):
-        self.wanted = wanted
-        self.path = SCRATCH / "etc" / "mayfly.conf"
-
-    def __enter__(self):
-        self.before = self.path.read_text()
-        for name, value in self.wanted.items():
-            dev("config", name, value)
-        return self
-
-    def __exit__(self, *_):
-        self.path.write_text(self.before)
-        dev("restart")
-
-
 class WorkerCensus(threading.Thread):
     """Notes every worker that ever lived while it runs."""
 
@@ -159,50 +97,34 @@ class Lost(Exception):
     """The connection ended without an answer."""
 
 
-class Reply:
-    def __init__(self, started, status, headers, body):
-        self.started, self.ended = started, time.monotonic()
-        self.status, self.headers, self.body = status, headers, body
-
-    def json(self):
-        return json.loads(self.body)
-
-    def stated_503(self):
-        return self.status == 503 and self.headers.get("Retry-After") is not None
-
-    def __repr__(self):
-        return f"{self.status} {self.body[:200]!r}"
-
-
-class Client:
-    """One HTTP client. It has a bearer token, or with cookie=True the cookie that a browser would have."""
+class Client(mayfly.Client):
+    """
+    Asks in JSON and never asks twice: a connection that ends without an answer is Lost. It has a bearer token, or with
+    cookie=True the cookie that a browser would have.
+    """
 
     def __init__(self, token=None, keep=True, cookie=False, timeout=40):
-        self.port = int((SCRATCH / "port").read_text())
-        self.token, self.keep, self.cookie, self.timeout = token, keep, cookie, timeout
-        self.connection = None
+        super().__init__(token, timeout=timeout)
+        self.keep, self.cookie = keep, cookie
 
     def __call__(self, method, path, body=None, key=None, **headers):
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        headers["Accept"] = "application/json"
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields["Accept"] = "application/json"
         if self.token is not None and self.cookie:
-            headers.update({"Cookie": f"mayfly={self.token}", "Sec-Fetch-Site": "same-origin"})
+            fields.update({"Cookie": f"mayfly={self.token}", "Sec-Fetch-Site": "same-origin"})
         elif self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
+            fields["Authorization"] = f"Bearer {self.token}"
         if key is not None:
-            headers["Idempotency-Key"] = key
+            fields["Idempotency-Key"] = key
         if body is not None:
-            body = json.dumps(body)
-            headers["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
+            fields["Content-Type"] = "application/json"
+        if body is not None or method in ("POST", "PUT", "PATCH"):
+            fields["Content-Length"] = str(len(body or b""))
         if not self.keep:
-            headers["Connection"] = "close"
-        if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
-        started = time.monotonic()
+            fields["Connection"] = "close"
         try:
-            self.connection.request(method, path, body, headers)
-            answer = self.connection.getresponse()
-            reply = Reply(started, answer.status, answer.headers, answer.read())
+            reply = self._exchange(method, path, body, list(fields.items()))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise Lost(f"{method} {path}: {error!r}") from error
@@ -210,32 +132,14 @@ class Client:
             self.close()
         return reply
 
-    def close(self):
-        if self.connection is not None:
-            self.connection.close()
-        self.connection = None
-
-
-_names = itertools.count(1)
-# The database may be that of the run before.
-_run = f"{int(time.time() * 1000):x}"
-
-
-def new_name(prefix="user"):
-    return f"{prefix}-{_run}-{os.getpid()}-{next(_names)}"
-
 
 def new_user(prefix="user"):
-    name = new_name(prefix)
-    reply = Client()("POST", "/register", {"username": name, "password": PASSWORD})
-    assert reply.status == 201, reply
-    return name
+    """The name of somebody new."""
+    return mayfly.new_user(username=new_name(prefix)).username
 
 
 def login(name):
-    reply = Client()("POST", "/login", {"username": name, "password": PASSWORD})
-    assert reply.status == 200, reply
-    return reply.json()["token"]
+    return mayfly.login(mayfly.User(name))
 
 
 class Threads:
@@ -288,6 +192,91 @@ def at_once(count, function):
     if threads.errors:
         raise RuntimeError(threads.errors[0])
     return results
+
+
+# --- load that keeps account
+
+PATIENCE_S = 60
+
+
+class Persistent:
+    """Sends each request with an Idempotency-Key until there is an answer; notes each answer that no client should see."""
+
+    def __init__(self):
+        self.client = Client()
+        self.seen = Counter()
+        self.surprises = []
+
+    def __call__(self, method, path, body=None, key=None, **headers):
+        key = key or new_name("key")
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            try:
+                reply = self.client(method, path, body, key=key, **headers)
+            except Lost as lost:
+                self.surprises.append(str(lost))
+                continue
+            self.seen[reply.status] += 1
+            self.seen["replayed"] += reply.headers.get("Idempotent-Replayed") == "true"
+            if reply.status != 503:
+                return reply
+            if not reply.stated_503():
+                self.surprises.append(f"{method} {path}: 503 without Retry-After")
+            time.sleep(0.02)
+        raise TimeoutError(f"{method} {path}: only 503 for {PATIENCE_S} s")
+
+    def expect(self, status, method, path, body=None, **headers):
+        reply = self(method, path, body, **headers)
+        if reply.status != status:
+            self.surprises.append(f"{method} {path}: {reply}")
+        return reply
+
+
+class Counting:
+    """Logs in and raises a counter of its own, one acknowledged step after the other; logs in and out anew at times."""
+
+    def __init__(self):
+        self.name = new_user("counting")
+        self.http = Persistent()
+        self.acknowledged = self.logins = self.logouts = 0
+        self.etag = '"0"'
+
+    def log_in(self):
+        self.http.client.token = None
+        reply = self.http.expect(200, "POST", "/login", {"username": self.name, "password": PASSWORD})
+        self.http.client.token = reply.json()["token"]
+        self.logins += 1
+
+    def run(self, threads):
+        self.log_in()
+        while not threads.over.is_set():
+            self.step()
+            if self.acknowledged % 10 == 0 and self.logins < 80:
+                if self.logins % 3 == 0:
+                    self.http.expect(200, "POST", "/logout")
+                    self.logouts += 1
+                self.log_in()
+
+    def step(self):
+        wanted = self.acknowledged + 1
+        reply = self.http.expect(200, "PATCH", "/profile/data", {"counter": wanted, f"step{wanted % 50}": wanted},
+                                 If_Match=self.etag)
+        if reply.status == 200:
+            if reply.json()["counter"] != wanted:
+                self.http.surprises.append(f"{self.name}: {reply}, wanted {wanted}")
+            self.acknowledged = wanted
+            self.etag = reply.headers["ETag"]
+
+    def differences(self, psql=psql):
+        """What is there against what was acknowledged. The version counts writes, so a second one would show."""
+        reply = self.http("GET", "/profile/data")
+        version = int(reply.headers["ETag"].strip('"'))
+        sessions = int(psql(f"SELECT count(*) FROM mayfly.session s JOIN mayfly.account a ON a.id = s.account_id "
+                            f"WHERE a.username = '{self.name}'"))
+        found = [("counter", reply.json().get("counter", 0), self.acknowledged),
+                 ("version", version, self.acknowledged),
+                 ("sessions", sessions, self.logins - self.logouts)]
+        return [f"{self.name}: {what} is {got}, wanted {wanted}" for what, got, wanted in found if got != wanted]
 
 
 # --- FastCGI without nginx

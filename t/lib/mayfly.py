@@ -1,4 +1,4 @@
-"""What the tests through nginx share: TAP, a raw HTTP client, people who are registered and logged in, ./dev."""
+"""What all tests share: TAP, a raw HTTP client, people who are registered and logged in, ./dev."""
 
 import contextlib
 import http.client
@@ -8,6 +8,7 @@ import re
 import secrets
 import subprocess
 import sys
+import time
 import urllib.parse
 from pathlib import Path
 
@@ -37,40 +38,50 @@ def check(condition, name, *why):
     return bool(condition)
 
 
-ok = check
-
 
 def same(got, wanted, name, *why):
     return check(got == wanted, name, f"got    {got!r}", f"wanted {wanted!r}", *why)
 
 
-def diag(text):
+def note(text):
     for line in str(text).splitlines():
         print(f"# {line[:2000]}", flush=True)
 
 
-def plan():
-    print(f"1..{len(_passed)}", flush=True)
-
-
 def done():
-    plan()
+    print(f"1..{len(_passed)}", flush=True)
     sys.exit(0 if _passed and all(_passed) else 1)
 
 
 # --- HTTP
 
 
-class Response:
-    """headers has lower-case names; a name that came several times has its values joined by line breaks."""
+class Headers(dict):
+    """By names of either case. One that came several times has its values joined by line breaks."""
 
-    def __init__(self, status, fields, body):
+    def __init__(self, fields):
+        super().__init__()
+        for name, value in fields:
+            self[name.lower()] = f"{self[name]}\n{value}" if name in self else value
+
+    def __getitem__(self, name):
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name):
+        return super().__contains__(name.lower())
+
+    def get(self, name, default=None):
+        return super().get(name.lower(), default)
+
+
+class Response:
+    """started and ended are times of time.monotonic(); started is None when nobody noted it."""
+
+    def __init__(self, status, fields, body, started=None):
+        self.started, self.ended = started, time.monotonic()
         self.status = status
         self.fields = fields
-        self.headers = {}
-        for name, value in fields:
-            name = name.lower()
-            self.headers[name] = f"{self.headers[name]}\n{value}" if name in self.headers else value
+        self.headers = Headers(fields)
         self.body = body
 
     def json(self):
@@ -109,6 +120,9 @@ class Response:
         """Set-Cookie fields as they came."""
         return [value for name, value in self.fields if name.lower() == "set-cookie"]
 
+    def stated_503(self):
+        return self.status == 503 and "Retry-After" in self.headers
+
     def __repr__(self):
         return f"{self.status} {self.headers} {self.body[:600]!r}"
 
@@ -116,11 +130,12 @@ class Response:
 class Client:
     """Keeps its connection. Nothing is sent that is not asked for, but Host and the length of a body."""
 
-    def __init__(self, token=None, cookie=None, url=None):
+    def __init__(self, token=None, cookie=None, url=None, timeout=60):
         place = urllib.parse.urlsplit(url or URL)
         self.host, self.port = place.hostname, place.port
         self.token = token
         self.cookie = cookie
+        self.timeout = timeout
         self.connection = None
 
     def close(self):
@@ -164,15 +179,16 @@ class Client:
                 raise
 
     def _exchange(self, method, path, body, fields):
+        started = time.monotonic()
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         own_host = any(name.lower() == "host" for name, _ in fields)
         self.connection.putrequest(method, path, skip_host=own_host, skip_accept_encoding=True)
         for name, value in fields:
             self.connection.putheader(name, value)
         self.connection.endheaders(body)
         answer = self.connection.getresponse()
-        return Response(answer.status, answer.getheaders(), answer.read())
+        return Response(answer.status, answer.getheaders(), answer.read(), started)
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
@@ -235,9 +251,9 @@ def signed_in(**fields):
 # --- the stack
 
 
-def dev(*words, stdin=None):
-    """What ./dev prints with these words."""
-    ran = subprocess.run([DEV, *map(str, words)], env={**os.environ, "MAYFLY_SCRATCH": str(SCRATCH)},
+def dev(*words, stdin=None, **environment):
+    """What ./dev prints with these words; MAYFLY_CRASH="point:N" and the like as keywords."""
+    ran = subprocess.run([DEV, *map(str, words)], env={**os.environ, "MAYFLY_SCRATCH": str(SCRATCH), **environment},
                          input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, text=True)
     if ran.returncode != 0:
