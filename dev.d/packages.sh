@@ -3,8 +3,10 @@
 
 PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
     libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libzxcvbn-dev libcmocka-dev
+    libcurl4-openssl-dev libexpat1-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
-PACKAGES_TEST=(clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind
+PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
+PACKAGES_TEST=("${PACKAGES_S3[@]}" clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind
     python3-selenium chromium chromium-driver)
 PACKAGES_BENCH=(wrk)
 
@@ -20,10 +22,11 @@ packages_missing() {
     done
 }
 
-# packages_require up|test|bench
+# packages_require up|s3|test|bench
 packages_require() {
     local wanted=("${PACKAGES_UP[@]}") missing become=()
 
+    [[ $1 != s3 ]] || wanted+=("${PACKAGES_S3[@]}")
     [[ $1 != test ]] || wanted+=("${PACKAGES_TEST[@]}")
     [[ $1 != bench ]] || wanted+=("${PACKAGES_BENCH[@]}")
     command -v dpkg-query >/dev/null || die 'this needs Debian 12: there is no dpkg here'

@@ -51,6 +51,8 @@ static bool set_text(struct config *config, const struct setting *setting, const
     if (strcmp(setting->name, "log_level") == 0 && strcmp(value, "error") != 0 && strcmp(value, "warn") != 0 &&
         strcmp(value, "info") != 0 && strcmp(value, "debug") != 0)
         return err_set(err, ERR_INPUT, "log_level: say error, warn, info or debug");
+    if (strcmp(setting->name, "objects") == 0 && strcmp(value, "postgres") != 0 && strcmp(value, "s3") != 0)
+        return err_set(err, ERR_INPUT, "objects: say postgres or s3");
     strcpy(text, value);
     return true;
 }

@@ -1,0 +1,40 @@
+#include "store/object.h"
+
+#include "store/object_s3.h"
+
+#include <string.h>
+
+/* The back ends there are. */
+static const struct object_ops *const back_ends[] = {
+    &object_s3,
+    NULL,
+};
+
+const struct object_ops *const *object_ops_all(void)
+{
+    return back_ends;
+}
+
+const struct object_ops *object_ops_named(const char *name)
+{
+    for (size_t i = 0; back_ends[i] != NULL; i++)
+        if (strcmp(back_ends[i]->name, name) == 0)
+            return back_ends[i];
+    return NULL;
+}
+
+const struct object_ops *object_ops_of_config(const struct config *config)
+{
+    return object_ops_named(config->objects);
+}
+
+bool object_key_check(const char *key, struct err *err)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    size_t length = strlen(key);
+
+    if (strncmp(key, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) != 0 || length > OBJECT_KEY_MAX ||
+        strspn(key, allowed) != length)
+        return err_set(err, ERR_BUG, "an object can't have the key '%.128s'", key);
+    return true;
+}
