@@ -3,13 +3,14 @@
 help_command() {
     case $1 in
     up) cat <<'TEXT' ;;
-./dev up [--port N]
+./dev up [--port N] [--s3]
 
 Installs the Debian packages that are missing, builds in build/, and starts PostgreSQL, memcached, nginx and the pools in a
 scratch folder of their own. Prints the address. Again: builds what changed and leaves alone what runs. As root it does all
 but the packages and the build as www-data, or as the owner of the checkout.
 
   --port N   nginx listens on 127.0.0.1:N; 8080 at first
+  --s3       files go to S3, a Ceph gateway that is started as well; ./dev config objects postgres takes it back
 TEXT
     down) cat <<'TEXT' ;;
 ./dev down [--clean]
@@ -62,10 +63,10 @@ TEXT
 Sets a setting in etc/mayfly.conf of the scratch folder, and returns when all workers have been replaced by new ones.
 TEXT
     service) cat <<'TEXT' ;;
-./dev service start|stop postgres|memcached|nginx
-./dev service signal postgres|memcached|nginx SIGNAL
+./dev service start|stop postgres|memcached|nginx|radosgw
+./dev service signal postgres|memcached|nginx|radosgw SIGNAL
 
-Stops, starts or signals one service.
+Stops, starts or signals one service. radosgw is an S3 storage, made when it is started for the first time.
 TEXT
     stack) cat <<'TEXT' ;;
 ./dev stack up|down
@@ -91,7 +92,7 @@ TEXT
     *) cat <<'TEXT' ;;
 ./dev COMMAND [arguments]       each has --help
 
-  up [--port N]        build and start everything; prints the address
+  up [--port N] [--s3] build and start everything; prints the address
   down [--clean]       stop it
   status               what runs
   logs [-f] [name]     what it said

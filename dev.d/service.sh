@@ -170,7 +170,7 @@ command_url() {
 
 command_service() {
     (($# >= 2)) || usage_error 'service wants start, stop or signal, and a name'
-    [[ $2 =~ ^(postgres|memcached|nginx)$ ]] || usage_error "service: there is no service '$2'"
+    [[ $2 =~ ^(postgres|memcached|nginx|radosgw)$ ]] || usage_error "service: there is no service '$2'"
     case $1 in
     start)
         if [[ $2 == nginx ]]; then

@@ -30,7 +30,7 @@ CONF
 setting_set() {
     local conf=$SCRATCH/etc/mayfly.conf
 
-    [[ $1 =~ ^[a-z_]+$ && $2 != *$'\n'* ]] || usage_error "config: '$1' is not the name of a setting"
+    [[ $1 =~ ^[a-z][a-z0-9_]*$ && $2 != *$'\n'* ]] || usage_error "config: '$1' is not the name of a setting"
     {
         while IFS= read -r line; do
             [[ $line =~ ^$1[[:space:]]*= ]] || printf '%s\n' "$line"

@@ -11,6 +11,7 @@ stack_up() {
     postgres_start
     schema_apply
     memcached_start
+    ! s3_chosen || radosgw_start
     "$INST/bin/mayfly-worker" -t -c "$SCRATCH/etc/mayfly.conf" >/dev/null || die "correct $SCRATCH/etc/mayfly.conf"
     for name in "${POOLS[@]}"; do
         pool_start "$name"
@@ -36,12 +37,13 @@ stack_down() {
     done
     memcached_stop
     postgres_stop
+    radosgw_down
 }
 
 # Nothing of an earlier run is left, its data included.
 stack_clear() {
     stack_down
-    rm -rf "${SCRATCH:?}"/{etc,log,pid,run,pg,tmp,state,port}
+    rm -rf "${SCRATCH:?}"/{etc,log,pid,run,pg,ceph,tmp,state,port}
     scratch_folders
 }
 
@@ -99,14 +101,21 @@ program_stamp() {
 }
 
 command_up() {
-    local port before url
+    local port='' before url s3=false
 
-    case $#/${1-} in
-    0/) ;;
-    2/--port) port=$2 ;;
-    1/--port=*) port=${1#*=} ;;
-    *) usage_error "up does not know '$1'" ;;
-    esac
+    while (($# > 0)); do
+        case $1 in
+        --s3) s3=true ;;
+        --port)
+            (($# > 1)) || usage_error 'up: --port wants a number'
+            port=$2
+            shift
+            ;;
+        --port=*) port=${1#*=} ;;
+        *) usage_error "up does not know '$1'" ;;
+        esac
+        shift
+    done
     port=${port:-$(nginx_port)}
     port=${port:-8080}
     if [[ ! $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
@@ -117,9 +126,16 @@ command_up() {
     stack_lock
     before=$(program_stamp)
     build_install
+    if $s3; then
+        settings_write
+        radosgw_start
+        s3_chosen || setting_set objects s3
+    fi
     stack_up "$port"
     if [[ -n $before && $before != "$(program_stamp)" ]]; then
         say 'the workers are replaced by the new program'
+        pools_recycle
+    elif $s3; then
         pools_recycle
     fi
     url=$(command_url)
@@ -140,7 +156,7 @@ command_down() {
     --clean)
         stack_lock && stack_down
         # The folder itself may be somebody's choice, or in a place where it can't be made again.
-        rm -rf "${SCRATCH:?}"/{inst,etc,log,pid,run,pg,tmp,state,port,lock}
+        rm -rf "${SCRATCH:?}"/{inst,etc,log,pid,run,pg,ceph,tmp,state,port,lock}
         rmdir "$SCRATCH" 2>/dev/null || true
         ;;
     *) usage_error "down does not know '$1'" ;;
@@ -176,6 +192,7 @@ command_status() {
     status_line nginx "$(command_url)" || ok=false
     status_line postgres "$SCRATCH/run/pg" || ok=false
     status_line memcached "$SCRATCH/run/memcached.sock" || ok=false
+    ! s3_chosen || status_line radosgw "http://127.0.0.1:$(radosgw_port http)" || ok=false
     for name in "${POOLS[@]}"; do
         workers_find "$name"
         size=$(pool_size "$name")

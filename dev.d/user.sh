@@ -65,7 +65,11 @@ prepare() {
         leave_forbidden_folder
         return
     fi
-    packages_require "$purpose"
+    if [[ $purpose == up && " $* " == *' --s3 '* ]]; then
+        packages_require s3
+    else
+        packages_require "$purpose"
+    fi
     if ((EUID == 0)); then
         users_find
         scratch_make "$RUNNER"
