@@ -5,23 +5,23 @@
 
 RADOSGW_BUCKET=mayfly
 
-# A port that is free now, of a range that nothing else here uses.
-radosgw_free_port() {
+# The gateway's port, that of its TLS listener, and the monitor's.
+radosgw_port() {
+    state_get "radosgw-$1"
+}
+
+# radosgw_choose_port NAME: one that is free now and none of our others, of a range that nothing else here uses.
+radosgw_choose_port() {
     local port
 
     for _ in {1..50}; do
         port=$((30000 + RANDOM % 2000))
-        port_taken "$port" || {
-            printf '%s' "$port"
+        if ! port_taken "$port" && ! grep -q "^radosgw-.* $port\$" "$SCRATCH/state"; then
+            state_set "radosgw-$1" "$port"
             return
-        }
+        fi
     done
     die 'no port is free from 30000 to 31999'
-}
-
-# The gateway's port, that of its TLS listener, and the monitor's; the same as long as the folder is there.
-radosgw_port() {
-    state_get "radosgw-$1"
 }
 
 # Without auth, radosgw waits for ever unless the monitor is spoken to in mode crc. The monitor's short waits make a pool in
@@ -104,7 +104,7 @@ ceph_run() {
 
 # Sets up what is not there yet and starts monitor and OSD.
 ceph_start() {
-    local ceph=$SCRATCH/ceph fsid new=false
+    local ceph=$SCRATCH/ceph fsid new=false name
 
     mkdir -p "$ceph"/{mon,osd,rgw} "$SCRATCH/run/ceph"
     [[ -e $ceph/made ]] || new=true
@@ -115,7 +115,7 @@ ceph_start() {
         fsid=$(</proc/sys/kernel/random/uuid)
         printf '%s\n' "$fsid" >"$ceph/fsid"
         for name in http https monitor; do
-            [[ -n $(radosgw_port $name) ]] || state_set "radosgw-$name" "$(radosgw_free_port)"
+            radosgw_choose_port $name
         done
         radosgw_certificate
         radosgw_write
@@ -152,7 +152,7 @@ radosgw_ask() {
 }
 
 radosgw_start() {
-    local id secret
+    local id secret name
 
     if service_pid radosgw; then
         radosgw_settings
@@ -167,6 +167,11 @@ radosgw_start() {
             --access-key "$id" --secret-key "$secret"
         (umask 077 && printf 'AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\n' "$id" "$secret" >"$SCRATCH/etc/s3")
     fi
+    # Somebody else may have taken them while it did not run.
+    for name in http https; do
+        ! port_taken "$(radosgw_port $name)" || radosgw_choose_port $name
+    done
+    radosgw_write
     spawn radosgw /usr/bin/radosgw -c "$SCRATCH/etc/ceph.conf" -n client.rgw -f
     service_ready radosgw port_taken "$(radosgw_port http)" || die 'the S3 gateway does not start'
     radosgw_ask -I 2>/dev/null || radosgw_ask -X PUT || die 'the bucket can not be made; see ./dev logs radosgw'

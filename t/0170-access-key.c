@@ -46,8 +46,8 @@ static void a_file_gives_it_in_either_spelling(void **state)
 {
     static const char *const files[] = {
         "AWS_ACCESS_KEY_ID=AKID\nAWS_SECRET_ACCESS_KEY=Se/cr+et\nAWS_SESSION_TOKEN=t==\n",
-        "# ours\r\n[default]\r\naws_access_key_id = AKID\r\naws_secret_access_key\t= Se/cr+et "
-        "\r\naws_session_token=t==",
+        ("# ours\r\n[default]\r\naws_access_key_id = AKID\r\naws_secret_access_key\t= Se/cr+et \r\n"
+         "aws_session_token=t=="),
         "\n  aws_session_token = t==\n; a remark\n  AWS_SECRET_ACCESS_KEY = Se/cr+et\n\nAWS_ACCESS_KEY_ID = AKID\n",
     };
     struct unit *unit = *state;

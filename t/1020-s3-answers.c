@@ -436,6 +436,18 @@ static void a_server_that_asks_for_time_gets_it(void **state)
     assert_true(clock_system.monotonic_us() - start < 3000000);
 }
 
+static void no_wait_is_begun_that_ends_too_late(void **state)
+{
+    struct test *test = *state;
+    int64_t start = clock_system.monotonic_us();
+
+    set(test, "s3_timeout_ms", "1500");
+    script(test, "HTTP/1.1 503 Slow Down\r\nRetry-After: 3600\r\n\r\n");
+    assert_refused(put(test), &test->err, ERR_DOWN, "S3 answers 503");
+    assert_true(clock_system.monotonic_us() - start < 500000);
+    assert_int_equal(test->server.request_count, 1);
+}
+
 static void a_silent_server_holds_nobody_up(void **state)
 {
     struct test *test = *state;
@@ -670,6 +682,29 @@ static void what_s3_does_not_take_is_not_sent(void **state)
     assert_int_equal(test->server.request_count, 0);
 }
 
+/* At each size of the arena, so that every allocation fails once. */
+static void without_memory_nothing_is_asked(void **state)
+{
+    struct test *test = *state;
+    bool down = false;
+
+    set(test, "s3_retries", "0");
+    set(test, "s3_retry_ms", "0");
+    server_stop(&test->server);
+    open_s3(test);
+    for (size_t limit = 0; !down; limit += 16) {
+        struct arena small;
+
+        arena_init(&small, limit);
+        err_clear(&test->err);
+        assert_false(s3_put(test->s3, &small, "key", "t/t", "bytes", 5, &test->err));
+        assert_int_equal(test->err.kind, ERR_DOWN);
+        down = strcmp(test->err.detail, "out of memory") != 0;
+        arena_free(&small);
+    }
+    assert_contains(test->err.detail, "PUT object: Failed to connect");
+}
+
 #define KEEPS(name) cmocka_unit_test_setup_teardown(name, set_up_quiet, tear_down_quiet)
 
 int main(void)
@@ -684,6 +719,7 @@ int main(void)
         KEEPS(it_is_given_up_after_some_retries),
         KEEPS(what_is_refused_is_not_tried_again),
         KEEPS(a_server_that_asks_for_time_gets_it),
+        KEEPS(no_wait_is_begun_that_ends_too_late),
         KEEPS(a_silent_server_holds_nobody_up),
         KEEPS(a_stalled_transfer_is_cut_off_and_tried_again),
         KEEPS(a_storage_that_is_away_is_not_asked_for_a_moment),
@@ -695,6 +731,7 @@ int main(void)
         KEEPS(a_new_key_is_found_when_the_old_one_has_expired),
         KEEPS(no_header_can_be_smuggled_in),
         KEEPS(what_s3_does_not_take_is_not_sent),
+        KEEPS(without_memory_nothing_is_asked),
     };
 
     return sodium_init() < 0 ? 1 : KEEP_PROMISES(promises);

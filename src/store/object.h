@@ -59,6 +59,7 @@ struct object_grant {
     const char *type;        /* GET: answer with this media type; PUT: it must be sent with this one. NULL: any */
     const char *disposition; /* GET: answer with this Content-Disposition; NULL: with none */
     bool browser;            /* the URL is for somebody outside, not for nginx */
+    int64_t part;            /* PUT: 0: of the object; else of its block part - 1, of the upload that was begun */
 };
 
 /* A key under which there is an object, or an upload that was not finished, or both. */
@@ -94,7 +95,8 @@ struct object_ops {
 
     /*
      * Makes the object whole: blocks in order from 0 without a gap, all that were put, then the tail. With no block it is
-     * one plain write, begun or not. May be repeated after it succeeded. ERR_ABSENT: the upload was removed meanwhile.
+     * one plain write, begun or not. May be repeated after it succeeded. ERR_ABSENT: the upload was removed meanwhile;
+     * ERR_BUG: it has not object.size bytes, when that is known.
      */
     bool (*finish)(struct object_store *, struct arena *, const struct object *, const char *type,
                    const struct object_block *, size_t blocks, const void *tail, size_t tail_length,
@@ -111,11 +113,18 @@ struct object_ops {
     bool (*remove)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
 
     /*
-     * A URL that works without a log-in for a time. PUT: for exactly object.size bytes, when that is known. NULL function:
-     * the back end has no URLs, the bytes pass the worker.
+     * A URL that works without a log-in for a time. PUT: for exactly object.size bytes, or those of the part, when that is
+     * known; the last part is the tail. NULL function: the back end has no URLs, the bytes pass the worker.
      */
     bool (*sign)(struct object_store *, struct arena *, const struct object *, const struct object_grant *,
                  const char **url, struct err *) MUST_CHECK;
+
+    /*
+     * The blocks from number first on, at most `most`, that the back end has of an upload, in order: what was put by URLs.
+     * The tail is one of them, then: give all of them to finish, and no tail. NULL function: as sign.
+     */
+    bool (*blocks)(struct object_store *, struct arena *, const struct object *, int64_t first, size_t most,
+                   struct object_block **, size_t *count, struct err *) MUST_CHECK;
 
     /* Entries whose keys come after `after` ("": from the first on), at most `most`, for whoever looks for garbage. */
     bool (*list)(struct object_store *, struct arena *, const char *after, size_t most, struct object_listing *,

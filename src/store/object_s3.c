@@ -51,8 +51,7 @@ static bool is_whole(struct object_store *store, struct arena *arena, const stru
 
     if (!s3_head(store->s3, arena, object->key, &found, err))
         return false;
-    return found == size ||
-           err_set(err, ERR_BUG, "%s has %" PRId64 " bytes instead of %" PRId64, object->key, found, size);
+    return found == size || err_set(err, ERR_BUG, "the object has %" PRId64 " bytes instead of %" PRId64, found, size);
 }
 
 /* The parts of the finished object, with the tail as the last. */
@@ -67,8 +66,7 @@ static bool finish_upload(struct object_store *store, struct arena *arena, const
         return err_memory(err);
     for (size_t i = 0; i < count; i++) {
         if (blocks[i].number != (int64_t)i)
-            return err_set(err, ERR_BUG, "block %" PRId64 " of %s is given as block %zu", blocks[i].number, object->key,
-                           i);
+            return err_set(err, ERR_BUG, "block %" PRId64 " is given as block %zu", blocks[i].number, i);
         parts[i] = (struct s3_part){.number = (int64_t)i + 1, .tag = blocks[i].tag};
     }
     if (tail_length > 0) {
@@ -87,9 +85,14 @@ static bool s3_finish(struct object_store *store, struct arena *arena, const str
                       struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
+    int64_t given = (int64_t)count * object->block_bytes + (int64_t)tail_length;
+    int64_t size = object->size >= 0 ? object->size : given;
 
     if (!ready(store, object, err))
         return false;
+    /* Without a tail the last block may be it, so then only S3 knows. */
+    if (given != size && (count == 0 || tail_length > 0))
+        return err_set(err, ERR_BUG, "%" PRId64 " bytes are given for an object of %" PRId64, given, size);
     if (count == 0)
         return s3_put(store->s3, arena, object->key, type, tail, tail_length, err) &&
                (object->upload[0] == '\0' || s3_upload_abort(store->s3, arena, object->key, object->upload, err));
@@ -98,7 +101,7 @@ static bool s3_finish(struct object_store *store, struct arena *arena, const str
         *err = reason;
         return false;
     }
-    return is_whole(store, arena, object, (int64_t)count * object->block_bytes + (int64_t)tail_length, err);
+    return is_whole(store, arena, object, size, err);
 }
 
 static bool s3_read(struct object_store *store, struct arena *arena, const struct object *object, int64_t offset,
@@ -138,6 +141,16 @@ static bool s3_remove(struct object_store *store, struct arena *arena, const str
     return s3_delete(store->s3, arena, object->key, err);
 }
 
+/* Length of what may be put: of the object, or of one of its parts; -1: it is not known. */
+static int64_t length_to_put(const struct object *object, int64_t part)
+{
+    int64_t rest = object->size - (part - 1) * object->block_bytes;
+
+    if (part == 0 || object->size < 0)
+        return object->size;
+    return rest < object->block_bytes ? rest : object->block_bytes;
+}
+
 static bool s3_sign(struct object_store *store, struct arena *arena, const struct object *object,
                     const struct object_grant *grant, const char **url, struct err *err)
 {
@@ -145,11 +158,32 @@ static bool s3_sign(struct object_store *store, struct arena *arena, const struc
                                    .seconds = grant->seconds,
                                    .type = grant->type,
                                    .disposition = grant->disposition,
-                                   .length = object->size,
+                                   .length = length_to_put(object, grant->part),
+                                   .upload = grant->part > 0 ? object->upload : NULL,
+                                   .part = grant->part,
                                    .browser = grant->browser};
 
     *url = NULL;
     return ready(store, object, err) && s3_presign(store->s3, arena, object->key, &asked, url, err);
+}
+
+static bool s3_blocks(struct object_store *store, struct arena *arena, const struct object *object, int64_t first,
+                      size_t most, struct object_block **blocks, size_t *count, struct err *err)
+{
+    struct s3_part_page page;
+
+    *blocks = NULL;
+    *count = 0;
+    if (!ready(store, object, err) ||
+        !s3_upload_parts(store->s3, arena, object->key, object->upload, first, most, &page, err))
+        return false;
+    *blocks = arena_alloc(arena, (page.count + 1) * sizeof **blocks);
+    if (*blocks == NULL)
+        return err_memory(err);
+    for (size_t i = 0; i < page.count; i++)
+        (*blocks)[i] = (struct object_block){.number = page.parts[i].number - 1, .tag = page.parts[i].tag};
+    *count = page.count;
+    return true;
 }
 
 /* Adds the next key of the two lists, which are both in order. */
@@ -218,5 +252,6 @@ const struct object_ops object_s3 = {
     .size = s3_size,
     .remove = s3_remove,
     .sign = s3_sign,
+    .blocks = s3_blocks,
     .list = s3_list,
 };

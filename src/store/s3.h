@@ -1,7 +1,6 @@
 /*
- * An S3-compatible object storage (Amazon S3 API Reference, version 2006-03-01): the one file of the store that knows
- * libcurl. One connection for each worker, made when it is first needed and kept; nothing before that, not even the key
- * is read.
+ * An S3-compatible object storage (Amazon S3 API Reference, version 2006-03-01). One connection for each worker, made when
+ * it is first needed and kept; nothing before that, not even the key is read.
  *
  * A cut connection, a time-out, a 5xx and what S3 documents as "try again" are tried again s3_retries times, each after a
  * longer, random wait, and within s3_timeout_ms altogether; nothing else is. So each of these functions may have been
@@ -60,6 +59,7 @@ struct s3_part {
     int64_t size;    /* in lists */
 };
 
+/* When it was carried out twice, the first upload's id is lost: s3_uploads finds it. */
 bool s3_upload_begin(struct s3 *, struct arena *, const char *key, const char *type, const char **upload,
                      struct err *) MUST_CHECK;
 
@@ -118,7 +118,9 @@ struct s3_grant {
     const char *type;        /* GET: answer with this media type; PUT: only with this one. NULL: as it is; any */
     const char *disposition; /* GET: answer with this Content-Disposition; NULL: without */
     int64_t length;          /* PUT: of exactly so many bytes; -1: any */
-    bool browser;            /* by s3_public_endpoint */
+    const char *upload;      /* PUT: of a part of this upload; NULL: of the object */
+    int64_t part;
+    bool browser; /* by s3_public_endpoint */
 };
 /* Asks nobody. */
 bool s3_presign(struct s3 *, struct arena *, const char *key, const struct s3_grant *, const char **url,

@@ -14,6 +14,7 @@
 #include "../unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <sys/wait.h>
 
@@ -78,6 +79,7 @@ wrong:
 }
 
 static struct world *the_world;
+static pid_t main_process;
 
 static int set_up(void **state)
 {
@@ -93,6 +95,9 @@ static int tear_down(void **state)
 {
     struct test *test = *state;
 
+    /* A writer that failed must not go on with the next test. */
+    if (getpid() != main_process)
+        _exit(3);
     arena_free(&test->arena);
     return 0;
 }
@@ -502,43 +507,109 @@ static void a_list_goes_on_after_a_thousand_keys(void **state)
     }
 }
 
-/* Processes, as workers are; each opens its own connection. */
+/* A process with a connection of its own, as a worker has; what it fails at ends it with a status. */
+static pid_t start_writer(struct test *test, void (*work)(struct test *, struct file *), struct file *file)
+{
+    pid_t writer = fork();
+
+    assert_true(writer >= 0);
+    if (writer == 0) {
+        static struct object_store store;
+
+        store = *test->store;
+        store.db = db_new(store.config, store.clock, store.log);
+        if (store.db == NULL ||
+            (store.s3 != NULL && !s3_new(&store.s3, store.config, store.clock, store.log, &test->err)))
+            _exit(2);
+        test->store = &store;
+        work(test, file);
+        _exit(0);
+    }
+    return writer;
+}
+
+static int wait_for_writer(pid_t writer)
+{
+    int status;
+
+    assert_true(waitpid(writer, &status, 0) == writer);
+    return status;
+}
+
+static void write_some_files(struct test *test, struct file *file)
+{
+    for (int n = 0; n < 3; n++) {
+        int64_t size = test->ops->block_bytes(test->store, -1) + getpid() % 1000 + n;
+
+        file_write(test, file, size, "parallel");
+        assert_whole(test, file, size);
+        remove_file(test, file);
+        assert_absent(test, file);
+        arena_reset(&test->arena);
+    }
+}
+
 static void many_write_at_once(void **state)
 {
-    enum { WRITERS = 4, FILES = 3 };
     struct test *test = *state;
-    pid_t writers[WRITERS];
+    struct file files[4];
+    pid_t writers[COUNT(files)];
 
-    for (int i = 0; i < WRITERS; i++) {
-        writers[i] = fork();
-        assert_true(writers[i] >= 0);
-        if (writers[i] == 0) {
-            static struct object_store store;
-            struct file file;
+    for (size_t i = 0; i < COUNT(files); i++)
+        writers[i] = start_writer(test, write_some_files, &files[i]);
+    for (size_t i = 0; i < COUNT(files); i++)
+        assert_int_equal(wait_for_writer(writers[i]), 0);
+}
 
-            store = *test->store;
-            store.db = db_new(store.config, store.clock, store.log);
-            if (store.s3 != NULL && !s3_new(&store.s3, store.config, store.clock, store.log, &test->err))
-                _exit(2);
-            test->store = &store;
-            for (int n = 0; n < FILES; n++) {
-                int64_t size = test->ops->block_bytes(&store, -1) + i * 1000 + n;
+/* After a time that differs from round to round. */
+static void kill_writer(pid_t writer, int round)
+{
+    usleep((useconds_t)(round * 3000));
+    kill(writer, SIGKILL);
+    wait_for_writer(writer);
+}
 
-                /* A failed assertion ends this process. */
-                file_write(test, &file, size, "parallel");
-                assert_whole(test, &file, size);
-                remove_file(test, &file);
-                assert_absent(test, &file);
-                arena_reset(&test->arena);
-            }
-            _exit(0);
-        }
+static void put_two_blocks(struct test *test, struct file *file)
+{
+    put_block(test, file, 0, 0);
+    put_block(test, file, 1, 0);
+}
+
+static void finish_with_a_tail(struct test *test, struct file *file)
+{
+    GRANTED(finish(test, file, 5000));
+}
+
+static void a_writer_that_is_killed_within_a_block_leaves_nothing(void **state)
+{
+    struct test *test = *state;
+    struct file file;
+
+    for (int round = 0; round < 12; round++) {
+        file_new(test, &file, -1, "killed");
+        begin(test, &file);
+        kill_writer(start_writer(test, put_two_blocks, &file), round * 2);
+        remove_file(test, &file);
+        assert_nothing_left(test, &file);
     }
-    for (int i = 0; i < WRITERS; i++) {
-        int status;
+}
 
-        assert_true(waitpid(writers[i], &status, 0) == writers[i]);
-        assert_int_equal(status, 0);
+static void another_goes_on_where_a_writer_was_killed(void **state)
+{
+    struct test *test = *state;
+    struct file file;
+
+    for (int round = 0; round < 12; round++) {
+        file_new(test, &file, -1, "taken.over");
+        begin(test, &file);
+        kill_writer(start_writer(test, put_two_blocks, &file), round * 2);
+        put_two_blocks(test, &file);
+        kill_writer(start_writer(test, finish_with_a_tail, &file), round);
+        GRANTED(finish(test, &file, 5000));
+        assert_whole(test, &file, 2 * file.object.block_bytes + 5000);
+        remove_file(test, &file);
+        assert_nothing_left(test, &file);
+        arena_reset(&test->arena);
     }
 }
 
@@ -741,6 +812,67 @@ static void a_url_writes_exactly_what_was_agreed(void **state)
     assert_nothing_left(test, &file);
 }
 
+/* A browser puts the blocks, the tail among them, by URLs of their own; the worker only begins and finishes. */
+static void urls_write_the_blocks_of_a_large_object(void **state)
+{
+    char path[] = "/tmp/mayfly-block-XXXXXX";
+    struct test *test = *state;
+    struct fetched got;
+    struct file file;
+    struct object_block *blocks;
+    size_t count;
+    int fd = mkstemp(path);
+    int64_t block = test->ops->block_bytes(test->store, -1), size = 2 * block + 321;
+
+    if (test->ops->sign == NULL)
+        skip();
+    file_new(test, &file, size, "blocks.by.url");
+    begin(test, &file);
+    for (int64_t part = 1; part <= 3; part++) {
+        size_t length = (size_t)(part < 3 ? block : 321);
+        unsigned char *bytes = content(test->world, (part - 1) * block, length, 0);
+        const char *url = url_for(test, &file, (struct object_grant){.method = "PUT", .browser = true, .part = part});
+
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_true(pwrite(fd, bytes, length - 1, 0) == (ssize_t)length - 1);
+        fetch(test, arena_printf(&test->arena, "-T %s", path), url, &got);
+        assert_string_equal(got.status, "403");
+        assert_true(pwrite(fd, bytes, length, 0) == (ssize_t)length);
+        fetch(test, arena_printf(&test->arena, "-T %s", path), url, &got);
+        assert_string_equal(got.status, "200");
+        free(bytes);
+    }
+    close(fd);
+    unlink(path);
+    GRANTED(test->ops->blocks(test->store, &test->arena, &file.object, 1, 1, &blocks, &count, &test->err));
+    assert_int_equal(count, 1);
+    assert_int_equal(blocks[0].number, 1);
+    GRANTED(test->ops->blocks(test->store, &test->arena, &file.object, 0, 10, &blocks, &count, &test->err));
+    assert_int_equal(count, 3);
+    GRANTED(test->ops->finish(test->store, &test->arena, &file.object, type, blocks, count, "", 0, &test->err));
+    assert_whole(test, &file, size);
+    remove_file(test, &file);
+    assert_nothing_left(test, &file);
+}
+
+static void an_object_of_another_length_than_promised_is_not_finished(void **state)
+{
+    struct test *test = *state;
+    struct file file;
+
+    file_new(test, &file, 2 * test->ops->block_bytes(test->store, -1), "short");
+    begin(test, &file);
+    put_block(test, &file, 0, 0);
+    REFUSED(finish(test, &file, 7), ERR_BUG, "");
+    assert_absent(test, &file);
+    REFUSED(finish(test, &file, 0), ERR_BUG, "");
+    remove_file(test, &file);
+    assert_nothing_left(test, &file);
+    file_new(test, &file, 10, "short");
+    REFUSED(finish(test, &file, 9), ERR_BUG, "");
+    assert_nothing_left(test, &file);
+}
+
 #define KEEPS(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int count, char **words)
@@ -759,9 +891,13 @@ int main(int count, char **words)
         KEEPS(a_list_has_every_key_once_in_pages_of_any_size),
         KEEPS(a_list_goes_on_after_a_thousand_keys),
         KEEPS(many_write_at_once),
+        KEEPS(a_writer_that_is_killed_within_a_block_leaves_nothing),
+        KEEPS(another_goes_on_where_a_writer_was_killed),
         KEEPS(a_url_reads_the_object_until_it_expires),
         KEEPS(a_url_says_what_the_answer_calls_itself),
         KEEPS(a_url_writes_exactly_what_was_agreed),
+        KEEPS(urls_write_the_blocks_of_a_large_object),
+        KEEPS(an_object_of_another_length_than_promised_is_not_finished),
         KEEPS(an_outage_is_told_quickly_and_over_when_it_is_over),
     };
     int failed;
@@ -770,6 +906,7 @@ int main(int count, char **words)
         fprintf(stderr, "object-contract NAME CONFIGURATION [setting=value…]\n");
         return 2;
     }
+    main_process = getpid();
     failed = KEEP_PROMISES(promises);
     s3_free(the_world->store.s3);
     db_free(the_world->store.db);

@@ -1,0 +1,23 @@
+/*
+ * Asks S3: the connection, the retries, and what answers mean. The one file of the store that knows libcurl; for store/s3
+ * and its parts only, see store/s3.h for what it promises.
+ */
+#ifndef MAYFLY_STORE_S3_CALL_H
+#define MAYFLY_STORE_S3_CALL_H
+
+#include "store/s3.h"
+#include "store/s3_request.h"
+
+/* Carries out a request, as often as it takes. *status is of the last answer: 2xx, or 416 to a request for bytes. */
+bool s3_call(struct s3 *, struct arena *, struct s3_request *, long *status, struct err *) MUST_CHECK;
+
+/* A header of the last answer, "" when it is not there. Valid until the next call. */
+const char *s3_call_header(const struct s3 *, const char *name);
+
+/* A URL of the request; asks nobody. browser: by s3_public_endpoint. */
+bool s3_call_presign(struct s3 *, struct arena *, const struct s3_request *, int64_t seconds, bool browser,
+                     const char **url, struct err *) MUST_CHECK;
+
+const char *s3_call_bucket(const struct s3 *);
+
+#endif
