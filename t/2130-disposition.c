@@ -84,13 +84,13 @@ static bool parse_name(struct unit *unit, const char *text, size_t length, const
 
 static bool parse_disposition(struct unit *unit, const char *text, size_t length, const char **out)
 {
-    char *value = arena_alloc(&unit->arena, length + 1); /* the last byte is anything */
+    char *value = arena_alloc(&unit->arena, length + 1); /* the last byte could mean something, but must not */
     struct disposition disposition;
 
     if (value == NULL)
         return err_memory(&unit->err);
     memcpy(value, text, length);
-    value[length] = '!';
+    value[length] = '"';
     if (!disposition_read(value, length, &disposition, &unit->err))
         return false;
     if (disposition.name != NULL)

@@ -214,7 +214,7 @@ void disposition_name(const char *name, size_t length, char safe[DISPOSITION_NAM
         struct piece piece = next_piece(&at, name + length);
         size_t after = position + piece.length;
 
-        if (position >= stem || (after <= stem && after <= room)) {
+        if (position >= stem || after <= room) {
             memcpy(safe + out, piece.text, piece.length);
             out += piece.length;
         }
@@ -267,7 +267,7 @@ static size_t write_fallback(const char *name, char *out)
         unsigned char byte = (unsigned char)*name;
 
         if (byte < 0x80)
-            *out++ = strchr("\"\\%", byte) != NULL ? '_' : (char)byte;
+            *out++ = strchr("\"%", byte) != NULL ? '_' : (char)byte;
         else if (byte >= 0xC0)
             *out++ = '_';
     }

@@ -40,8 +40,9 @@ static enum range_answer read_from(const char **at, int64_t size, struct range *
 {
     int64_t first, last;
 
-    if (!read_number(at, &first) || *(*at)++ != '-')
+    if (!read_number(at, &first) || **at != '-')
         return RANGE_WHOLE;
+    ++*at;
     if (!read_number(at, &last))
         last = INT64_MAX;
     if (last < first)
@@ -65,7 +66,7 @@ enum range_answer range_read(const char *header, int64_t size, struct range *ran
     header += 6;
     header += strspn(header, between);
     answer = *header == '-' ? read_suffix(&header, size, range) : read_from(&header, size, range);
-    if (answer != RANGE_WHOLE && header[strspn(header, between)] != '\0')
+    if (header[strspn(header, between)] != '\0')
         answer = RANGE_WHOLE;
     if (answer != RANGE_PART)
         *range = (struct range){.offset = 0};
