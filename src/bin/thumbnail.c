@@ -151,7 +151,7 @@ static void on_log(const char *domain, GLogLevelFlags level, const char *message
         _exit(strstr(message, "allocate") != NULL || strstr(message, "creating thread") != NULL ? THUMBNAIL_LIMITS
                                                                                                 : THUMBNAIL_BUG);
     if (strstr(message, "error in tile") != NULL)
-        _exit(failure());
+        _exit((int)failure());
 }
 
 static bool ends_prepare(void)
@@ -215,10 +215,13 @@ static VipsImage *shrink(int box, bool profile)
     VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
     VipsImage *small = NULL, *coloured = NULL, *made = NULL;
 
-    /* Exported without a profile of its own an image would lose its blues: the library takes its white for another. */
+    /*
+     * libvips 8.14 does not hand its option fail_on to the loader of a source; in the loader's own words it arrives.
+     * And exported without a profile of its own an image would lose its blues, since its white is taken for another.
+     */
     if (source != NULL &&
-        vips_thumbnail_source(source, &small, box, "height", box, "size", VIPS_SIZE_DOWN, "fail_on", VIPS_FAIL_ON_ERROR,
-                              profile ? "export_profile" : NULL, "srgb", NULL) == 0 &&
+        vips_thumbnail_source(source, &small, box, "height", box, "size", VIPS_SIZE_DOWN, "option_string",
+                              "[fail_on=error]", profile ? "export_profile" : NULL, "srgb", NULL) == 0 &&
         vips_colourspace(small, &coloured, VIPS_INTERPRETATION_sRGB, NULL) == 0)
         made = vips_image_copy_memory(coloured);
     VIPS_UNREF(coloured);
@@ -304,25 +307,31 @@ static enum thumbnail_status make(const struct options *options)
     return status;
 }
 
-int main(int argc, char **argv)
+static enum thumbnail_status run(const char *program, const struct options *options)
 {
     unsigned char head[12];
-    struct options options;
-    enum thumbnail_status status;
     struct stat input;
 
-    if (!options_read(&options, argc, argv, &status))
-        return status;
     /* One heap for all threads: each further one would reserve 128 MiB of the address space. */
     mallopt(M_ARENA_MAX, 1);
-    if (!ends_prepare() || !thumbnail_limits_apply(&options.limits))
+    if (!ends_prepare() || !thumbnail_limits_apply(&options->limits))
         return complain(THUMBNAIL_BUG, strerror(errno));
     /* Of anything else the library would read everything first. */
     if (fstat(STDIN_FILENO, &input) != 0 || !S_ISREG(input.st_mode))
         return complain(THUMBNAIL_BUG, "standard input is not a regular file");
     if (pread(STDIN_FILENO, head, sizeof head, 0) != sizeof head || !known_format(head))
         return complain(THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
-    if (!library_open(argv[0]))
+    if (!library_open(program))
         return complain(THUMBNAIL_BUG, "the image library can't start");
-    return make(&options);
+    return make(options);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    enum thumbnail_status status;
+
+    if (options_read(&options, argc, argv, &status))
+        status = run(argv[0], &options);
+    return (int)status;
 }

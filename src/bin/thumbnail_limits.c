@@ -69,28 +69,28 @@ static const int allowed[] = {
  */
 static int filter(scmp_filter_ctx context)
 {
+    const struct {
+        int call;
+        struct scmp_arg_cmp when;
+    } conditional[] = {
+        /* A thread, never a process. clone3 hides its flags in memory; without it libc takes clone. */
+        {SCMP_SYS(clone), {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = CLONE_THREAD}},
+        /* As libc makes fstat(2). */
+        {SCMP_SYS(newfstatat),
+         {.arg = 3, .op = SCMP_CMP_MASKED_EQ, .datum_a = AT_EMPTY_PATH, .datum_b = AT_EMPTY_PATH}},
+        /* A thread's name. */
+        {SCMP_SYS(prctl), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = PR_SET_NAME}},
+        /* To ask for limits, not to set them. */
+        {SCMP_SYS(prlimit64), {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0}},
+        /* abort(3) signals itself; any other process is out of reach. */
+        {SCMP_SYS(tgkill), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()}},
+    };
     int failed = 0;
 
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0] && failed == 0; i++)
         failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, allowed[i], 0);
-    /* A thread, never a process. clone3 hides its flags in memory; without it libc takes clone. */
-    if (failed == 0)
-        failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-    if (failed == 0)
-        failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)PR_SET_NAME));
-    /* As libc makes fstat(2). */
-    if (failed == 0)
-        failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                                  SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
-    /* To ask for limits, not to set them. */
-    if (failed == 0)
-        failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
-    /* abort(3) signals itself; any other process is out of reach. */
-    if (failed == 0)
-        failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    for (size_t i = 0; i < sizeof conditional / sizeof conditional[0] && failed == 0; i++)
+        failed = seccomp_rule_add(context, SCMP_ACT_ALLOW, conditional[i].call, 1, conditional[i].when);
     return failed == 0 ? seccomp_load(context) : failed;
 }
 
