@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORKER_NAME_BYTES = 64 };
@@ -16,6 +17,19 @@ const char *default_config_path(void)
     const char *path = getenv("MAYFLY_CONFIG");
 
     return path != NULL && path[0] != '\0' ? path : DEFAULT_CONFIG;
+}
+
+/* A unit's LoadCredential= hands the secret over in a file that nobody else can see; an empty one stands for none. */
+static bool load_secret(struct services *services, struct err *err)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char path[CONFIG_TEXT_BYTES];
+    struct stat credential;
+
+    if (folder != NULL && (size_t)snprintf(path, sizeof path, "%s/secret", folder) < sizeof path &&
+        stat(path, &credential) == 0 && credential.st_size > 0)
+        return secret_load(&services->secret, path, err);
+    return secret_load(&services->secret, services->config.secret_file, err);
 }
 
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
@@ -28,8 +42,7 @@ bool services_open(struct services *services, const char *config_path, const cha
     snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
     services->worker = worker;
     services->clock = &clock_system;
-    if (!config_load(&services->config, config_path, err) ||
-        !secret_load(&services->secret, services->config.secret_file, err))
+    if (!config_load(&services->config, config_path, err) || !load_secret(services, err))
         return false;
     services->log =
         (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};

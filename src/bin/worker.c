@@ -4,7 +4,9 @@
  * them, and ends when it is told to, when it has served enough, or when it is old enough.
  */
 #include "app/serve.h"
+#include "bin/notify.h"
 #include "bin/options.h"
+#include "bin/schema.h"
 #include "bin/services.h"
 #include "http/fcgi.h"
 
@@ -23,6 +25,8 @@ enum {
     QUIET_MS = 20,
     /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
     DRAIN_MS = 5000,
+    /* What was wrong is looked at again after this; until then it is one line in the log. */
+    PAUSE_S = 5,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
     JITTER_PART = 4,
 };
@@ -105,6 +109,24 @@ static int64_t with_jitter(int64_t limit)
     return limit > JITTER_PART ? limit - random_below((uint32_t)(limit / JITTER_PART)) : limit;
 }
 
+/* Before a pool starts. A database that is away refuses nothing: it answers 503 until it is back, and heals alone. */
+static bool check_schema(struct worker *worker, struct err *err)
+{
+    struct db *db = worker->services.sessions.db;
+    struct operate_schema schema;
+    struct arena arena;
+    bool known, fits;
+
+    arena_init(&arena, ARENA_MAX_BYTES);
+    known = operate_schema(db, &arena, &schema, err);
+    fits = known ? schema_reaches(&schema, err) : err->kind == ERR_DOWN;
+    if (!known && fits)
+        fprintf(stderr, "mayfly-worker: the schema was not looked at: %.*s\n", (int)strcspn(err->detail, "\n"),
+                err->detail);
+    arena_free(&arena);
+    return fits;
+}
+
 static bool worker_open(struct worker *worker, const struct options *options, struct err *err)
 {
     const struct config *config = &worker->services.config;
@@ -112,7 +134,7 @@ static bool worker_open(struct worker *worker, const struct options *options, st
     if (!services_open(&worker->services, options->config_path, options->pool, err))
         return false;
     if (options->check_only)
-        return true;
+        return check_schema(worker, err);
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
                          err))
         return false;
@@ -134,6 +156,16 @@ static void worker_close(struct worker *worker)
     free(worker);
 }
 
+static void run(struct worker *worker)
+{
+    struct err err = {.kind = ERR_NONE};
+
+    /* Who waits for it in vain says so himself; requests are answered all the same. */
+    if (!notify_ready(&err))
+        log_error(&worker->services.log, LOG_WARN, "not_notified", &err);
+    worker_loop(worker);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -148,13 +180,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "mayfly-worker: %s\n", worker != NULL ? err.detail : "out of memory");
         /* multiwatch starts the next one at once: a wrong setting must not become a fork loop. */
         if (!options.check_only)
-            sleep(1);
+            sleep(PAUSE_S);
         return EXIT_FAILURE;
     }
     if (options.check_only)
         printf("%s: the configuration is good\n", options.config_path);
     else
-        worker_loop(worker);
+        run(worker);
     worker_close(worker);
     return EXIT_SUCCESS;
 }
