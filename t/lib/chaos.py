@@ -14,7 +14,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEV = os.environ.get("MAYFLY_DEV", str(CHECKOUT / "dev"))
-SCRATCH = Path(os.environ["MAYFLY_SCRATCH"])
+SCRATCH = Path(os.environ.get("MAYFLY_SCRATCH", "/nowhere"))
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
 PASSWORD = "a quiet green lamp"
 POOLS = ("a", "b", "heavy-a", "heavy-b")
@@ -178,7 +178,6 @@ class Client:
     """One HTTP client. It has a bearer token, or with cookie=True the cookie that a browser would have."""
 
     def __init__(self, token=None, keep=True, cookie=False, timeout=40):
-        self.port = int((SCRATCH / "port").read_text())
         self.token, self.keep, self.cookie, self.timeout = token, keep, cookie, timeout
         self.connection = None
 
@@ -197,7 +196,7 @@ class Client:
         if not self.keep:
             headers["Connection"] = "close"
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            self.connection = self.connect()
         started = time.monotonic()
         try:
             self.connection.request(method, path, body, headers)
@@ -209,6 +208,9 @@ class Client:
         if not self.keep:
             self.close()
         return reply
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", int((SCRATCH / "port").read_text()), timeout=self.timeout)
 
     def close(self):
         if self.connection is not None:
