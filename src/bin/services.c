@@ -19,7 +19,8 @@ const char *default_config_path(void)
     return path != NULL && path[0] != '\0' ? path : DEFAULT_CONFIG;
 }
 
-/* A unit's LoadCredential= hands the secret over in a file that nobody else can see; an empty one stands for none. */
+/* A unit's LoadCredential= hands the secret over in a file that nobody else can see; what is too short for a key
+ * stands for none. */
 static bool load_secret(struct services *services, struct err *err)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
@@ -27,7 +28,7 @@ static bool load_secret(struct services *services, struct err *err)
     struct stat credential;
 
     if (folder != NULL && (size_t)snprintf(path, sizeof path, "%s/secret", folder) < sizeof path &&
-        stat(path, &credential) == 0 && credential.st_size > 0)
+        stat(path, &credential) == 0 && credential.st_size >= 2 * SECRET_KEY_BYTES)
         return secret_load(&services->secret, path, err);
     return secret_load(&services->secret, services->config.secret_file, err);
 }

@@ -1,6 +1,7 @@
 """A whole machine for a test: systemd as its first process, over a copy-on-write view of this one's root, with a network of
 its own. What it writes is in memory and goes with it. As root, with systemd-nspawn."""
 
+import contextlib
 import ctypes
 import http.client
 import os
@@ -30,7 +31,7 @@ BOOT_S = 30
 # starts those of SERVICES, which ./dev has disabled.
 PREPARE = """
 rm -rf /etc/systemd/system/*.wants/* /lib/systemd/system/multi-user.target.wants/* /lib/systemd/system/timers.target.wants/*
-rm -f /usr/sbin/policy-rc.d
+rm -rf /usr/sbin/policy-rc.d /var/lib/apt/lists/*
 for service in %s; do
     ln -s /lib/systemd/system/$service.service /etc/systemd/system/multi-user.target.wants/
 done
@@ -87,32 +88,42 @@ class Machine:
         self.certificate = None
 
     def __enter__(self):
-        (self.folder / "shared").mkdir()
-        (self.folder / "shared/hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
-        if self.deb is not None:
-            shutil.copy(self.deb, self.folder / "shared")
-        # Holds the mounts, which nobody else sees, from one boot to the next.
-        self.holder = subprocess.Popen(["unshare", "-m", "bash", "-ec", f"""
-            mount --make-rprivate /
-            mount -t tmpfs -o mode=755 machine {self.folder}
-            mkdir {self.folder}/{{upper,work,root}}
-            mount -t overlay -o lowerdir=/,upperdir={self.folder}/upper,workdir={self.folder}/work machine {self.folder}/root
-            echo ready
-            exec sleep infinity"""], stdout=subprocess.PIPE, text=True)
-        if self.holder.stdout.readline() != "ready\n":
-            raise Failed("the machine's root can't be mounted")
-        shared = self.in_holder(["chroot", f"{self.folder}/root", "bash", "-ec", PREPARE])
-        if shared.returncode != 0:
-            raise Failed(shared.stderr)
-        self.boot()
+        try:
+            self.make()
+            self.boot()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        if self.leader is not None:
+        if self.nspawn is not None:
             self.cut_power()
-        self.holder.kill()
-        self.holder.wait()
+        if self.holder is not None:
+            self.holder.kill()
+            self.holder.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make(self):
+        (self.folder / "shared").mkdir()
+        (self.folder / "disk").mkdir()
+        (self.folder / "shared/hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
+        if self.deb is not None:
+            shutil.copy(self.deb, self.folder / "shared")
+        # Holds the mounts, which nobody else sees, from one boot to the next. All ends with us, however we end.
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "bash", "-ec", f"""
+            mount --make-rprivate /
+            mount -t tmpfs -o mode=755 machine {self.folder}/disk
+            cd {self.folder}/disk
+            mkdir upper work root
+            mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
+            echo ready
+            exec sleep infinity >/dev/null"""], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        if self.holder.stdout.readline() != "ready\n":
+            raise Failed("the machine's root can't be mounted")
+        made = self.in_holder(["chroot", f"{self.folder}/disk/root", "bash", "-ec", PREPARE])
+        if made.returncode != 0:
+            raise Failed(made.stderr)
 
     def in_holder(self, command):
         return subprocess.run(["nsenter", "-m", "-t", str(self.holder.pid), "--", *command], capture_output=True, text=True,
@@ -121,14 +132,13 @@ class Machine:
     def boot(self):
         began = time.monotonic()
         groups = " ".join(str(path / self.name) for path in CGROUPS)
-        # The folder is hidden by the file system on top of it there; hence the copy through standard input's descriptor.
-        self.nspawn = subprocess.Popen(["bash", "-ec", f"""
+        self.nspawn = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "bash", "-ec", f"""
             for group in {groups}; do mkdir -p $group; echo $$ >$group/cgroup.procs; done
-            exec 3<{self.folder}/shared
             export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-            exec nsenter -m -t {self.holder.pid} -- systemd-nspawn --quiet --register=no --keep-unit --directory={self.folder}/root \\
-                --machine={self.name} --link-journal=no --console=pipe --resolv-conf=off --timezone=off --private-network \\
-                --bind-ro=/proc/$$/fd/3:/run/machine --boot systemd.unit=multi-user.target"""],
+            exec nsenter -m -t {self.holder.pid} -- systemd-nspawn --quiet --register=no --keep-unit \\
+                --directory={self.folder}/disk/root --machine={self.name} --link-journal=no --console=pipe --resolv-conf=off \\
+                --timezone=off --private-network --bind-ro={self.folder}/shared:/run/machine \\
+                --boot systemd.unit=multi-user.target"""],
             stdin=subprocess.DEVNULL, stdout=open(self.folder / "console.log", "ab"), stderr=subprocess.STDOUT)
         until = began + BOOT_S
         while not self.booted():
@@ -154,9 +164,11 @@ class Machine:
 
     def cut_power(self):
         """Everything in there ends at once."""
-        os.kill(self.leader, signal.SIGKILL)
+        for pid in (self.leader, self.nspawn.pid):
+            with contextlib.suppress(TypeError, ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.nspawn.wait()
-        self.leader = None
+        self.nspawn = self.leader = None
         for path in CGROUPS:
             for group in sorted((path / self.name).rglob("**/"), reverse=True):
                 try:
