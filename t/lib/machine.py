@@ -81,8 +81,9 @@ class Machine:
     """with Machine(...) as machine: it runs; afterwards nothing of it is left."""
 
     def __init__(self, deb=None):
-        self.folder = Path(tempfile.mkdtemp(prefix="mayfly-machine-"))
-        self.name = self.folder.name.replace("_", "-")
+        self.name = f"mayfly-machine-{os.getpid()}"
+        self.folder = Path(tempfile.gettempdir()) / self.name
+        self.folder.mkdir(mode=0o700)
         self.deb = deb
         self.holder = self.nspawn = self.leader = None
         self.certificate = None
@@ -264,6 +265,10 @@ def deploy(machine, judge=lambda passed, block, ran: None):
         judge(ran.returncode == 0, block, ran)
         if ran.returncode != 0:
             raise Failed(f"{block}\n{ran.stdout[-1000:]}{ran.stderr[-3000:]}")
-    # A load from one address is what these tests are.
-    machine("sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' /etc/nginx/conf.d/mayfly-limits.conf && systemctl reload nginx")
+    # A load from one address is what these tests are. Not reloaded: nginx would close connections that we keep.
+    machine("""
+        sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' /etc/nginx/conf.d/mayfly-limits.conf
+        echo login_failures_per_address = 1000000 >>/etc/mayfly/mayfly.conf
+        systemctl reload 'mayfly-pool@*'
+        systemctl restart nginx""")
     return ran
