@@ -80,11 +80,12 @@ class Failed(Exception):
 class Machine:
     """with Machine(...) as machine: it runs; afterwards nothing of it is left."""
 
-    def __init__(self, deb=None):
+    def __init__(self, *files):
+        """files are copied to /run/machine in there."""
         self.name = f"mayfly-machine-{os.getpid()}"
         self.folder = Path(tempfile.gettempdir()) / self.name
         self.folder.mkdir(mode=0o700)
-        self.deb = deb
+        self.files = files
         self.holder = self.nspawn = self.leader = None
         self.certificate = None
 
@@ -109,8 +110,8 @@ class Machine:
         (self.folder / "shared").mkdir()
         (self.folder / "disk").mkdir()
         (self.folder / "shared/hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
-        if self.deb is not None:
-            shutil.copy(self.deb, self.folder / "shared")
+        for file in self.files:
+            shutil.copy(file, self.folder / "shared")
         # Holds the mounts, which nobody else sees, from one boot to the next. All ends with us, however we end.
         self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "-m", "bash", "-ec", f"""
             mount --make-rprivate /
