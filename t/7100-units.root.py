@@ -40,7 +40,8 @@ def check_sandbox(machine):
     same((fields["CapEff"], fields["CapPrm"], fields["CapBnd"], fields["NoNewPrivs"], fields["Seccomp"]),
          ("0" * 16, "0" * 16, "0" * 16, "1", "2"), "a worker has no capability, none to gain, and a system-call filter")
     same(machine(f"stat -c %U:%G /proc/{pid}").strip(), "mayfly:www-data", "a user of its own and nginx's group")
-    inside = f"nsenter -t {pid} -m -n -- setpriv --reuid=mayfly --regid=www-data --init-groups"
+    groups = fields["Groups"].strip().replace(" ", ",")
+    inside = f"nsenter -t {pid} -m -n -- setpriv --reuid=mayfly --regid=www-data --groups={groups}"
     written = machine.run(f"{inside} find / \\( -path /proc -o -path /sys \\) -prune -o \\( -type d -o -type f \\) -writable -print")
     same(written.stdout.split(), ["/run/mayfly/a"], "nothing can be written to but its socket's folder")
     check(machine.run(f"{inside} cat /etc/mayfly/secret").returncode != 0, "the secret's own file can't be read")
