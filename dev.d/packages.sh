@@ -5,7 +5,8 @@ PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
     libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libzxcvbn-dev libcmocka-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
 PACKAGES_TEST=(clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind
-    python3-selenium chromium chromium-driver)
+    python3-selenium chromium chromium-driver
+    build-essential debhelper lintian man-db mandoc systemd systemd-container)
 PACKAGES_BENCH=(wrk)
 
 packages_missing() {
