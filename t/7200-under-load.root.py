@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import check, done, note, wait_until
+from chaos import check, done, note, same, wait_until
 from ledger import Ledger
 from machine import POOLS, Machine, deploy, package, require
 
@@ -36,6 +36,25 @@ def rolling_restarts(machine):
     for _ in range(ROUNDS):
         for pool in POOLS:
             machine(f"systemctl restart mayfly-pool@{pool}")
+
+
+def deploys(machine):
+    old = machine.workers()
+    said = machine.run("mayflyctl deploy").stderr
+    check(not old & machine.workers(), "mayflyctl deploy: every worker is a new one")
+    same([line.split()[0] for line in said.splitlines() if "answers again after" in line],
+         [f"mayfly-pool@{pool}.service" for pool in POOLS], "mayflyctl deploy: one pool after the other, and says so")
+
+
+def broken_deploy(machine):
+    old = machine.workers("b", "heavy-a", "heavy-b")
+    machine("cp -p /usr/bin/mayfly-worker /root/good; install /bin/false /usr/bin/mayfly-worker")
+    ran = machine.run("mayflyctl deploy")
+    check(ran.returncode == 1 and "mayfly-pool@a.service does not come back" in ran.stderr and "To go back" in ran.stderr,
+          "a program that does not start: deploy stops at the first pool and says how to go back", ran.stderr)
+    same(machine.workers("b", "heavy-a", "heavy-b"), old, "a program that does not start: the other pools run on as they were")
+    machine("install /root/good /usr/bin/mayfly-worker; mayflyctl deploy")
+    check(whole(machine), "the program of before, deployed again: all workers are back")
 
 
 def kill(machine, what):
@@ -108,6 +127,8 @@ def main():
     with Machine(package()) as machine:
         deploy(machine)
         event(machine, "rolling restart of every pool", lambda: rolling_restarts(machine))
+        event(machine, "mayflyctl deploy", lambda: deploys(machine))
+        event(machine, "deploying a program that does not start", lambda: broken_deploy(machine))
         event(machine, "restart of all pools at once", lambda: machine("systemctl restart 'mayfly-pool@*'"), rolling=False,
               longest_s=5)
         event(machine, "SIGKILL of every multiwatch", lambda: kill(machine, "multiwatch"), rolling=False)
