@@ -96,6 +96,23 @@ def heals(machine, service, rolling):
     check(before == machine.workers(), f"{service} away for {AWAY_S} s: by the same workers")
 
 
+def ledger_sees(machine):
+    """What must never happen is made to happen behind its back."""
+    with Ledger(machine) as ledger:
+        pass
+    twice, gone = ledger.writers[0].name, ledger.writers[1].name
+    machine.psql(f"UPDATE mayfly.profile_data SET version = version + 1 WHERE account_id = "
+                 f"(SELECT id FROM mayfly.account WHERE username = '{twice}')")
+    machine.psql(f"UPDATE mayfly.profile_data SET data = '{{}}' WHERE account_id = "
+                 f"(SELECT id FROM mayfly.account WHERE username = '{gone}')")
+    machine.psql(f"DELETE FROM mayfly.account WHERE username = '{ledger.comer.names[0]}'")
+    ledger.comer.dead.append(ledger.comer.live[-1])
+    lost, doubled, revived = ledger.effects()
+    check(any(gone in one for one in lost) and any(ledger.comer.names[0] in one for one in lost) and
+          any(twice in one for one in doubled) and revived,
+          "the ledger sees a lost write, a lost account, a write done twice and a session that came back", lost, doubled, revived)
+
+
 def power_cut(machine):
     ledger = Ledger(machine)
     with ledger:
@@ -137,6 +154,7 @@ def main():
         event(machine, "from 2 workers to 200 and back", lambda: [scale(machine, size) for size in (200, 2)])
         heals(machine, "postgresql", rolling=False)
         heals(machine, "memcached", rolling=True)
+        ledger_sees(machine)
         power_cut(machine)
     done()
 

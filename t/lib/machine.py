@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from chaos import CHECKOUT, Client, check, note
+from chaos import CHECKOUT, Client
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
 HOST = "example.org"  # as in nginx/site.conf
@@ -195,7 +195,7 @@ class Machine:
         return ran.stdout
 
     def psql(self, sql):
-        return self(f'runuser -u postgres -- psql -X -At -d mayfly -c "$(cat)"', typed=sql).strip()
+        return self('runuser -u postgres -- psql -X -At -d mayfly -c "$(cat)"', typed=sql).strip()
 
     def workers(self, *pools):
         """Process ids, as seen in there."""
