@@ -74,7 +74,8 @@ def refused(machine, what, spoil, mend, wanted, at_least=1):
     answers = [status(machine, "/health/live") for _ in range(20)]
     time.sleep(max(0, began + WATCHED_S - time.monotonic()))
     journal = machine.journal("mayfly-pool@b", "-S @$(cat /run/began)")
-    ours = [line for line in journal if "systemd" not in line and "mayfly-pool@b.service" not in line]
+    # systemd's own lines come another way.
+    ours = machine.journal("mayfly-pool@b", "-S @$(cat /run/began) _TRANSPORT=stdout")
     lines = [line for line in ours if wanted in line]
     note(f"{what}: {lines[0] if lines else journal[-5:]}")
     check(at_least <= len(lines) <= 3, f"{what}: one clear line, again after a pause", *journal[-12:])
@@ -91,6 +92,8 @@ def check_wrong(machine):
             f"{CONFIG}:{lines + 1}: session_idle_s: say a whole number from 1 to 31536000")
     refused(machine, "no secret", "mv /etc/mayfly/secret /root/", "mv /root/secret /etc/mayfly/",
             "/etc/mayfly/secret: No such file or directory; make it with `openssl rand -hex 32`")
+    refused(machine, "a damaged secret", "cp -p /etc/mayfly/secret /root/; truncate -s 60 /etc/mayfly/secret",
+            "cp -p /root/secret /etc/mayfly/", "/secret:1: not 64 hexadecimal digits; make a key with `openssl rand -hex 32` (a copy of /etc/mayfly/secret")
     refused(machine, "an old schema", "runuser -u postgres -- psql -q -d mayfly -c 'UPDATE mayfly.schema_change SET number = 0 WHERE "
             "number = (SELECT max(number) FROM mayfly.schema_change)'",
             "runuser -u postgres -- psql -q -d mayfly -c 'UPDATE mayfly.schema_change SET number = 1 WHERE number = 0'",

@@ -19,17 +19,22 @@ const char *default_config_path(void)
     return path != NULL && path[0] != '\0' ? path : DEFAULT_CONFIG;
 }
 
-/* A unit's LoadCredential= hands the secret over in a file that nobody else can see; what is too short for a key
- * stands for none. */
+/*
+ * A unit's LoadCredential= hands the secret over in a file that nobody else can see. What it has for a file that is missing
+ * is a lone #: then secret_file is tried, to say what is missing.
+ */
 static bool load_secret(struct services *services, struct err *err)
 {
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     char path[CONFIG_TEXT_BYTES];
     struct stat credential;
+    struct err reason = {.kind = ERR_NONE};
 
     if (folder != NULL && (size_t)snprintf(path, sizeof path, "%s/secret", folder) < sizeof path &&
-        stat(path, &credential) == 0 && credential.st_size >= 2 * SECRET_KEY_BYTES)
-        return secret_load(&services->secret, path, err);
+        stat(path, &credential) == 0 && credential.st_size > (off_t)strlen("#"))
+        return secret_load(&services->secret, path, &reason) ||
+               err_set(err, reason.kind, "%s (a copy of %s, if the unit's LoadCredential= is as it was installed)",
+                       reason.detail, services->config.secret_file);
     return secret_load(&services->secret, services->config.secret_file, err);
 }
 

@@ -117,6 +117,8 @@ static bool check_schema(struct worker *worker, struct err *err)
     struct arena arena;
     bool known, fits;
 
+    /* Whoever runs this is told in words; the log's lines would only say it twice. */
+    worker->services.log.level = LOG_ERROR;
     arena_init(&arena, ARENA_MAX_BYTES);
     known = operate_schema(db, &arena, &schema, err);
     fits = known ? schema_reaches(&schema, err) : err->kind == ERR_DOWN;
