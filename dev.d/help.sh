@@ -80,6 +80,8 @@ TEXT
 Builds, starts a stack of its own and runs the tests in order. A pattern is a regular expression for their names:
 `./dev test ^4` runs those through nginx.
 
+Those named *.root.* boot whole machines with a systemd of their own: as root they run after the others.
+
   --long   those named *.long.* as well
   --keep   leave the stack running afterwards
   --sanitize

@@ -3,11 +3,12 @@
 
 PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
     libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libzxcvbn-dev libcmocka-dev
-    libcurl4-openssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev
+    libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind time
-    python3-pil python3-selenium chromium chromium-driver)
+    python3-pil python3-selenium chromium chromium-driver
+    build-essential debhelper lintian man-db mandoc systemd systemd-container)
 PACKAGES_BENCH=(wrk)
 
 packages_missing() {

@@ -1,7 +1,11 @@
 # shellcheck shell=bash
 # The tests: programs of `make check` and scripts of t/, in order of their numbers, over one stack.
 
-# Sets TESTS. tests_find LONG PATTERN...
+# What we exit with when root's tests follow and there was none for us.
+NO_TEST=3
+
+# Sets TESTS to what we run: root those named *.root.*, which make machines of their own, anybody else the others.
+# tests_find LONG PATTERN...
 tests_find() {
     local long=$1 file name pattern
 
@@ -9,6 +13,7 @@ tests_find() {
     TESTS=()
     while IFS=$'\t' read -r name file; do
         $long || [[ $name != *.long.* ]] || continue
+        [[ $name == *.root.* && $EUID == 0 || $name != *.root.* && $EUID != 0 ]] || continue
         (($# > 0)) || set -- ''
         for pattern; do
             [[ $name =~ $pattern ]] || continue
@@ -48,6 +53,19 @@ test_end() {
     $1 || stack_down
 }
 
+# test_machines PROVE...: no stack, each makes a machine. They follow the README, and build the package in build/deb.
+test_machines() {
+    if ((${#TESTS[@]} == 0)); then
+        ((RUNNER_STATUS != NO_TEST)) || die 'no test has such a name'
+        return "$RUNNER_STATUS"
+    fi
+    export MAYFLY_BUILD=$CHECKOUT/build
+    say "${#TESTS[@]} tests of whole machines"
+    "$@" "${TESTS[@]}" || RUNNER_STATUS=1
+    ((RUNNER_STATUS == 0 || RUNNER_STATUS == NO_TEST))
+}
+
+# Whoever runs the stack runs most tests. As root, tests of whole machines follow; without root they are said to be left out.
 command_test() {
     local long=false keep=false passed=true prove=(prove --timer --exec "timeout -k 10 ${MAYFLY_TEST_TIMEOUT:-900}")
 
@@ -64,7 +82,16 @@ command_test() {
     done
     cd "$CHECKOUT" || exit
     tests_find "$long" "$@"
-    ((${#TESTS[@]} > 0)) || die "no test is named like $*"
+    if ((EUID == 0)); then
+        test_machines "${prove[@]}"
+        return
+    fi
+    if ((${#TESTS[@]} == 0)); then
+        # With a pattern such as ^7 everything is for root.
+        [[ -z ${MAYFLY_ROOT_FOLLOWS-} ]] || exit "$NO_TEST"
+        die "no test is named like $*, or it needs root: run ./dev test as root"
+    fi
+    [[ -n ${MAYFLY_ROOT_FOLLOWS-} ]] || say 'tests of whole machines are left out: they need root'
 
     scratch_folders
     stack_lock

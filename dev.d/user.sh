@@ -73,11 +73,21 @@ prepare() {
     if ((EUID == 0)); then
         users_find
         scratch_make "$RUNNER"
-        [[ $OWNER != "$RUNNER" ]] || drop_root "$@"
+        if [[ $OWNER == "$RUNNER" ]]; then
+            hand_over "$@"
+            return
+        fi
         checkout_readable || checkout_copy
     else
         scratch_make
     fi
     build "$purpose"
-    ((EUID != 0)) || MAYFLY_PREPARED=yes drop_root "$@"
+    ((EUID != 0)) || MAYFLY_PREPARED=yes hand_over "$@"
+}
+
+# RUNNER carries on in our place; only `test` has something left for root, and learns in RUNNER_STATUS how it went.
+hand_over() {
+    [[ $1 == test ]] || drop_root "$@"
+    RUNNER_STATUS=0
+    (MAYFLY_ROOT_FOLLOWS=yes drop_root "$@") || RUNNER_STATUS=$?
 }

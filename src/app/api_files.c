@@ -3,6 +3,7 @@
 #include "app/once.h"
 #include "http/disposition.h"
 #include "http/form.h"
+#include "http/problem.h"
 #include "http/range.h"
 
 #include <stdio.h>
@@ -140,6 +141,18 @@ static bool describe(struct exchange *x, const struct file *file, const char *ta
            response_header(&x->response, "Cross-Origin-Resource-Policy", "same-origin", err);
 }
 
+/* The problem with its Content-Range, by which a client learns the length (RFC 9110, section 15.5.17). */
+static bool refuse_range(struct exchange *x, const struct file *file, struct err *err)
+{
+    struct err refused = {.kind = ERR_NONE};
+    char content_range[RANGE_TEXT_BYTES];
+
+    err_set(&refused, ERR_RANGE, "the file has %lld bytes", (long long)file->size);
+    problem_render(&refused, &x->response);
+    range_format_outside(file->size, content_range);
+    return response_header(&x->response, "Content-Range", content_range, err);
+}
+
 static bool send_file(struct exchange *x, const struct file *file, struct err *err)
 {
     struct range range = {.length = file->size};
@@ -148,6 +161,10 @@ static bool send_file(struct exchange *x, const struct file *file, struct err *e
 
     sha256_hex(file->sha256, hex);
     snprintf(tag, sizeof tag, "\"%s\"", hex);
+    if (x->request.method == METHOD_GET && range_applies(x->request.if_range, tag))
+        part = range_read(x->request.range, file->size, &range);
+    if (part == RANGE_OUTSIDE)
+        return refuse_range(x, file, err);
     if (!describe(x, file, tag, err))
         return false;
     x->response.cache_control = "private, no-cache";
@@ -155,22 +172,13 @@ static bool send_file(struct exchange *x, const struct file *file, struct err *e
         x->response.status = 304;
         return true;
     }
-    if (x->request.method == METHOD_GET && range_applies(x->request.if_range, tag))
-        part = range_read(x->request.range, file->size, &range);
-    switch (part) {
-    case RANGE_OUTSIDE:
-        range_format_outside(file->size, content_range);
-        return response_header(&x->response, "Content-Range", content_range, err) &&
-               err_set(err, ERR_RANGE, "the file has %lld bytes", (long long)file->size);
-    case RANGE_PART:
+    if (part == RANGE_WHOLE)
+        range = (struct range){.length = file->size};
+    if (part == RANGE_PART) {
         x->response.status = 206;
         range_format(&range, file->size, content_range);
         if (!response_header(&x->response, "Content-Range", content_range, err))
             return false;
-        break;
-    case RANGE_WHOLE:
-        range = (struct range){.length = file->size};
-        break;
     }
     return send_bytes(x, file, &range, err);
 }

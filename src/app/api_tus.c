@@ -1,6 +1,7 @@
 #include "app/api.h"
 #include "app/file_answer.h"
 #include "app/once.h"
+#include "base/sha1.h"
 #include "http/date.h"
 #include "http/disposition.h"
 #include "http/tus.h"
@@ -115,8 +116,7 @@ static bool complete(struct exchange *x, struct upload *upload, struct err *err)
 
     if (strcmp(upload->file.via, "part") == 0)
         return upload_keep(upload, err);
-    return file_answer_seal(x, upload, &work.type, err) &&
-           db_transaction(x->services->files.db, commit, &work, err);
+    return file_answer_seal(x, upload, &work.type, err) && db_transaction(x->services->files.db, commit, &work, err);
 }
 
 static bool is_complete(const struct file *file)
@@ -129,10 +129,8 @@ static bool is_complete(const struct file *file)
 static bool describe(struct exchange *x, const struct file *file, struct err *err)
 {
     bool part = strcmp(file->via, "part") == 0;
-    bool final = strncmp(file->via, "tus", 3) == 0 && strncmp(file->metadata, "final;", 6) == 0;
 
     x->response.status = 200;
-    (void)final;
     return number_header(x, "Upload-Offset", file->received, err) &&
            (file->size >= 0 ? number_header(x, "Upload-Length", file->size, err)
                             : response_header(&x->response, "Upload-Defer-Length", "1", err)) &&
@@ -177,8 +175,8 @@ static bool take(struct exchange *x, const void *bytes, size_t length, struct er
 
     if (patching->checksum.algorithm == TUS_SHA256)
         sha256_add(&patching->sha256, bytes, length);
-    if (patching->checksum.algorithm == TUS_SHA1)
-        sha1_add(&patching->sha1, bytes, length);
+    if (patching->checksum.algorithm == TUS_SHA1 && !sha1_add(&patching->sha1, bytes, length))
+        return err_memory(err);
     return upload_add(patching->upload, bytes, length, err);
 }
 
@@ -190,7 +188,8 @@ static bool checksum_right(struct patching *patching)
     case TUS_NO_CHECKSUM:
         return true;
     case TUS_SHA1:
-        sha1_end(&patching->sha1, digest);
+        if (!sha1_end(&patching->sha1, digest))
+            return false;
         break;
     case TUS_SHA256:
         sha256_end(&patching->sha256, digest);
@@ -229,7 +228,8 @@ static bool receive(struct exchange *x, const struct uuid *id, struct patching *
         !open_upload(x, id, &patching->upload, err))
         return false;
     sha256_init(&patching->sha256);
-    sha1_init(&patching->sha1);
+    if (patching->checksum.algorithm == TUS_SHA1 && !sha1_init(&patching->sha1, &x->arena))
+        return err_memory(err);
     patching->upload->hold = patching->checksum.algorithm != TUS_NO_CHECKSUM;
     x->stream = patching;
     x->sink = &sink;
@@ -321,15 +321,12 @@ static bool create(struct exchange *x, void *arg, struct err *err)
 }
 
 /* The id is in the answer, which may be an earlier one's. */
-static bool created_id(const struct exchange *x, struct uuid *id, struct err *err)
+static bool created_id(struct exchange *x, struct uuid *id, struct err *err)
 {
-    const char *location = response_header_find(&x->response, "Location");
-    char text[UUID_TEXT_BYTES];
+    const char *location = response_header_find(&x->response, &x->arena, "Location");
 
-    if (location == NULL || strlen(location) < URL_BYTES - 2)
-        return err_set(err, ERR_BUG, "a creation without a location");
-    snprintf(text, sizeof text, "%.36s", location + strlen("/uploads/"));
-    return uuid_parse(text, id) || err_set(err, ERR_BUG, "a creation with a wrong location");
+    return (location != NULL && uuid_parse(location + strlen("/uploads/"), id)) ||
+           err_set(err, ERR_BUG, "a creation without a location");
 }
 
 static const char *pair_text(const struct tus_pair *pair)

@@ -150,8 +150,7 @@ static bool answer(struct exchange *x, const struct received *first, struct err 
     if (!buf_add_string(body, "{\"files\":["))
         return err_memory(err);
     for (const struct received *received = first; received != NULL; received = received->next)
-        if ((received != first && !buf_add_string(body, ",")) ||
-            !file_answer_add(body, &received->upload->file, err))
+        if ((received != first && !buf_add_string(body, ",")) || !file_answer_add(body, &received->upload->file, err))
             return err_set(err, ERR_BUG, "answer is too long");
     return buf_add_string(body, "]}") || err_memory(err);
 }

@@ -24,7 +24,7 @@ struct services {
     struct log log;
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    const char *worker;            /* "pool/pid" */
+    const char *worker; /* "pool/pid" */
     void (*point)(const char *name);
 };
 

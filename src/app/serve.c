@@ -101,8 +101,8 @@ static bool write_answer(struct exchange *x, struct buf *answer)
     bool ok;
 
     buf_init(answer, &x->arena, RESPONSE_HEADERS_MAX + RESPONSE_BODY_MAX + 1024);
-    ok = buf_printf(answer, "Status: %d\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n",
-                    response->status);
+    ok = buf_printf(answer, "Status: %d\r\nCache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n", response->status,
+                    response->cache_control);
     if (request_id_is_plain(x->request.request_id))
         ok = ok && buf_printf(answer, "X-Request-Id: %s\r\n", x->request.request_id);
     if (x->services->config.worker_header)

@@ -57,6 +57,9 @@ static const struct ctl_command commands[] = {
     {"config", "check", "", "check the configuration", .run = config_check},
     {"routes", NULL, "", "print what is served, and to whom", .run = system_routes, .need = NEED_NO_CONFIG},
     {"sweep", NULL, "", "remove what has had its time; run it daily", .run = system_sweep},
+    {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
+     .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
+              "come back ends it, and the others run on as they were. As root.\n"},
     {"schema", "status", "", "compare the database with this build", .run = schema_status},
 };
 /* clang-format on */
@@ -229,7 +232,7 @@ static void advise(const struct ctl *ctl, const struct ctl_command *command, con
         fputs("Try mayflyctl --help.\n", stderr);
     else if (strcmp(err->field, CTL_USAGE) == 0)
         print_usage(command, stderr);
-    else if (err->kind == ERR_DOWN)
+    else if (err->kind == ERR_DOWN && command != NULL && command->need == NEED_SERVICES)
         fprintf(stderr, "Look at `database` in %s and whether it is up, then run this again.\n", ctl->config_path);
     else if (err->kind == ERR_BUG)
         fputs("Look whether the database fits this build: mayflyctl schema status\n", stderr);

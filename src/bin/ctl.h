@@ -40,6 +40,7 @@ bool config_show(struct ctl *, struct err *);
 bool config_check(struct ctl *, struct err *);
 bool system_routes(struct ctl *, struct err *);
 bool system_sweep(struct ctl *, struct err *);
+bool system_deploy(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */

@@ -1,6 +1,7 @@
 /* mayflyctl config, routes, sweep, schema: the installation as a whole. */
 #include "app/routes.h"
 #include "bin/ctl.h"
+#include "bin/schema.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,11 +119,8 @@ bool schema_status(struct ctl *ctl, struct err *err)
         return err_set(err, ERR_STALE,
                        "the schema of %s is at %" PRId64 ", newer than the %d of this build: update mayfly",
                        schema.database, schema.number, SCHEMA_NUMBER);
-    if (schema.number < SCHEMA_NUMBER)
-        return err_set(err, ERR_STALE,
-                       "the schema of %s is at %" PRId64 ", this build needs %d; as PostgreSQL's superuser run\n"
-                       "    psql -d %s -f " SCHEMA_DIR "/apply.sql",
-                       schema.database, schema.number, SCHEMA_NUMBER, schema.database);
+    if (!schema_reaches(&schema, err))
+        return false;
     fprintf(stderr, "the schema of %s is at %d, as this build needs it\n", schema.database, SCHEMA_NUMBER);
     return true;
 }

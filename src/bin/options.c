@@ -15,7 +15,7 @@ static const char usage[] = "usage: spawn-fcgi -n -s SOCKET -M 0660 -b 1024 -- m
                             "\n"
                             "  -c, --config FILE  settings; default $MAYFLY_CONFIG or " DEFAULT_CONFIG "\n"
                             "      --pool NAME    name of its pool, for the log and X-Mayfly-Worker\n"
-                            "  -t, --test         check the configuration and exit\n"
+                            "  -t, --test         check the configuration and the schema, and exit\n"
                             "  -V, --version      print the version and exit\n"
                             "  -h, --help         print this and exit\n"
                             "\n"

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORKER_NAME_BYTES = 64 };
@@ -37,6 +38,25 @@ static bool open_files(struct services *services, struct err *err)
            s3_new(&files->objects.s3, &services->config, services->clock, &services->log, err);
 }
 
+/*
+ * A unit's LoadCredential= hands the secret over in a file that nobody else can see. What it has for a file that is missing
+ * is a lone #: then secret_file is tried, to say what is missing.
+ */
+static bool load_secret(struct services *services, struct err *err)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char path[CONFIG_TEXT_BYTES];
+    struct stat credential;
+    struct err reason = {.kind = ERR_NONE};
+
+    if (folder != NULL && (size_t)snprintf(path, sizeof path, "%s/secret", folder) < sizeof path &&
+        stat(path, &credential) == 0 && credential.st_size > (off_t)strlen("#"))
+        return secret_load(&services->secret, path, &reason) ||
+               err_set(err, reason.kind, "%s (a copy of %s, if the unit's LoadCredential= is as it was installed)",
+                       reason.detail, services->config.secret_file);
+    return secret_load(&services->secret, services->config.secret_file, err);
+}
+
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
 {
     struct session_store *store = &services->sessions;
@@ -47,8 +67,7 @@ bool services_open(struct services *services, const char *config_path, const cha
     snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
     services->worker = worker;
     services->clock = &clock_system;
-    if (!config_load(&services->config, config_path, err) ||
-        !secret_load(&services->secret, services->config.secret_file, err))
+    if (!config_load(&services->config, config_path, err) || !load_secret(services, err))
         return false;
     services->log =
         (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};

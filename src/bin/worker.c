@@ -3,7 +3,9 @@
  * pool's listening socket on descriptor 0, talks to nginx through it, to PostgreSQL and memcached when a request needs
  * them, and ends when it is told to, when it has served enough, or when it is old enough.
  */
+#include "bin/notify.h"
 #include "bin/options.h"
+#include "bin/schema.h"
 #include "bin/services.h"
 #include "bin/turns.h"
 
@@ -23,6 +25,8 @@ enum {
     /* Uploads and downloads in hand may go on for so long; when the pool leaves only this much shorter. */
     DRAIN_STREAMS_MS = 60000,
     LEAVE_STREAMS_MS = 10000,
+    /* What was wrong is looked at again after this; until then it is one line in the log. */
+    PAUSE_S = 5,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
     JITTER_PART = 4,
 };
@@ -86,6 +90,26 @@ static int64_t with_jitter(int64_t limit)
     return limit > JITTER_PART ? limit - random_below((uint32_t)(limit / JITTER_PART)) : limit;
 }
 
+/* Before a pool starts. A database that is away refuses nothing: it answers 503 until it is back, and heals alone. */
+static bool check_schema(struct worker *worker, struct err *err)
+{
+    struct db *db = worker->services.sessions.db;
+    struct operate_schema schema;
+    struct arena arena;
+    bool known, fits;
+
+    /* Whoever runs this is told in words; the log's lines would only say it twice. */
+    worker->services.log.level = LOG_ERROR;
+    arena_init(&arena, ARENA_MAX_BYTES);
+    known = operate_schema(db, &arena, &schema, err);
+    fits = known ? schema_reaches(&schema, err) : err->kind == ERR_DOWN;
+    if (!known && fits)
+        fprintf(stderr, "mayfly-worker: the schema was not looked at: %.*s\n", (int)strcspn(err->detail, "\n"),
+                err->detail);
+    arena_free(&arena);
+    return fits;
+}
+
 static bool worker_open(struct worker *worker, const struct options *options, struct err *err)
 {
     const struct config *config = &worker->services.config;
@@ -93,7 +117,7 @@ static bool worker_open(struct worker *worker, const struct options *options, st
     if (!services_open(&worker->services, options->config_path, options->pool, err))
         return false;
     if (options->check_only)
-        return true;
+        return check_schema(worker, err);
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
                          config->stream_timeout_ms, err))
         return false;
@@ -113,6 +137,16 @@ static void worker_close(struct worker *worker)
     free(worker);
 }
 
+static void run(struct worker *worker)
+{
+    struct err err = {.kind = ERR_NONE};
+
+    /* Who waits for it in vain says so himself; requests are answered all the same. */
+    if (!notify_ready(&err))
+        log_error(&worker->services.log, LOG_WARN, "not_notified", &err);
+    worker_loop(worker);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -127,13 +161,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "mayfly-worker: %s\n", worker != NULL ? err.detail : "out of memory");
         /* multiwatch starts the next one at once: a wrong setting must not become a fork loop. */
         if (!options.check_only)
-            sleep(1);
+            sleep(PAUSE_S);
         return EXIT_FAILURE;
     }
     if (options.check_only)
         printf("%s: the configuration is good\n", options.config_path);
     else
-        worker_loop(worker);
+        run(worker);
     worker_close(worker);
     return EXIT_SUCCESS;
 }

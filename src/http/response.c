@@ -5,7 +5,7 @@
 
 void response_init(struct response *response, struct arena *arena)
 {
-    *response = (struct response){.status = 200, .type = "application/json"};
+    *response = (struct response){.status = 200, .type = "application/json", .cache_control = "no-store"};
     buf_init(&response->headers, arena, RESPONSE_HEADERS_MAX);
     buf_init(&response->body, arena, RESPONSE_BODY_MAX);
 }
@@ -17,6 +17,21 @@ bool response_header(struct response *response, const char *name, const char *va
     if (!buf_printf(&response->headers, "%s: %s\r\n", name, value))
         return err_set(err, ERR_BUG, "no room for header %s", name);
     return true;
+}
+
+const char *response_header_find(const struct response *response, struct arena *arena, const char *name)
+{
+    size_t length = strlen(name);
+    const char *line = response->headers.bytes;
+
+    while (line[0] != '\0') {
+        const char *end = strstr(line, "\r\n");
+
+        if (strncmp(line, name, length) == 0 && strncmp(line + length, ": ", 2) == 0)
+            return arena_strndup(arena, line + length + 2, (size_t)(end - line) - length - 2);
+        line = end + 2;
+    }
+    return NULL;
 }
 
 bool response_json(struct response *response, int status, const char *json, struct err *err)

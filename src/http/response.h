@@ -16,15 +16,19 @@ enum {
 struct response {
     int status;
     const char *type; /* media type of the body */
+    const char *cache_control;
     struct buf headers;
     struct buf body;
 };
 
-/* An empty 200 of type application/json. */
+/* An empty 200 of type application/json that nobody may store. */
 void response_init(struct response *, struct arena *);
 
 /* Adds a header; ERR_BUG for a value with a line break, so that none can be smuggled in. */
 bool response_header(struct response *, const char *name, const char *value, struct err *) MUST_CHECK;
+
+/* The value of a header that was added, in the arena; NULL when it was not. */
+const char *response_header_find(const struct response *, struct arena *, const char *name);
 
 /* Sets status and a JSON body. */
 bool response_json(struct response *, int status, const char *json, struct err *) MUST_CHECK;

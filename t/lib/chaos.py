@@ -12,7 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import mayfly
-from mayfly import PASSWORD, SCRATCH, check, dev, done, new_name, note, psql, same, settings  # pylint: disable=unused-import
+from mayfly import (CHECKOUT, PASSWORD, SCRATCH, check, dev, done, new_name, note, psql, same,  # pylint: disable=unused-import
+                    settings)
 
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
 POOLS = ("a", "b", "heavy-a", "heavy-b")

@@ -138,6 +138,9 @@ class Client:
         self.timeout = timeout
         self.connection = None
 
+    def connect(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+
     def close(self):
         if self.connection is not None:
             self.connection.close()
@@ -181,7 +184,7 @@ class Client:
     def _exchange(self, method, path, body, fields):
         started = time.monotonic()
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            self.connection = self.connect()
         own_host = any(name.lower() == "host" for name, _ in fields)
         self.connection.putrequest(method, path, skip_host=own_host, skip_accept_encoding=True)
         for name, value in fields:

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""From the package to the first log-in by README's own commands, on a machine with a real systemd; then the upgrade under
+load, the removal, and nothing that is left behind."""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import CHECKOUT, check, done, same
+from ledger import Ledger
+from machine import POOLS, Machine, deploy, package, readme_blocks, require
+
+NEXT = "0.1.1~test"
+
+
+def next_version(deb, folder):
+    """The same with a higher number: what dpkg and the maintainer scripts do is what an upgrade does."""
+    tree = Path(folder) / "tree"
+    subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {NEXT}", control.read_text()))
+    path = Path(folder) / "next.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, path], check=True, capture_output=True)
+    return path
+
+
+def check_package(deb):
+    lint = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", deb], capture_output=True, text=True)
+    check(lint.returncode == 0, "lintian finds neither errors nor warnings", lint.stdout, lint.stderr)
+    version = subprocess.run(["dpkg-deb", "-f", deb, "Version"], capture_output=True, text=True, check=True).stdout.strip()
+    same(version, re.search(r"AC_INIT\(\[mayfly\], \[([^]]+)\]", (CHECKOUT / "configure.ac").read_text()).group(1),
+         "debian/changelog and configure.ac agree on the version")
+    check(deb.name in readme_blocks("Deploy")[0], "README installs that very file", deb.name)
+
+
+def check_pages(deb):
+    """man and mandoc take each page of the package without a word."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
+        pages = sorted(Path(folder).glob("usr/share/man/*/*.gz"))
+        same([page.name for page in pages], ["mayfly.conf.5.gz", "mayfly-worker.8.gz", "mayflyctl.8.gz"], "three manual pages")
+        for page in pages:
+            ran = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, env={
+                "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""})
+            lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page], capture_output=True, text=True)
+            check(ran.returncode == 0 and not ran.stderr and len(ran.stdout) > 1000 and lint.returncode == 0,
+                  f"{page.name}: no warning", ran.stderr, lint.stdout)
+
+
+def check_deployment(machine):
+    last = deploy(machine, lambda passed, block, ran: check(passed, f"README: {block.splitlines()[0][:70]}", ran.stdout, ran.stderr))
+    check('"token":"mfs_' in last.stdout, "the first log-in gets a token", last.stdout)
+    for name, block in zip(("reload and scale", "schema", "TCP"), readme_blocks("Afterwards")):
+        ran = machine.run(block)
+        check(ran.returncode == 0, f"README, afterwards: {name}", ran.stderr)
+    machine("rm -r /etc/systemd/system/*.service.d; systemctl daemon-reload")
+    same(len(machine.workers("a")), 8, "README's 8 workers are there")
+    machine("systemctl start mayfly-sweep")
+    check(any("rows removed" in line for line in machine.journal("mayfly-sweep")), "the sweeper sweeps")
+    timers = machine("systemctl list-timers --no-legend mayfly-sweep.timer")
+    check("mayfly-sweep" in timers, "and has its next time", timers)
+
+
+def check_upgrade(machine):
+    old = machine.workers()
+    with Ledger(machine) as ledger:
+        machine("apt-get install /run/machine/next.deb")
+    ledger.judge("upgrade of the package", rolling=True)
+    same(machine("dpkg-query -W -f '${Version}' mayfly"), NEXT, "the new version is installed")
+    same(old & machine.workers(), set(), "and every worker is of it")
+
+
+def check_removal(machine):
+    machine("apt-get remove mayfly")
+    same(machine.run("pgrep -c mayfly-worker").stdout.strip(), "0", "remove: no worker is left")
+    check(machine.run("test -s /etc/mayfly/secret && test -s /etc/mayfly/mayfly.conf").returncode == 0,
+          "remove: the configuration stays")
+    machine("apt-get install /run/machine/next.deb && systemctl start mayfly.target")
+    same(machine.client()("GET", "/health/ready").status, 200, "installed again, it answers as before")
+    machine("apt-get purge mayfly && systemctl daemon-reload")
+    left = machine.run("find / -xdev -name '*mayfly*' -not -path '/tmp/*' -not -path '/proc/*' -not -path '/var/lib/postgresql/*' "
+                       "-not -path '/etc/nginx/*' -not -path '/var/log/*' -not -path '/work/*' -newer /run/machine/hosts").stdout.split()
+    # The administrator's own: what README's scaling wrote.
+    same(sorted(set(left) - {f"/etc/default/mayfly-{pool}" for pool in POOLS}), [], "purge: nothing is left")
+    same(machine("systemctl list-units --all --no-legend 'mayfly*'").split(), [], "purge: systemd has forgotten the units")
+    same(machine.run("systemctl --failed --no-legend").stdout, "", "and nothing has failed meanwhile")
+
+
+def main():
+    require()
+    deb = package()
+    check_package(deb)
+    check_pages(deb)
+    with tempfile.TemporaryDirectory() as folder:
+        upgrade = next_version(deb, folder)
+        with Machine(deb, upgrade) as machine:
+            check_deployment(machine)
+            check_upgrade(machine)
+            check_removal(machine)
+    done()
+
+
+main()
