@@ -52,7 +52,7 @@ command_config() {
 nginx_write() {
     local etc=$SCRATCH/etc shipped=$INST/share/mayfly/nginx name
 
-    for name in locations pass fastcgi params errors; do
+    for name in locations pass fastcgi small params errors; do
         cp "$shipped/mayfly-$name.conf" "$etc/snippets/"
     done
     cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"

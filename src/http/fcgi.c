@@ -515,6 +515,13 @@ void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
     watch_for(request, wait == FCGI_WAIT_BODY ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
 }
 
+static void ignore(void *arg, const void *bytes, size_t length)
+{
+    (void)arg;
+    (void)bytes;
+    (void)length;
+}
+
 /* Whether the body was read to its end, now or before. */
 static bool drain(struct fcgi_request *request)
 {
@@ -522,7 +529,7 @@ static bool drain(struct fcgi_request *request)
     size_t total = 0, got;
 
     if (request->head.in_turns)
-        return request->body.state == FCGI_BODY_END;
+        return request->body.state == FCGI_BODY_END || fcgi_take_body(request, ignore, NULL) == FCGI_BODY_END;
     while ((got = fcgi_read(request, waste, sizeof waste)) > 0)
         if ((total += got) > DRAIN_MAX_BYTES)
             return false;
@@ -545,6 +552,7 @@ static void end_request(struct fcgi_request *request, bool sent)
         request->state = IDLE;
         request->waiting_since_us = 0;
     } else {
+        shutdown(request->fd, SHUT_WR); /* nginx may wait for this to see the end */
         request->state = LINGERING;
         request->waiting_since_us = request->server->clock->monotonic_us();
         watch_for(request, EPOLLIN | EPOLLRDHUP);
