@@ -10,6 +10,17 @@ command_bench() {
     trap stack_down EXIT
     trap 'exit 130' INT TERM HUP
     stack_up
+    bench_pools
     MAYFLY_SCRATCH=$SCRATCH MAYFLY_INST=$INST MAYFLY_DEV=$CHECKOUT/dev MAYFLY_URL=$(command_url) \
         python3 "$CHECKOUT/dev.d/bench.py" "$@" 9>&-
+}
+
+# As many ordinary workers as cores, as on a server: with more of them each batch is smaller.
+bench_pools() {
+    local cores size pool
+    cores=$(nproc)
+    size=$((cores < 4 ? 1 : cores / 2))
+    for pool in a b; do
+        command_scale "$pool" "$size" >&2
+    done
 }

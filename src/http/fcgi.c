@@ -47,7 +47,7 @@ struct fcgi_request {
     struct fcgi_request *next, **link; /* all connections of the server */
     int fd;
     enum connection_state state;
-    bool level; /* the epoll set has it for something else than heads */
+    uint32_t events; /* that the epoll set has it for */
     struct fcgi_head_facts head;
     struct fcgi_body body; /* when it comes in turns; else libfcgi reads it */
     struct fcgi_piece piece;
@@ -85,11 +85,12 @@ static bool watch(struct fcgi_server *server, int fd, uint32_t events, const voi
     return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+/* Also wakes it again for what is ready already. */
 static void watch_for(struct fcgi_request *connection, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = connection};
 
-    connection->level = events != head_events;
+    connection->events = events;
     /* Can't fail for a descriptor of the set (epoll_ctl(2)); if it did, the deadline would find the connection. */
     epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
@@ -275,6 +276,7 @@ static struct fcgi_request *accept_connection(struct fcgi_server *server)
     FCGX_InitRequest(&connection->fcgx, -1, 0);
     connection->server = server;
     connection->fd = fd;
+    connection->events = head_events;
     connection->next = server->first;
     connection->link = &server->first;
     if (server->first != NULL)
@@ -427,17 +429,47 @@ static size_t take_new(struct fcgi_server *server, struct fcgi_request **request
     return 1;
 }
 
+/* Whether a source is among the first events. */
+static bool listed(const struct epoll_event *events, int count, const void *mark)
+{
+    for (int i = 0; i < count; i++)
+        if (events[i].data.ptr == mark)
+            return true;
+    return false;
+}
+
+/*
+ * The first request wakes a worker, and would stop nginx in the middle of sending more. Letting it go on makes batches of
+ * what would be single requests; each costs less then. What was there already and has something new must not be handled
+ * twice, since the first time may close it: it is asked for again at the next wait.
+ */
+static int wait_for_events(struct fcgi_server *server, struct epoll_event *events, int limit, int timeout_ms)
+{
+    int first = epoll_wait(server->epoll_fd, events, limit, timeout_ms);
+    int all = first, more;
+
+    if (first <= 0 || first == limit)
+        return first;
+    sched_yield();
+    more = epoll_wait(server->epoll_fd, events + first, limit - first, 0);
+    for (int i = first; i < first + more; i++) {
+        void *mark = events[i].data.ptr;
+
+        if (!listed(events, first, mark))
+            events[all++] = events[i];
+        else if (mark != &listen_mark && mark != &signal_mark)
+            watch_for(mark, ((struct fcgi_request *)mark)->events);
+    }
+    return all;
+}
+
 size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, size_t most, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int limit = most < EVENTS_MAX ? (int)most : EVENTS_MAX;
+    int ready = wait_for_events(server, events, limit, timeout_ms);
     size_t count = 0;
     bool accept_one = false;
-    int ready;
-
-    /* Whoever writes to us goes on writing, instead of being stopped at its first byte: batches grow, each is cheaper. */
-    sched_yield();
-    ready = epoll_wait(server->epoll_fd, events, limit, timeout_ms);
 
     for (int i = 0; i < ready; i++) {
         void *mark = events[i].data.ptr;
@@ -547,7 +579,7 @@ static void end_request(struct fcgi_request *request, bool sent)
     if (!sent || (drained && !request->head.keep)) {
         close_connection(request);
     } else if (drained) {
-        if (request->level)
+        if (request->events != head_events)
             watch_for(request, head_events);
         request->state = IDLE;
         request->waiting_since_us = 0;
