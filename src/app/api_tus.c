@@ -219,7 +219,15 @@ static bool end(struct exchange *x, bool whole, struct err *err)
            (upload->file.state == FILE_COMMITTED || expiry_header(x, upload->file.expires_at_ms, err));
 }
 
-static const struct body_sink sink = {.take = take, .end = end};
+/* What is in the row counts; of the rest the client hears no offset. */
+static void leave(struct exchange *x)
+{
+    struct patching *patching = x->stream;
+
+    upload_leave(patching->upload);
+}
+
+static const struct body_sink sink = {.take = take, .end = end, .drop = leave};
 
 /* From now on the body goes into this upload. */
 static bool receive(struct exchange *x, const struct uuid *id, struct patching *patching, struct err *err)

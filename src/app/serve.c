@@ -178,7 +178,9 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 
     x->services->log.request_id = x->request.request_id;
     x->sink = NULL;
-    if (x->failure.kind == ERR_NONE && !sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
+    if (x->failure.kind != ERR_NONE)
+        sink->drop(x);
+    else if (!sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
     return complete(x, &x->failure, answer);
 }
@@ -202,5 +204,8 @@ enum serving serve_busy(struct exchange *x, struct buf *answer)
     struct err err = {.kind = ERR_NONE};
 
     err_set(&err, ERR_DOWN, "too many long requests in hand");
+    if (x->sink != NULL)
+        x->sink->drop(x);
+    x->sink = NULL;
     return complete(x, &err, answer);
 }
