@@ -151,49 +151,62 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
                                                                                        : SERVING_ANSWER;
 }
 
+/* Lines of the log carry the request's id while it is served; the id dies with the request. */
+static void log_as(struct exchange *x, const char *request_id)
+{
+    x->services->log.request_id = request_id;
+}
+
 enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
 {
     struct err err = *opened;
-    enum serving serving;
+    enum serving serving = SERVING_BODY;
 
-    x->services->log.request_id = x->request.request_id;
-    if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
-        return SERVING_BODY;
-    serving = complete(x, &err, answer);
+    log_as(x, x->request.request_id);
+    if (err.kind != ERR_NONE || !handle(x, &err) || x->sink == NULL || !exchange_stay(x, &err))
+        serving = complete(x, &err, answer);
     if (serving == SERVING_PIECES && !exchange_stay(x, &err))
         serving = SERVING_NOTHING;
+    log_as(x, NULL);
     return serving;
 }
 
 void serve_take(struct exchange *x, const void *bytes, size_t length)
 {
-    x->services->log.request_id = x->request.request_id;
+    log_as(x, x->request.request_id);
     if (x->failure.kind == ERR_NONE && !x->sink->take(x, bytes, length, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+    log_as(x, NULL);
 }
 
 enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 {
     const struct body_sink *sink = x->sink;
+    enum serving serving;
 
-    x->services->log.request_id = x->request.request_id;
+    log_as(x, x->request.request_id);
     x->sink = NULL;
     if (x->failure.kind != ERR_NONE)
         sink->drop(x);
     else if (!sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
-    return complete(x, &x->failure, answer);
+    serving = complete(x, &x->failure, answer);
+    log_as(x, NULL);
+    return serving;
 }
 
 bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
 {
     struct err err = {.kind = ERR_NONE};
+    bool ok;
 
-    x->services->log.request_id = x->request.request_id;
-    if (!x->source->next(x, bytes, length, &err)) {
+    log_as(x, x->request.request_id);
+    ok = x->source->next(x, bytes, length, &err);
+    if (!ok)
         log_error(&x->services->log, LOG_WARN, "answer_cut", &err);
+    log_as(x, NULL);
+    if (!ok)
         return false;
-    }
     x->answer_left -= (int64_t)*length;
     *last = x->answer_left <= 0;
     return true;
