@@ -75,7 +75,7 @@ static bool end_file(struct exchange *x, struct err *err)
     receiving->open = NULL;
     if (received == NULL)
         return true;
-    if (!file_answer_seal(x, received->upload, &received->type, err))
+    if (!file_answer_seal(x, received->upload, &received->type, err) || !upload_trim(received->upload, err))
         return false;
     upload_shed(received->upload);
     return true;
@@ -167,11 +167,12 @@ static bool commit(struct exchange *x, void *arg, struct err *err)
 }
 
 /* Files that will not be committed by us: the outcome was an earlier one's, or something failed. */
-static void drop(struct exchange *x, const struct received *first)
+static void drop(struct exchange *x)
 {
+    const struct receiving *receiving = x->stream;
     struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds them when they are overdue */
 
-    for (const struct received *received = first; received != NULL; received = received->next)
+    for (const struct received *received = receiving->first; received != NULL; received = received->next)
         (void)!file_drop(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account, &ignored);
 }
 
@@ -203,13 +204,14 @@ static bool end(struct exchange *x, bool whole, struct err *err)
         end_file(x, err);
     else if (multipart_finish(&receiving->parser, err) && receiving->first == NULL)
         err_set(err, ERR_VALUE, "there is no file in this form");
-    if (err->kind == ERR_NONE && set_fingerprint(x, err) && once(x, commit, receiving->first, err) && !x->replayed)
-        return true;
-    drop(x, receiving->first);
-    return err->kind == ERR_NONE;
+    if (err->kind != ERR_NONE || !set_fingerprint(x, err) || !once(x, commit, receiving->first, err))
+        return false;
+    if (x->replayed)
+        drop(x);
+    return true;
 }
 
-static const struct body_sink sink = {.take = take, .end = end};
+static const struct body_sink sink = {.take = take, .end = end, .drop = drop};
 
 /* A raw body's name: of Content-Disposition, or of ?name=. */
 static bool begin_raw(struct exchange *x, struct err *err)

@@ -33,10 +33,12 @@ struct services {
  * and leaves the answer to end.
  */
 struct body_sink {
-    /* The next bytes, borrowed. After an error nothing more comes, end included. */
+    /* The next bytes, borrowed. After an error nothing more comes but drop. */
     bool (*take)(struct exchange *, const void *bytes, size_t length, struct err *);
     /* The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response. */
     bool (*end)(struct exchange *, bool whole, struct err *);
+    /* Taking, ending or the request as a whole failed: lets go of what was begun. */
+    void (*drop)(struct exchange *);
 };
 
 /* At once; what FastCGI has in one record. */

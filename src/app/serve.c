@@ -151,6 +151,15 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
                                                                                        : SERVING_ANSWER;
 }
 
+static void drop_sink(struct exchange *x)
+{
+    const struct body_sink *sink = x->sink;
+
+    x->sink = NULL;
+    if (sink != NULL)
+        sink->drop(x);
+}
+
 enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
 {
     struct err err = *opened;
@@ -159,6 +168,7 @@ enum serving serve(struct exchange *x, const struct err *opened, struct buf *ans
     x->services->log.request_id = x->request.request_id;
     if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
         return SERVING_BODY;
+    drop_sink(x);
     serving = complete(x, &err, answer);
     if (serving == SERVING_PIECES && !exchange_stay(x, &err))
         serving = SERVING_NOTHING;
@@ -174,12 +184,12 @@ void serve_take(struct exchange *x, const void *bytes, size_t length)
 
 enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 {
-    const struct body_sink *sink = x->sink;
-
     x->services->log.request_id = x->request.request_id;
-    x->sink = NULL;
-    if (x->failure.kind == ERR_NONE && !sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
+    if (x->failure.kind == ERR_NONE && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+    if (x->failure.kind != ERR_NONE)
+        drop_sink(x);
+    x->sink = NULL;
     return complete(x, &x->failure, answer);
 }
 
@@ -201,6 +211,7 @@ enum serving serve_busy(struct exchange *x, struct buf *answer)
 {
     struct err err = {.kind = ERR_NONE};
 
+    drop_sink(x);
     err_set(&err, ERR_DOWN, "too many long requests in hand");
     return complete(x, &err, answer);
 }
