@@ -4,12 +4,15 @@ TAP, people and ./dev are those of mayfly.py."""
 import base64
 import contextlib
 import hashlib
+import os
 import random
+import signal
 import socket
 import urllib.parse
 
+import chaos
 import mayfly
-from mayfly import psql
+from mayfly import dev, psql
 
 BOUNDARY = "edge"
 CHUNK = "application/offset+octet-stream"
@@ -110,9 +113,35 @@ def half_sent(client, method, path, length, content, headers=()):
         yield connection
 
 
-def half_patch(client, url, offset, length, content):
+def half_patch(client, url, offset, length, content, **headers):
     return half_sent(client, "PATCH", url, length, content,
-                     {**TUS, "Content-Type": CHUNK, "Upload-Offset": str(offset)})
+                     {**TUS, "Content-Type": CHUNK, "Upload-Offset": str(offset),
+                      **{name.replace("_", "-"): value for name, value in headers.items()}})
+
+
+# --- what is away for a while
+
+
+@contextlib.contextmanager
+def postgres_away():
+    dev("service", "stop", "postgres")
+    try:
+        yield
+    finally:
+        dev("service", "start", "postgres")
+
+
+@contextlib.contextmanager
+def pools_away(*names):
+    """No worker of these pools is there, and their sockets are gone."""
+    try:
+        for name in names:
+            os.kill(chaos.service_pid(f"pool-{name}"), signal.SIGTERM)
+        chaos.wait_until(15, lambda: not chaos.workers(*names))
+        yield
+    finally:
+        for name in names:
+            dev("restart", name)
 
 
 # --- what is there
