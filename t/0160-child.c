@@ -154,7 +154,11 @@ static void it_can_be_signalled_whatever_its_parent_blocks(void **state)
 
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
-    shell(unit, "grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\t\\n'; kill -s TERM $$", AMPLE_MS, &result);
+    /* Signals 32 and 33 are libc's own; where whoever started the test has them ignored, nobody can change that. */
+    shell(
+        unit,
+        "grep -E 'Sig(Blk|Ign)' /proc/self/status | sed 's/00000001800/00000000000/' | tr -d '\\t\\n'; kill -s TERM $$",
+        AMPLE_MS, &result);
     sigprocmask(SIG_SETMASK, &before, NULL);
     signal(SIGPIPE, pipe_before);
     assert_string_equal(result.output, "SigBlk:0000000000000000SigIgn:0000000000000000");

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import CHECKOUT, check, diag, done, same
+from mayfly import CHECKOUT, check, note, done, same
 
 from PIL import Image, ImageCms, ImageOps
 
@@ -177,7 +177,7 @@ run = Run(saved(picture, "JPEG", icc_profile=profile))
 check(run.code in (MADE, BROKEN), "a colour profile of another colour space does no harm", run)
 if run := made(saved(noise(8000, 6000), "JPEG", quality=50, progressive=True, subsampling=0),
                "a progressive JPEG of 48 million pixels fits into the default limits"):
-    diag(f"it took {run}")
+    note(f"it took {run}")
 
 # --- refused by type
 
@@ -246,7 +246,7 @@ for name, image, wanted in [
 ]:
     run = Run(image)
     check(run.outcome in wanted, f"{name} in {len(image)} bytes is {run.outcome}", run)
-    diag(f"{name}: {run.cpu_s / normal.cpu_s:.2f} of the ordinary JPEG's computing, {run.memory_kib / normal.memory_kib:.2f} of its memory")
+    note(f"{name}: {run.cpu_s / normal.cpu_s:.2f} of the ordinary JPEG's computing, {run.memory_kib / normal.memory_kib:.2f} of its memory")
     if "too large" in wanted:
         check(run.cpu_s < 1.5 * normal.cpu_s + 0.05 and run.memory_kib < 1.5 * normal.memory_kib, "and costs no more than an ordinary image", run, normal)
 bomb = jpeg_bomb(16000)
@@ -333,7 +333,7 @@ for name, image in samples.items():
         counts[run.outcome] = counts.get(run.outcome, 0) + 1
     strange = [run for run in runs if run.code not in (MADE, NO_IMAGE, TOO_LARGE, BROKEN, LIMITS) or (run.code != MADE) != (run.output == b"")]
     same(strange, [], "cut elsewhere and damaged at random it has a thumbnail or a named refusal")
-    diag(f"{name}: {counts}")
+    note(f"{name}: {counts}")
     greedy = [run for run in runs if run.memory_kib * 1024 > MEMORY_BYTES or run.cpu_s > CPU_S]
     same(greedy, [], "and stays within its limits")
 done()

@@ -225,7 +225,7 @@ static void every_kind_is_a_problem_with_its_word(void **state)
 
 static void each_kind_has_its_status(void **state)
 {
-    static const int statuses[] = {200, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 503, 500};
+    static const int statuses[] = {200, 400, 401, 403, 404, 405, 409, 412, 413, 415, 416, 422, 423, 429, 460, 503, 500};
 
     (void)state;
     assert_int_equal(COUNT(statuses), COUNT(kinds));
@@ -307,7 +307,7 @@ static void who_should_come_again_is_told_when(void **state)
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct err err = {.kind = kinds[i]};
         struct response response;
-        bool again = kinds[i] == ERR_LIMIT || kinds[i] == ERR_DOWN;
+        bool again = kinds[i] == ERR_LIMIT || kinds[i] == ERR_LOCKED || kinds[i] == ERR_DOWN;
 
         rendered(unit, &err, &response);
         assert_string_equal(response.headers.bytes, again ? "Retry-After: 1\r\n" : "");

@@ -39,7 +39,8 @@ same((answer.status, answer.json()["username"]), (200, name), "GET /profile with
 bare = GUEST.get("/profile", headers={"Authorization": token})
 same(bare.json(), answer.json(), "and so it is with the bare token in Authorization")
 same(GUEST.get("/profile", headers={"Authorization": f"bearer {token}"}).status, 200, "the scheme may be in lower case")
-same(sorted(answer.json()), ["created_at", "email", "groups", "id", "name", "username"], "the profile has what it promises")
+same(sorted(answer.json()), ["created_at", "email", "groups", "id", "name", "photo", "username"],
+     "the profile has what it promises")
 right, seen = everywhere(token, 200)
 check(right, "every worker of both pools answers it", sorted(seen))
 

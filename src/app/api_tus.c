@@ -218,14 +218,14 @@ static bool end(struct exchange *x, bool whole, struct err *err)
 }
 
 /* What was stored stays, for the next PATCH. */
-static void drop_chunk(struct exchange *x)
+static void leave(struct exchange *x)
 {
     struct patching *patching = x->stream;
 
     upload_leave(patching->upload);
 }
 
-static const struct body_sink sink = {.take = take, .end = end, .drop = drop_chunk};
+static const struct body_sink sink = {.take = take, .end = end, .drop = leave};
 
 /* From now on the body goes into this upload. */
 static bool receive(struct exchange *x, const struct uuid *id, struct patching *patching, struct err *err)

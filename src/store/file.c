@@ -3,7 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_BYTES = 24 };
+enum {
+    NUMBER_BYTES = 24,
+    /* Longer than the slowest body may rest between two of its blocks; its account's room is taken for so long. */
+    REQUEST_KEEP_S = 900,
+};
+
+int64_t file_keep_s(const struct file_store *store, const char *via)
+{
+    int64_t keep_s = store->config->upload_keep_s;
+
+    return strcmp(via, "upload") == 0 && keep_s > REQUEST_KEEP_S ? REQUEST_KEEP_S : keep_s;
+}
 
 static bool read_hash(struct arena *arena, const struct db_result *rows, int row, struct file *file, struct err *err)
 {
@@ -94,7 +105,7 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     snprintf(block, sizeof block, "%lld", (long long)back_end->block_bytes(&store->objects, plan->size));
     snprintf(size, sizeof size, "%lld", (long long)plan->size);
     snprintf(reserve, sizeof reserve, "%lld", (long long)plan->reserve);
-    snprintf(keep, sizeof keep, "%lld", (long long)store->config->upload_keep_s);
+    snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(store, plan->via));
     snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
     snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
     switch (db_query(store->db, arena, STATEMENT_FILE_CREATE, values, &row, err)) {

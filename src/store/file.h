@@ -72,6 +72,9 @@ enum db_rc file_drop(struct file_store *, struct arena *, const struct uuid *id,
 enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        const char *name, struct err *) MUST_CHECK;
 
+/* Seconds after which nobody will go on with a pending file: a request that failed is over, an upload by tus may rest. */
+int64_t file_keep_s(const struct file_store *, const char *via);
+
 enum { FILE_PAGE_MAX = 200 };
 
 /* Committed files as a JSON array, newest first; before may be NULL. At most FILE_PAGE_MAX. */

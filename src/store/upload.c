@@ -147,7 +147,7 @@ static bool advance(struct upload *upload, int64_t lease_ms, struct err *err)
     snprintf(before, sizeof before, "%lld", (long long)upload->stored);
     snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
     snprintf(ms, sizeof ms, "%lld", (long long)lease_ms);
-    snprintf(keep, sizeof keep, "%lld", (long long)upload->store->config->upload_keep_s);
+    snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
     const char *const values[] = {id, lease, before, now, hash, ms, keep};
 
     switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err)) {
