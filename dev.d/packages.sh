@@ -9,6 +9,8 @@ PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" clang clang-format libclang-rt-14-dev pgbouncer spin wrk valgrind time
     python3-pil python3-selenium chromium chromium-driver
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
+# Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
+PACKAGES_NPM=(nodejs npm)
 PACKAGES_BENCH=(wrk)
 
 packages_missing() {
@@ -29,6 +31,7 @@ packages_require() {
 
     [[ $1 != s3 ]] || wanted+=("${PACKAGES_S3[@]}")
     [[ $1 != test ]] || wanted+=("${PACKAGES_TEST[@]}")
+    [[ $1 != test ]] || command -v npm >/dev/null || wanted+=("${PACKAGES_NPM[@]}")
     [[ $1 != bench ]] || wanted+=("${PACKAGES_BENCH[@]}")
     command -v dpkg-query >/dev/null || die 'this needs Debian 12: there is no dpkg here'
     mapfile -t missing < <(packages_missing "${wanted[@]}")

@@ -57,11 +57,12 @@ WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease = $2::uuid;
 
 -- name: file_reserve
--- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much
+-- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back
+-- is always allowed.
 WITH u AS (
     UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM file f
     WHERE f.id = $1::uuid AND f.lease = $2::uuid AND f.reserved = $3::bigint AND a.account_id = f.account_id
-        AND a.bytes + $4::bigint - $3::bigint <= $5::bigint
+        AND (a.bytes + $4::bigint - $3::bigint <= $5::bigint OR $4::bigint < $3::bigint)
     RETURNING a.account_id)
 UPDATE file SET reserved = $4::bigint WHERE id = $1::uuid AND EXISTS (SELECT FROM u) RETURNING reserved;
 

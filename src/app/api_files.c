@@ -24,11 +24,23 @@ static bool absent(struct err *err)
 
 /* --- GET /files --- */
 
+static bool read_limit(const char *text, int *most)
+{
+    *most = PAGE_DEFAULT;
+    if (text == NULL)
+        return true;
+    /* More digits would not fit, and are too many anyway. */
+    if (text[strspn(text, "0123456789")] != '\0' || strlen(text) > 9)
+        return false;
+    *most = atoi(text);
+    return *most >= 1 && *most <= FILE_PAGE_MAX;
+}
+
 bool api_files_list(struct exchange *x, struct err *err)
 {
     const char *contains, *before, *limit, *list;
     struct uuid before_id;
-    int most = PAGE_DEFAULT;
+    int most;
     json_t *query;
 
     if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
@@ -37,7 +49,7 @@ bool api_files_list(struct exchange *x, struct err *err)
         return false;
     if (before != NULL && !uuid_parse(before, &before_id))
         return err_field(err, ERR_VALUE, "before", "before: is the id of a file");
-    if (limit != NULL && ((most = atoi(limit)) < 1 || most > FILE_PAGE_MAX))
+    if (!read_limit(limit, &most))
         return err_field(err, ERR_VALUE, "limit", "limit: from 1 to %d", FILE_PAGE_MAX);
     if (!file_list(&x->services->files, &x->arena, &x->session.account, contains != NULL ? contains : "",
                    before != NULL ? &before_id : NULL, most, &list, err))

@@ -208,10 +208,8 @@ static bool end(struct exchange *x, bool whole, struct err *err)
     struct patching *patching = x->stream;
     struct upload *upload = patching->upload;
 
-    if (!checksum_right(patching) || (!whole && patching->checksum.algorithm != TUS_NO_CHECKSUM)) {
-        upload_leave(upload);
+    if (!checksum_right(patching) || (!whole && patching->checksum.algorithm != TUS_NO_CHECKSUM))
         return err_set(err, ERR_CHECKSUM, "the bytes have another checksum; nothing of them was kept");
-    }
     if (!keep_or_complete(x, upload, err))
         return false;
     x->response.status = patching->created ? 201 : 204;
@@ -219,7 +217,7 @@ static bool end(struct exchange *x, bool whole, struct err *err)
            (upload->file.state == FILE_COMMITTED || expiry_header(x, upload->file.expires_at_ms, err));
 }
 
-/* What is in the row counts; of the rest the client hears no offset. */
+/* What was stored stays, for the next PATCH. */
 static void leave(struct exchange *x)
 {
     struct patching *patching = x->stream;
@@ -301,8 +299,6 @@ bool api_tus_patch(struct exchange *x, struct err *err)
         return false;
     if (patching->upload->file.received == offset)
         return true;
-    upload_leave(patching->upload);
-    x->sink = NULL;
     return err_set(err, ERR_CONFLICT, "the upload has %lld bytes, so go on from there",
                    (long long)patching->upload->file.received);
 }

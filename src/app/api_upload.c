@@ -75,7 +75,7 @@ static bool end_file(struct exchange *x, struct err *err)
     receiving->open = NULL;
     if (received == NULL)
         return true;
-    if (!file_answer_seal(x, received->upload, &received->type, err))
+    if (!file_answer_seal(x, received->upload, &received->type, err) || !upload_trim(received->upload, err))
         return false;
     upload_shed(received->upload);
     return true;
@@ -204,10 +204,11 @@ static bool end(struct exchange *x, bool whole, struct err *err)
         end_file(x, err);
     else if (multipart_finish(&receiving->parser, err) && receiving->first == NULL)
         err_set(err, ERR_VALUE, "there is no file in this form");
-    if (err->kind == ERR_NONE && set_fingerprint(x, err) && once(x, commit, receiving->first, err) && !x->replayed)
-        return true;
-    drop(x);
-    return err->kind == ERR_NONE;
+    if (err->kind != ERR_NONE || !set_fingerprint(x, err) || !once(x, commit, receiving->first, err))
+        return false;
+    if (x->replayed)
+        drop(x);
+    return true;
 }
 
 static const struct body_sink sink = {.take = take, .end = end, .drop = drop};

@@ -37,7 +37,7 @@ struct body_sink {
     bool (*take)(struct exchange *, const void *bytes, size_t length, struct err *);
     /* The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response. */
     bool (*end)(struct exchange *, bool whole, struct err *);
-    /* Instead of end: lets go of what the body was to become. */
+    /* Taking, ending or the request as a whole failed: lets go of what was begun. */
     void (*drop)(struct exchange *);
 };
 

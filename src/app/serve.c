@@ -157,14 +157,25 @@ static void log_as(struct exchange *x, const char *request_id)
     x->services->log.request_id = request_id;
 }
 
+static void drop_sink(struct exchange *x)
+{
+    const struct body_sink *sink = x->sink;
+
+    x->sink = NULL;
+    if (sink != NULL)
+        sink->drop(x);
+}
+
 enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
 {
     struct err err = *opened;
     enum serving serving = SERVING_BODY;
 
     log_as(x, x->request.request_id);
-    if (err.kind != ERR_NONE || !handle(x, &err) || x->sink == NULL || !exchange_stay(x, &err))
+    if (err.kind != ERR_NONE || !handle(x, &err) || x->sink == NULL || !exchange_stay(x, &err)) {
+        drop_sink(x);
         serving = complete(x, &err, answer);
+    }
     if (serving == SERVING_PIECES && !exchange_stay(x, &err))
         serving = SERVING_NOTHING;
     log_as(x, NULL);
@@ -181,15 +192,14 @@ void serve_take(struct exchange *x, const void *bytes, size_t length)
 
 enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 {
-    const struct body_sink *sink = x->sink;
     enum serving serving;
 
     log_as(x, x->request.request_id);
-    x->sink = NULL;
-    if (x->failure.kind != ERR_NONE)
-        sink->drop(x);
-    else if (!sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
+    if (x->failure.kind == ERR_NONE && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+    if (x->failure.kind != ERR_NONE)
+        drop_sink(x);
+    x->sink = NULL;
     serving = complete(x, &x->failure, answer);
     log_as(x, NULL);
     return serving;
@@ -216,9 +226,7 @@ enum serving serve_busy(struct exchange *x, struct buf *answer)
 {
     struct err err = {.kind = ERR_NONE};
 
+    drop_sink(x);
     err_set(&err, ERR_DOWN, "too many long requests in hand");
-    if (x->sink != NULL)
-        x->sink->drop(x);
-    x->sink = NULL;
     return complete(x, &err, answer);
 }

@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 enum {
     LISTEN_FD = 0,
@@ -53,6 +56,8 @@ struct fcgi_request {
     struct fcgi_piece piece;
     void *context;
     int64_t waiting_since_us; /* for the rest of a head, or in WAITING and LINGERING; 0: idle */
+    int queued;               /* bytes that the peer had not taken when it was looked last */
+    bool overdue;             /* the peer takes nothing any more */
 };
 
 struct fcgi_server {
@@ -358,9 +363,32 @@ static bool take_request(struct fcgi_request *connection)
 }
 
 /*
- * Ends what does not get on; looks at most once a second. A request that is waited for by somebody is only shut down:
- * that wakes it, it finds its peer gone, and clears up by itself.
+ * Whether somebody slow has taken something since the last look. The socket says that there is room only when most of it is
+ * empty, which takes a slow one longer than it may stand still.
  */
+static bool gets_on(struct fcgi_request *connection)
+{
+    int before = connection->queued;
+
+    return connection->events == EPOLLOUT && ioctl(connection->fd, SIOCOUTQ, &connection->queued) == 0 &&
+           connection->queued < before;
+}
+
+/*
+ * A request that is waited for by somebody is not closed, but woken: it finds its peer gone and clears up by itself. Who sends
+ * a body reads its end; who waits for room must not let nginx see an end of the answer before the connection is broken.
+ */
+static void wake_overdue(struct fcgi_request *connection)
+{
+    bool sends = connection->events == EPOLLOUT;
+
+    connection->overdue = true;
+    shutdown(connection->fd, sends ? SHUT_RD : SHUT_RDWR);
+    if (sends)
+        watch_for(connection, EPOLLIN);
+}
+
+/* Ends what does not get on; looks at most once a second. */
 static void close_overdue(struct fcgi_server *server)
 {
     int64_t now_us = server->clock->monotonic_us();
@@ -373,10 +401,12 @@ static void close_overdue(struct fcgi_server *server)
         int64_t limit_ms = connection->state == WAITING ? server->stream_timeout_ms : server->request_timeout_ms;
 
         next = connection->next;
+        if (connection->state == WAITING && gets_on(connection))
+            connection->waiting_since_us = now_us;
         if (connection->waiting_since_us == 0 || now_us - connection->waiting_since_us <= limit_ms * 1000)
             continue;
         if (connection->state == WAITING)
-            shutdown(connection->fd, SHUT_RDWR);
+            wake_overdue(connection);
         else
             close_connection(connection);
     }
@@ -544,6 +574,7 @@ void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
     request->state = WAITING;
     request->context = context;
     request->waiting_since_us = request->server->clock->monotonic_us();
+    request->queued = 0;
     watch_for(request, wait == FCGI_WAIT_BODY ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
 }
 
@@ -611,7 +642,7 @@ void fcgi_piece(struct fcgi_request *request, const void *bytes, size_t length, 
 
 enum fcgi_sent fcgi_send(struct fcgi_request *request)
 {
-    return fcgi_piece_send(&request->piece, request->fd);
+    return request->overdue ? FCGI_SENT_GONE : fcgi_piece_send(&request->piece, request->fd);
 }
 
 void fcgi_sent_all(struct fcgi_request *request)

@@ -243,15 +243,13 @@ static bool begin_object(struct upload *upload, struct err *err)
     return object->upload != NULL || err_memory(err);
 }
 
-/* A file whose length nobody promised counts as it grows. */
-static bool reserve(struct upload *upload, struct err *err)
+/* As many bytes as came are to count for the account. */
+static bool count_received(struct upload *upload, struct err *err)
 {
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], most[NUMBER_BYTES];
     const char *const values[] = {id, lease, before, now, most};
     struct db_result row;
 
-    if (upload->file.received <= upload->file.reserved)
-        return true;
     uuid_format(&upload->file.id, id);
     uuid_format(&upload->lease, lease);
     snprintf(before, sizeof before, "%lld", (long long)upload->file.reserved);
@@ -268,6 +266,17 @@ static bool reserve(struct upload *upload, struct err *err)
         return true;
     }
     return false;
+}
+
+/* A file whose length nobody promised counts as it grows. */
+static bool reserve(struct upload *upload, struct err *err)
+{
+    return upload->file.received <= upload->file.reserved || count_received(upload, err);
+}
+
+bool upload_trim(struct upload *upload, struct err *err)
+{
+    return upload->file.received == upload->file.reserved || count_received(upload, err);
 }
 
 static bool send_block(struct upload *upload, struct err *err)

@@ -56,6 +56,9 @@ void upload_leave(struct upload *);
 /* Makes the object whole. May be repeated, by another worker too. */
 bool upload_seal(struct upload *, struct err *) MUST_CHECK;
 
+/* After upload_seal: what was reserved for more bytes than came is the account's again, before the next file asks. */
+bool upload_trim(struct upload *, struct err *) MUST_CHECK;
+
 /* In the caller's transaction, after upload_seal: the row is committed with this type. Sets file.sha256 and created_at_ms. */
 bool upload_commit(struct upload *, struct arena *, const char *type, struct err *) MUST_CHECK;
 

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+"""
+What holds the bytes is stopped in the middle of uploads and downloads: a clear 503, HEAD of tus 423, and everything goes on
+when it is back. A worker that is killed in the middle of a download breaks it off at once.
+"""
+
+import http.client
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import Threads, wait_until, workers
+from files import (half_patch, half_sent, noise, part, post_form, post_raw, postgres_away, rows, sha256, tus_create, tus_head,
+                   tus_offset, tus_patch, file_url, usage)
+from mayfly import Client, check, dev, done, note, same, signed_in
+
+CONTENT = noise(20_000_000)
+BACK_S = 15  # until the first answers come again
+
+user, client = signed_in()
+
+
+def stated(answer, promise):
+    return check(answer.stated_503() and answer.error == "unavailable" and "detail" in answer.json(), promise, answer)
+
+
+def answer_of(connection):
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer
+
+
+class Download:
+    """A GET that reads so much and then waits."""
+
+    def __init__(self, url, first):
+        self.connection = client.connect()
+        self.connection.request("GET", url, headers={"Authorization": f"Bearer {client.token}"})
+        self.answer = self.connection.getresponse()
+        self.etag = self.answer.getheader("ETag")
+        self.got = self.answer.read(first)
+
+    def rest(self):
+        """Reads until the end, or until it breaks off. True when it is whole."""
+        try:
+            while chunk := self.answer.read(65536):
+                self.got += chunk
+        except (http.client.IncompleteRead, ConnectionError):
+            pass
+        self.connection.close()
+        return self.got == CONTENT
+
+    def resume(self, url):
+        headers = {"Range": f"bytes={len(self.got)}-", "If-Range": self.etag}
+        answer = client.get(url, headers=headers)
+        return answer.status == 206 and self.got + answer.body == CONTENT
+
+
+def main():
+    url = post_raw(client, CONTENT, "big").json()["url"]
+    upload = tus_create(client, len(CONTENT)).headers["Location"]
+    assert tus_patch(client, upload, 0, CONTENT[:3_000_001]).status == 204
+    counted, there = usage(user), rows(user)
+    download = Download(url, 100_000)
+
+    with half_patch(client, upload, 3_000_001, len(CONTENT) - 3_000_001, CONTENT[3_000_001:5_000_000]) as patching, \
+            half_sent(client, "POST", "/upload", 1_000_000, CONTENT[:500_000]) as posting:
+        time.sleep(0.3)
+        with postgres_away():
+            same(tus_head(client, upload).status, 423, "HEAD of an upload is 423 while PostgreSQL is away")
+            patching.sendall(CONTENT[5_000_000:])
+            answer = answer_of(patching)
+            check(answer.status == 503 and answer.getheader("Tus-Resumable") == "1.0.0",
+                  "a PATCH that was in the middle of it is 503", answer.status)
+            posting.sendall(CONTENT[500_000:1_000_000])
+            answer = answer_of(posting)
+            check(answer.status == 503 and answer.getheader("Retry-After"), "a POST /upload that was in the middle is 503",
+                  answer.status)
+            stated(post_raw(client, b"x"), "a new raw upload is 503")
+            stated(post_form(client, part("f", b"x", "x")), "a new form is 503")
+            stated(client.get(url), "a download is 503")
+            stated(client.get("/files"), "the list is 503")
+            stated(client.delete(url), "a DELETE is 503")
+            check(not download.rest(), "a download that was in the middle breaks off", len(download.got))
+            check(CONTENT.startswith(download.got), "with nothing wrong in what came")
+            began = time.monotonic()
+    check(wait_until(BACK_S, lambda: tus_offset(client, upload) is not None), "HEAD tells the offset when it is back")
+    note(f"{time.monotonic() - began:.1f} s after the stop")
+    offset = tus_offset(client, upload)
+    check(3_000_001 <= offset < len(CONTENT), "the upload has what was acknowledged before, at least", offset)
+    same(tus_patch(client, upload, offset, CONTENT[offset:]).status, 204, "it goes on from there")
+    check(client.get(file_url(upload)).body == CONTENT, "and is whole")
+    check(download.resume(url), "the download goes on where it broke off")
+    same(usage(user), (counted[0], counted[1]), "what was refused counts for nothing")
+    same(rows(user, "'committed'"), there, "and is not there")
+
+    # A worker that dies.
+    download = Download(url, 100_000)
+    dying = workers("heavy-a", "heavy-b")
+    dev("kill")
+    began = time.monotonic()
+    whole = download.rest()
+    took = time.monotonic() - began
+    check(not whole and took < 5, "a download whose worker is killed breaks off at once, so the client can come again",
+          len(download.got), took)
+    check(wait_until(5, lambda: len(workers("heavy-a", "heavy-b") - dying) == 2) and download.resume(url), "and is resumed")
+    with half_sent(client, "POST", "/upload", len(CONTENT), CONTENT[:10_000_000]) as posting:
+        time.sleep(0.2)
+        dev("kill")
+        posting.sendall(CONTENT[10_000_000:])
+        answer = answer_of(posting)
+        check(answer.status == 201, "a whole upload does not notice that workers were killed while it came", answer.status)
+
+    # Away and back again and again, under uploads that are tried until they succeed.
+    results = []
+
+    def persist(number):
+        content, until = noise(2_000_000, number), time.monotonic() + 60
+        one = Client(client.token)
+        while time.monotonic() < until:
+            answer = post_raw(one, content, f"persistent {number}", **{"Idempotency-Key": f"persist-{number}"})
+            if answer.status != 503:
+                break
+            time.sleep(0.1)
+        results.append((answer.status, answer.status == 201 and answer.json()["sha256"] == sha256(content)))
+
+    there = rows(user, "'committed'")
+    with Threads() as threads:
+        for number in range(6):
+            threads.add(persist, number)
+        for _ in range(2):
+            with postgres_away():
+                time.sleep(0.2)
+            time.sleep(0.3)
+        threads.join()
+    same((threads.errors, results), ([], [(201, True)] * 6), "uploads that are tried again all arrive")
+    same(rows(user, "'committed'"), there + 6, "once each")
+    done()
+
+
+main()
