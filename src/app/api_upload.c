@@ -203,8 +203,10 @@ static bool end(struct exchange *x, bool whole, struct err *err)
         end_file(x, err);
     else if (multipart_finish(&receiving->parser, err) && receiving->first == NULL)
         err_set(err, ERR_VALUE, "there is no file in this form");
-    if (err->kind == ERR_NONE && set_fingerprint(x, err) && once(x, commit, receiving->first, err) && !x->replayed)
+    if (err->kind == ERR_NONE && set_fingerprint(x, err) && once(x, commit, receiving->first, err) && !x->replayed) {
+        file_point(&x->services->files, "upload-committed");
         return true;
+    }
     drop(x, receiving->first);
     return err->kind == ERR_NONE;
 }
