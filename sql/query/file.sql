@@ -139,9 +139,26 @@ ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
 SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint ORDER BY at DESC LIMIT 1;
 
+-- name: file_object_read
+-- As file_chunk_read, of an object that is finished: whose last chunk has less than this many bytes.
+SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
+WHERE file_id = $1::uuid AND at <= $2::bigint AND (
+    SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)
+ORDER BY at DESC LIMIT 1;
+
+-- name: file_object_end
+-- id, place in the file, bytes: the last chunk. What a write that was taken back left beyond it goes.
+WITH d AS (DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint)
+INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
+ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: file_chunk_count
+-- id, place in the file -> how many chunks are before it
+SELECT count(*) FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
+
 -- name: file_chunk_size
--- id -> end of the last chunk; no row without chunks
-SELECT at + octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
+-- id -> end of the last chunk, its length; no row without chunks
+SELECT at + octet_length(bytes), octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
 
 -- name: file_chunks_remove
 -- id, from this place on, at most so many -> their places
@@ -150,15 +167,16 @@ DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
 RETURNING at;
 
 -- name: file_chunks_list
--- after this id, at most so many -> ids that have chunks, and their ends. One step down the index for each, however many
--- chunks it has.
+-- after this id, at most so many -> ids that have chunks, the ends of their last ones, and these ones' lengths. One step
+-- down the index for each, however many chunks it has.
 WITH RECURSIVE ids AS (
     (SELECT file_id, 1 AS n FROM file_chunk WHERE file_id > $1::uuid ORDER BY file_id LIMIT 1)
     UNION ALL
     SELECT (SELECT file_id FROM file_chunk WHERE file_id > ids.file_id ORDER BY file_id LIMIT 1), ids.n + 1
     FROM ids WHERE ids.file_id IS NOT NULL AND ids.n < $2::int)
-SELECT file_id, (SELECT at + octet_length(bytes) FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1)
-FROM ids WHERE file_id IS NOT NULL ORDER BY file_id;
+SELECT ids.file_id, l.at + octet_length(l.bytes), octet_length(l.bytes)
+FROM ids, LATERAL (SELECT at, bytes FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1) l
+ORDER BY ids.file_id;
 
 -- name: file_sweep_claim
 -- seconds until somebody else may try, at most so many -> rows to remove the bytes of: back end, id, object name, upload,

@@ -11,6 +11,9 @@
  * by any worker, since its answer may have been lost; whoever goes on must hold the file's lease, so that there is one
  * writer. remove is right at any time and after any crash; what it can't know of, list finds.
  *
+ * put_block and finish are called within db_transaction, together with what the row says about them: a back end may write
+ * to the database itself, with its COMMIT.
+ *
  * Errors: ERR_DOWN when the back end is away, to be tried again; ERR_ABSENT; ERR_BUG when somebody has to look into it.
  */
 #ifndef MAYFLY_STORE_OBJECT_H
@@ -64,7 +67,7 @@ struct object_grant {
 
 /* A key under which there is an object, or an upload that was not finished, or both. */
 struct object_entry {
-    const char *key;
+    const char *key;  /* a back end that keeps no names gives "uploads/<id>" */
     const char *time; /* RFC 3339, UTC: when the object was written, else when the upload began */
     int64_t size;     /* of the object; -1: there is none */
     bool unfinished;
