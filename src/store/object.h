@@ -115,6 +115,9 @@ struct object_ops {
     /* Removes the object and whatever unfinished uploads left under its key; that nothing is there is success. */
     bool (*remove)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
 
+    /* Removes what unfinished uploads left beside a finished object, which stays. NULL function: nothing can be left. */
+    bool (*tidy)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
+
     /*
      * A URL that works without a log-in for a time. PUT: for exactly object.size bytes, or those of the part, when that is
      * known; the last part is the tail. NULL function: the back end has no URLs, the bytes pass the worker.
@@ -142,6 +145,9 @@ const struct object_ops *object_ops_of_config(const struct config *) MUST_CHECK;
 
 /* All back ends, for whoever goes through them; ends with NULL. */
 const struct object_ops *const *object_ops_all(void);
+
+/* Whether the settings say where this back end is. */
+bool object_reachable(const struct object_store *, const struct object_ops *);
 
 /* ERR_BUG unless the key is one that any back end takes. */
 bool object_key_check(const char *key, struct err *) MUST_CHECK;
