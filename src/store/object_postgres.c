@@ -210,9 +210,9 @@ static bool remove_object(struct object_store *store, struct arena *arena, const
 }
 
 /* When the file began, which its id says (RFC 9562, section 5.7): chunks have no time of their own. */
-static const char *time_of(struct arena *arena, const struct uuid *id)
+static const char *time_of(const struct object_store *store, struct arena *arena, const struct uuid *id)
 {
-    enum { TIME_BYTES = sizeof "2026-11-24T12:00:00Z", TIMESTAMP_BYTES = 6 };
+    enum { TIME_BYTES = sizeof "2026-11-24T12:00:00Z", TIMESTAMP_BYTES = 6, DAY_MS = 86400000 };
     char *text = arena_alloc(arena, TIME_BYTES);
     int64_t ms = 0;
     time_t seconds;
@@ -221,14 +221,15 @@ static const char *time_of(struct arena *arena, const struct uuid *id)
     for (int i = 0; i < TIMESTAMP_BYTES; i++)
         ms = ms << 8 | id->bytes[i];
     seconds = (time_t)(ms / 1000);
-    if (text != NULL &&
-        (gmtime_r(&seconds, &utc) == NULL || strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0))
-        text[0] = '\0'; /* an id that is not ours */
+    /* An id of the future is none that uuid_new has made, so its object is as old as can be. */
+    if (text != NULL && (ms > store->clock->now_ms() + DAY_MS || gmtime_r(&seconds, &utc) == NULL ||
+                         strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0))
+        text[0] = '\0';
     return text;
 }
 
-static bool read_entry(struct arena *arena, const struct db_result *rows, int row, struct object_entry *entry,
-                       struct err *err)
+static bool read_entry(const struct object_store *store, struct arena *arena, const struct db_result *rows, int row,
+                       struct object_entry *entry, struct err *err)
 {
     bool unfinished = db_number(rows, row, 2) >= BLOCK_BYTES;
     struct uuid id;
@@ -236,7 +237,7 @@ static bool read_entry(struct arena *arena, const struct db_result *rows, int ro
     if (!uuid_parse(db_value(rows, row, 0), &id))
         return err_set(err, ERR_BUG, "not an id: %.40s", db_value(rows, row, 0));
     *entry = (struct object_entry){.key = arena_printf(arena, OBJECT_PREFIX "%s", db_value(rows, row, 0)),
-                                   .time = time_of(arena, &id),
+                                   .time = time_of(store, arena, &id),
                                    .size = unfinished ? -1 : db_number(rows, row, 1),
                                    .unfinished = unfinished};
     return (entry->key != NULL && entry->time != NULL) || err_memory(err);
@@ -262,7 +263,7 @@ static bool list(struct object_store *store, struct arena *arena, const char *af
     if (listing->entries == NULL)
         return err_memory(err);
     for (int row = 0; row < rows.rows; row++)
-        if (!read_entry(arena, &rows, row, &listing->entries[listing->count++], err))
+        if (!read_entry(store, arena, &rows, row, &listing->entries[listing->count++], err))
             return false;
     if (listing->count > 0 && listing->count == most)
         listing->next = listing->entries[most - 1].key;
