@@ -57,14 +57,16 @@ WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease = $2::uuid;
 
 -- name: file_reserve
--- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back
--- is always allowed.
-WITH u AS (
-    UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM file f
-    WHERE f.id = $1::uuid AND f.lease = $2::uuid AND f.reserved = $3::bigint AND a.account_id = f.account_id
-        AND (a.bytes + $4::bigint - $3::bigint <= $5::bigint OR $4::bigint < $3::bigint)
+-- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is
+-- always allowed. The row is locked first, as everywhere: what the sweeper has given back is not counted again.
+WITH o AS (
+    SELECT id, account_id FROM file
+    WHERE id = $1::uuid AND lease = $2::uuid AND reserved = $3::bigint AND state = 'pending' FOR UPDATE),
+u AS (
+    UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM o
+    WHERE a.account_id = o.account_id AND (a.bytes + $4::bigint - $3::bigint <= $5::bigint OR $4::bigint < $3::bigint)
     RETURNING a.account_id)
-UPDATE file SET reserved = $4::bigint WHERE id = $1::uuid AND EXISTS (SELECT FROM u) RETURNING reserved;
+UPDATE file f SET reserved = $4::bigint FROM o WHERE f.id = o.id AND EXISTS (SELECT FROM u) RETURNING f.reserved;
 
 -- name: file_set_size
 -- id, account, size; once -> size
@@ -92,14 +94,15 @@ b AS (
 SELECT to_ms(created_at) FROM c;
 
 -- name: file_drop
--- id, account -> id; the sweeper removes the bytes
+-- id, account -> id; the sweeper removes the bytes. Thumbnails go with their file; they count for nobody.
 WITH o AS (
-    SELECT id, reserved FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' FOR UPDATE),
+    SELECT id, reserved, via FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' FOR UPDATE),
 d AS (
-    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0, lease = NULL, lease_until = NULL
     WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND state <> 'deleting')),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid),
+    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o
+    WHERE a.account_id = $2::uuid AND o.via <> 'thumbnail'),
 p AS (
     UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
 SELECT id FROM o;
@@ -136,9 +139,26 @@ ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
 SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint ORDER BY at DESC LIMIT 1;
 
+-- name: file_object_read
+-- As file_chunk_read, of an object that is finished: whose last chunk has less than this many bytes.
+SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
+WHERE file_id = $1::uuid AND at <= $2::bigint AND (
+    SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)
+ORDER BY at DESC LIMIT 1;
+
+-- name: file_object_end
+-- id, place in the file, bytes: the last chunk. What a write that was taken back left beyond it goes.
+WITH d AS (DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint)
+INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
+ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: file_chunk_count
+-- id, place in the file -> how many chunks are before it
+SELECT count(*) FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
+
 -- name: file_chunk_size
--- id -> end of the last chunk; no row without chunks
-SELECT at + octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
+-- id -> end of the last chunk, its length; no row without chunks
+SELECT at + octet_length(bytes), octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
 
 -- name: file_chunks_remove
 -- id, from this place on, at most so many -> their places
@@ -147,42 +167,57 @@ DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
 RETURNING at;
 
 -- name: file_chunks_list
--- after this id, at most so many -> ids that have chunks, and their ends. One step down the index for each, however many
--- chunks it has.
+-- after this id, at most so many -> ids that have chunks, the ends of their last ones, and these ones' lengths. One step
+-- down the index for each, however many chunks it has.
 WITH RECURSIVE ids AS (
     (SELECT file_id, 1 AS n FROM file_chunk WHERE file_id > $1::uuid ORDER BY file_id LIMIT 1)
     UNION ALL
     SELECT (SELECT file_id FROM file_chunk WHERE file_id > ids.file_id ORDER BY file_id LIMIT 1), ids.n + 1
     FROM ids WHERE ids.file_id IS NOT NULL AND ids.n < $2::int)
-SELECT file_id, (SELECT at + octet_length(bytes) FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1)
-FROM ids WHERE file_id IS NOT NULL ORDER BY file_id;
+SELECT ids.file_id, l.at + octet_length(l.bytes), octet_length(l.bytes)
+FROM ids, LATERAL (SELECT at, bytes FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1) l
+ORDER BY ids.file_id;
 
 -- name: file_sweep_claim
 -- seconds until somebody else may try, at most so many -> rows to remove the bytes of: back end, id, object name, upload,
--- block bytes, removals before. Concurrent sweepers take different ones.
-WITH g AS (
-    SELECT id FROM file WHERE state <> 'committed' AND sweep_at <= statement_timestamp()
-    UNION ALL SELECT id FROM file WHERE account_id IS NULL AND (sweep_at IS NULL OR sweep_at <= statement_timestamp())
-    LIMIT $2::int),
-l AS (
-    SELECT f.id, f.account_id, f.reserved, f.state, f.via FROM file f
-    WHERE f.id IN (SELECT id FROM g) AND (f.state <> 'committed' OR f.account_id IS NULL)
-        AND (f.sweep_at IS NULL OR f.sweep_at <= statement_timestamp())
-    FOR UPDATE SKIP LOCKED),
+-- block bytes, removals before. Concurrent sweepers take different ones. Whoever writes still holds the lease, so his
+-- upload is spared though it is overdue. A count that is wrong (fsck repairs it) keeps nothing from going. Accounts are locked in one order, so that no two sweepers wait for each other.
+WITH o AS (
+    SELECT id, account_id, reserved, state, via FROM file
+    WHERE state <> 'committed' AND sweep_at <= statement_timestamp()
+        AND (state = 'deleting' OR lease IS NULL OR lease_until <= statement_timestamp())
+    ORDER BY sweep_at LIMIT $2::int FOR UPDATE SKIP LOCKED),
+n AS (
+    SELECT id, account_id, reserved, state, via FROM file
+    WHERE account_id IS NULL AND state <> 'deleting' LIMIT $2::int FOR UPDATE SKIP LOCKED),
+l AS (SELECT * FROM o UNION SELECT * FROM n LIMIT $2::int),
+a AS (
+    SELECT account_id FROM account_usage WHERE account_id IN (SELECT account_id FROM l WHERE state <> 'deleting')
+    ORDER BY account_id FOR UPDATE),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes - s.bytes, files = a.files - s.files
-    FROM (SELECT account_id, sum(reserved) AS bytes, count(*)::int AS files FROM l WHERE state <> 'deleting' AND via <> 'thumbnail' GROUP BY 1) s
-    WHERE a.account_id = s.account_id)
-UPDATE file f SET state = 'deleting', reserved = 0, lease = NULL,
+    UPDATE account_usage SET bytes = greatest(0, account_usage.bytes - s.bytes),
+        files = greatest(0, account_usage.files - s.files)
+    FROM a JOIN (
+        SELECT account_id, sum(reserved) AS bytes, count(*)::int AS files FROM l
+        WHERE state <> 'deleting' AND via <> 'thumbnail' GROUP BY 1) s USING (account_id)
+    WHERE account_usage.account_id = a.account_id)
+UPDATE file f SET state = 'deleting', reserved = 0, lease = NULL, lease_until = NULL,
     sweep_at = statement_timestamp() + make_interval(secs => $1::int)
 FROM l WHERE f.id = l.id
 RETURNING f.back_end, f.id, f.object_name, f.object_upload, f.block_bytes, f.removals;
 
 -- name: file_sweep_done
--- id, seconds until the second removal: the row stays as a tombstone, since a write that was under way may land late
-UPDATE file SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $2::int)
-WHERE id = $1::uuid AND state = 'deleting';
+-- id, removals before, seconds until the second removal -> id. The row stays as a tombstone, since a write that was under
+-- way may land late. A thumbnail that was made while its file was removed follows.
+WITH t AS (
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
+    WHERE parent_id = $1::uuid AND state <> 'deleting')
+UPDATE file SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $3::int)
+WHERE id = $1::uuid AND state = 'deleting' AND removals = $2::int RETURNING id;
 
 -- name: file_sweep_forget
--- id
-DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0;
+-- id, after the second removal -> id
+WITH t AS (
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
+    WHERE parent_id = $1::uuid AND state <> 'deleting')
+DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0 RETURNING id;

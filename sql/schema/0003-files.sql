@@ -42,11 +42,13 @@ CREATE TABLE file (
     removals int NOT NULL DEFAULT 0,
     CHECK (state <> 'committed' OR (sha256 IS NOT NULL AND size IS NOT NULL AND sweep_at IS NULL))
 );
--- The list of an account: newest first, by key.
-CREATE INDEX file_account ON file (account_id, id) WHERE state = 'committed';
+-- The list of an account: newest first, by key. Of all states, since it also finds what a closed account leaves behind.
+CREATE INDEX file_account ON file (account_id, id);
 CREATE UNIQUE INDEX file_thumbnail ON file (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting';
 CREATE INDEX file_sweep ON file (sweep_at) WHERE state <> 'committed';
-CREATE INDEX file_orphan ON file (id) WHERE account_id IS NULL;
+CREATE INDEX file_orphan ON file (id) WHERE account_id IS NULL AND state <> 'deleting';
+-- What a row that goes is referred to by.
+CREATE INDEX file_parent ON file (parent_id) WHERE parent_id IS NOT NULL;
 
 -- Full blocks that a back end other than PostgreSQL has of a growing file.
 CREATE TABLE file_block (
@@ -67,6 +69,21 @@ CREATE TABLE file_chunk (
 -- Most files are compressed already, and a part of an uncompressed value is read without the rest.
 ALTER TABLE file_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
+-- Bytes of a living file in a back end that is not its row's: the old copy after `mayflyctl files move`, or the new one while
+-- it is made. Kept for whoever holds the lease; the sweeper removes them when sweep_at has come.
+CREATE TABLE file_copy (
+    file_id uuid NOT NULL,
+    back_end text NOT NULL,
+    object_name text NOT NULL,
+    object_upload text NOT NULL DEFAULT '',
+    block_bytes bigint NOT NULL,
+    lease uuid,
+    sweep_at timestamptz NOT NULL,
+    removals int NOT NULL DEFAULT 0,
+    PRIMARY KEY (file_id, back_end)
+);
+CREATE INDEX file_copy_sweep ON file_copy (sweep_at);
+
 -- Links by which somebody without an account gets a file. The token's secret is not kept, only its hash.
 CREATE TABLE file_link (
     id uuid PRIMARY KEY,
@@ -81,6 +98,7 @@ CREATE INDEX file_link_expiry ON file_link (expires_at);
 
 -- The profile's picture.
 ALTER TABLE account ADD COLUMN photo_id uuid REFERENCES file ON DELETE SET NULL;
+CREATE INDEX account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
 CREATE OR REPLACE FUNCTION account_profile() RETURNS trigger
 LANGUAGE plpgsql SET search_path = mayfly AS $$
 BEGIN
@@ -91,4 +109,4 @@ BEGIN
 END $$;
 UPDATE account SET updated_at = updated_at;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON account_usage, file, file_block, file_chunk, file_link TO mayfly;
+GRANT SELECT, INSERT, UPDATE, DELETE ON account_usage, file, file_block, file_chunk, file_copy, file_link TO mayfly;

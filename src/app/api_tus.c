@@ -116,7 +116,10 @@ static bool complete(struct exchange *x, struct upload *upload, struct err *err)
 
     if (strcmp(upload->file.via, "part") == 0)
         return upload_keep(upload, err);
-    return file_answer_seal(x, upload, &work.type, err) && db_transaction(x->services->files.db, commit, &work, err);
+    if (!file_answer_seal(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
+        return false;
+    file_point(&x->services->files, "upload-committed");
+    return true;
 }
 
 static bool is_complete(const struct file *file)

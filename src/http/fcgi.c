@@ -238,6 +238,11 @@ void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
         watch_listener(server, false);
 }
 
+size_t fcgi_server_connections(const struct fcgi_server *server)
+{
+    return server->connections;
+}
+
 void fcgi_server_pause(struct fcgi_server *server, bool paused)
 {
     if (paused == server->paused)

@@ -49,6 +49,9 @@ size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t 
 enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *);
 void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
 
+/* Connections that are open: requests that come on these must wait for whatever else the worker does. */
+size_t fcgi_server_connections(const struct fcgi_server *);
+
 /* Leaves new connections to the siblings for a while. */
 void fcgi_server_pause(struct fcgi_server *, bool paused);
 

@@ -35,13 +35,26 @@ static bool read_hash(struct arena *arena, const struct db_result *rows, int row
     return true;
 }
 
+void file_point(const struct file_store *store, const char *name)
+{
+    if (store->point != NULL)
+        store->point(name);
+}
+
+bool file_object(struct arena *arena, const char *id, const char *object_name, struct object *object, struct err *err)
+{
+    object->key = arena_printf(arena, OBJECT_PREFIX "%s/%s", id, object_name);
+    if (object->key == NULL)
+        return err_memory(err);
+    return uuid_parse(id, &object->id) || err_set(err, ERR_BUG, "not an id: %.40s", id);
+}
+
 bool file_read(struct arena *arena, const struct db_result *rows, int row, struct file *file, struct err *err)
 {
     *file = (struct file){
         .state = strcmp(db_value(rows, row, 2), "committed") == 0 ? FILE_COMMITTED : FILE_PENDING,
         .via = db_value(rows, row, 3),
         .back_end = db_value(rows, row, 4),
-        .object.key = arena_printf(arena, OBJECT_PREFIX "%s/%s", db_value(rows, row, 0), db_value(rows, row, 5)),
         .object.upload = db_value(rows, row, 6),
         .object.block_bytes = db_number(rows, row, 7),
         .name = db_value(rows, row, 8),
@@ -54,11 +67,11 @@ bool file_read(struct arena *arena, const struct db_result *rows, int row, struc
         .created_at_ms = db_number(rows, row, 17),
         .expires_at_ms = db_number(rows, row, 18),
     };
-    if (file->object.key == NULL)
-        return err_memory(err);
-    if (!uuid_parse(db_value(rows, row, 0), &file->id) || !uuid_parse(db_value(rows, row, 1), &file->account))
+    if (!file_object(arena, db_value(rows, row, 0), db_value(rows, row, 5), &file->object, err))
+        return false;
+    if (!uuid_parse(db_value(rows, row, 1), &file->account))
         return err_set(err, ERR_BUG, "a file's row can't be read");
-    file->object.id = file->id;
+    file->id = file->object.id;
     file->object.size = file->size;
     return read_hash(arena, rows, row, file, err);
 }
@@ -155,7 +168,10 @@ enum db_rc file_drop(struct file_store *store, struct arena *arena, const struct
 {
     struct db_result row;
 
-    return about(store, arena, STATEMENT_FILE_DROP, id, account, NULL, &row, err);
+    enum db_rc rc = about(store, arena, STATEMENT_FILE_DROP, id, account, NULL, &row, err);
+
+    file_point(store, "file-dropped");
+    return rc;
 }
 
 enum db_rc file_rename(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,

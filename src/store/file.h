@@ -48,7 +48,11 @@ struct file_store {
     struct object_store objects;
     const struct config *config;
     const struct clock *clock;
+    void (*point)(
+        const char *name); /* called at named points, at which the crash tests end the process; NULL: nothing */
 };
+
+void file_point(const struct file_store *, const char *name);
 
 /*
  * Makes a pending file. ERR_LARGE, with the field "quota" and how much is left, when its account has no room for it.
@@ -86,6 +90,9 @@ bool file_quota_error(struct file_store *, struct arena *, const struct uuid *ac
 
 /* The back end of a row; ERR_BUG when this build has none of that name. */
 const struct object_ops *file_back_end(const struct file *, struct err *) MUST_CHECK;
+
+/* Where the bytes are of a row with these values; the key is made in the arena. */
+bool file_object(struct arena *, const char *id, const char *object_name, struct object *, struct err *) MUST_CHECK;
 
 /* Reads a row in the order that sql/query/file.sql states. */
 bool file_read(struct arena *, const struct db_result *, int row, struct file *, struct err *) MUST_CHECK;

@@ -288,6 +288,7 @@ static bool send_block(struct upload *upload, struct err *err)
         upload->stored = upload->file.received;
     upload->stored_at_us = upload->leased_at_us = now_us(upload);
     upload->held = upload->kept = 0;
+    file_point(upload->store, "upload-block");
     return true;
 }
 
@@ -399,6 +400,7 @@ bool upload_keep(struct upload *upload, struct err *err)
         return false;
     upload->stored = upload->file.received;
     upload->kept = upload->held;
+    file_point(upload->store, "upload-kept");
     return true;
 }
 
@@ -464,6 +466,7 @@ bool upload_seal(struct upload *upload, struct err *err)
     if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err))
         return false;
     upload->stored = upload->file.received;
+    file_point(upload->store, "upload-sealed");
     return true;
 }
 
@@ -505,6 +508,7 @@ bool upload_commit(struct upload *upload, struct arena *arena, const char *type,
         upload->file.size = upload->file.received;
         upload->file.type = type;
         upload->file.state = FILE_COMMITTED;
+        file_point(upload->store, "upload-commit");
         return true;
     }
     return false;
