@@ -183,28 +183,11 @@ static bool send_file(struct exchange *x, const struct file *file, struct err *e
     return send_bytes(x, file, &range, err);
 }
 
-static bool find(struct exchange *x, struct file *file, struct err *err)
-{
-    struct uuid id;
-
-    if (!file_answer_id(x, &id, err))
-        return false;
-    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return absent(err);
-    case DB_ROW:
-        break;
-    }
-    return file->state == FILE_COMMITTED || absent(err);
-}
-
 bool api_files_get(struct exchange *x, struct err *err)
 {
     struct file file;
 
-    return find(x, &file, err) && send_file(x, &file, err);
+    return file_answer_find(x, &file, err) && send_file(x, &file, err);
 }
 
 /* --- PATCH and DELETE /files/ID --- */

@@ -48,6 +48,14 @@ struct answer_source {
     bool (*next)(struct exchange *, const void **bytes, size_t *length, struct err *);
 };
 
+/* Work that takes longer than others should wait: the handler sets exchange.job and leaves the answer to its last step. */
+struct job {
+    /* A step of some milliseconds; *done when it has filled the response. May set exchange.pause_ms. */
+    bool (*step)(struct exchange *, bool *done, struct err *);
+    /* Instead of the next step: nobody is there any more to read the answer, or this worker ends. NULL: nothing to do. */
+    void (*quit)(struct exchange *);
+};
+
 struct exchange {
     struct services *services;
     struct arena arena;
@@ -68,9 +76,11 @@ struct exchange {
 
     const struct body_sink *sink;
     const struct answer_source *source;
-    void *stream;        /* the handler's own, for sink and source */
+    const struct job *job;
+    void *stream;        /* the handler's own, for sink, source and job */
+    int64_t pause_ms;    /* until the job's next step; 0: as soon as others had their turn */
     int64_t answer_left; /* bytes of the body that source has still to give */
-    struct err failure;  /* of the sink */
+    struct err failure;  /* of the sink or the job */
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */

@@ -47,3 +47,21 @@ bool file_answer_id(const struct exchange *x, struct uuid *id, struct err *err)
 {
     return uuid_parse(x->match.parameter, id) || err_set(err, ERR_ABSENT, "there is no such file of yours");
 }
+
+bool file_answer_find(struct exchange *x, struct file *file, struct err *err)
+{
+    struct uuid id;
+
+    if (!file_answer_id(x, &id, err))
+        return false;
+    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        break;
+    case DB_ROW:
+        if (file->state == FILE_COMMITTED)
+            return true;
+    }
+    return err_set(err, ERR_ABSENT, "there is no such file of yours");
+}

@@ -15,4 +15,7 @@ bool file_answer_seal(struct exchange *, struct upload *, const char **type, str
 /* The id in the path; ERR_ABSENT when it is none, as for a file of somebody else. */
 bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_CHECK;
 
+/* The committed file of this account that the path names; ERR_ABSENT when there is none. */
+bool file_answer_find(struct exchange *, struct file *, struct err *) MUST_CHECK;
+
 #endif

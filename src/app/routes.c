@@ -48,6 +48,7 @@ const struct route routes[] = {
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
     {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL},
     {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL},
+    {METHOD_POST, "/files/:id/csv", NEED_LOGIN, api_files_csv, NULL},
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL},

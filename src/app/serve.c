@@ -159,6 +159,9 @@ enum serving serve(struct exchange *x, const struct err *opened, struct buf *ans
     x->services->log.request_id = x->request.request_id;
     if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
         return SERVING_BODY;
+    if (err.kind == ERR_NONE && x->job != NULL && exchange_stay(x, &err))
+        return SERVING_JOB;
+    x->job = NULL;
     serving = complete(x, &err, answer);
     if (serving == SERVING_PIECES && !exchange_stay(x, &err))
         serving = SERVING_NOTHING;
@@ -183,6 +186,30 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
     return complete(x, &x->failure, answer);
 }
 
+enum serving serve_step(struct exchange *x, struct buf *answer)
+{
+    bool done = false;
+
+    x->services->log.request_id = x->request.request_id;
+    x->pause_ms = 0;
+    if (!x->job->step(x, &done, &x->failure) && x->failure.kind == ERR_NONE)
+        err_set(&x->failure, ERR_BUG, "a job failed without a reason");
+    if (!done && x->failure.kind == ERR_NONE)
+        return SERVING_JOB;
+    x->job = NULL;
+    return complete(x, &x->failure, answer);
+}
+
+void serve_quit(struct exchange *x)
+{
+    const struct job *job = x->job;
+
+    x->services->log.request_id = x->request.request_id;
+    x->job = NULL;
+    if (job->quit != NULL)
+        job->quit(x);
+}
+
 bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
 {
     struct err err = {.kind = ERR_NONE};
@@ -201,6 +228,8 @@ enum serving serve_busy(struct exchange *x, struct buf *answer)
 {
     struct err err = {.kind = ERR_NONE};
 
+    if (x->job != NULL)
+        serve_quit(x);
     err_set(&err, ERR_DOWN, "too many long requests in hand");
     return complete(x, &err, answer);
 }
