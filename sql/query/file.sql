@@ -1,9 +1,10 @@
 -- The row as file_read of store/file.c takes it: id, account, state, via, back end, object name, object's upload, block
--- bytes, name, claimed type, type, metadata, size, reserved, received, hash state, SHA-256, created at, sweep at (ms).
+-- bytes, name, claimed type, type, metadata, size, reserved, received, hash state, SHA-256, created at, sweep at (ms),
+-- sealed, concat.
 
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
--- live, bytes and files that the account may have -> the row; none when that would be too much
+-- live, bytes and files that the account may have, concat -> the row; none when that would be too much
 WITH u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
     SELECT $2::uuid, $11::bigint, 1 WHERE $11::bigint <= $13::bigint
@@ -11,12 +12,12 @@ WITH u AS (
         WHERE a.bytes + excluded.bytes <= $13::bigint AND a.files < $14::int
     RETURNING account_id)
 INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
-    sweep_at)
+    sweep_at, concat)
 SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
-    $11::bigint, statement_timestamp() + make_interval(secs => $12::int)
+    $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text
 FROM u
 RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at);
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
 
 -- name: file_usage
 -- account -> bytes, files
@@ -25,7 +26,7 @@ SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 -- name: file_find
 -- id, account -> the row; not of garbage
 SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at)
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
 FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
@@ -36,12 +37,12 @@ UPDATE file SET lease = $3::uuid, lease_until = statement_timestamp() + make_int
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at > statement_timestamp()
     AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
 RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at);
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
 
 -- name: file_advance
--- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live -> expiry in ms. May be
--- repeated, since the answer to the first time may be lost.
-UPDATE file SET received = $4::bigint, hash_state = $5::bytea, lease = CASE WHEN $6::int > 0 THEN lease END,
+-- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed -> expiry in ms. May
+-- be repeated, since the answer to the first time may be lost.
+UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, lease = CASE WHEN $6::int > 0 THEN lease END,
     lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
     sweep_at = statement_timestamp() + make_interval(secs => $7::int)
 WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
@@ -96,12 +97,51 @@ WITH o AS (
     SELECT id, reserved FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' FOR UPDATE),
 d AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
-    WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND state <> 'deleting')),
+    WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND removals = 0)),
 u AS (
     UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid),
 p AS (
     UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
 SELECT id FROM o;
+
+-- name: file_parts_claim
+-- account, ids, seconds to live -> how many of them are whole parts, and their bytes. They are nobody's own from now on and
+-- count no more; whoever claims them makes them the parts of a file in the same transaction.
+WITH p AS (
+    SELECT id, size, reserved FROM file
+    WHERE id = ANY ($2::uuid[]) AND account_id = $1::uuid AND via = 'part' AND state = 'pending' AND sealed
+        AND sweep_at > statement_timestamp()
+    ORDER BY id FOR UPDATE),
+c AS (
+    UPDATE file SET state = 'deleting', reserved = 0, lease = NULL,
+        sweep_at = statement_timestamp() + make_interval(secs => $3::int)
+    WHERE id IN (SELECT id FROM p)),
+u AS (
+    UPDATE account_usage SET bytes = bytes - (SELECT coalesce(sum(reserved), 0) FROM p)::bigint,
+        files = files - (SELECT count(*) FROM p)::int
+    WHERE account_id = $1::uuid)
+SELECT count(*), coalesce(sum(size), 0)::bigint FROM p;
+
+-- name: file_parts_adopt
+-- the whole, ids in order
+UPDATE file SET parent_id = $1::uuid, part_number = array_position($2::uuid[], id) WHERE id = ANY ($2::uuid[]);
+
+-- name: file_parts
+-- the whole -> rows of its parts in order
+SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
+FROM file WHERE parent_id = $1::uuid AND via = 'part' AND removals = 0 AND account_id IS NOT NULL ORDER BY part_number;
+
+-- name: file_parts_whole
+-- account, one of the parts, concat -> id of the file that it went into by this very request
+SELECT f.id FROM file p JOIN file f ON f.id = p.parent_id
+WHERE p.id = $2::uuid AND p.account_id = $1::uuid AND p.via = 'part' AND f.account_id = $1::uuid AND f.state <> 'deleting'
+    AND f.concat = $3::text;
+
+-- name: file_parts_drop
+-- the whole: its parts are not needed any more
+UPDATE file SET sweep_at = statement_timestamp()
+WHERE parent_id = $1::uuid AND via = 'part' AND state = 'deleting' AND removals = 0;
 
 -- name: file_rename
 -- id, account, name -> id

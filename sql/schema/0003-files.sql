@@ -14,9 +14,13 @@ CREATE TABLE file (
     account_id uuid REFERENCES account ON DELETE SET NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'committed', 'deleting')),
     via text NOT NULL CHECK (via IN ('upload', 'tus', 'part', 'direct', 'thumbnail')),
-    -- The file that this is a thumbnail of, and the size of its box: made once.
+    -- The file that this is a thumbnail of, and the size of its box: made once. Or the file that this part went into (then
+    -- it is 'deleting' already, but nobody removes it before sweep_at), and its place there.
     parent_id uuid REFERENCES file ON DELETE SET NULL,
     box int NOT NULL DEFAULT 0,
+    part_number int NOT NULL DEFAULT 0,
+    -- Upload-Concat of a file that is made of parts, as it was sent.
+    concat text NOT NULL DEFAULT '' CHECK (octet_length(concat) <= 8192),
     back_end text NOT NULL,
     object_name text NOT NULL CHECK (object_name ~ '^[A-Za-z0-9._~-]{1,100}$'),
     -- Of an upload that the back end has begun.
@@ -30,6 +34,8 @@ CREATE TABLE file (
     size bigint CHECK (size >= 0),
     reserved bigint NOT NULL DEFAULT 0 CHECK (reserved >= 0),
     received bigint NOT NULL DEFAULT 0 CHECK (received >= 0),
+    -- The back end has made the object whole: there is no tail any more, and it can be read.
+    sealed boolean NOT NULL DEFAULT false,
     -- The running SHA-256 of what was received, and that of the whole.
     hash_state bytea,
     sha256 bytea CHECK (octet_length(sha256) = 32),
@@ -45,6 +51,7 @@ CREATE TABLE file (
 -- The list of an account: newest first, by key.
 CREATE INDEX file_account ON file (account_id, id) WHERE state = 'committed';
 CREATE UNIQUE INDEX file_thumbnail ON file (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting';
+CREATE INDEX file_parent ON file (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX file_sweep ON file (sweep_at) WHERE state <> 'committed';
 CREATE INDEX file_orphan ON file (id) WHERE account_id IS NULL;
 

@@ -43,7 +43,7 @@ static bool load_tail(struct upload *upload, struct err *err)
 {
     char id[UUID_TEXT_BYTES], place[NUMBER_BYTES], most[NUMBER_BYTES];
     const char *const values[] = {id, place, most};
-    size_t tail = (size_t)(upload->file.received % upload->file.object.block_bytes);
+    size_t tail = upload->file.sealed ? 0 : (size_t)(upload->file.received % upload->file.object.block_bytes);
     struct db_result row;
     const void *bytes;
     size_t length;
@@ -148,7 +148,7 @@ static bool advance(struct upload *upload, int64_t lease_ms, struct err *err)
     snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
     snprintf(ms, sizeof ms, "%lld", (long long)lease_ms);
     snprintf(keep, sizeof keep, "%lld", (long long)upload->store->config->upload_keep_s);
-    const char *const values[] = {id, lease, before, now, hash, ms, keep};
+    const char *const values[] = {id, lease, before, now, hash, ms, keep, upload->file.sealed ? "true" : "false"};
 
     switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err)) {
     case DB_FAIL:
@@ -366,6 +366,8 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
 {
     const unsigned char *at = bytes;
 
+    if (upload->file.sealed)
+        return err_set(err, ERR_BUG, "%s is whole already", upload->file.object.key);
     if (!fits(upload, length, err))
         return false;
     while (length > 0) {
@@ -444,6 +446,7 @@ static bool seal(struct db *db, void *arg, struct err *err)
     (void)db;
     arena_reset(&upload->scratch);
     object->size = upload->file.received;
+    upload->file.sealed = true;
     return list_blocks(upload, &blocks, &count, err) &&
            upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
                                     blocks, count, upload->block, upload->held, err) &&
@@ -452,8 +455,12 @@ static bool seal(struct db *db, void *arg, struct err *err)
 
 bool upload_seal(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err))
+    if (upload->file.sealed)
+        return true;
+    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err)) {
+        upload->file.sealed = false;
         return false;
+    }
     upload->stored = upload->file.received;
     return true;
 }
