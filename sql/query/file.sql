@@ -225,3 +225,40 @@ WHERE id = $1::uuid AND state = 'deleting';
 -- name: file_sweep_forget
 -- id
 DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0;
+
+-- name: file_link_add
+-- id, file, account, hash, seconds, uses or null, links that a file may have -> expiry; no row: there are as many already
+WITH e AS (
+    DELETE FROM file_link WHERE file_id = $2::uuid AND expires_at <= statement_timestamp())
+INSERT INTO file_link (id, file_id, secret_hash, expires_at, uses_left)
+SELECT $1::uuid, f.id, $4::bytea, statement_timestamp() + make_interval(secs => $5::int), $6::int FROM file f
+WHERE f.id = $2::uuid AND f.account_id = $3::uuid AND f.state = 'committed' AND (
+    SELECT count(*) FROM file_link WHERE file_id = f.id AND expires_at > statement_timestamp()) < $7::int
+RETURNING to_iso(expires_at);
+
+-- name: file_link_list
+-- file, account -> JSON array of what has not expired, newest first; no row: there is no such file
+SELECT (
+    SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
+        SELECT id, to_iso(created_at) AS created_at, to_iso(expires_at) AS expires_at, uses_left FROM file_link
+        WHERE file_id = f.id AND expires_at > statement_timestamp()) r)
+FROM file f WHERE f.id = $1::uuid AND f.account_id = $2::uuid AND f.state = 'committed';
+
+-- name: file_link_revoke
+-- file, account, link -> id
+DELETE FROM file_link l USING file f
+WHERE l.id = $3::uuid AND l.file_id = $1::uuid AND f.id = l.file_id AND f.account_id = $2::uuid RETURNING l.id;
+
+-- name: file_link_find
+-- link, seconds -> the row of its file, hash, uses left or null, whether a download that counts began within the seconds
+SELECT f.id, f.account_id, f.state, f.via, f.back_end, f.object_name, f.object_upload, f.block_bytes, f.name, f.claimed_type,
+    f.type, f.metadata, f.size, f.reserved, f.received, f.hash_state, f.sha256, to_ms(f.created_at), to_ms(f.sweep_at),
+    f.sealed, f.concat, l.secret_hash, l.uses_left,
+    coalesce(l.used_at > statement_timestamp() - make_interval(secs => $2::int), false)
+FROM file_link l JOIN file f ON f.id = l.file_id
+WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND f.account_id IS NOT NULL;
+
+-- name: file_link_use
+-- link -> uses left; no row: none was left
+UPDATE file_link SET uses_left = uses_left - 1, used_at = statement_timestamp()
+WHERE id = $1::uuid AND expires_at > statement_timestamp() AND uses_left > 0 RETURNING uses_left;

@@ -74,14 +74,16 @@ CREATE TABLE file_chunk (
 -- Most files are compressed already, and a part of an uncompressed value is read without the rest.
 ALTER TABLE file_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
--- Links by which somebody without an account gets a file. The token's secret is not kept, only its hash.
+-- Links by which somebody without an account gets a file. The token is not kept, only its hash with the installation's
+-- secret. uses_left: downloads that may still begin, null for any number; used_at: when the last one that counted began.
 CREATE TABLE file_link (
     id uuid PRIMARY KEY,
     file_id uuid NOT NULL REFERENCES file ON DELETE CASCADE,
     secret_hash bytea NOT NULL CHECK (octet_length(secret_hash) = 32),
     created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
     expires_at timestamptz NOT NULL,
-    uses_left int CHECK (uses_left >= 0)
+    uses_left int CHECK (uses_left >= 0),
+    used_at timestamptz
 );
 CREATE INDEX file_link_file ON file_link (file_id);
 CREATE INDEX file_link_expiry ON file_link (expires_at);
