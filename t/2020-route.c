@@ -16,7 +16,7 @@ static const struct route routes[] = {
     {METHOD_POST, "/session/data", NEED_LOGIN, NULL, NULL},
     {METHOD_DELETE, "/session/data", NEED_LOGIN, NULL, NULL},
     {METHOD_POST, "/login", NEED_GUEST, NULL, NULL},
-    {(enum method)(METHOD_PUT | METHOD_POST), "/both", NEED_LOGIN, NULL},
+    {(enum method)(METHOD_PUT | METHOD_POST), "/both", NEED_LOGIN, NULL, NULL},
     {METHOD_GET, "/first/:a", NEED_LOGIN, NULL, NULL},
     {METHOD_GET, "/first/second", NEED_LOGIN, NULL, NULL},
     {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, NULL, NULL},

@@ -225,7 +225,7 @@ static void every_kind_is_a_problem_with_its_word(void **state)
 
 static void each_kind_has_its_status(void **state)
 {
-    static const int statuses[] = {200, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 503, 500};
+    static const int statuses[] = {200, 400, 401, 403, 404, 405, 409, 412, 413, 415, 416, 422, 423, 429, 460, 503, 500};
 
     (void)state;
     assert_int_equal(COUNT(statuses), COUNT(kinds));

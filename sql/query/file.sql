@@ -27,7 +27,7 @@ SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 -- id, account -> the row; not of garbage
 SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
     size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
-FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting'
+FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
 -- name: file_lease
@@ -77,13 +77,17 @@ RETURNING size;
 UPDATE file SET object_upload = $3::text WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 
 -- name: file_commit
--- id, holder, size, SHA-256, type -> created at in ms; what was reserved too much is given back
+-- id, holder, size, SHA-256, type -> created at in ms; what was reserved too much is given back. A thumbnail counts nothing, and
+-- is not kept when its original has gone meanwhile, perhaps before its removal could see the thumbnail's row.
 WITH o AS (
-    SELECT id, reserved FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
+    SELECT id, reserved, via, parent_id FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
+p AS (
+    SELECT f.id FROM file f JOIN o ON o.via = 'thumbnail' AND f.id = o.parent_id WHERE f.state = 'committed' FOR SHARE OF f),
 c AS (
-    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint, reserved = $3::bigint,
+    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint,
+        reserved = CASE WHEN o.via = 'thumbnail' THEN 0 ELSE $3::bigint END,
         sha256 = $4::bytea, type = $5::text, hash_state = NULL, lease = NULL, lease_until = NULL, sweep_at = NULL
-    FROM o WHERE f.id = o.id
+    FROM o WHERE f.id = o.id AND (o.via <> 'thumbnail' OR EXISTS (SELECT FROM p))
     RETURNING f.account_id, f.created_at, o.reserved - f.reserved AS spare),
 u AS (
     UPDATE account_usage a SET bytes = a.bytes - c.spare FROM c WHERE a.account_id = c.account_id AND c.spare <> 0),
@@ -94,7 +98,8 @@ SELECT to_ms(created_at) FROM c;
 -- name: file_drop
 -- id, account -> id; the sweeper removes the bytes
 WITH o AS (
-    SELECT id, reserved FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' FOR UPDATE),
+    SELECT id, reserved FROM file
+    WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail' FOR UPDATE),
 d AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
     WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND removals = 0)),
@@ -262,3 +267,33 @@ WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'co
 -- link -> uses left; no row: none was left
 UPDATE file_link SET uses_left = uses_left - 1, used_at = statement_timestamp()
 WHERE id = $1::uuid AND expires_at > statement_timestamp() AND uses_left > 0 RETURNING uses_left;
+
+-- name: file_thumbnail_find
+-- original, box -> the row, and whether it is claimed
+SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat,
+    coalesce(lease_until > statement_timestamp(), false)
+FROM file WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state <> 'deleting' AND account_id IS NOT NULL;
+
+-- name: file_thumbnail_retire
+-- original, box: one that nobody claims any more
+UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), lease = NULL
+WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state = 'pending'
+    AND (lease_until IS NULL OR lease_until <= statement_timestamp());
+
+-- name: file_thumbnail_claim
+-- id, account, original, box, back end, block bytes, holder, ms, seconds to live -> id; no row: somebody else has it, or there
+-- is no such original
+INSERT INTO file (id, account_id, via, parent_id, box, back_end, object_name, block_bytes, name, lease, lease_until, sweep_at)
+SELECT $1::uuid, o.account_id, 'thumbnail', o.id, $4::int, $5::text, 'thumbnail', $6::bigint, o.name, $7::uuid,
+    statement_timestamp() + make_interval(secs => $8::int / 1000.0), statement_timestamp() + make_interval(secs => $9::int)
+FROM file o WHERE o.id = $3::uuid AND o.account_id = $2::uuid AND o.state = 'committed'
+ON CONFLICT (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting' DO NOTHING
+RETURNING id;
+
+-- name: file_thumbnail_refuse
+-- id, holder, kind, reason, seconds for which it counts
+UPDATE file SET claimed_type = $3::text, metadata = $4::text, lease = NULL,
+    lease_until = statement_timestamp() + make_interval(secs => $5::int),
+    sweep_at = statement_timestamp() + make_interval(secs => $5::int)
+WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending';

@@ -61,6 +61,9 @@ bool api_links_revoke(struct exchange *, struct err *);
 bool api_shared(struct exchange *, struct err *);
 bool shared_dress(struct exchange *, struct err *refused, struct err *);
 
+/* api_thumbnail.c */
+bool api_thumbnail(struct exchange *, struct err *);
+
 /* api_csv.c */
 bool api_files_csv(struct exchange *, struct err *);
 

@@ -24,7 +24,8 @@ struct services {
     struct log log;
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    const char *worker; /* "pool/pid" */
+    const char *worker;     /* "pool/pid" */
+    int thumbnails_in_hand; /* that are being made by this worker just now */
     void (*point)(const char *name);
 };
 

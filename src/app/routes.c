@@ -48,6 +48,7 @@ const struct route routes[] = {
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
     {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL},
     {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL},
+    {METHOD_GET, "/files/:id/thumbnail", NEED_LOGIN, api_thumbnail, NULL},
     {METHOD_POST, "/files/:id/csv", NEED_LOGIN, api_files_csv, NULL},
     {METHOD_POST, "/files/:id/link", NEED_LOGIN, api_links_make, NULL},
     {METHOD_GET, "/files/:id/links", NEED_LOGIN, api_links_list, NULL},

@@ -90,6 +90,14 @@ static enum db_rc refused(struct file_store *store, struct arena *arena, const s
 enum db_rc upload_open(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
                        struct upload **uploadp, struct err *err)
 {
+    const struct uuid lease = uuid_new(store->clock);
+
+    return upload_open_by(store, arena, id, account, &lease, uploadp, err);
+}
+
+enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const struct uuid *id,
+                          const struct uuid *account, const struct uuid *held, struct upload **uploadp, struct err *err)
+{
     struct upload *upload = arena_zalloc(arena, sizeof *upload);
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
     const char *const values[] = {id_text, account_text, lease, ms};
@@ -103,7 +111,7 @@ enum db_rc upload_open(struct file_store *store, struct arena *arena, const stru
     }
     upload->store = store;
     upload->arena = arena;
-    upload->lease = uuid_new(store->clock);
+    upload->lease = *held;
     arena_init(&upload->scratch, SCRATCH_BYTES);
     uuid_format(id, id_text);
     uuid_format(account, account_text);
@@ -243,14 +251,14 @@ static bool begin_object(struct upload *upload, struct err *err)
     return object->upload != NULL || err_memory(err);
 }
 
-/* A file whose length nobody promised counts as it grows. */
+/* A file whose length nobody promised counts as it grows; a thumbnail never does. */
 static bool reserve(struct upload *upload, struct err *err)
 {
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], most[NUMBER_BYTES];
     const char *const values[] = {id, lease, before, now, most};
     struct db_result row;
 
-    if (upload->file.received <= upload->file.reserved)
+    if (upload->file.received <= upload->file.reserved || strcmp(upload->file.via, "thumbnail") == 0)
         return true;
     uuid_format(&upload->file.id, id);
     uuid_format(&upload->lease, lease);

@@ -42,6 +42,10 @@ struct upload {
 enum db_rc upload_open(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        struct upload **, struct err *) MUST_CHECK;
 
+/* The same with a lease that the caller has already. */
+enum db_rc upload_open_by(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                          const struct uuid *lease, struct upload **, struct err *) MUST_CHECK;
+
 /*
  * Adds bytes. ERR_LARGE: beyond its length, file_max_bytes or the account's room; ERR_LOCKED: another worker took over;
  * nothing more should be added then, but what was before counts.
