@@ -166,16 +166,26 @@ static void drop_sink(struct exchange *x)
         sink->drop(x);
 }
 
+/* No turn is to come, whatever the handler asked for before it failed. */
+static enum serving complete_now(struct exchange *x, const struct err *err, struct buf *answer)
+{
+    drop_sink(x);
+    x->job = NULL;
+    return complete(x, err, answer);
+}
+
 enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
 {
     struct err err = *opened;
-    enum serving serving = SERVING_BODY;
+    enum serving serving;
 
     log_as(x, x->request.request_id);
-    if (err.kind != ERR_NONE || !handle(x, &err) || x->sink == NULL || !exchange_stay(x, &err)) {
-        drop_sink(x);
-        serving = complete(x, &err, answer);
-    }
+    if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
+        serving = SERVING_BODY;
+    else if (err.kind == ERR_NONE && x->job != NULL && exchange_stay(x, &err))
+        serving = SERVING_JOB;
+    else
+        serving = complete_now(x, &err, answer);
     if (serving == SERVING_PIECES && !exchange_stay(x, &err))
         serving = SERVING_NOTHING;
     log_as(x, NULL);
@@ -205,6 +215,34 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
     return serving;
 }
 
+enum serving serve_step(struct exchange *x, struct buf *answer)
+{
+    enum serving serving = SERVING_JOB;
+    bool done = false;
+
+    log_as(x, x->request.request_id);
+    x->pause_ms = 0;
+    if (!x->job->step(x, &done, &x->failure) && x->failure.kind == ERR_NONE)
+        err_set(&x->failure, ERR_BUG, "a job failed without a reason");
+    if (done || x->failure.kind != ERR_NONE) {
+        x->job = NULL;
+        serving = complete(x, &x->failure, answer);
+    }
+    log_as(x, NULL);
+    return serving;
+}
+
+void serve_quit(struct exchange *x)
+{
+    const struct job *job = x->job;
+
+    log_as(x, x->request.request_id);
+    x->job = NULL;
+    if (job->quit != NULL)
+        job->quit(x);
+    log_as(x, NULL);
+}
+
 bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
 {
     struct err err = {.kind = ERR_NONE};
@@ -227,6 +265,8 @@ enum serving serve_busy(struct exchange *x, struct buf *answer)
     struct err err = {.kind = ERR_NONE};
 
     drop_sink(x);
+    if (x->job != NULL)
+        serve_quit(x);
     err_set(&err, ERR_DOWN, "too many long requests in hand");
     return complete(x, &err, answer);
 }
