@@ -307,7 +307,7 @@ static void who_should_come_again_is_told_when(void **state)
     for (size_t i = 0; i < COUNT(kinds); i++) {
         struct err err = {.kind = kinds[i]};
         struct response response;
-        bool again = kinds[i] == ERR_LIMIT || kinds[i] == ERR_DOWN;
+        bool again = kinds[i] == ERR_LIMIT || kinds[i] == ERR_LOCKED || kinds[i] == ERR_DOWN;
 
         rendered(unit, &err, &response);
         assert_string_equal(response.headers.bytes, again ? "Retry-After: 1\r\n" : "");

@@ -183,11 +183,14 @@ routes = FILES["app/routes.c"]
 heavy = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
         re.search(r"\bcredentials_(check|confirm|make)\(", body)}
-rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+)\}', routes)
+rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+\}', routes)
 same(sorted(f"{method}:{path}" for method, path, handler in rows if handler in slow),
      sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", heavy, re.M)), "nginx sends to the heavy pools what verifies passwords, and nothing else")
-location = re.search(r"location ~ (\S+) \{", (CHECKOUT / "nginx/mayfly-locations.conf").read_text()).group(1)
-same([path for _, path, _ in rows if path != "/" and not re.match(location, path)], [], "nginx knows each route's beginning")
+locations = re.findall(r"^location (~|\^~|=) (\S+) \{", (CHECKOUT / "nginx/mayfly-locations.conf").read_text(), re.M)
+tests = {"~": lambda path, place: re.search(place, path), "^~": str.startswith, "=": str.__eq__}
+check(len(rows) > 40, "the route table is read", len(rows))
+same([path for _, path, _ in rows if path != "/" and not any(tests[kind](path, place) for kind, place in locations)], [],
+     "nginx knows each route's beginning")
 used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {"REQUEST_METHOD", "CONTENT_LENGTH"}
 same(sorted(re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)), sorted(used_params),
      "nginx sends the parameters that the worker reads, each once")
