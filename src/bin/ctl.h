@@ -25,7 +25,12 @@ struct ctl {
     struct arena arena;
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
+    char **words;                             /* of a command that reads its options itself, its name first */
+    int word_count;
+    int failure_status; /* what a command that fails exits with; 0: as usual */
 };
+
+enum { CTL_EXIT_USAGE = 2 };
 
 /* The commands; ctl.c has the table. */
 bool user_add(struct ctl *, struct err *);
@@ -41,6 +46,7 @@ bool config_check(struct ctl *, struct err *);
 bool system_routes(struct ctl *, struct err *);
 bool system_sweep(struct ctl *, struct err *);
 bool system_deploy(struct ctl *, struct err *);
+bool system_prove(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */
