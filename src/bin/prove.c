@@ -129,7 +129,7 @@ static bool load_is_over(struct run *run, int64_t now_us, struct err *err)
     int64_t due_us = run->load_us + gap_us * (int64_t)(run->next_hook + 1);
 
     look_at_hook(run, now_us);
-    if (now_us < due_us || !may_follow(run, now_us))
+    if (!may_follow(run, now_us) || now_us < due_us)
         return false;
     if (run->next_hook == hooks)
         return true;

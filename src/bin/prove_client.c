@@ -346,8 +346,13 @@ static void sessions_listed(struct prove *prove, struct prove_client *client, co
 {
     struct ledger_user *user = client->user;
 
+    int64_t revived = 0; /* listed again, and found already */
+
+    for (size_t i = 0; i < user->dead_count; i++)
+        revived += user->dead[i].revived;
     user->sessions_listed = true;
-    ledger_count(&prove->tally, user, "sessions", body_of(prove, answer), user->session_count, user->sessions_unknown);
+    ledger_count(&prove->tally, user, "sessions", body_of(prove, answer), user->session_count,
+                 user->sessions_unknown + revived);
 }
 
 static void files_listed(struct prove *prove, struct prove_client *client, const struct prove_answer *answer)

@@ -159,7 +159,9 @@ static const char *last_words(struct hook_run *running)
 {
     char *said = running->said;
 
-    running->said[running->said_length] = '\0';
+    while (running->said_length > 0 && said[running->said_length - 1] == ' ')
+        running->said_length--;
+    said[running->said_length] = '\0';
     while (((unsigned char)*said & 0xC0) == 0x80 || *said == ' ')
         said++;
     return *said == '\0' || utf8_check(said, strlen(said)) != strlen(said) ? "it said nothing" : said;
