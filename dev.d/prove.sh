@@ -3,11 +3,13 @@
 
 # Sets HOOKS. They are for /bin/sh and find the stack by our environment.
 prove_hooks() {
-    local dev flush
+    local dev flush at_once
 
     printf -v dev %q "$CHECKOUT/dev"
     flush="import socket; s = socket.socket(socket.AF_UNIX); s.connect('$SCRATCH/run/memcached.sock');"
     flush+=" s.sendall(b'flush_all\\r\\n'); assert s.recv(9) == b'OK\\r\\n'"
+    at_once="pids=; for pool in ${POOLS[*]}; do $dev restart \$pool & pids=\"\$pids \$!\"; done;"
+    at_once+=" for pid in \$pids; do wait \$pid || exit 1; done"
     HOOKS=(
         --hook "outage:workers killed thrice=for i in 1 2 3; do $dev kill; sleep 0.4; done"
         --hook "rolling:pool a restarted=$dev restart a"
@@ -15,7 +17,7 @@ prove_hooks() {
         --hook "rolling:workers replaced=$dev kill -USR2"
         --hook "rolling:cache flushed=python3 -c \"$flush\""
         --hook "rolling:cache away=$dev service stop memcached; sleep 2; $dev service start memcached"
-        --hook "outage:all pools restarted at once=for pool in ${POOLS[*]}; do $dev restart \$pool & done; wait"
+        --hook "outage:all pools restarted at once=$at_once"
         --hook "outage:database away=$dev service stop postgres; sleep 3; $dev service start postgres"
     )
 }

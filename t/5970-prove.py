@@ -106,6 +106,7 @@ def green():
     ticks = run.report["timeline"]
     same((sum(tick[0] for tick in ticks), sum(tick[1] for tick in ticks)), (sums["requests"], sums["failed"]),
          "./dev prove: the time line has each answer and each failure")
+    check(dev("status"), "./dev prove: every service and worker is there afterwards")
     same(accounts(), 0, "./dev prove: its accounts are closed afterwards")
     page = Page(run.html_path.read_text())
     same(page.links, [], "the page needs no other file")
@@ -116,9 +117,11 @@ def green():
 def hooks():
     name = "hangs <b>&\"'"
     run = prove("--hook", f"outage:1:{name}=sleep 7531", "--hook", "breaks=echo there is no pool >&2; exit 3",
-                "--hook", "1:99%=true")
+                "--hook", "1:99%=true", "--hook", "rolling:1:talks=yes")
     event = run.events[name]
     check(run.status == 1 and "was killed" in event["hook_failure"], "a command that hangs is killed, reported and no proof", run)
+    check("was killed" in run.events["talks"]["hook_failure"] and run.events["talks"]["longest_ms"] < 2000,
+          "one that talks without end keeps nobody waiting", run)
     same(subprocess.run(["pgrep", "-f", "^sleep 7531"], stdout=subprocess.DEVNULL, check=False).returncode, 1,
          "and nothing of it is left")
     check("exits with 3: there is no pool" in run.events["breaks"]["hook_failure"], "one that fails is reported in its words", run)

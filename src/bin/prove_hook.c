@@ -13,7 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { NOT_STARTED = 127 /* as shells say it */ };
+enum {
+    NOT_STARTED = 127, /* as shells say it */
+    PIECES = 16,       /* read at a time: what a pipe holds */
+};
 
 static bool read_limit(const char *text, size_t length, int64_t *limit_s)
 {
@@ -101,25 +104,40 @@ bool hook_start(struct hook_run *running, const struct hook *hook, struct err *e
     return false;
 }
 
-/* Keeps the end of what it says: that is where commands complain. */
+/* Keeps the end: that is where commands complain. */
+static void remember(struct hook_run *running, const char *piece, size_t length)
+{
+    size_t most = sizeof running->said - 1, kept = running->said_length;
+
+    if (length > most) {
+        piece += length - most;
+        length = most;
+    }
+    if (kept > most - length) {
+        kept = most - length;
+        memmove(running->said, running->said + running->said_length - kept, kept);
+    }
+    memcpy(running->said + kept, piece, length);
+    running->said_length = kept + length;
+}
+
+/* A few pieces only: who talks without end must not keep the clients waiting. */
 static void listen_to(struct hook_run *running)
 {
     char piece[4096];
     ssize_t count;
 
-    while (running->output >= 0 && (count = read(running->output, piece, sizeof piece)) != 0) {
+    for (int pieces = 0; running->output >= 0 && pieces < PIECES; pieces++) {
+        count = read(running->output, piece, sizeof piece);
         if (count < 0)
             return;
-        for (ssize_t i = 0; i < count; i++) {
-            if (running->said_length == sizeof running->said - 1) {
-                memmove(running->said, running->said + 1, --running->said_length);
-            }
-            running->said[running->said_length++] = (unsigned char)piece[i] < 0x20 ? ' ' : piece[i];
+        if (count == 0) {
+            close(running->output);
+            running->output = -1;
+            return;
         }
+        remember(running, piece, (size_t)count);
     }
-    if (running->output >= 0)
-        close(running->output);
-    running->output = -1;
 }
 
 static void close_both(struct hook_run *running)
@@ -154,14 +172,17 @@ void hook_kill(struct hook_run *running)
     close_both(running);
 }
 
-/* Cutting may have left a part of a character at the beginning. */
+/* In one line. Cutting may have left a part of a character at the beginning. */
 static const char *last_words(struct hook_run *running)
 {
     char *said = running->said;
 
-    while (running->said_length > 0 && said[running->said_length - 1] == ' ')
+    while (running->said_length > 0 && (unsigned char)said[running->said_length - 1] <= ' ')
         running->said_length--;
     said[running->said_length] = '\0';
+    for (char *at = said; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            *at = ' ';
     while (((unsigned char)*said & 0xC0) == 0x80 || *said == ' ')
         said++;
     return *said == '\0' || utf8_check(said, strlen(said)) != strlen(said) ? "it said nothing" : said;

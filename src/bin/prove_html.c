@@ -153,8 +153,10 @@ static void put_events(FILE *out, const struct chart *chart)
 
         fputs("<g><title>", out);
         put_text(out, event->name);
-        fprintf(out, "</title><rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>",
-                event_kind_word(event->kind), x, TOP, end - x + 1, HEIGHT - TOP - BOTTOM);
+        fputs("</title>", out);
+        if (event->hook_us > 0)
+            fprintf(out, "<rect class=\"%s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>",
+                    event_kind_word(event->kind), x, TOP, end - x + 1, HEIGHT - TOP - BOTTOM);
         fprintf(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x, x, TOP - 8,
                 HEIGHT - BOTTOM);
         fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%zu</text></g>\n", x, TOP - 12, i);

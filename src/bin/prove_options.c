@@ -10,7 +10,7 @@ enum { SECONDS_PER_HOOK = 6 };
 void prove_options_help(void)
 {
     puts(
-        "usage: mayflyctl prove --url URL [option ...]\n"
+        "usage: mayflyctl [-c FILE] prove --url URL [option ...]\n"
         "\n"
         "Proves on a running site that no worker is special: many accounts log in, write, upload and read, while the\n"
         "hooks kill, restart and stop things; in the end everything that was acknowledged is asked for.\n"
