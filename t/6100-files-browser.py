@@ -143,8 +143,8 @@ def plain_forms(v):
     b.check("files-open")
     b.send(b.one(f"{place} form").get_attribute("action").removeprefix(b.url), name="renamed.txt")
     same(v.shown(), [NAMES[1], "renamed.txt"], "a file can be renamed")
-    field = b.one("#q")
-    field.send_keys("NAÏVE")
+    shared(v, "renamed.txt", "one")
+    b.one("#q").send_keys("NAÏVE")
     b.leave("#search button")
     same(v.shown(), [NAMES[1]], "names can be searched for, in any case")
     b.open("/files?q=%22%3E%3Cb%3E%26")
@@ -156,6 +156,33 @@ def plain_forms(v):
     same(list(v.stored()), [NAMES[1]], "then it is gone")
     b.open("/files?before=nonsense")
     check(b.text("h1"), "a wrong address gets a page that says so")
+
+
+def shared(v, name, text):
+    """A link that is made here and opened in another browser, which nobody has logged in with."""
+    b = v.b
+    place = v.more(name)
+    making = f"{place} form.link"
+    if b.javascript:
+        b.one(f"{making} button").click()
+        v.wait("a link is made in its place", lambda: b.all(f"{making} .message input"))
+        address = b.value(f"{making} .message input")
+        v.wait("it is listed", lambda: len(b.all(f"{making} li")) == 1)
+    else:
+        b.one(f'{making} [name="uses"]').send_keys("1")
+        b.leave(f"{making} button")
+        address = b.value("#address")
+    check(address.startswith(f"{b.url}/shared/"), "the link is an address of this site", address)
+    b.check("files-link")
+    with Browser(b.url, b.screens, b.javascript) as guest:
+        guest.open(address.removeprefix(b.url))
+        same(guest.text("body"), text, "somebody else opens the file by it")
+        if b.javascript:
+            b.one(f"{making} li button").click()
+            v.wait("it can be revoked", lambda: not b.all(f"{making} li"))
+        guest.open("/")
+        guest.open(address.removeprefix(b.url))
+        same(guest.text("h1"), "Not found", "revoked, or used as often as allowed, it leads to nothing")
 
 
 def pages(v):
@@ -197,6 +224,7 @@ def uploads(v):
     wanted |= {"dropped.txt": sha256(b"dropped"), "other.txt": sha256(b"other")}
     v.wait("two dropped files are uploaded", lambda: sorted(v.shown()) == sorted(wanted))
     same(v.stored(), wanted, "they are there too")
+    v.wait("a picture is seen", lambda: b.one("#list img").get_property("naturalWidth") > 0)
     return wanted
 
 
@@ -298,7 +326,8 @@ def in_place(v, wanted):
     check(page.is_enabled(), "the page is still the same one")
     del wanted["small.txt"]
     same(v.stored(), wanted, "the others are untouched")
-    v.b.check("files-many")
+    shared(v, "four.txt", "4" * 70000)
+    b.check("files-many")
 
 
 def main():

@@ -74,7 +74,7 @@ static const char *notice(struct exchange *x)
         {"saved=1", "Your changes are saved."},
         {"ended=1", "It is logged out."},
         {"closed=1", "Your account is closed and all it owned is gone."},
-        {"uploaded=1", "It is uploaded."},
+        {"uploaded=1", "The upload is complete."},
         {"renamed=1", "It has its new name."},
         {"deleted=1", "It is deleted."},
     };

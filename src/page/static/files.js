@@ -592,6 +592,15 @@ addEventListener("drop", async (event) => {
 
 let stale = false;
 
+// A picture that can't be made gives way to the ending of the name beneath it.
+function dressList() {
+  showTimes(byId("list"));
+  for (const image of byId("list").querySelectorAll(".picture img")) {
+    if (image.complete && image.naturalWidth === 0) image.remove();
+    else image.addEventListener("error", () => image.remove());
+  }
+}
+
 // Takes the newest list from the server, but never from under somebody's hands.
 async function refresh(url = location.href, wanted = false) {
   stale = !wanted && byId("list").querySelector("details[open]") !== null;
@@ -602,7 +611,7 @@ async function refresh(url = location.href, wanted = false) {
 
     if (!page.getElementById("list")) throw new Error(`status ${response.status}`); // an outage, or logged out
     for (const id of ["room", "list"]) byId(id).replaceWith(document.adoptNode(page.getElementById(id)));
-    showTimes(byId("list"));
+    dressList();
     return true;
   } catch {
     stale = true;
@@ -632,7 +641,7 @@ function inForm(where, kind, words) {
   return place;
 }
 
-function showLink(where, answer) {
+async function showLink(where, answer) {
   const address = document.createElement("input");
 
   address.readOnly = true;
@@ -640,6 +649,46 @@ function showLink(where, answer) {
   inForm(where, "good", "Copy it now, it is not shown again").append(address);
   address.focus();
   address.select();
+  await listLinks(where.closest("details"));
+}
+
+function linkRow(link, place, details) {
+  const row = document.createElement("li");
+  const until = document.createElement("time");
+  const button = document.createElement("button");
+  const left = link.uses_left === null ? "" : ` · ${plural(link.uses_left, "download")} left`;
+
+  until.dateTime = until.textContent = link.expires_at;
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "Revoke";
+  row.append("A link until ", until, left, button);
+  showTimes(row);
+  button.setAttribute("aria-label", `Revoke: ${row.firstChild.data}${until.textContent}${left}`);
+  button.addEventListener("click", async () => {
+    const response = await fetch(`${place}/${link.id}`, { method: "DELETE", headers: { Accept: "application/json" } }).catch(() => null);
+
+    if (!response?.ok && response?.status !== 404) return say("The link could not be revoked. Try again.");
+    details.querySelector("form.link .message")?.remove();
+    await listLinks(details);
+    details.querySelector("form.link button").focus();
+    say("The link is revoked.");
+  });
+  return row;
+}
+
+// The links that a file has. Their addresses were shown when they were made, and nobody knows them any more.
+async function listLinks(details) {
+  const making = details.querySelector("form.link");
+  const place = `${making.action}s`;
+  const response = await fetch(place, { headers: { Accept: "application/json" } }).catch(() => null);
+  const links = response?.ok ? (await response.json()).links : [];
+  const list = document.createElement("ul");
+
+  list.setAttribute("aria-label", "Links to this file");
+  list.append(...links.map((link) => linkRow(link, place, details)));
+  making.querySelector("ul")?.remove();
+  if (links.length > 0) making.append(list);
 }
 
 // The forms of the list do what they do without scripts, only that the page stays.
@@ -653,7 +702,7 @@ async function act(acting) {
     const answer = response.status === 204 ? {} : await response.json();
 
     if (!response.ok) inForm(acting, "bad", answer.detail || answer.title);
-    else if (acting.classList.contains("link")) showLink(acting, answer);
+    else if (acting.classList.contains("link")) await showLink(acting, answer);
     else await show(location.href, acting.action.endsWith("/delete") ? "It is deleted." : "It has its new name.");
   } catch {
     inForm(acting, "bad", "The connection was lost. Try again.");
@@ -684,7 +733,10 @@ document.addEventListener("click", (event) => {
   history.pushState(null, "", link.href);
   show(link.href, "The list goes on.");
 });
-document.addEventListener("toggle", (event) => stale && !event.target.open && refresh(), true);
+document.addEventListener("toggle", (event) => {
+  if (event.target.open) listLinks(event.target);
+  else if (stale) refresh();
+}, true);
 addEventListener("popstate", () => show(location.href, "The list is renewed."));
 addEventListener("online", () => stale && refresh());
 // Who leaves now has to choose the file again to go on.
@@ -696,4 +748,5 @@ byId("or-drop").hidden = false;
 byId("resumes").hidden = false;
 form.querySelector("button").hidden = true;
 setInterval(() => uploads.filter((upload) => upload.state === "sending").forEach((upload) => upload.paint()), PAINT_MS);
+dressList();
 recallAll();
