@@ -46,10 +46,10 @@ const struct route routes[] = {
 
     {METHOD_GET, "/files", NEED_PAGE, api_files_list, NULL},
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
+    {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL}, /* forms' ways to PATCH */
+    {METHOD_POST, "/files/:id/delete", NEED_LOGIN, api_files_delete, NULL}, /* and to DELETE */
     {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL},
-    {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL}, /* a form's way to PATCH */
     {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL},
-    {METHOD_POST, "/files/:id/delete", NEED_LOGIN, api_files_delete, NULL}, /* a form's way to DELETE */
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL},
