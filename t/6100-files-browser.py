@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from browser import Browser, missing
 from chaos import workers
-from mayfly import PASSWORD, Client, check, done, login, new_user, note, same
+from mayfly import PAGE, PASSWORD, Client, check, done, login, new_user, note, same
 
 LARGE = 24 * 1024 * 1024  # three chunks
 SLOW = 3 * 1024 * 1024  # bytes a second
@@ -180,9 +180,36 @@ def shared(v, name, text):
         if b.javascript:
             b.one(f"{making} li button").click()
             v.wait("it can be revoked", lambda: not b.all(f"{making} li"))
-        guest.open("/")
-        guest.open(address.removeprefix(b.url))
-        same(guest.text("h1"), "Not found", "revoked, or used as often as allowed, it leads to nothing")
+    same(Client().get(address.removeprefix(b.url)).status, 404, "revoked, or used as often as allowed, it leads to nothing")
+
+
+def not_by_others():
+    """What other sites and scripts get."""
+    token = login(new_user())
+    visitor, scripts = Client(cookie=f"mayfly={token}"), Client(token)
+    same(Client().get("/files").status, 401, "a script without a session is told so")
+    answer = Client().get("/files", headers={"Accept": PAGE})
+    same((answer.status, answer.headers.get("location")), (303, "/login?rd=/files"), "a browser is shown the way in")
+    same(scripts.get("/files").json(), {"files": []}, "scripts get JSON")
+
+    def upload(part, **headers):
+        body = f'--b\r\nContent-Disposition: form-data; name="file"{part}\r\n\r\nx\r\n--b--\r\n'
+        return visitor.post("/upload", body=body, headers={"Content-Type": "multipart/form-data; boundary=b", "Accept": PAGE, **headers})
+
+    a_file, ours = '; filename="a.txt"', {"Sec-Fetch-Site": "same-origin"}
+    same(upload(a_file, Origin="https://evil.example").status, 403, "another site's form uploads nothing")
+    same(upload(a_file).status, 403, "nor does one of unknown origin")
+    answer = upload("", **ours)
+    check(answer.status == 422 and 'role="alert"' in answer.text and 'id="upload"' in answer.text,
+          "a form without a file is shown again with what is wrong", answer)
+    answer = upload(a_file, **ours)
+    same((answer.status, answer.headers.get("location")), (303, "/files?uploaded=1"), "our own form uploads", answer)
+    place = scripts.get("/files").json()["files"][0]["url"]
+    for form in ("rename", "delete"):
+        answer = visitor.post(f"{place}/{form}", form={"name": "b.txt"}, headers={"Accept": PAGE, **ours})
+        check(answer.status == 403 and 'role="alert"' in answer.text, f"without the form's token there is no {form}", answer)
+    same(scripts.get("/files").json()["files"][0]["name"], "a.txt", "the file is as it was")
+    same(scripts.get("/files?before=x", headers={"Accept": PAGE}).status, 422, "a wrong address is refused")
 
 
 def pages(v):
@@ -337,6 +364,7 @@ def main():
     url = os.environ["MAYFLY_URL"].rstrip("/")
     screens = Path(os.environ.get("MAYFLY_SCRATCH", ".")) / "screens"
     screens.mkdir(parents=True, exist_ok=True)
+    not_by_others()
     for javascript in (False, True):
         note(f"JavaScript {'on' if javascript else 'off'}")
         with tempfile.TemporaryDirectory() as folder, Browser(url, screens, javascript) as b:

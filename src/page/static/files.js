@@ -87,10 +87,14 @@ const done = (request) =>
   });
 
 const handles = {
+  database: null,
   async store(mode) {
-    const opening = indexedDB.open("mayfly-uploads", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("handles");
-    return (await done(opening)).transaction("handles", mode).objectStore("handles");
+    if (!this.database) {
+      const opening = indexedDB.open("mayfly-uploads", 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("handles");
+      this.database = done(opening);
+    }
+    return (await this.database).transaction("handles", mode).objectStore("handles");
   },
   async read(key) {
     try {
@@ -267,6 +271,11 @@ class Upload {
     this.fresh++;
   }
 
+  // Throws when the file is gone, or has changed since it was chosen.
+  async readable() {
+    await this.file.slice(0, 1).arrayBuffer();
+  }
+
   async step(signal) {
     try {
       if (!this.url) await this.create(signal);
@@ -283,6 +292,7 @@ class Upload {
         return;
       }
       if (!refusal.again) throw refusal;
+      if (refusal.status === 0) await this.readable(); // or is it the file that is lost?
       const wait = Math.max(refusal.retryAfterMs, Math.min(RETRY_MOST_MS, RETRY_MS * 2 ** this.tries++));
       this.error = refusal.message;
       this.retryAt = performance.now() + wait * (0.75 + Math.random() / 2);
@@ -303,7 +313,7 @@ class Upload {
     this.error = "";
     this.paint();
     try {
-      if (this.size > 0) await this.file.slice(0, 1).arrayBuffer(); // gone or changed since it was chosen?
+      await this.readable();
       while (!control.signal.aborted && (this.offset === null || this.offset < this.size)) await this.step(control.signal);
       if (!control.signal.aborted) this.finish();
     } catch (error) {
