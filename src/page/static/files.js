@@ -188,8 +188,8 @@ const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byt
 
 // --- one upload
 
-// waiting: for its turn. sending. paused. lacking: its file has to be chosen again. locked: the browser wants to be asked
-// for the file. failed: see error. Whoever finishes, or is removed, leaves the list.
+// waiting: for its turn. sending. paused. asking: how much of it the server has. lacking: its file has to be chosen again.
+// locked: the browser wants to be asked for the file. failed: see error. Whoever finishes, or is removed, leaves the list.
 class Upload {
   constructor(key, name, size, file = null, handle = null) {
     Object.assign(this, { key, name, size, file, handle });
@@ -414,6 +414,8 @@ class Upload {
     switch (this.state) {
       case "waiting":
         return `Waiting · ${sizeText(this.size)}`;
+      case "asking":
+        return "Begun before";
       case "paused":
         return `Paused · ${part}`;
       case "lacking":
@@ -432,7 +434,7 @@ class Upload {
 
   paint() {
     const toggle = this.row.querySelector(".toggle");
-    const labels = { waiting: "Pause", sending: "Pause", failed: this.file ? "Try again" : "Choose the file", lacking: "Choose the file" };
+    const labels = { waiting: "Pause", sending: "Pause", failed: this.file ? "Try again" : "Choose the file", lacking: "Choose the file", asking: "Choose the file" };
     const label = labels[this.state] ?? "Go on";
     const hint = this.row.querySelector(".hint");
     const words = this.words();
@@ -511,6 +513,8 @@ async function recall(key) {
   }
   const upload = new Upload(key, record.name, record.size);
   upload.url = record.url;
+  upload.state = "asking";
+  upload.paint();
   showQueue();
   try {
     await upload.head(never);
@@ -521,10 +525,11 @@ async function recall(key) {
       return upload.leave();
     }
   }
-  if (upload.file) return; // chosen meanwhile
-  if (upload.offset === upload.size) return upload.finish();
   const handle = await handles.read(key);
-  if (handle && !upload.file) {
+  if (upload.state !== "asking") return; // its file was chosen meanwhile, or it was removed
+  if (upload.offset === upload.size) return upload.finish();
+  upload.state = "lacking";
+  if (handle) {
     upload.handle = handle;
     if ((await handle.queryPermission({ mode: "read" })) === "granted") await upload.open();
     else upload.state = "locked";
