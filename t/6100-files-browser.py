@@ -290,7 +290,7 @@ def long_upload(v, wanted):
     kill_workers()
     v.wait("all workers are killed, and it goes on", lambda: v.progress() > 0.45)
     throttle(b, SLOW, offline=True)
-    v.wait("the connection is lost: it says when it tries again", lambda: "next try" in v.words())
+    v.wait("the connection is lost: it says when it tries again", lambda: "lost · next try" in v.words())
     b.screenshot("files-retrying")
     throttle(b, SLOW)
     v.wait("it goes on when the connection is back", lambda: v.progress() > 0.6)
@@ -330,8 +330,7 @@ def cancelled(v, wanted):
     b.one(v.row(".remove")).click()
     v.wait("it can be cancelled", lambda: v.state() == "none")
     throttle(b, -1)
-    b.open("/files")
-    same(b.text("#room"), used, "its room is free again")
+    v.wait("its room is free again", lambda: b.open("/files") or b.text("#room") == used)
     time.sleep(0.5)
     same((v.state(), sorted(v.stored())), ("none", sorted(wanted)), "and nothing comes back")
 

@@ -362,8 +362,8 @@ class Upload {
     this.leave();
     records.forget(this.key);
     say(`${this.name} is removed.`);
-    // A failure matters little: nobody goes on with it, so it expires.
-    if (this.url) await ask("DELETE", this.url, {}, new AbortController().signal).catch(() => {});
+    // Also when the page is left at once. A failure matters little: nobody goes on with it, so it expires.
+    if (this.url) await fetch(this.url, { method: "DELETE", keepalive: true, headers: { "Tus-Resumable": "1.0.0" } }).catch(() => {});
     refresh();
     pump();
   }
@@ -426,7 +426,7 @@ class Upload {
         return this.error;
       default:
     }
-    if (this.retryAt) return `${this.error} · next try in ${durationText((this.retryAt - performance.now()) / 1000)}`;
+    if (this.retryAt) return `${this.error.replace(/\.$/, "")} · next try in ${durationText((this.retryAt - performance.now()) / 1000)}`;
     if (this.sent === this.size && this.size > 0) return `${part} · being stored`;
     if (speed === 0) return part;
     return `${part} · ${sizeText(Math.round(speed))}/s · ${durationText((this.size - this.sent) / speed)} left`;
