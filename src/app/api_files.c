@@ -1,6 +1,7 @@
 #include "app/api.h"
 #include "app/file_answer.h"
 #include "app/once.h"
+#include "app/page.h"
 #include "http/disposition.h"
 #include "http/form.h"
 #include "http/problem.h"
@@ -43,6 +44,8 @@ bool api_files_list(struct exchange *x, struct err *err)
     int most;
     json_t *query;
 
+    if (request_wants_page(&x->request))
+        return page_files(x, err);
     if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
         !json_text(query, "q", &contains, err) || !json_text(query, "before", &before, err) ||
         !json_text(query, "limit", &limit, err))
@@ -249,6 +252,8 @@ static bool rename_file(struct exchange *x, void *arg, struct err *err)
     case DB_ROW:
         break;
     }
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/files?renamed=1", err);
     x->response.status = 204;
     return true;
 }
@@ -277,7 +282,7 @@ static bool drop(struct exchange *x, void *arg, struct err *err)
         break;
     }
     if (request_wants_page(&x->request))
-        return response_see_other(&x->response, "/files", err);
+        return response_see_other(&x->response, "/files?deleted=1", err);
     x->response.status = 204;
     return true;
 }

@@ -44,8 +44,10 @@ const struct route routes[] = {
     {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_dress},
     {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_dress},
 
-    {METHOD_GET, "/files", NEED_LOGIN, api_files_list, NULL},
+    {METHOD_GET, "/files", NEED_PAGE, api_files_list, NULL},
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
+    {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL}, /* forms' ways to PATCH */
+    {METHOD_POST, "/files/:id/delete", NEED_LOGIN, api_files_delete, NULL}, /* and to DELETE */
     {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL},
     {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL},
     {METHOD_GET, "/files/:id/thumbnail", NEED_LOGIN, api_thumbnail, NULL},

@@ -63,7 +63,7 @@ static bool render_error(struct exchange *x, const struct err *shown, struct err
 {
     const struct route *route = x->match.route;
 
-    if (shown->kind == ERR_LOGIN && route != NULL && route->need == NEED_PAGE)
+    if (shown->kind == ERR_LOGIN && route != NULL && route->need == NEED_PAGE && request_wants_page(&x->request))
         return send_to_login(x, err);
     if (shown->kind == ERR_METHOD && !response_header(&x->response, "Allow", x->match.allow, err))
         return false;
