@@ -47,6 +47,9 @@ bool api_files_get(struct exchange *, struct err *);
 bool api_files_rename(struct exchange *, struct err *);
 bool api_files_delete(struct exchange *, struct err *);
 
+/* api_metrics.c */
+bool api_metrics(struct exchange *, struct err *);
+
 /* api_health.c */
 bool api_health_live(struct exchange *, struct err *);
 bool api_health_ready(struct exchange *, struct err *);

@@ -193,6 +193,9 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
         begin_batch(turns, fresh, begun);
     for (size_t i = 0; i < continued; i++)
         go_on(turns, waiting[i]);
+    /* What is logged until the next request is about none. */
+    turns->services->log.trace = NULL;
+    statsd_flush(&turns->services->statsd);
     *any = count > 0;
     return begun;
 }
