@@ -28,14 +28,17 @@ void measure(struct exchange *x, int64_t duration_us)
     struct services *services = x->services;
     const char *prefix = services->config.statsd_prefix;
     const char *method = method_name(x->request.method);
-    char pool[PART_BYTES], route[PART_BYTES], name[STATSD_NAME_BYTES];
+    char pool[PART_BYTES], route[PART_BYTES], kind[3 * PART_BYTES], name[STATSD_NAME_BYTES];
 
     if (services->statsd.fd < 0)
         return;
     as_part(pool, services->worker, strcspn(services->worker, "/"));
     route_part(x, route);
-    snprintf(name, sizeof name, "%.32s.request.%s.%s.%s.%dxx", prefix, pool, method != NULL ? method : "none", route,
+    snprintf(kind, sizeof kind, "%s.%s.%s.%dxx", pool, method != NULL ? method : "none", route,
              x->response.status / 100);
+    snprintf(name, sizeof name, "%.32s.requests.%s", prefix, kind);
+    statsd_count(&services->statsd, name);
+    snprintf(name, sizeof name, "%.32s.time.%s", prefix, kind);
     statsd_time(&services->statsd, name, duration_us);
     if (!x->has_token || x->match.route == NULL || x->match.route->need == NEED_NOTHING)
         return;
