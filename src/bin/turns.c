@@ -27,14 +27,14 @@ void turns_free(struct turns *turns)
         struct buf unread;
 
         if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
-            LOG_EVENT(&turns->services->log, LOG_WARN, "cut_off", LOG_TEXT("worker", turns->services->worker));
+            log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
         arena_free(&x->arena);
     }
 }
 
 static void client_gone(struct turns *turns)
 {
-    LOG_EVENT(&turns->services->log, LOG_INFO, "client_gone", LOG_TEXT("worker", turns->services->worker));
+    log_event(&turns->services->log, LOG_INFO, "client_gone", NULL, 0);
 }
 
 /* Puts x aside until its connection is ready. It keeps its exchange, also when it had been put aside before. */
