@@ -60,6 +60,9 @@ static const struct ctl_command commands[] = {
     {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
      .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
               "come back ends it, and the others run on as they were. As root.\n"},
+    {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
+     .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"
+              "whose collector it is while it runs. Control-C ends it; --once prints one look, after two seconds.\n"},
     {"schema", "status", "", "compare the database with this build", .run = schema_status},
 };
 /* clang-format on */
@@ -73,6 +76,7 @@ static const struct option options[] = {
     [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
     [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
+    [OPTION_ONCE] = {"once", no_argument, NULL, OPTION_ONCE},
     [OPTION_USER] = {"user", required_argument, NULL, OPTION_USER},
     [OPTION_COUNT] = {"config", required_argument, NULL, 'c'},
     {"help", no_argument, NULL, 'h'},

@@ -13,6 +13,7 @@ enum ctl_option {
     OPTION_GROUPS,
     OPTION_JSON,
     OPTION_NAME,
+    OPTION_ONCE,
     OPTION_USER,
     OPTION_COUNT
 };
@@ -42,6 +43,7 @@ bool system_routes(struct ctl *, struct err *);
 bool system_sweep(struct ctl *, struct err *);
 bool system_deploy(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
+bool system_top(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */
 #define CTL_USAGE "usage"
