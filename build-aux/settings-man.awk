@@ -38,7 +38,7 @@ function close_list() {
 }
 
 FILENAME ~ /settings\.def$/ {
-    if (match($0, /^NUMBER\([a-z_]+, [^,]+, [0-9]+, [0-9]+/)) {
+    if (match($0, /^NUMBER\([a-z0-9_]+, [^,]+, [0-9]+, [0-9]+/)) {
         split(substr($0, 8, RLENGTH - 7), part, /, */)
         range[part[1]] = part[3] " to " part[4]
     }
@@ -55,7 +55,7 @@ FILENAME ~ /etc\/mayfly\.conf$/ {
     } else if ($0 ~ /^# /) {
         flush()
         words = words mdoc(substr($0, 3)) "\n"
-    } else if (match($0, /^#[a-z_]+ =/)) {
+    } else if (match($0, /^#[a-z0-9_]+ =/)) {
         names++
         name[names] = substr($0, 2, RLENGTH - 3)
         standard[names] = substr($0, RLENGTH + 2)
