@@ -67,6 +67,9 @@ bool api_thumbnail(struct exchange *, struct err *);
 /* api_csv.c */
 bool api_files_csv(struct exchange *, struct err *);
 
+/* api_metrics.c */
+bool api_metrics(struct exchange *, struct err *);
+
 /* api_health.c */
 bool api_health_live(struct exchange *, struct err *);
 bool api_health_ready(struct exchange *, struct err *);

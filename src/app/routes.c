@@ -59,6 +59,7 @@ const struct route routes[] = {
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL},
+    {METHOD_GET, "/metrics", NEED_NOTHING, api_metrics, NULL},
 };
 
 const size_t routes_count = sizeof routes / sizeof routes[0];

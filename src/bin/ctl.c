@@ -77,6 +77,9 @@ static const struct ctl_command commands[] = {
               "come back ends it, and the others run on as they were. As root.\n"},
     {"prove", NULL, "--url URL [--users N] [--clients N] [--duration S] [--hook [outage:][SECONDS:]NAME=COMMAND] [--upload yes|no] [--seed N] [--json FILE] [--html FILE]",
      "break a running site and look what was lost", .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true},
+    {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
+     .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"
+              "whose collector it is while it runs. Control-C ends it; --once prints one look, after two seconds.\n"},
     {"schema", "status", "", "compare the database with this build", .run = schema_status},
 };
 /* clang-format on */
@@ -92,6 +95,7 @@ static const struct option options[] = {
     [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
     [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
+    [OPTION_ONCE] = {"once", no_argument, NULL, OPTION_ONCE},
     [OPTION_REPAIR] = {"repair", no_argument, NULL, OPTION_REPAIR},
     [OPTION_TO] = {"to", required_argument, NULL, OPTION_TO},
     [OPTION_USER] = {"user", required_argument, NULL, OPTION_USER},

@@ -15,6 +15,7 @@ enum ctl_option {
     OPTION_GROUPS,
     OPTION_JSON,
     OPTION_NAME,
+    OPTION_ONCE,
     OPTION_REPAIR,
     OPTION_TO,
     OPTION_USER,
@@ -60,6 +61,7 @@ bool files_show(struct ctl *, struct err *);
 bool files_move(struct ctl *, struct err *);
 bool system_prove(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
+bool system_top(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */
 #define CTL_USAGE "usage"
