@@ -61,18 +61,30 @@ static bool commit(struct db *db, void *arg, struct err *err)
             file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err));
 }
 
+/* The storage is away, say: the bytes stay, and the next HEAD tries again. */
+static bool keep_what_came(struct upload *upload)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* the reason was there first */
+
+    if (upload->file.sealed)
+        upload_leave(upload);
+    else
+        (void)!upload_keep(upload, &ignored);
+    return false;
+}
+
 bool file_answer_complete(struct exchange *x, struct upload *upload, struct err *err)
 {
     struct commit work = {.upload = upload, .x = x};
 
     if (strcmp(upload->file.via, "part") == 0) {
         if (!upload_seal(upload, err))
-            return false;
+            return keep_what_came(upload);
         upload_leave(upload);
         return true;
     }
     if (!file_answer_seal(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
-        return false;
+        return keep_what_came(upload);
     file_point(&x->services->files, "upload-committed");
     return true;
 }

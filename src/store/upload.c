@@ -8,13 +8,19 @@ enum {
     NUMBER_BYTES = 24,
     /* A block may take long to fill: after so long what is held is stored, so that a kill costs no more of it. */
     KEEP_EVERY_US = 5000000,
-    /* One step's values and tags; the blocks of the longest upload are listed once, at its end. */
-    SCRATCH_BYTES = 4 * 1024 * 1024,
+    /* One step's values and tags; the 10,000 blocks of the longest upload are listed once, at its end: about 6 MB. */
+    SCRATCH_BYTES = 16 * 1024 * 1024,
 };
 
 static int64_t now_us(const struct upload *upload)
 {
     return upload->store->clock->monotonic_us();
+}
+
+/* Its objects are rows, so they change in the row's own transactions. */
+static bool in_database(const struct upload *upload)
+{
+    return strcmp(upload->back_end->name, "postgres") == 0;
 }
 
 static bool lost(struct err *err)
@@ -195,7 +201,7 @@ static bool queue_tail_removal(struct upload *upload, struct err *err)
 {
     const char *place = arena_printf(&upload->scratch, "%lld", (long long)block_start(upload));
 
-    return upload->kept == 0 || strcmp(upload->back_end->name, "postgres") == 0 ||
+    return upload->kept == 0 || in_database(upload) ||
            queue_values(upload, STATEMENT_FILE_CHUNKS_REMOVE, place, "1", NULL, err);
 }
 
@@ -381,7 +387,7 @@ static bool fits(const struct upload *upload, size_t length, struct err *err)
     return true;
 }
 
-bool upload_add(struct upload *upload, const void *bytes, size_t length, struct err *err)
+static bool add(struct upload *upload, const void *bytes, size_t length, struct err *err)
 {
     const unsigned char *at = bytes;
 
@@ -403,6 +409,19 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
             return false;
     }
     return tend(upload, err);
+}
+
+/*
+ * What failed is over, so the next request need not wait for the lease to end. But what is on hold is perhaps not right,
+ * and a block of it that the storage didn't answer to may still arrive: not after the right one, so the lease stays.
+ */
+bool upload_add(struct upload *upload, const void *bytes, size_t length, struct err *err)
+{
+    if (add(upload, bytes, length, err))
+        return true;
+    if (err->kind != ERR_DOWN || !upload->hold)
+        upload_leave(upload);
+    return false;
 }
 
 bool upload_keep(struct upload *upload, struct err *err)
@@ -439,7 +458,7 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
 
     *blocksp = NULL;
     *count = wanted;
-    if (wanted == 0 || strcmp(upload->back_end->name, "postgres") == 0)
+    if (wanted == 0 || in_database(upload))
         return true;
     blocks = arena_alloc(&upload->scratch, wanted * sizeof *blocks);
     if (blocks == NULL)
@@ -456,28 +475,38 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
     return true;
 }
 
-static bool seal(struct db *db, void *arg, struct err *err)
+static bool finish(struct upload *upload, struct err *err)
 {
-    struct upload *upload = arg;
     struct object *object = &upload->file.object;
     struct object_block *blocks;
     size_t count;
 
-    (void)db;
     arena_reset(&upload->scratch);
     object->size = upload->file.received;
-    upload->file.sealed = true;
     return list_blocks(upload, &blocks, &count, err) &&
            upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
-                                    blocks, count, upload->block, upload->held, err) &&
-           queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+                                    blocks, count, upload->block, upload->held, err);
 }
 
+static bool seal(struct db *db, void *arg, struct err *err)
+{
+    struct upload *upload = arg;
+
+    (void)db;
+    if (in_database(upload) && !finish(upload, err))
+        return false;
+    upload->file.sealed = true;
+    return queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+}
+
+/* Other back ends take longer than a transaction may stand still. Whoever has lost the lease meanwhile did no harm. */
 bool upload_seal(struct upload *upload, struct err *err)
 {
     if (upload->file.sealed)
         return true;
-    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err)) {
+    if (!reserve(upload, err) || (!in_database(upload) && !finish(upload, err)))
+        return false;
+    if (!db_transaction(upload->store->db, seal, upload, err)) {
         upload->file.sealed = false;
         return false;
     }
