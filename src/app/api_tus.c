@@ -70,9 +70,10 @@ static bool find(struct exchange *x, struct file *file, struct err *err)
     case DB_NONE:
         return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
     case DB_ROW:
-        return true;
+        break;
     }
-    return false;
+    /* Its bytes go elsewhere. */
+    return strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is no upload by tus");
 }
 
 static bool open_upload(struct exchange *x, const struct uuid *id, struct upload **upload, struct err *err)

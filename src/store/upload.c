@@ -143,8 +143,7 @@ enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const s
     return DB_ROW;
 }
 
-/* Moves the row's offset to what was added so far. */
-static bool advance(struct upload *upload, int64_t lease_ms, struct err *err)
+bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
 {
     unsigned char state[SHA256_STATE_BYTES];
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
@@ -222,11 +221,10 @@ static bool store_block(struct db *db, void *arg, struct err *err)
         return false;
     if (upload->hold)
         return true;
-    return queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+    return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
-/* What the back end calls this upload must be in the row before the first block is sent, or nobody could clean up. */
-static bool begin_object(struct upload *upload, struct err *err)
+bool upload_begin(struct upload *upload, struct err *err)
 {
     struct object *object = &upload->file.object;
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES];
@@ -296,7 +294,7 @@ bool upload_trim(struct upload *upload, struct err *err)
 
 static bool send_block(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !begin_object(upload, err) ||
+    if (!reserve(upload, err) || !upload_begin(upload, err) ||
         !db_transaction(upload->store->db, store_block, upload, err))
         return false;
     if (!upload->hold)
@@ -320,7 +318,7 @@ static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)
     *bytes = (struct db_bytes){.parameter = 3, .bytes = upload->block, .length = upload->held};
     if (upload->held > upload->kept && !queue_values(upload, STATEMENT_FILE_CHUNK_PUT, place, NULL, bytes, err))
         return false;
-    return advance(upload, lease_ms, err);
+    return upload_advance(upload, lease_ms, err);
 }
 
 static bool store_tail_and_go_on(struct db *db, void *arg, struct err *err)
@@ -496,7 +494,7 @@ static bool seal(struct db *db, void *arg, struct err *err)
     if (in_database(upload) && !finish(upload, err))
         return false;
     upload->file.sealed = true;
-    return queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+    return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
 /* Other back ends take longer than a transaction may stand still. Whoever has lost the lease meanwhile did no harm. */

@@ -1,5 +1,7 @@
 """The S3 storage of the stack as its owner sees it: a Ceph gateway that ./dev starts when it is first asked for."""
 
+import base64
+import hashlib
 import json
 import subprocess
 import xml.etree.ElementTree as tree
@@ -24,14 +26,16 @@ def setting(name):
     return None
 
 
-def ask(method, path="", query=""):
+def ask(method, path="", query="", body=None):
     """The body of an answer to a request that curl signs: the query's parameters in order and encoded."""
     key = dict(line.split("=", 1) for line in (SCRATCH / "etc/s3").read_text().split())
     user = json.dumps(f"{key['AWS_ACCESS_KEY_ID']}:{key['AWS_SECRET_ACCESS_KEY']}")
     url = f"{setting('s3_endpoint')}/{BUCKET}{path}{'?' + query if query else ''}"
+    more = [] if body is None else ["--data-binary", body, "-H", "Content-Type: application/xml", "-H", "Content-MD5: " +
+                                    base64.b64encode(hashlib.md5(body.encode()).digest()).decode()]
     return subprocess.run(["curl", "-fsS", "--noproxy", "*", "--aws-sigv4", "aws:amz:us-east-1:s3", "-K", "-", "-X", method,
-                           "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", url], check=True, input=f"user = {user}\n",
-                          stdout=subprocess.PIPE, text=True).stdout
+                           "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", *more, url], check=True,
+                          input=f"user = {user}\n", stdout=subprocess.PIPE, text=True).stdout
 
 
 def _keys(query, element):
