@@ -64,7 +64,15 @@ nginx_write() {
     # A load from one address is what tests and measurements are.
     [[ $KIND == up ]] || sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' "$etc/conf.d/mayfly-limits.conf"
     # The ceiling that `bench` compares with.
-    [[ $KIND != bench ]] || printf 'location = /return-200 { return 200; }\n' >"$etc/snippets/bench.conf"
+    [[ $KIND != bench ]] || cat >"$etc/snippets/bench.conf" <<CONF
+location = /return-200 {
+    client_max_body_size 0;
+    return 200;
+}
+location /bench-files/ {
+    alias $SCRATCH/tmp/bench/;
+}
+CONF
     cat >"$etc/nginx.conf" <<CONF
 # Made by ./dev. mayfly's own files are in conf.d and snippets, as they are on a server.
 daemon off;
