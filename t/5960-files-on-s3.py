@@ -230,6 +230,37 @@ def port():
     return s3.setting("s3_endpoint").rpartition(":")[2]
 
 
+def secure(client):
+    """By https nginx gives its signed URL only to who has the certificate of the name that was signed."""
+    content = noise(100_000, 51)
+    url = upload(client, content).json()["url"]
+    state = dict(line.split() for line in (SCRATCH / "state").read_text().splitlines())
+    host, locations = SCRATCH / "etc/conf.d/mayfly-host.conf", SCRATCH / "etc/snippets/mayfly-locations.conf"
+    before = {path: path.read_text() for path in (host, locations)}
+
+    def nginx(files):
+        for path, text in files.items():
+            path.write_text(text)
+        dev("service", "signal", "nginx", "HUP")
+        time.sleep(1)
+        client.close()
+
+    by_tls = before[host].replace(f"http://127.0.0.1:{port()};", f"https://127.0.0.1:{state['radosgw-https']};")
+    trusting = before[locations].replace("/etc/ssl/certs/ca-certificates.crt", str(SCRATCH / "etc/s3-ca.pem"))
+    try:
+        with settings(s3_endpoint=f"https://localhost:{state['radosgw-https']}", s3_ca_file=SCRATCH / "etc/s3-ca.pem"):
+            nginx({host: by_tls, locations: trusting})
+            same(client.get(url).body == content, True, "a download by https")
+        with settings(s3_endpoint=f"https://127.0.0.2:{state['radosgw-https']}"):
+            check(client.get(url).stated_503(), "none when the certificate is for another name")
+        with settings(s3_endpoint=f"https://localhost:{state['radosgw-https']}"):
+            nginx({locations: before[locations]})
+            check(client.get(url).stated_503(), "none when nobody we trust has signed the certificate")
+    finally:
+        nginx(before)
+    same(client.get(url).body == content, True, "and by http again")
+
+
 # --- the storage goes away and comes back
 
 
@@ -309,6 +340,7 @@ def main():
         leases(client)
         kills(client)
         downloads(client)
+        secure(client)
         both(client)
         outage(client)
         ends(client)
