@@ -385,7 +385,7 @@ static bool fits(const struct upload *upload, size_t length, struct err *err)
     return true;
 }
 
-static bool add(struct upload *upload, const void *bytes, size_t length, struct err *err)
+bool upload_add(struct upload *upload, const void *bytes, size_t length, struct err *err)
 {
     const unsigned char *at = bytes;
 
@@ -407,19 +407,6 @@ static bool add(struct upload *upload, const void *bytes, size_t length, struct 
             return false;
     }
     return tend(upload, err);
-}
-
-/*
- * What failed is over, so the next request need not wait for the lease to end. But what is on hold is perhaps not right,
- * and a block of it that the storage didn't answer to may still arrive: not after the right one, so the lease stays.
- */
-bool upload_add(struct upload *upload, const void *bytes, size_t length, struct err *err)
-{
-    if (add(upload, bytes, length, err))
-        return true;
-    if (err->kind != ERR_DOWN || !upload->hold)
-        upload_leave(upload);
-    return false;
 }
 
 bool upload_keep(struct upload *upload, struct err *err)

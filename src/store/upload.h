@@ -47,8 +47,8 @@ enum db_rc upload_open_by(struct file_store *, struct arena *, const struct uuid
                           const struct uuid *lease, struct upload **, struct err *) MUST_CHECK;
 
 /*
- * Adds bytes. ERR_LARGE: beyond its length, file_max_bytes or the account's room; ERR_LOCKED: another worker took over.
- * After an error the upload is left: what is in the row counts.
+ * Adds bytes. ERR_LARGE: beyond its length, file_max_bytes or the account's room; ERR_LOCKED: another worker took over;
+ * nothing more should be added then, but what was before counts.
  */
 bool upload_add(struct upload *, const void *bytes, size_t length, struct err *) MUST_CHECK;
 
