@@ -98,9 +98,13 @@ restarted and stopped. The report is in log/prove.html and log/prove.json of the
   option   one of mayflyctl prove, such as --users 100 or one more --hook; mayflyctl prove --help lists them
 TEXT
     bench) cat <<'TEXT' ;;
-./dev bench
+./dev bench [rounds]
+./dev bench files [--s3]
 
-Measures requests a second and latencies through this nginx, and prints their ratios.
+Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
+downloads of 1 MB and 100 MB, beside what nginx does alone.
+
+  --s3   also with the files in S3, a Ceph gateway that is started as well
 TEXT
     *) cat <<'TEXT' ;;
 ./dev COMMAND [arguments]       each has --help

@@ -41,6 +41,11 @@ bool api_tus_patch(struct exchange *, struct err *);
 bool api_tus_delete(struct exchange *, struct err *);
 bool tus_dress(struct exchange *, struct err *refused, struct err *);
 
+/* api_direct.c */
+bool api_direct_create(struct exchange *, struct err *);
+bool api_direct_parts(struct exchange *, struct err *);
+bool api_direct_complete(struct exchange *, struct err *);
+
 /* api_files.c */
 bool api_files_list(struct exchange *, struct err *);
 bool api_files_get(struct exchange *, struct err *);

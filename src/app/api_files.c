@@ -1,5 +1,6 @@
 #include "app/api.h"
 #include "app/file_answer.h"
+#include "app/file_redirect.h"
 #include "app/once.h"
 #include "app/page.h"
 #include "http/disposition.h"
@@ -145,13 +146,15 @@ static bool tag_listed(const char *list, const char *tag)
 static bool describe(struct exchange *x, const struct file *file, const char *tag, struct err *err)
 {
     char disposition[DISPOSITION_BYTES];
+    /* nginx would keep it for its error page when the storage fails. */
+    const char *name = file_redirects(x, file) ? "X-Mayfly-Object-Disposition" : "Content-Disposition";
 
     disposition_format(media_type_inline(file->type) ? DISPOSITION_INLINE : DISPOSITION_ATTACHMENT, file->name,
                        disposition);
     x->response.type = file->type;
     return response_header(&x->response, "ETag", tag, err) &&
            response_header(&x->response, "Accept-Ranges", "bytes", err) &&
-           response_header(&x->response, "Content-Disposition", disposition, err) &&
+           response_header(&x->response, name, disposition, err) &&
            response_header(&x->response, "Content-Security-Policy", "sandbox; default-src 'none'", err) &&
            response_header(&x->response, "Cross-Origin-Resource-Policy", "same-origin", err);
 }
@@ -223,7 +226,7 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
         if (!response_header(&x->response, "Content-Range", content_range, err))
             return false;
     }
-    return send_bytes(x, file, &range, err);
+    return file_redirects(x, file) ? file_redirect(x, file, &range, err) : send_bytes(x, file, &range, err);
 }
 
 bool api_files_get(struct exchange *x, struct err *err)

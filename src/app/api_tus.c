@@ -70,9 +70,10 @@ static bool find(struct exchange *x, struct file *file, struct err *err)
     case DB_NONE:
         return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
     case DB_ROW:
-        return true;
+        break;
     }
-    return false;
+    /* Its bytes go elsewhere. */
+    return strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is no upload by tus");
 }
 
 static bool open_upload(struct exchange *x, const struct uuid *id, struct upload **upload, struct err *err)
@@ -197,12 +198,16 @@ static bool end(struct exchange *x, bool whole, struct err *err)
            (upload->file.state == FILE_COMMITTED || expiry_header(x, upload->file.expires_at_ms, err));
 }
 
-/* What was stored stays, for the next PATCH. */
+/*
+ * What is in the row counts; of the rest the client hears no offset. Bytes with a checksum may be wrong, and a block of them
+ * that the storage did not answer to may still arrive: not after the right one, so that lease lasts to its end.
+ */
 static void leave(struct exchange *x)
 {
     struct patching *patching = x->stream;
 
-    upload_leave(patching->upload);
+    if (x->failure.kind != ERR_DOWN || !patching->upload->hold)
+        upload_leave(patching->upload);
 }
 
 static const struct body_sink sink = {.take = take, .end = end, .drop = leave};

@@ -44,6 +44,9 @@ const struct route routes[] = {
     {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_dress},
     {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_dress},
 
+    {METHOD_POST, "/files/direct", NEED_LOGIN, api_direct_create, NULL},
+    {METHOD_GET, "/files/:id/parts", NEED_LOGIN, api_direct_parts, NULL},
+    {METHOD_POST, "/files/:id/complete", NEED_LOGIN, api_direct_complete, NULL},
     {METHOD_GET, "/files", NEED_PAGE, api_files_list, NULL},
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
     {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL}, /* forms' ways to PATCH */
