@@ -191,7 +191,8 @@ tests = {"~": lambda path, place: re.search(place, path), "^~": str.startswith, 
 check(len(rows) > 40, "the route table is read", len(rows))
 same([path for _, path, _ in rows if path != "/" and not any(tests[kind](path, place) for kind, place in locations)], [],
      "nginx knows each route's beginning")
-used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {"REQUEST_METHOD", "CONTENT_LENGTH"}
+used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {
+    "REQUEST_METHOD", "CONTENT_LENGTH", "MAYFLY_STREAM"}
 same(sorted(re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)), sorted(used_params),
      "nginx sends the parameters that the worker reads, each once")
 done()
