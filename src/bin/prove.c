@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "bin/ctl.h"
+#include "bin/prove_choice.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -63,7 +64,8 @@ static void say(struct run *run, const char *what, bool end)
 static bool all_got_on(const struct run *run)
 {
     for (size_t i = 0; i < run->prove.client_count; i++)
-        if (!client_idle(&run->prove, &run->prove.clients[i]) && run->prove.clients[i].finished_us <= run->hook_end_us)
+        if (!choice_none_left(&run->prove, &run->prove.clients[i]) &&
+            run->prove.clients[i].finished_us <= run->hook_end_us)
             return false;
     return true;
 }
@@ -143,7 +145,7 @@ static bool load_is_over(struct run *run, int64_t now_us, struct err *err)
 static bool all_idle(const struct prove *prove)
 {
     for (size_t i = 0; i < prove->client_count; i++)
-        if (!client_idle(prove, &prove->clients[i]))
+        if (!choice_none_left(prove, &prove->clients[i]))
             return false;
     return true;
 }

@@ -1,6 +1,6 @@
 /*
- * mayflyctl prove, its clients: each has accounts of its own and one request under way. What to ask next, and what an answer
- * says about the promises, is decided here; when phases begin and end, in prove.c.
+ * mayflyctl prove, its clients: each has accounts of its own and one request under way, which is repeated until it is
+ * answered. prove_choice.h says what is asked next, prove_action.h what an answer means, prove.c when phases end.
  */
 #ifndef MAYFLY_BIN_PROVE_CLIENT_H
 #define MAYFLY_BIN_PROVE_CLIENT_H
@@ -64,7 +64,7 @@ struct prove {
     bool upload;
     char password[PROVE_PASSWORD_BYTES];
     uint64_t random;   /* state of the generator that --seed starts */
-    int64_t tokens_us; /* how many passwords may be sent: see heavy_allowed */
+    int64_t tokens_us; /* how many passwords may be sent: see prove_choice.c */
     int64_t refilled_us;
     struct arena scratch; /* of one answer */
 };
@@ -75,8 +75,5 @@ bool client_go(struct prove *, struct prove_client *, int64_t now_us, struct err
 /* What an answer says. False when the run can't go on: the site does not let accounts be made. */
 bool client_answer(struct prove *, struct prove_client *, const struct prove_answer *, int64_t now_us,
                    struct err *) MUST_CHECK;
-
-/* Nothing is under way and there is nothing left to do in this phase. */
-bool client_idle(const struct prove *, const struct prove_client *);
 
 #endif
