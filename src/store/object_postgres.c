@@ -11,6 +11,8 @@ enum {
     BLOCK_BYTES = 256 * 1024,
     /* Removed in one statement: 16 MiB, far below the statement's deadline. */
     REMOVE_AT_ONCE = 64,
+    /* The longest file by default. */
+    REMOVE_BEYOND = 4096,
     NUMBER_BYTES = 24,
 };
 
@@ -67,6 +69,22 @@ static bool put_block(struct object_store *store, struct arena *arena, const str
     return queue_chunk(store, arena, object, number * BLOCK_BYTES, bytes, length, err);
 }
 
+/* What a chunk with a wrong checksum left beyond the end. */
+static bool queue_removal(struct object_store *store, struct arena *arena, const struct object *object, int64_t from,
+                          struct err *err)
+{
+    const char **values = arena_alloc(arena, 3 * sizeof *values);
+
+    if (values == NULL)
+        return err_memory(err);
+    values[0] = id_text(arena, &object->id);
+    values[1] = arena_printf(arena, "%lld", (long long)from);
+    values[2] = arena_printf(arena, "%d", REMOVE_BEYOND);
+    if (values[0] == NULL || values[1] == NULL || values[2] == NULL)
+        return err_memory(err);
+    return db_queue_bytes(store->db, STATEMENT_FILE_CHUNKS_REMOVE, values, NULL, err);
+}
+
 /* The tail becomes the last chunk; an empty object is an empty chunk, or it could not be told from none. */
 static bool finish(struct object_store *store, struct arena *arena, const struct object *object, const char *type,
                    const struct object_block *list, size_t blocks, const void *tail, size_t tail_length,
@@ -74,9 +92,12 @@ static bool finish(struct object_store *store, struct arena *arena, const struct
 {
     (void)type;
     (void)list;
-    if (tail_length == 0 && blocks > 0)
-        return true;
-    return queue_chunk(store, arena, object, (int64_t)blocks * BLOCK_BYTES, tail, tail_length, err);
+    if (tail_length > 0 || blocks == 0) {
+        if (!queue_chunk(store, arena, object, (int64_t)blocks * BLOCK_BYTES, tail, tail_length, err))
+            return false;
+        blocks++;
+    }
+    return queue_removal(store, arena, object, (int64_t)blocks * BLOCK_BYTES, err);
 }
 
 static bool size_of(struct object_store *store, struct arena *arena, const struct object *object, int64_t *size,
