@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Clients that read or write 1 kB/s hold nobody up, though each heavy pool has one worker; what stands still is cut."""
 
+import os
 import select
+import signal
 import socket
 import statistics
 import sys
@@ -10,9 +12,9 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import Threads, fcgi_connect, fcgi_request, wait_until
+from chaos import Threads, fcgi_connect, fcgi_request, wait_until, workers
 from files import half_patch, half_sent, noise, post_raw, tus_create, tus_offset
-from mayfly import check, done, note, same, settings, signed_in, try_login
+from mayfly import check, done, new_user, note, same, settings, signed_in, try_login
 
 RATE = 1000  # bytes a second, as over a bad line
 WRITERS = 50
@@ -23,16 +25,16 @@ SLOWER, SLACK_S = 2, 0.05
 STALL_MS = 3000
 BIG = noise(20_000_000)
 
-user, client = signed_in()
+client = signed_in()[1]
 
 
 def pace(path_client, paths):
     """Median and longest time of log-ins, and of small requests to the same workers."""
-    took = []
+    took, somebody = [], new_user()  # whose old sessions end as new ones come
     for number in range(LOGINS):
         began = time.monotonic()
         if number % 2 == 0:
-            answer = try_login(user.username)
+            answer = try_login(somebody.username)
         else:
             answer = path_client.get(paths[number // 2 % len(paths)])
         took.append(time.monotonic() - began)
@@ -119,6 +121,8 @@ def main():
         check(1000 <= (tus_offset(client, uploads[0]) or 0) <= 20_000, "what a slow writer has sent is kept while it goes on",
               tus_offset(client, uploads[0]))
         check(1000 <= sum(received) < 100_000, "the slow reader gets its bytes, slowly", sum(received))
+        threads.over.set()
+        threads.join()
         for one in slow:
             one.__exit__(None, None, None)
         reader.close()
@@ -141,6 +145,10 @@ def main():
     readers = [slow_reader(big) for _ in range(WRITERS)]
     time.sleep(1)
     judge(alone, pace(client, paths), f"{WRITERS} readers that take nothing hold nobody up")
+    for worker in workers("heavy-a", "heavy-b"):
+        os.kill(worker, signal.SIGUSR2)
+    time.sleep(0.5)
+    judge(alone, pace(client, paths), "nor while workers that are to end let them finish")
     for reader in readers:
         reader.close()
 
