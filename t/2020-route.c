@@ -19,6 +19,7 @@ static const struct route routes[] = {
     {(enum method)(METHOD_PUT | METHOD_POST), "/both", NEED_LOGIN, NULL, NULL},
     {METHOD_GET, "/first/:a", NEED_LOGIN, NULL, NULL},
     {METHOD_GET, "/first/second", NEED_LOGIN, NULL, NULL},
+    {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, NULL, NULL},
 };
 
 static const struct route *find(struct unit *unit, enum method method, const char *path, struct route_match *match)
@@ -49,6 +50,17 @@ static void a_parameter_is_one_segment(void **state)
     assert_string_equal(match.parameter, "017f");
     assert_ptr_equal(find(*state, METHOD_DELETE, "/sessions/a b\xC3\xA9:", &match), &routes[4]);
     assert_string_equal(match.parameter, "a b\xC3\xA9:");
+}
+
+static void two_segments_are_two_parameters(void **state)
+{
+    struct route_match match;
+
+    assert_ptr_equal(find(*state, METHOD_DELETE, "/files/017f/links/018a", &match), &routes[15]);
+    assert_string_equal(match.parameter, "017f");
+    assert_string_equal(match.second, "018a");
+    assert_ptr_equal(find(*state, METHOD_DELETE, "/sessions/017f", &match), &routes[4]);
+    assert_string_equal(match.second, "");
 }
 
 static void a_name_is_no_parameter_of_the_row_with_another_method(void **state)
@@ -185,6 +197,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         PROMISE(a_path_finds_the_row_of_its_method),
         PROMISE(a_parameter_is_one_segment),
+        PROMISE(two_segments_are_two_parameters),
         PROMISE(a_name_is_no_parameter_of_the_row_with_another_method),
         PROMISE(of_two_rows_that_fit_the_first_is_taken),
         PROMISE(a_row_may_take_several_methods),

@@ -26,7 +26,8 @@ NAME = f"ctl{time.time_ns() // 1000:x}"  # the stack may have served other runs
 FIRST = "three storks on a chimney"
 SECOND = "eleven geese across the lake"
 COMMANDS = ("user add", "user list", "user passwd", "user disable", "user enable", "user groups", "session list",
-            "session end", "config show", "config check", "routes", "sweep", "deploy", "schema status")
+            "session end", "config show", "config check", "routes", "sweep", "fsck", "files list",
+            "files show", "files move", "deploy", "schema status")
 
 
 def ctl(*words, typed="", config=CONFIG):

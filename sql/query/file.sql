@@ -1,9 +1,10 @@
 -- The row as file_read of store/file.c takes it: id, account, state, via, back end, object name, object's upload, block
--- bytes, name, claimed type, type, metadata, size, reserved, received, hash state, SHA-256, created at, sweep at (ms).
+-- bytes, name, claimed type, type, metadata, size, reserved, received, hash state, SHA-256, created at, sweep at (ms),
+-- sealed, concat.
 
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
--- live, bytes and files that the account may have -> the row; none when that would be too much
+-- live, bytes and files that the account may have, concat -> the row; none when that would be too much
 WITH u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
     SELECT $2::uuid, $11::bigint, 1 WHERE $11::bigint <= $13::bigint
@@ -11,12 +12,12 @@ WITH u AS (
         WHERE a.bytes + excluded.bytes <= $13::bigint AND a.files < $14::int
     RETURNING account_id)
 INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
-    sweep_at)
+    sweep_at, concat)
 SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
-    $11::bigint, statement_timestamp() + make_interval(secs => $12::int)
+    $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text
 FROM u
 RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at);
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
 
 -- name: file_usage
 -- account -> bytes, files
@@ -25,8 +26,8 @@ SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 -- name: file_find
 -- id, account -> the row; not of garbage
 SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at)
-FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting'
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
+FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
 -- name: file_lease
@@ -36,12 +37,12 @@ UPDATE file SET lease = $3::uuid, lease_until = statement_timestamp() + make_int
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at > statement_timestamp()
     AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
 RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at);
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
 
 -- name: file_advance
--- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live -> expiry in ms. May be
--- repeated, since the answer to the first time may be lost.
-UPDATE file SET received = $4::bigint, hash_state = $5::bytea, lease = CASE WHEN $6::int > 0 THEN lease END,
+-- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed -> expiry in ms. May
+-- be repeated, since the answer to the first time may be lost.
+UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, lease = CASE WHEN $6::int > 0 THEN lease END,
     lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
     sweep_at = statement_timestamp() + make_interval(secs => $7::int)
 WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
@@ -57,14 +58,16 @@ WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease = $2::uuid;
 
 -- name: file_reserve
--- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back
--- is always allowed.
-WITH u AS (
-    UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM file f
-    WHERE f.id = $1::uuid AND f.lease = $2::uuid AND f.reserved = $3::bigint AND a.account_id = f.account_id
-        AND (a.bytes + $4::bigint - $3::bigint <= $5::bigint OR $4::bigint < $3::bigint)
+-- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is
+-- always allowed. The row is locked first, as everywhere: what the sweeper has given back is not counted again.
+WITH o AS (
+    SELECT id, account_id FROM file
+    WHERE id = $1::uuid AND lease = $2::uuid AND reserved = $3::bigint AND state = 'pending' FOR UPDATE),
+u AS (
+    UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM o
+    WHERE a.account_id = o.account_id AND (a.bytes + $4::bigint - $3::bigint <= $5::bigint OR $4::bigint < $3::bigint)
     RETURNING a.account_id)
-UPDATE file SET reserved = $4::bigint WHERE id = $1::uuid AND EXISTS (SELECT FROM u) RETURNING reserved;
+UPDATE file f SET reserved = $4::bigint FROM o WHERE f.id = o.id AND EXISTS (SELECT FROM u) RETURNING f.reserved;
 
 -- name: file_set_size
 -- id, account, size; once -> size
@@ -77,13 +80,17 @@ RETURNING size;
 UPDATE file SET object_upload = $3::text WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 
 -- name: file_commit
--- id, holder, size, SHA-256, type -> created at in ms; what was reserved too much is given back
+-- id, holder, size, SHA-256, type -> created at in ms; what was reserved too much is given back. A thumbnail counts nothing, and
+-- is not kept when its original has gone meanwhile, perhaps before its removal could see the thumbnail's row.
 WITH o AS (
-    SELECT id, reserved FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
+    SELECT id, reserved, via, parent_id FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
+p AS (
+    SELECT f.id FROM file f JOIN o ON o.via = 'thumbnail' AND f.id = o.parent_id WHERE f.state = 'committed' FOR SHARE OF f),
 c AS (
-    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint, reserved = $3::bigint,
+    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint,
+        reserved = CASE WHEN o.via = 'thumbnail' THEN 0 ELSE $3::bigint END,
         sha256 = $4::bytea, type = $5::text, hash_state = NULL, lease = NULL, lease_until = NULL, sweep_at = NULL
-    FROM o WHERE f.id = o.id
+    FROM o WHERE f.id = o.id AND (o.via <> 'thumbnail' OR EXISTS (SELECT FROM p))
     RETURNING f.account_id, f.created_at, o.reserved - f.reserved AS spare),
 u AS (
     UPDATE account_usage a SET bytes = a.bytes - c.spare FROM c WHERE a.account_id = c.account_id AND c.spare <> 0),
@@ -92,17 +99,58 @@ b AS (
 SELECT to_ms(created_at) FROM c;
 
 -- name: file_drop
--- id, account -> id; the sweeper removes the bytes
+-- id, account -> id; the sweeper removes the bytes. Thumbnails go with their file; they count for nobody.
 WITH o AS (
-    SELECT id, reserved FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' FOR UPDATE),
+    SELECT id, reserved, via FROM file
+    WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail' FOR UPDATE),
 d AS (
-    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
-    WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND state <> 'deleting')),
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0, lease = NULL, lease_until = NULL
+    WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND removals = 0)),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid),
+    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o
+    WHERE a.account_id = $2::uuid AND o.via <> 'thumbnail'),
 p AS (
     UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
 SELECT id FROM o;
+
+-- name: file_parts_claim
+-- account, ids, seconds to live -> how many of them are whole parts, and their bytes. They are nobody's own from now on and
+-- count no more; whoever claims them makes them the parts of a file in the same transaction.
+WITH p AS (
+    SELECT id, size, reserved FROM file
+    WHERE id = ANY ($2::uuid[]) AND account_id = $1::uuid AND via = 'part' AND state = 'pending' AND sealed
+        AND sweep_at > statement_timestamp()
+    ORDER BY id FOR UPDATE),
+c AS (
+    UPDATE file SET state = 'deleting', reserved = 0, lease = NULL,
+        sweep_at = statement_timestamp() + make_interval(secs => $3::int)
+    WHERE id IN (SELECT id FROM p)),
+u AS (
+    UPDATE account_usage SET bytes = bytes - (SELECT coalesce(sum(reserved), 0) FROM p)::bigint,
+        files = files - (SELECT count(*) FROM p)::int
+    WHERE account_id = $1::uuid)
+SELECT count(*), coalesce(sum(size), 0)::bigint FROM p;
+
+-- name: file_parts_adopt
+-- the whole, ids in order
+UPDATE file SET parent_id = $1::uuid, part_number = array_position($2::uuid[], id) WHERE id = ANY ($2::uuid[]);
+
+-- name: file_parts
+-- the whole -> rows of its parts in order
+SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
+FROM file WHERE parent_id = $1::uuid AND via = 'part' AND removals = 0 AND account_id IS NOT NULL ORDER BY part_number;
+
+-- name: file_parts_whole
+-- account, one of the parts, concat -> id of the file that it went into by this very request
+SELECT f.id FROM file p JOIN file f ON f.id = p.parent_id
+WHERE p.id = $2::uuid AND p.account_id = $1::uuid AND p.via = 'part' AND f.account_id = $1::uuid AND f.state <> 'deleting'
+    AND f.concat = $3::text;
+
+-- name: file_parts_drop
+-- the whole: its parts are not needed any more
+UPDATE file SET sweep_at = statement_timestamp()
+WHERE parent_id = $1::uuid AND via = 'part' AND state = 'deleting' AND removals = 0;
 
 -- name: file_rename
 -- id, account, name -> id
@@ -136,9 +184,26 @@ ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
 SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint ORDER BY at DESC LIMIT 1;
 
+-- name: file_object_read
+-- As file_chunk_read, of an object that is finished: whose last chunk has less than this many bytes.
+SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
+WHERE file_id = $1::uuid AND at <= $2::bigint AND (
+    SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)
+ORDER BY at DESC LIMIT 1;
+
+-- name: file_object_end
+-- id, place in the file, bytes: the last chunk. What a write that was taken back left beyond it goes.
+WITH d AS (DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint)
+INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
+ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
+
+-- name: file_chunk_count
+-- id, place in the file -> how many chunks are before it
+SELECT count(*) FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
+
 -- name: file_chunk_size
--- id -> end of the last chunk; no row without chunks
-SELECT at + octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
+-- id -> end of the last chunk, its length; no row without chunks
+SELECT at + octet_length(bytes), octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
 
 -- name: file_chunks_remove
 -- id, from this place on, at most so many -> their places
@@ -147,42 +212,124 @@ DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
 RETURNING at;
 
 -- name: file_chunks_list
--- after this id, at most so many -> ids that have chunks, and their ends. One step down the index for each, however many
--- chunks it has.
+-- after this id, at most so many -> ids that have chunks, the ends of their last ones, and these ones' lengths. One step
+-- down the index for each, however many chunks it has.
 WITH RECURSIVE ids AS (
     (SELECT file_id, 1 AS n FROM file_chunk WHERE file_id > $1::uuid ORDER BY file_id LIMIT 1)
     UNION ALL
     SELECT (SELECT file_id FROM file_chunk WHERE file_id > ids.file_id ORDER BY file_id LIMIT 1), ids.n + 1
     FROM ids WHERE ids.file_id IS NOT NULL AND ids.n < $2::int)
-SELECT file_id, (SELECT at + octet_length(bytes) FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1)
-FROM ids WHERE file_id IS NOT NULL ORDER BY file_id;
+SELECT ids.file_id, l.at + octet_length(l.bytes), octet_length(l.bytes)
+FROM ids, LATERAL (SELECT at, bytes FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1) l
+ORDER BY ids.file_id;
 
 -- name: file_sweep_claim
 -- seconds until somebody else may try, at most so many -> rows to remove the bytes of: back end, id, object name, upload,
--- block bytes, removals before. Concurrent sweepers take different ones.
-WITH g AS (
-    SELECT id FROM file WHERE state <> 'committed' AND sweep_at <= statement_timestamp()
-    UNION ALL SELECT id FROM file WHERE account_id IS NULL AND (sweep_at IS NULL OR sweep_at <= statement_timestamp())
-    LIMIT $2::int),
-l AS (
-    SELECT f.id, f.account_id, f.reserved, f.state, f.via FROM file f
-    WHERE f.id IN (SELECT id FROM g) AND (f.state <> 'committed' OR f.account_id IS NULL)
-        AND (f.sweep_at IS NULL OR f.sweep_at <= statement_timestamp())
-    FOR UPDATE SKIP LOCKED),
+-- block bytes, removals before. Concurrent sweepers take different ones. Whoever writes still holds the lease, so his
+-- upload is spared though it is overdue. A count that is wrong (fsck repairs it) keeps nothing from going. Accounts are locked in one order, so that no two sweepers wait for each other.
+WITH o AS (
+    SELECT id, account_id, reserved, state, via FROM file
+    WHERE state <> 'committed' AND sweep_at <= statement_timestamp()
+        AND (state = 'deleting' OR lease IS NULL OR lease_until <= statement_timestamp())
+    ORDER BY sweep_at LIMIT $2::int FOR UPDATE SKIP LOCKED),
+n AS (
+    SELECT id, account_id, reserved, state, via FROM file
+    WHERE account_id IS NULL AND state <> 'deleting' LIMIT $2::int FOR UPDATE SKIP LOCKED),
+l AS (SELECT * FROM o UNION SELECT * FROM n LIMIT $2::int),
+a AS (
+    SELECT account_id FROM account_usage WHERE account_id IN (SELECT account_id FROM l WHERE state <> 'deleting')
+    ORDER BY account_id FOR UPDATE),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes - s.bytes, files = a.files - s.files
-    FROM (SELECT account_id, sum(reserved) AS bytes, count(*)::int AS files FROM l WHERE state <> 'deleting' AND via <> 'thumbnail' GROUP BY 1) s
-    WHERE a.account_id = s.account_id)
-UPDATE file f SET state = 'deleting', reserved = 0, lease = NULL,
+    UPDATE account_usage SET bytes = greatest(0, account_usage.bytes - s.bytes),
+        files = greatest(0, account_usage.files - s.files)
+    FROM a JOIN (
+        SELECT account_id, sum(reserved) AS bytes, count(*)::int AS files FROM l
+        WHERE state <> 'deleting' AND via <> 'thumbnail' GROUP BY 1) s USING (account_id)
+    WHERE account_usage.account_id = a.account_id)
+UPDATE file f SET state = 'deleting', reserved = 0, lease = NULL, lease_until = NULL,
     sweep_at = statement_timestamp() + make_interval(secs => $1::int)
 FROM l WHERE f.id = l.id
 RETURNING f.back_end, f.id, f.object_name, f.object_upload, f.block_bytes, f.removals;
 
 -- name: file_sweep_done
--- id, seconds until the second removal: the row stays as a tombstone, since a write that was under way may land late
-UPDATE file SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $2::int)
-WHERE id = $1::uuid AND state = 'deleting';
+-- id, removals before, seconds until the second removal -> id. The row stays as a tombstone, since a write that was under
+-- way may land late. A thumbnail that was made while its file was removed follows.
+WITH t AS (
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
+    WHERE parent_id = $1::uuid AND state <> 'deleting')
+UPDATE file SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $3::int)
+WHERE id = $1::uuid AND state = 'deleting' AND removals = $2::int RETURNING id;
 
 -- name: file_sweep_forget
--- id
-DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0;
+-- id, after the second removal -> id
+WITH t AS (
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
+    WHERE parent_id = $1::uuid AND state <> 'deleting')
+DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0 RETURNING id;
+
+-- name: file_link_add
+-- id, file, account, hash, seconds, uses or null, links that a file may have -> expiry; no row: there are as many already
+WITH e AS (
+    DELETE FROM file_link WHERE file_id = $2::uuid AND expires_at <= statement_timestamp())
+INSERT INTO file_link (id, file_id, secret_hash, expires_at, uses_left)
+SELECT $1::uuid, f.id, $4::bytea, statement_timestamp() + make_interval(secs => $5::int), $6::int FROM file f
+WHERE f.id = $2::uuid AND f.account_id = $3::uuid AND f.state = 'committed' AND (
+    SELECT count(*) FROM file_link WHERE file_id = f.id AND expires_at > statement_timestamp()) < $7::int
+RETURNING to_iso(expires_at);
+
+-- name: file_link_list
+-- file, account -> JSON array of what has not expired, newest first; no row: there is no such file
+SELECT (
+    SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
+        SELECT id, to_iso(created_at) AS created_at, to_iso(expires_at) AS expires_at, uses_left FROM file_link
+        WHERE file_id = f.id AND expires_at > statement_timestamp()) r)
+FROM file f WHERE f.id = $1::uuid AND f.account_id = $2::uuid AND f.state = 'committed';
+
+-- name: file_link_revoke
+-- file, account, link -> id
+DELETE FROM file_link l USING file f
+WHERE l.id = $3::uuid AND l.file_id = $1::uuid AND f.id = l.file_id AND f.account_id = $2::uuid RETURNING l.id;
+
+-- name: file_link_find
+-- link, seconds -> the row of its file, hash, uses left or null, whether a download that counts began within the seconds
+SELECT f.id, f.account_id, f.state, f.via, f.back_end, f.object_name, f.object_upload, f.block_bytes, f.name, f.claimed_type,
+    f.type, f.metadata, f.size, f.reserved, f.received, f.hash_state, f.sha256, to_ms(f.created_at), to_ms(f.sweep_at),
+    f.sealed, f.concat, l.secret_hash, l.uses_left,
+    coalesce(l.used_at > statement_timestamp() - make_interval(secs => $2::int), false)
+FROM file_link l JOIN file f ON f.id = l.file_id
+WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND f.account_id IS NOT NULL;
+
+-- name: file_link_use
+-- link -> uses left; no row: none was left
+UPDATE file_link SET uses_left = uses_left - 1, used_at = statement_timestamp()
+WHERE id = $1::uuid AND expires_at > statement_timestamp() AND uses_left > 0 RETURNING uses_left;
+
+-- name: file_thumbnail_find
+-- original, box -> the row, and whether it is claimed
+SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat,
+    coalesce(lease_until > statement_timestamp(), false)
+FROM file WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state <> 'deleting' AND account_id IS NOT NULL;
+
+-- name: file_thumbnail_retire
+-- original, box: one that nobody claims any more
+UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), lease = NULL
+WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state = 'pending'
+    AND (lease_until IS NULL OR lease_until <= statement_timestamp());
+
+-- name: file_thumbnail_claim
+-- id, account, original, box, back end, block bytes, holder, ms, seconds to live -> id; no row: somebody else has it, or there
+-- is no such original
+INSERT INTO file (id, account_id, via, parent_id, box, back_end, object_name, block_bytes, name, lease, lease_until, sweep_at)
+SELECT $1::uuid, o.account_id, 'thumbnail', o.id, $4::int, $5::text, 'thumbnail', $6::bigint, o.name, $7::uuid,
+    statement_timestamp() + make_interval(secs => $8::int / 1000.0), statement_timestamp() + make_interval(secs => $9::int)
+FROM file o WHERE o.id = $3::uuid AND o.account_id = $2::uuid AND o.state = 'committed'
+ON CONFLICT (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting' DO NOTHING
+RETURNING id;
+
+-- name: file_thumbnail_refuse
+-- id, holder, kind, reason, seconds for which it counts
+UPDATE file SET claimed_type = $3::text, metadata = $4::text, lease = NULL,
+    lease_until = statement_timestamp() + make_interval(secs => $5::int),
+    sweep_at = statement_timestamp() + make_interval(secs => $5::int)
+WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending';

@@ -14,9 +14,13 @@ CREATE TABLE file (
     account_id uuid REFERENCES account ON DELETE SET NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'committed', 'deleting')),
     via text NOT NULL CHECK (via IN ('upload', 'tus', 'part', 'direct', 'thumbnail')),
-    -- The file that this is a thumbnail of, and the size of its box: made once.
+    -- The file that this is a thumbnail of, and the size of its box: made once. Or the file that this part went into (then
+    -- it is 'deleting' already, but nobody removes it before sweep_at), and its place there.
     parent_id uuid REFERENCES file ON DELETE SET NULL,
     box int NOT NULL DEFAULT 0,
+    part_number int NOT NULL DEFAULT 0,
+    -- Upload-Concat of a file that is made of parts, as it was sent.
+    concat text NOT NULL DEFAULT '' CHECK (octet_length(concat) <= 8192),
     back_end text NOT NULL,
     object_name text NOT NULL CHECK (object_name ~ '^[A-Za-z0-9._~-]{1,100}$'),
     -- Of an upload that the back end has begun.
@@ -30,6 +34,8 @@ CREATE TABLE file (
     size bigint CHECK (size >= 0),
     reserved bigint NOT NULL DEFAULT 0 CHECK (reserved >= 0),
     received bigint NOT NULL DEFAULT 0 CHECK (received >= 0),
+    -- The back end has made the object whole: there is no tail any more, and it can be read.
+    sealed boolean NOT NULL DEFAULT false,
     -- The running SHA-256 of what was received, and that of the whole.
     hash_state bytea,
     sha256 bytea CHECK (octet_length(sha256) = 32),
@@ -42,11 +48,12 @@ CREATE TABLE file (
     removals int NOT NULL DEFAULT 0,
     CHECK (state <> 'committed' OR (sha256 IS NOT NULL AND size IS NOT NULL AND sweep_at IS NULL))
 );
--- The list of an account: newest first, by key.
-CREATE INDEX file_account ON file (account_id, id) WHERE state = 'committed';
+-- The list of an account: newest first, by key. Of all states, since it also finds what a closed account leaves behind.
+CREATE INDEX file_account ON file (account_id, id);
 CREATE UNIQUE INDEX file_thumbnail ON file (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting';
+CREATE INDEX file_parent ON file (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX file_sweep ON file (sweep_at) WHERE state <> 'committed';
-CREATE INDEX file_orphan ON file (id) WHERE account_id IS NULL;
+CREATE INDEX file_orphan ON file (id) WHERE account_id IS NULL AND state <> 'deleting';
 
 -- Full blocks that a back end other than PostgreSQL has of a growing file.
 CREATE TABLE file_block (
@@ -67,20 +74,38 @@ CREATE TABLE file_chunk (
 -- Most files are compressed already, and a part of an uncompressed value is read without the rest.
 ALTER TABLE file_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
--- Links by which somebody without an account gets a file. The token's secret is not kept, only its hash.
+-- Bytes of a living file in a back end that is not its row's: the old copy after `mayflyctl files move`, or the new one while
+-- it is made. Kept for whoever holds the lease; the sweeper removes them when sweep_at has come.
+CREATE TABLE file_copy (
+    file_id uuid NOT NULL,
+    back_end text NOT NULL,
+    object_name text NOT NULL,
+    object_upload text NOT NULL DEFAULT '',
+    block_bytes bigint NOT NULL,
+    lease uuid,
+    sweep_at timestamptz NOT NULL,
+    removals int NOT NULL DEFAULT 0,
+    PRIMARY KEY (file_id, back_end)
+);
+CREATE INDEX file_copy_sweep ON file_copy (sweep_at);
+
+-- Links by which somebody without an account gets a file. The token is not kept, only its hash with the installation's
+-- secret. uses_left: downloads that may still begin, null for any number; used_at: when the last one that counted began.
 CREATE TABLE file_link (
     id uuid PRIMARY KEY,
     file_id uuid NOT NULL REFERENCES file ON DELETE CASCADE,
     secret_hash bytea NOT NULL CHECK (octet_length(secret_hash) = 32),
     created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
     expires_at timestamptz NOT NULL,
-    uses_left int CHECK (uses_left >= 0)
+    uses_left int CHECK (uses_left >= 0),
+    used_at timestamptz
 );
 CREATE INDEX file_link_file ON file_link (file_id);
 CREATE INDEX file_link_expiry ON file_link (expires_at);
 
 -- The profile's picture.
 ALTER TABLE account ADD COLUMN photo_id uuid REFERENCES file ON DELETE SET NULL;
+CREATE INDEX account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
 CREATE OR REPLACE FUNCTION account_profile() RETURNS trigger
 LANGUAGE plpgsql SET search_path = mayfly AS $$
 BEGIN
@@ -91,4 +116,4 @@ BEGIN
 END $$;
 UPDATE account SET updated_at = updated_at;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON account_usage, file, file_block, file_chunk, file_link TO mayfly;
+GRANT SELECT, INSERT, UPDATE, DELETE ON account_usage, file, file_block, file_chunk, file_copy, file_link TO mayfly;

@@ -47,6 +47,26 @@ bool api_files_get(struct exchange *, struct err *);
 bool api_files_rename(struct exchange *, struct err *);
 bool api_files_delete(struct exchange *, struct err *);
 
+/* For other families that answer with a file's bytes: with all headers, ranges and conditions. */
+bool file_send(struct exchange *, const struct file *, struct err *) MUST_CHECK;
+
+/* Which bytes that would be. */
+enum file_sends { FILE_SENDS_NOTHING, FILE_SENDS_BEGINNING, FILE_SENDS_LATER };
+enum file_sends file_sends(const struct exchange *, const struct file *);
+
+/* api_links.c */
+bool api_links_make(struct exchange *, struct err *);
+bool api_links_list(struct exchange *, struct err *);
+bool api_links_revoke(struct exchange *, struct err *);
+bool api_shared(struct exchange *, struct err *);
+bool shared_dress(struct exchange *, struct err *refused, struct err *);
+
+/* api_thumbnail.c */
+bool api_thumbnail(struct exchange *, struct err *);
+
+/* api_csv.c */
+bool api_files_csv(struct exchange *, struct err *);
+
 /* api_health.c */
 bool api_health_live(struct exchange *, struct err *);
 bool api_health_ready(struct exchange *, struct err *);

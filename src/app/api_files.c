@@ -165,14 +165,42 @@ static bool refuse_range(struct exchange *x, const struct file *file, struct err
     return response_header(&x->response, "Content-Range", content_range, err);
 }
 
-static bool send_file(struct exchange *x, const struct file *file, struct err *err)
+static void write_tag(const struct file *file, char tag[TAG_BYTES + 1])
 {
-    struct range range = {.length = file->size};
-    char tag[TAG_BYTES + 1], hex[SHA256_HEX_BYTES], content_range[RANGE_TEXT_BYTES];
-    enum range_answer part = RANGE_WHOLE;
+    char hex[SHA256_HEX_BYTES];
 
     sha256_hex(file->sha256, hex);
-    snprintf(tag, sizeof tag, "\"%s\"", hex);
+    snprintf(tag, TAG_BYTES + 1, "\"%s\"", hex);
+}
+
+enum file_sends file_sends(const struct exchange *x, const struct file *file)
+{
+    struct range range;
+    char tag[TAG_BYTES + 1];
+
+    write_tag(file, tag);
+    if (x->request.method != METHOD_GET || tag_listed(x->request.if_none_match, tag))
+        return FILE_SENDS_NOTHING;
+    if (!range_applies(x->request.if_range, tag))
+        return FILE_SENDS_BEGINNING;
+    switch (range_read(x->request.range, file->size, &range)) {
+    case RANGE_OUTSIDE:
+        return FILE_SENDS_NOTHING;
+    case RANGE_PART:
+        return range.offset > 0 ? FILE_SENDS_LATER : FILE_SENDS_BEGINNING;
+    case RANGE_WHOLE:
+        break;
+    }
+    return FILE_SENDS_BEGINNING;
+}
+
+bool file_send(struct exchange *x, const struct file *file, struct err *err)
+{
+    struct range range = {.length = file->size};
+    char tag[TAG_BYTES + 1], content_range[RANGE_TEXT_BYTES];
+    enum range_answer part = RANGE_WHOLE;
+
+    write_tag(file, tag);
     if (x->request.method == METHOD_GET && range_applies(x->request.if_range, tag))
         part = range_read(x->request.range, file->size, &range);
     if (part == RANGE_OUTSIDE)
@@ -195,28 +223,11 @@ static bool send_file(struct exchange *x, const struct file *file, struct err *e
     return send_bytes(x, file, &range, err);
 }
 
-static bool find(struct exchange *x, struct file *file, struct err *err)
-{
-    struct uuid id;
-
-    if (!file_answer_id(x, &id, err))
-        return false;
-    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return absent(err);
-    case DB_ROW:
-        break;
-    }
-    return file->state == FILE_COMMITTED || absent(err);
-}
-
 bool api_files_get(struct exchange *x, struct err *err)
 {
     struct file file;
 
-    return find(x, &file, err) && send_file(x, &file, err);
+    return file_answer_find(x, &file, err) && file_send(x, &file, err);
 }
 
 /* --- PATCH and DELETE /files/ID --- */

@@ -1,5 +1,6 @@
 #include "app/api.h"
 #include "app/file_answer.h"
+#include "app/file_reader.h"
 #include "app/once.h"
 #include "base/sha1.h"
 #include "http/date.h"
@@ -95,30 +96,6 @@ static bool expiry_header(struct exchange *x, int64_t expires_at_ms, struct err 
     return response_header(&x->response, "Upload-Expires", date, err);
 }
 
-struct commit {
-    struct upload *upload;
-    const char *type;
-    struct exchange *x;
-};
-
-static bool commit(struct db *db, void *arg, struct err *err)
-{
-    const struct commit *commit = arg;
-
-    (void)db;
-    return upload_commit(commit->upload, &commit->x->arena, commit->type, err);
-}
-
-/* All bytes are there: a file like any other, unless it is to become a part of one. */
-static bool complete(struct exchange *x, struct upload *upload, struct err *err)
-{
-    struct commit work = {.upload = upload, .x = x};
-
-    if (strcmp(upload->file.via, "part") == 0)
-        return upload_keep(upload, err);
-    return file_answer_seal(x, upload, &work.type, err) && db_transaction(x->services->files.db, commit, &work, err);
-}
-
 static bool is_complete(const struct file *file)
 {
     return file->size >= 0 && file->received == file->size;
@@ -128,25 +105,28 @@ static bool is_complete(const struct file *file)
 
 static bool describe(struct exchange *x, const struct file *file, struct err *err)
 {
-    bool part = strcmp(file->via, "part") == 0;
+    bool joining = file->concat[0] != '\0' && file->state != FILE_COMMITTED;
+    const char *concat = strcmp(file->via, "part") == 0 ? "partial" : file->concat;
 
     x->response.status = 200;
-    return number_header(x, "Upload-Offset", file->received, err) &&
+    /* No offset says that the parts are still being joined (tus 1.0.0, Concatenation). */
+    return (joining || number_header(x, "Upload-Offset", file->received, err)) &&
            (file->size >= 0 ? number_header(x, "Upload-Length", file->size, err)
                             : response_header(&x->response, "Upload-Defer-Length", "1", err)) &&
            (file->metadata[0] == '\0' || response_header(&x->response, "Upload-Metadata", file->metadata, err)) &&
-           (!part || response_header(&x->response, "Upload-Concat", "partial", err)) &&
+           (concat[0] == '\0' || response_header(&x->response, "Upload-Concat", concat, err)) &&
            (file->state == FILE_COMMITTED || expiry_header(x, file->expires_at_ms, err));
 }
 
 /* The worker that took the last byte died before it could say so. */
 static bool complete_late(struct exchange *x, struct file *file, struct err *err)
 {
+    bool part = strcmp(file->via, "part") == 0;
     struct upload *upload;
 
-    if (file->state == FILE_COMMITTED || !is_complete(file) || strcmp(file->via, "part") == 0)
+    if (file->state == FILE_COMMITTED || !is_complete(file) || (part && file->sealed))
         return true;
-    if (!open_upload(x, &file->id, &upload, err) || !complete(x, upload, err))
+    if (!open_upload(x, &file->id, &upload, err) || !file_answer_complete(x, upload, err))
         return false;
     *file = upload->file;
     return true;
@@ -200,7 +180,7 @@ static bool checksum_right(struct patching *patching)
 
 static bool keep_or_complete(struct exchange *x, struct upload *upload, struct err *err)
 {
-    return is_complete(&upload->file) ? complete(x, upload, err) : upload_keep(upload, err);
+    return is_complete(&upload->file) ? file_answer_complete(x, upload, err) : upload_keep(upload, err);
 }
 
 static bool end(struct exchange *x, bool whole, struct err *err)
@@ -289,6 +269,8 @@ bool api_tus_patch(struct exchange *x, struct err *err)
         return err_set(err, ERR_TYPE, "send application/offset+octet-stream");
     if (!tus_offset(x->request.upload_offset, &offset, err) || !find(x, &file, err))
         return false;
+    if (file.concat[0] != '\0')
+        return err_set(err, ERR_DENIED, "this upload is made of others");
     if (file.state == FILE_COMMITTED)
         return err_set(err, ERR_DENIED, "this upload is complete");
     if (offset != file.received)
@@ -307,21 +289,42 @@ bool api_tus_patch(struct exchange *x, struct err *err)
 
 struct creation {
     struct file_plan plan;
-    struct uuid id;
+    struct tus_concat concat;
 };
+
+/* The file of these parts; the one that there is, when this was asked for before. */
+static bool join(struct exchange *x, struct creation *creation, struct file *file, struct err *err)
+{
+    struct file_store *files = &x->services->files;
+    const struct tus_concat *concat = &creation->concat;
+
+    switch (
+        file_joined(files, &x->arena, &x->session.account, &concat->parts[0], creation->plan.concat, &file->id, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return file_join(files, &x->arena, &x->session.account, concat->parts, concat->count, &creation->plan, file,
+                         err);
+    case DB_ROW:
+        return true;
+    }
+    return false;
+}
 
 static bool create(struct exchange *x, void *arg, struct err *err)
 {
     struct creation *creation = arg;
     char id[UUID_TEXT_BYTES], url[URL_BYTES];
+    bool final = creation->concat.kind == TUS_FINAL;
     struct file file;
 
-    if (!file_create(&x->services->files, &x->arena, &x->session.account, &creation->plan, &file, err))
+    if (final ? !join(x, creation, &file, err)
+              : !file_create(&x->services->files, &x->arena, &x->session.account, &creation->plan, &file, err))
         return false;
     uuid_format(&file.id, id);
     snprintf(url, sizeof url, "/uploads/%s", id);
     x->response.status = 201;
-    return response_header(&x->response, "Location", url, err) && expiry_header(x, file.expires_at_ms, err);
+    return response_header(&x->response, "Location", url, err) && (final || expiry_header(x, file.expires_at_ms, err));
 }
 
 /* The id is in the answer, which may be an earlier one's. */
@@ -338,20 +341,29 @@ static const char *pair_text(const struct tus_pair *pair)
     return pair != NULL ? pair->value : "";
 }
 
+/* What is made of parts has their length. */
+static bool refuse_length(struct exchange *x, struct err *err)
+{
+    return (x->request.upload_length[0] == '\0' && x->request.upload_defer_length[0] == '\0') ||
+           err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length: a file made of parts has their length");
+}
+
 static bool plan_creation(struct exchange *x, struct creation *creation, struct err *err)
 {
     struct tus_metadata metadata;
-    struct tus_concat concat;
+    const struct tus_concat *concat = &creation->concat;
     char *name = arena_alloc(&x->arena, DISPOSITION_NAME_BYTES), *key = arena_alloc(&x->arena, DISPOSITION_KEY_BYTES);
     char *claimed = arena_alloc(&x->arena, MEDIA_TYPE_BYTES);
     const struct tus_pair *pair;
-    int64_t length;
+    int64_t length = TUS_DEFERRED;
 
     if (name == NULL || key == NULL || claimed == NULL)
         return err_memory(err);
-    if (!tus_length(x->request.upload_length, x->request.upload_defer_length, &length, err) ||
-        !tus_metadata_read(&x->arena, x->request.upload_metadata, &metadata, err) ||
-        !tus_concat_read(x->request.upload_concat, &concat, err))
+    if (!tus_concat_read(x->request.upload_concat, &creation->concat, err) ||
+        !tus_metadata_read(&x->arena, x->request.upload_metadata, &metadata, err))
+        return false;
+    if (concat->kind == TUS_FINAL ? !refuse_length(x, err)
+                                  : !tus_length(x->request.upload_length, x->request.upload_defer_length, &length, err))
         return false;
     if (length > x->services->config.file_max_bytes)
         return err_set(err, ERR_LARGE, "a file may have at most %lld bytes",
@@ -361,14 +373,153 @@ static bool plan_creation(struct exchange *x, struct creation *creation, struct 
     disposition_key(name, strlen(name), key);
     media_type_normalise(pair_text(tus_metadata_type(&metadata)), claimed);
     creation->plan = (struct file_plan){
-        .via = concat.kind == TUS_PARTIAL ? "part" : "tus",
+        .via = concat->kind == TUS_PARTIAL ? "part" : "tus",
         .name = name,
         .object_name = key,
         .claimed_type = claimed,
         .metadata = x->request.upload_metadata,
+        .concat = concat->kind == TUS_FINAL ? x->request.upload_concat : NULL,
         .size = length,
         .reserve = length > 0 ? length : 0,
     };
+    return true;
+}
+
+/* Each part must be whole; one whose worker died right before that is made so. */
+static bool check_part(struct exchange *x, const struct uuid *id, size_t number, struct err *err)
+{
+    struct file file;
+
+    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "Upload-Concat: part %zu is not there; it may have expired", number);
+    case DB_ROW:
+        break;
+    }
+    if (strcmp(file.via, "part") != 0)
+        return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: part %zu is no partial upload", number);
+    if (!is_complete(&file))
+        return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: part %zu is not complete", number);
+    return complete_late(x, &file, err);
+}
+
+static bool check_parts(struct exchange *x, const struct creation *creation, struct err *err)
+{
+    const struct tus_concat *concat = &creation->concat;
+    struct uuid whole;
+
+    switch (file_joined(&x->services->files, &x->arena, &x->session.account, &concat->parts[0], creation->plan.concat,
+                        &whole, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_ROW:
+        return true;
+    case DB_NONE:
+        break;
+    }
+    for (size_t i = 0; i < concat->count; i++)
+        if (!check_part(x, &concat->parts[i], i + 1, err))
+            return false;
+    return true;
+}
+
+/* Who asks for the same at the same time finds no parts any more, but their file. */
+static bool create_final(struct exchange *x, struct creation *creation, struct err *err)
+{
+    struct uuid whole;
+    struct err ignored = {.kind = ERR_NONE};
+
+    if (check_parts(x, creation, err) && once(x, create, creation, err))
+        return true;
+    if ((err->kind != ERR_ABSENT && err->kind != ERR_CONFLICT) ||
+        file_joined(&x->services->files, &x->arena, &x->session.account, &creation->concat.parts[0],
+                    creation->plan.concat, &whole, &ignored) != DB_ROW)
+        return false;
+    err_clear(err);
+    return once(x, create, creation, err);
+}
+
+/* The parts' bytes go into their file, a piece in each turn. Whoever asks again, or nginx for them, goes on from there. */
+struct joining {
+    struct upload *upload;
+    struct file_reader *reader; /* of the part `at` */
+    struct file *parts;
+    size_t count, at;
+};
+
+static bool join_step(struct exchange *x, bool *done, struct err *err)
+{
+    struct joining *joining = x->stream;
+    const void *bytes;
+    size_t length;
+
+    if (!file_reader_next(x, joining->reader, &bytes, &length, err))
+        return false;
+    if (length > 0)
+        return upload_add(joining->upload, bytes, length, err);
+    if (++joining->at < joining->count)
+        return file_reader_turn_to(x, joining->reader, &joining->parts[joining->at], err);
+    *done = true;
+    return file_answer_complete(x, joining->upload, err);
+}
+
+static void join_quit(struct exchange *x)
+{
+    const struct joining *joining = x->stream;
+    struct err ignored = {.kind = ERR_NONE}; /* then the lease ends by itself */
+
+    (void)!upload_keep(joining->upload, &ignored);
+}
+
+static const struct job join_job = {.step = join_step, .quit = join_quit};
+
+static bool open_parts(struct exchange *x, struct joining *joining, struct err *err)
+{
+    int64_t offset = joining->upload->file.received, size = 0;
+
+    if (!file_parts(&x->services->files, &x->arena, &joining->upload->file.id, &joining->parts, &joining->count, err))
+        return false;
+    for (size_t i = 0; i < joining->count; i++)
+        size += joining->parts[i].received;
+    if (joining->count == 0 || size != joining->upload->file.size)
+        return err_set(err, ERR_ABSENT, "the parts of this upload have expired");
+    while (offset > joining->parts[joining->at].received)
+        offset -= joining->parts[joining->at++].received;
+    if (!file_reader_new(x, &joining->parts[joining->at], &joining->reader, err))
+        return false;
+    joining->reader->offset = offset;
+    return true;
+}
+
+static bool begin_joining(struct exchange *x, const struct uuid *id, struct err *err)
+{
+    struct joining *joining = arena_zalloc(&x->arena, sizeof *joining);
+    struct file file;
+
+    if (joining == NULL)
+        return err_memory(err);
+    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
+    case DB_ROW:
+        break;
+    }
+    if (file.state == FILE_COMMITTED)
+        return true;
+    if (!open_upload(x, id, &joining->upload, err))
+        return false;
+    x->stream = joining;
+    if (joining->upload->file.sealed)
+        return file_answer_complete(x, joining->upload, err);
+    if (!open_parts(x, joining, err)) {
+        upload_leave(joining->upload);
+        return false;
+    }
+    x->job = &join_job;
     return true;
 }
 
@@ -378,20 +529,28 @@ bool api_tus_create(struct exchange *x, struct err *err)
     struct creation creation = {.plan = {.size = 0}};
     struct upload *upload;
     struct uuid id;
+    bool final;
 
     if (patching == NULL)
         return err_memory(err);
     /* What creates has no body; one that comes along is the first chunk. */
     x->body_read = true;
-    if (!check_version(x, err) || !plan_creation(x, &creation, err) || !once(x, create, &creation, err) ||
-        !created_id(x, &id, err))
+    if (!check_version(x, err) || !plan_creation(x, &creation, err))
         return false;
+    final = creation.concat.kind == TUS_FINAL;
+    if (final && has_chunk(x))
+        return err_set(err, ERR_DENIED, "a file made of parts takes no bytes of its own");
+    if (!(final ? create_final(x, &creation, err) : once(x, create, &creation, err)) || !created_id(x, &id, err))
+        return false;
+    if (final)
+        return begin_joining(x, &id, err);
     if (has_chunk(x)) {
         patching->created = true;
         return x->replayed || receive(x, &id, patching, err);
     }
     /* Nothing is to come. */
-    return creation.plan.size != 0 || x->replayed || (open_upload(x, &id, &upload, err) && complete(x, upload, err));
+    return creation.plan.size != 0 || x->replayed ||
+           (open_upload(x, &id, &upload, err) && file_answer_complete(x, upload, err));
 }
 
 /* --- DELETE --- */

@@ -211,6 +211,8 @@ static bool end(struct exchange *x, bool whole, struct err *err)
         return false;
     if (x->replayed)
         drop(x);
+    else
+        file_point(&x->services->files, "upload-committed");
     return true;
 }
 

@@ -24,7 +24,8 @@ struct services {
     struct log log;
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    const char *worker; /* "pool/pid" */
+    const char *worker;     /* "pool/pid" */
+    int thumbnails_in_hand; /* that are being made by this worker just now */
     void (*point)(const char *name);
 };
 
@@ -50,6 +51,14 @@ struct answer_source {
     bool (*next)(struct exchange *, const void **bytes, size_t *length, struct err *);
 };
 
+/* Work that takes longer than others should wait: the handler sets exchange.job and leaves the answer to its last step. */
+struct job {
+    /* A step of some milliseconds; *done when it has filled the response. May set exchange.pause_ms. */
+    bool (*step)(struct exchange *, bool *done, struct err *);
+    /* Instead of the next step: nobody is there any more to read the answer, or this worker ends. NULL: nothing to do. */
+    void (*quit)(struct exchange *);
+};
+
 struct exchange {
     struct services *services;
     struct arena arena;
@@ -70,9 +79,11 @@ struct exchange {
 
     const struct body_sink *sink;
     const struct answer_source *source;
-    void *stream;        /* the handler's own, for sink and source */
+    const struct job *job;
+    void *stream;        /* the handler's own, for sink, source and job */
+    int64_t pause_ms;    /* until the job's next step; 0: as soon as others had their turn */
     int64_t answer_left; /* bytes of the body that source has still to give */
-    struct err failure;  /* of the sink */
+    struct err failure;  /* of the sink or the job */
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */

@@ -43,7 +43,59 @@ bool file_answer_seal(struct exchange *x, struct upload *upload, const char **ty
     return *type != NULL || err_memory(err);
 }
 
+struct commit {
+    struct upload *upload;
+    const char *type;
+    struct exchange *x;
+};
+
+static bool commit(struct db *db, void *arg, struct err *err)
+{
+    const struct commit *commit = arg;
+    struct upload *upload = commit->upload;
+    struct arena *arena = &commit->x->arena;
+
+    (void)db;
+    return upload_commit(upload, arena, commit->type, err) &&
+           (upload->file.concat[0] == '\0' ||
+            file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err));
+}
+
+bool file_answer_complete(struct exchange *x, struct upload *upload, struct err *err)
+{
+    struct commit work = {.upload = upload, .x = x};
+
+    if (strcmp(upload->file.via, "part") == 0) {
+        if (!upload_seal(upload, err))
+            return false;
+        upload_leave(upload);
+        return true;
+    }
+    if (!file_answer_seal(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
+        return false;
+    file_point(&x->services->files, "upload-committed");
+    return true;
+}
+
 bool file_answer_id(const struct exchange *x, struct uuid *id, struct err *err)
 {
     return uuid_parse(x->match.parameter, id) || err_set(err, ERR_ABSENT, "there is no such file of yours");
+}
+
+bool file_answer_find(struct exchange *x, struct file *file, struct err *err)
+{
+    struct uuid id;
+
+    if (!file_answer_id(x, &id, err))
+        return false;
+    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        break;
+    case DB_ROW:
+        if (file->state == FILE_COMMITTED)
+            return true;
+    }
+    return err_set(err, ERR_ABSENT, "there is no such file of yours");
 }

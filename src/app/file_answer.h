@@ -12,7 +12,16 @@ bool file_answer_add(struct buf *, const struct file *, struct err *) MUST_CHECK
 /* Makes the object whole and tells its type from its bytes and what was claimed; the type lives in the arena. */
 bool file_answer_seal(struct exchange *, struct upload *, const char **type, struct err *) MUST_CHECK;
 
+/*
+ * All bytes are there: seals the upload and commits it, with its type. A part of another file is only sealed; the parts of
+ * this one are dropped.
+ */
+bool file_answer_complete(struct exchange *, struct upload *, struct err *) MUST_CHECK;
+
 /* The id in the path; ERR_ABSENT when it is none, as for a file of somebody else. */
 bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_CHECK;
+
+/* The committed file of this account that the path names; ERR_ABSENT when there is none. */
+bool file_answer_find(struct exchange *, struct file *, struct err *) MUST_CHECK;
 
 #endif

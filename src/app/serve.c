@@ -151,6 +151,12 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
                                                                                        : SERVING_ANSWER;
 }
 
+/* Lines of the log carry the request's id while it is served; the id dies with the request. */
+static void log_as(struct exchange *x, const char *request_id)
+{
+    x->services->log.request_id = request_id;
+}
+
 static void drop_sink(struct exchange *x)
 {
     const struct body_sink *sink = x->sink;
@@ -160,48 +166,95 @@ static void drop_sink(struct exchange *x)
         sink->drop(x);
 }
 
+/* No turn is to come, whatever the handler asked for before it failed. */
+static enum serving complete_now(struct exchange *x, const struct err *err, struct buf *answer)
+{
+    drop_sink(x);
+    x->job = NULL;
+    return complete(x, err, answer);
+}
+
 enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
 {
     struct err err = *opened;
     enum serving serving;
 
-    x->services->log.request_id = x->request.request_id;
+    log_as(x, x->request.request_id);
     if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
-        return SERVING_BODY;
-    drop_sink(x);
-    serving = complete(x, &err, answer);
+        serving = SERVING_BODY;
+    else if (err.kind == ERR_NONE && x->job != NULL && exchange_stay(x, &err))
+        serving = SERVING_JOB;
+    else
+        serving = complete_now(x, &err, answer);
     if (serving == SERVING_PIECES && !exchange_stay(x, &err))
         serving = SERVING_NOTHING;
+    log_as(x, NULL);
     return serving;
 }
 
 void serve_take(struct exchange *x, const void *bytes, size_t length)
 {
-    x->services->log.request_id = x->request.request_id;
+    log_as(x, x->request.request_id);
     if (x->failure.kind == ERR_NONE && !x->sink->take(x, bytes, length, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+    log_as(x, NULL);
 }
 
 enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 {
-    x->services->log.request_id = x->request.request_id;
+    enum serving serving;
+
+    log_as(x, x->request.request_id);
     if (x->failure.kind == ERR_NONE && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
     if (x->failure.kind != ERR_NONE)
         drop_sink(x);
     x->sink = NULL;
-    return complete(x, &x->failure, answer);
+    serving = complete(x, &x->failure, answer);
+    log_as(x, NULL);
+    return serving;
+}
+
+enum serving serve_step(struct exchange *x, struct buf *answer)
+{
+    enum serving serving = SERVING_JOB;
+    bool done = false;
+
+    log_as(x, x->request.request_id);
+    x->pause_ms = 0;
+    if (!x->job->step(x, &done, &x->failure) && x->failure.kind == ERR_NONE)
+        err_set(&x->failure, ERR_BUG, "a job failed without a reason");
+    if (done || x->failure.kind != ERR_NONE) {
+        x->job = NULL;
+        serving = complete(x, &x->failure, answer);
+    }
+    log_as(x, NULL);
+    return serving;
+}
+
+void serve_quit(struct exchange *x)
+{
+    const struct job *job = x->job;
+
+    log_as(x, x->request.request_id);
+    x->job = NULL;
+    if (job->quit != NULL)
+        job->quit(x);
+    log_as(x, NULL);
 }
 
 bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
 {
     struct err err = {.kind = ERR_NONE};
+    bool ok;
 
-    x->services->log.request_id = x->request.request_id;
-    if (!x->source->next(x, bytes, length, &err)) {
+    log_as(x, x->request.request_id);
+    ok = x->source->next(x, bytes, length, &err);
+    if (!ok)
         log_error(&x->services->log, LOG_WARN, "answer_cut", &err);
+    log_as(x, NULL);
+    if (!ok)
         return false;
-    }
     x->answer_left -= (int64_t)*length;
     *last = x->answer_left <= 0;
     return true;
@@ -212,6 +265,8 @@ enum serving serve_busy(struct exchange *x, struct buf *answer)
     struct err err = {.kind = ERR_NONE};
 
     drop_sink(x);
+    if (x->job != NULL)
+        serve_quit(x);
     err_set(&err, ERR_DOWN, "too many long requests in hand");
     return complete(x, &err, answer);
 }

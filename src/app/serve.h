@@ -15,6 +15,7 @@ enum serving {
     SERVING_ANSWER,  /* *answer is all of it */
     SERVING_PIECES,  /* *answer is its head, serve_next gives the rest */
     SERVING_BODY,    /* the handler waits for the body: serve_take, then serve_end */
+    SERVING_JOB,     /* the handler has more to do: serve_step until it is something else */
 };
 
 /*
@@ -27,6 +28,12 @@ void serve_take(struct exchange *, const void *bytes, size_t length);
 
 /* The body is over, or of no more use; `whole` unless it was cut off. Never SERVING_BODY. */
 enum serving serve_end(struct exchange *, bool whole, struct buf *answer) MUST_CHECK;
+
+/* The next step of a job. SERVING_JOB: it has further ones, after x->pause_ms. Never SERVING_BODY. */
+enum serving serve_step(struct exchange *, struct buf *answer) MUST_CHECK;
+
+/* Ends a job that is not to be gone on with. */
+void serve_quit(struct exchange *);
 
 /* The next piece of a long answer, alive until the next call. False: it can't be gone on with. */
 bool serve_next(struct exchange *, const void **bytes, size_t *length, bool *last) MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,14 +25,16 @@ enum {
 };
 
 /* One running child, and this side's ends of its pipes; -1 is closed. */
-struct running {
+struct child_running {
     pid_t pid;
     int pidfd;
     int output;
     int complaint;
     int64_t until_us;
+    bool alive; /* as far as was seen */
     struct buf bytes;
     size_t complaint_length;
+    struct child_result result; /* in the making */
 };
 
 static void close_once(int *fd)
@@ -83,7 +86,7 @@ _Noreturn static void start(const struct child *child, pid_t parent, int input, 
 /* --- in the parent */
 
 /* Every end is closed after the call but the two that are this side's. */
-static bool launch(const struct child *child, struct running *running, struct err *err)
+static bool launch(const struct child *child, struct child_running *running, struct err *err)
 {
     int output[2] = {-1, -1}, complaint[2] = {-1, -1};
     const pid_t parent = getpid();
@@ -103,7 +106,7 @@ static bool launch(const struct child *child, struct running *running, struct er
 }
 
 /* Also by the child itself: whoever comes first makes it true for both. Fails once the program runs; then it is done. */
-static bool watch(struct running *running, struct err *err)
+static bool watch(struct child_running *running, struct err *err)
 {
     setpgid(running->pid, running->pid);
     running->pidfd = pidfd_open(running->pid, 0);
@@ -114,7 +117,7 @@ static bool watch(struct running *running, struct err *err)
 }
 
 /* Takes one piece of what is there. False: the child says more than it may, or memory is out. */
-static bool read_output(struct running *running, struct err *err)
+static bool read_output(struct child_running *running, struct err *err)
 {
     size_t room = running->bytes.max_bytes - running->bytes.length;
     size_t size = room < PIECE_BYTES ? room : PIECE_BYTES;
@@ -132,7 +135,7 @@ static bool read_output(struct running *running, struct err *err)
     return true;
 }
 
-static void read_complaint(struct running *running, struct child_result *result)
+static void read_complaint(struct child_running *running, struct child_result *result)
 {
     char piece[1024];
     ssize_t count = read(running->complaint, piece, sizeof piece);
@@ -147,47 +150,59 @@ static void read_complaint(struct running *running, struct child_result *result)
     running->complaint_length += room;
 }
 
-/* Until it has ended and said all, or has to be ended: then *end says why. */
-static bool listen_to(struct running *running, struct child_result *result, struct err *err)
+/* What to wait for: at most so long, as the deadline leaves it. Once it has ended, all that it said is there. */
+static int patience_ms(const struct child_running *running, int64_t until_us)
 {
-    bool alive = true;
+    int64_t left_us = (running->until_us < until_us ? running->until_us : until_us) - clock_system.monotonic_us();
 
-    while (alive || running->output >= 0 || running->complaint >= 0) {
-        struct pollfd sources[] = {{.fd = alive ? running->pidfd : -1, .events = POLLIN},
+    return !running->alive || left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
+}
+
+static bool is_silent(const struct child_running *running)
+{
+    return !running->alive && running->output < 0 && running->complaint < 0;
+}
+
+/* Until it has ended and said all, or has to be ended: then *over, and result.end says why. Or until the given time. */
+static bool listen_to(struct child_running *running, int64_t until_us, bool *over, struct err *err)
+{
+    *over = false;
+    while (!is_silent(running)) {
+        struct pollfd sources[] = {{.fd = running->alive ? running->pidfd : -1, .events = POLLIN},
                                    {.fd = running->output, .events = POLLIN},
                                    {.fd = running->complaint, .events = POLLIN}};
-        int64_t left_us = running->until_us - clock_system.monotonic_us();
-        int ready;
+        int ready = poll(sources, 3, patience_ms(running, until_us));
 
-        if (left_us <= 0) {
-            result->end = CHILD_TIMEOUT;
-            return true;
-        }
-        /* Once it has ended, all that it said is there; a descendant that keeps the pipe open is not waited for. */
-        ready = poll(sources, 3, alive ? (int)((left_us + 999) / 1000) : 0);
         if (ready < 0 && errno != EINTR)
             return err_set(err, ERR_DOWN, "can't wait for a child: %s", strerror(errno));
-        if (ready == 0 && !alive)
-            return true;
-        if (ready <= 0)
-            continue;
-        if (sources[1].revents != 0 && !read_output(running, err))
+        /* A descendant that keeps the pipe open is not waited for. */
+        if (ready == 0 && !running->alive)
+            break;
+        if (ready > 0 && sources[1].revents != 0 && !read_output(running, err))
             return false;
         if (running->bytes.length == running->bytes.max_bytes) {
-            result->end = CHILD_OUTPUT;
-            return true;
+            running->result.end = CHILD_OUTPUT;
+            break;
         }
-        if (sources[2].revents != 0)
-            read_complaint(running, result);
-        if (sources[0].revents != 0)
-            alive = false;
+        if (ready > 0 && sources[2].revents != 0)
+            read_complaint(running, &running->result);
+        if (ready > 0 && sources[0].revents != 0)
+            running->alive = false;
+        if (clock_system.monotonic_us() >= running->until_us && !is_silent(running)) {
+            running->result.end = CHILD_TIMEOUT;
+            break;
+        }
+        if (clock_system.monotonic_us() >= until_us && !is_silent(running))
+            return true;
     }
+    *over = true;
     return true;
 }
 
 /* Whatever happened: the group is killed while its leader, not yet reaped, still holds its number. */
-static bool finish(struct running *running, struct child_result *result, struct err *err)
+static bool finish(struct child_running *running, struct err *err)
 {
+    struct child_result *result = &running->result;
     int status = 0;
     pid_t reaped;
 
@@ -196,6 +211,7 @@ static bool finish(struct running *running, struct child_result *result, struct 
     do
         reaped = waitpid(running->pid, &status, 0);
     while (reaped < 0 && errno == EINTR);
+    running->pid = -1;
     close_once(&running->pidfd);
     close_once(&running->output);
     close_once(&running->complaint);
@@ -210,27 +226,73 @@ static bool finish(struct running *running, struct child_result *result, struct 
     return true;
 }
 
-bool child_run(const struct child *child, struct arena *arena, struct child_result *result, struct err *err)
+/* At the arena's end, whatever happened; nothing when it is over already. */
+static void abandon(void *arg)
 {
-    struct running running = {.pid = -1, .pidfd = -1, .output = -1, .complaint = -1};
+    struct child_running *running = arg;
+    struct err ignored = {.kind = ERR_NONE};
 
-    *result = (struct child_result){.end = CHILD_EXITED, .output = ""};
-    running.until_us = clock_system.monotonic_us() + child->timeout_ms * 1000;
+    if (running->pid > 0)
+        (void)!finish(running, &ignored);
+}
+
+bool child_start(const struct child *child, struct arena *arena, struct child_running **runningp, struct err *err)
+{
+    struct child_running *running = arena_zalloc(arena, sizeof *running);
+
+    *runningp = NULL;
+    if (running == NULL)
+        return err_memory(err);
+    *running = (struct child_running){.pid = -1, .pidfd = -1, .output = -1, .complaint = -1, .alive = true};
+    running->result = (struct child_result){.end = CHILD_EXITED, .output = ""};
+    running->until_us = clock_system.monotonic_us() + child->timeout_ms * 1000;
     /* With room for the byte that is too many. */
-    buf_init(&running.bytes, arena, child->output_max_bytes + 1);
-    if (!launch(child, &running, err)) {
-        close_once(&running.output);
-        close_once(&running.complaint);
+    buf_init(&running->bytes, arena, child->output_max_bytes + 1);
+    if (!arena_defer(arena, abandon, running))
+        return err_memory(err);
+    if (!launch(child, running, err)) {
+        close_once(&running->output);
+        close_once(&running->complaint);
         return false;
     }
-    if (watch(&running, err) && !listen_to(&running, result, err) && err->kind == ERR_NONE)
+    if (!watch(running, err))
+        return finish(running, err);
+    *runningp = running;
+    return true;
+}
+
+bool child_attend(struct child_running *running, int wait_ms, bool *over, struct child_result *result, struct err *err)
+{
+    int64_t until_us = clock_system.monotonic_us() + wait_ms * INT64_C(1000);
+
+    if (!listen_to(running, until_us, over, err) && err->kind == ERR_NONE)
         err_set(err, ERR_BUG, "a child was left without a reason");
-    if (!finish(&running, result, err))
+    if (err->kind == ERR_NONE && !*over)
+        return true;
+    *over = true;
+    if (!finish(running, err))
         return false;
+    *result = running->result;
     result->complaint[strcspn(result->complaint, "\n")] = '\0';
     if (result->end == CHILD_EXITED && result->code == NOT_STARTED)
         return err_set(err, ERR_DOWN, "%s", result->complaint);
-    result->output = running.bytes.bytes;
-    result->output_length = running.bytes.length;
+    result->output = running->bytes.bytes;
+    result->output_length = running->bytes.length;
+    return true;
+}
+
+bool child_run(const struct child *child, struct arena *arena, struct child_result *result, struct err *err)
+{
+    /* It has a deadline of its own; a little more, and it is found over in one call. */
+    int wait_ms = child->timeout_ms < INT_MAX - 1000 ? (int)child->timeout_ms + 1000 : INT_MAX;
+    struct child_running *running;
+    bool over = false;
+
+    *result = (struct child_result){.end = CHILD_EXITED, .output = ""};
+    if (!child_start(child, arena, &running, err))
+        return false;
+    while (!over)
+        if (!child_attend(running, wait_ms, &over, result, err))
+            return false;
     return true;
 }

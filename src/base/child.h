@@ -44,4 +44,13 @@ struct child_result {
  */
 bool child_run(const struct child *, struct arena *, struct child_result *, struct err *) MUST_CHECK;
 
+/*
+ * The same in steps, for whoever has other things to do meanwhile. child_attend takes what the child says and waits for at
+ * most wait_ms; once it sets *over, *result is filled, and after an error too nothing of the child is left. It is not to be
+ * called again then. A child that is not over when the arena is reset is killed.
+ */
+struct child_running;
+bool child_start(const struct child *, struct arena *, struct child_running **, struct err *) MUST_CHECK;
+bool child_attend(struct child_running *, int wait_ms, bool *over, struct child_result *, struct err *) MUST_CHECK;
+
 #endif

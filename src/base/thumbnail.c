@@ -1,7 +1,5 @@
 #include "base/thumbnail.h"
 
-#include "base/child.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -72,8 +70,8 @@ static bool take(const struct child_result *result, struct thumbnail *thumbnail,
     return thumbnail->type != NULL || err_set(err, ERR_BUG, "mayfly-thumbnail made something else");
 }
 
-bool thumbnail_make(const struct config *config, const struct log *log, struct arena *arena, int input, int box,
-                    struct thumbnail *thumbnail, struct err *err)
+bool thumbnail_start(const struct config *config, struct arena *arena, int input, int box,
+                     struct child_running **running, struct err *err)
 {
     const bool installed = config->thumbnail_program[0] == '\0';
     char pixels[24], memory[24], cpu[24], size[12];
@@ -84,8 +82,6 @@ bool thumbnail_make(const struct config *config, const struct log *log, struct a
                                 .input = input,
                                 .output_max_bytes = THUMBNAIL_OUTPUT_MAX_BYTES,
                                 .timeout_ms = config->thumbnail_timeout_ms};
-    struct child_result result;
-    enum thumbnail_status status;
 
     if (box < THUMBNAIL_BOX_MIN || box > THUMBNAIL_BOX_MAX)
         return err_field(err, ERR_INPUT, "size", "size is from %d to %d pixels", THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX);
@@ -95,12 +91,37 @@ bool thumbnail_make(const struct config *config, const struct log *log, struct a
     snprintf(size, sizeof size, "%d", box);
     if (lseek(input, 0, SEEK_SET) != 0)
         return err_set(err, ERR_BUG, "an image is not in a regular file: %s", strerror(errno));
-    if (!child_run(&child, arena, &result, err))
+    return child_start(&child, arena, running, err);
+}
+
+bool thumbnail_attend(const struct config *config, const struct log *log, struct child_running *running, int wait_ms,
+                      bool *over, struct thumbnail *thumbnail, struct err *err)
+{
+    struct child_result result;
+    enum thumbnail_status status;
+
+    if (!child_attend(running, wait_ms, over, &result, err))
         return false;
+    if (!*over)
+        return true;
     status = status_of(&result);
     if (result.end != CHILD_EXITED)
         log_end(log, LOG_WARN, &result);
     else if (status != THUMBNAIL_MADE)
         log_end(log, LOG_DEBUG, &result);
     return refuse(status, config, &result, err) && take(&result, thumbnail, err);
+}
+
+bool thumbnail_make(const struct config *config, const struct log *log, struct arena *arena, int input, int box,
+                    struct thumbnail *thumbnail, struct err *err)
+{
+    struct child_running *running;
+    bool over = false;
+
+    if (!thumbnail_start(config, arena, input, box, &running, err))
+        return false;
+    while (!over)
+        if (!thumbnail_attend(config, log, running, (int)config->thumbnail_timeout_ms, &over, thumbnail, err))
+            return false;
+    return true;
 }

@@ -6,6 +6,7 @@
 #define MAYFLY_BASE_THUMBNAIL_H
 
 #include "base/arena.h"
+#include "base/child.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -44,5 +45,11 @@ struct thumbnail {
  */
 bool thumbnail_make(const struct config *, const struct log *, struct arena *, int input, int box, struct thumbnail *,
                     struct err *) MUST_CHECK;
+
+/* The same in steps, as child_start and child_attend (base/child.h): the errors come from either. */
+bool thumbnail_start(const struct config *, struct arena *, int input, int box, struct child_running **,
+                     struct err *) MUST_CHECK;
+bool thumbnail_attend(const struct config *, const struct log *, struct child_running *, int wait_ms, bool *over,
+                      struct thumbnail *, struct err *) MUST_CHECK;
 
 #endif

@@ -26,6 +26,7 @@ struct ctl_command {
     enum ctl_need need;
     int least, most;   /* arguments */
     unsigned takes;    /* options */
+    int failure;       /* exit status when it is not done; 0: EXIT_FAILURE */
     const char *notes; /* further lines of its own --help, or NULL */
 };
 
@@ -57,6 +58,19 @@ static const struct ctl_command commands[] = {
     {"config", "check", "", "check the configuration", .run = config_check},
     {"routes", NULL, "", "print what is served, and to whom", .run = system_routes, .need = NEED_NO_CONFIG},
     {"sweep", NULL, "", "remove what has had its time; run it daily", .run = system_sweep},
+    {"fsck", NULL, "[--repair] [--deep] [--json]", "compare the rows of files with the bytes that are stored",
+     .run = files_fsck, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = EXIT_USAGE,
+     .notes = "--repair removes what belongs to nobody and counts anew what is counted wrong; it never touches a file.\n"
+              "--deep reads every byte and compares SHA-256. --json prints one finding a line.\n"
+              "Exit status: 0 nothing is wrong any more, 1 something is, 2 it could not be found out.\n"},
+    {"files", "list", "NAME [--json]", "list the files of an account, newest first",
+     .run = files_list, .least = 1, .most = 1, .takes = TAKES(JSON)},
+    {"files", "show", "ID [--json]", "show what is known of a file", .run = files_show, .least = 1, .most = 1,
+     .takes = TAKES(JSON)},
+    {"files", "move", "[ID] --to BACKEND [--account NAME]", "move files to postgres or s3 while workers serve",
+     .run = files_move, .most = 1, .takes = TAKES(TO) | TAKES(ACCOUNT),
+     .notes = "All files, those of one account, or one. What is copied is read again and compared by SHA-256 before the row\n"
+              "changes. When it is stopped, run it again: it goes on with the file that it was at.\n"},
     {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
      .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
               "come back ends it, and the others run on as they were. As root.\n"},
@@ -67,12 +81,16 @@ static const struct ctl_command commands[] = {
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], NAME_BYTES = 32 };
 
 static const struct option options[] = {
+    [OPTION_ACCOUNT] = {"account", required_argument, NULL, OPTION_ACCOUNT},
     [OPTION_AFTER] = {"after", required_argument, NULL, OPTION_AFTER},
+    [OPTION_DEEP] = {"deep", no_argument, NULL, OPTION_DEEP},
     [OPTION_EMAIL] = {"email", required_argument, NULL, OPTION_EMAIL},
     [OPTION_GENERATE] = {"generate", no_argument, NULL, OPTION_GENERATE},
     [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
     [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
+    [OPTION_REPAIR] = {"repair", no_argument, NULL, OPTION_REPAIR},
+    [OPTION_TO] = {"to", required_argument, NULL, OPTION_TO},
     [OPTION_USER] = {"user", required_argument, NULL, OPTION_USER},
     [OPTION_COUNT] = {"config", required_argument, NULL, 'c'},
     {"help", no_argument, NULL, 'h'},
@@ -250,7 +268,9 @@ static int complain(const struct ctl *ctl, const struct ctl_command *command, co
     fprintf(stderr, "mayflyctl%s%s: %.*s\n", command != NULL ? " " : "",
             command != NULL ? command_name(command, name) : "", length, err->detail);
     advise(ctl, command, err);
-    return strcmp(err->field, CTL_USAGE) == 0 ? EXIT_USAGE : EXIT_FAILURE;
+    if (strcmp(err->field, CTL_USAGE) == 0)
+        return EXIT_USAGE;
+    return command != NULL && command->failure != 0 ? command->failure : EXIT_FAILURE;
 }
 
 /* What -h or -V asked for, before a command (NULL) or after. */
@@ -324,7 +344,7 @@ int main(int argc, char **argv)
     done = open_needs(&ctl, command->need, &err) && command->run(&ctl, &err);
     if (fflush(stdout) != 0 || ferror(stdout))
         done = err_set(&err, ERR_INPUT, "standard output: %s", strerror(errno));
-    status = done ? EXIT_SUCCESS : complain(&ctl, command, &err);
+    status = done ? ctl.status : complain(&ctl, command, &err);
     arena_free(&ctl.arena);
     services_close(&ctl.services);
     return status;

@@ -7,17 +7,24 @@
 #include "store/operate.h"
 
 enum ctl_option {
+    OPTION_ACCOUNT,
     OPTION_AFTER,
+    OPTION_DEEP,
     OPTION_EMAIL,
     OPTION_GENERATE,
     OPTION_GROUPS,
     OPTION_JSON,
     OPTION_NAME,
+    OPTION_REPAIR,
+    OPTION_TO,
     OPTION_USER,
     OPTION_COUNT
 };
 
-enum { CTL_ARGUMENTS_MAX = 2 };
+enum {
+    CTL_ARGUMENTS_MAX = 2,
+    CTL_FOUND = 1, /* exit status of a command that is done, but has something to say */
+};
 
 struct ctl {
     const char *config_path;
@@ -25,6 +32,7 @@ struct ctl {
     struct arena arena;
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
+    int status;                               /* of the exit, when the command is done; 0 unless it sets another */
 };
 
 /* The commands; ctl.c has the table. */
@@ -41,6 +49,10 @@ bool config_check(struct ctl *, struct err *);
 bool system_routes(struct ctl *, struct err *);
 bool system_sweep(struct ctl *, struct err *);
 bool system_deploy(struct ctl *, struct err *);
+bool files_fsck(struct ctl *, struct err *);
+bool files_list(struct ctl *, struct err *);
+bool files_show(struct ctl *, struct err *);
+bool files_move(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */

@@ -29,6 +29,7 @@ static bool open_files(struct services *services, struct err *err)
         .db = services->sessions.db,
         .config = &services->config,
         .clock = services->clock,
+        .point = services->point,
         .objects = {.db = services->sessions.db,
                     .config = &services->config,
                     .clock = services->clock,

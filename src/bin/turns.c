@@ -16,6 +16,7 @@ void turns_init(struct turns *turns, struct services *services, struct fcgi_serv
 static void release(struct turns *turns, struct exchange *x)
 {
     x->sink = NULL;
+    x->job = NULL;
     exchange_close(x);
     turns->idle[turns->idle_count++] = x;
 }
@@ -26,6 +27,8 @@ void turns_free(struct turns *turns)
         struct exchange *x = &turns->exchanges[i];
         struct buf unread;
 
+        if (x->job != NULL)
+            serve_quit(x);
         if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
             LOG_EVENT(&turns->services->log, LOG_WARN, "cut_off", LOG_TEXT("worker", turns->services->worker));
         arena_free(&x->arena);
@@ -97,6 +100,7 @@ static bool answer(struct turns *turns, struct exchange *x, struct fcgi_request 
         break;
     case SERVING_NOTHING:
     case SERVING_BODY:
+    case SERVING_JOB:
         fcgi_abandon(request);
         break;
     }
@@ -126,13 +130,39 @@ static bool take_body(struct turns *turns, struct exchange *x, struct fcgi_reque
     return true;
 }
 
+static bool step(struct turns *turns, struct exchange *x, struct fcgi_request *request)
+{
+    enum serving serving;
+    struct buf bytes;
+
+    if (fcgi_gone(request)) {
+        serve_quit(x);
+        client_gone(turns);
+        fcgi_abandon(request);
+        return true;
+    }
+    serving = serve_step(x, &bytes);
+    if (serving != SERVING_JOB)
+        return answer(turns, x, request, serving, &bytes);
+    if (x->pause_ms == 0) {
+        wait_for(turns, x, request, FCGI_WAIT_ROOM);
+    } else {
+        turns->streams++;
+        fcgi_wait_ms(request, x->pause_ms, x);
+    }
+    return false;
+}
+
 static bool begin(struct turns *turns, struct exchange *x, struct fcgi_request *request, const struct err *opened)
 {
     struct buf bytes;
     enum serving serving = serve(x, opened, &bytes);
 
-    if ((serving == SERVING_BODY || serving == SERVING_PIECES) && turns->streams >= TURNS_STREAMS_MAX)
+    if ((serving == SERVING_BODY || serving == SERVING_PIECES || serving == SERVING_JOB) &&
+        turns->streams >= TURNS_STREAMS_MAX)
         serving = serve_busy(x, &bytes);
+    if (serving == SERVING_JOB)
+        return step(turns, x, request);
     return serving == SERVING_BODY ? take_body(turns, x, request) : answer(turns, x, request, serving, &bytes);
 }
 
@@ -170,7 +200,10 @@ static void go_on(struct turns *turns, struct fcgi_request *request)
     bool over;
 
     turns->streams--;
-    over = x->sink != NULL ? take_body(turns, x, request) : send_pieces(turns, x, request);
+    if (x->job != NULL)
+        over = step(turns, x, request);
+    else
+        over = x->sink != NULL ? take_body(turns, x, request) : send_pieces(turns, x, request);
     if (over)
         release(turns, x);
 }

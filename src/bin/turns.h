@@ -1,7 +1,8 @@
 /*
  * The requests that a worker has in hand. Most are answered in the batch in which they came. One whose body comes slowly,
  * or whose answer is long, keeps its exchange and gets a turn whenever its connection is ready, so that it holds nobody
- * up: opened -> (SERVING_BODY: takes) -> answered, or in pieces -> closed.
+ * up: opened -> (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come between
+ * other requests too: its connection is ready for the answer all the time, so it has a step in each round.
  */
 #ifndef MAYFLY_BIN_TURNS_H
 #define MAYFLY_BIN_TURNS_H

@@ -8,6 +8,7 @@
 #include "bin/schema.h"
 #include "bin/services.h"
 #include "bin/turns.h"
+#include "store/sweep.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ enum {
     PAUSE_S = 5,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
     JITTER_PART = 4,
+    /* What a worker removes at once: for so long a signal, or a lone request, may have to wait. */
+    SWEEP_ROWS = 2,
 };
 
 struct worker {
@@ -39,6 +42,7 @@ struct worker {
     struct turns turns;
     int64_t ends_at_us;    /* by age; 0: never */
     int64_t requests_left; /* -1: without limit */
+    int64_t sweeps_at_us;
 };
 
 /* Returns how many requests were new. */
@@ -85,10 +89,46 @@ static void answer_last(struct worker *worker)
             quiet_since_ms = now_ms(worker);
 }
 
+/* From half to one and a half times sweep_every_s, so that workers that started together do not sweep together. */
+static void plan_sweep(struct worker *worker)
+{
+    int64_t every_ms = worker->services.config.sweep_every_s * 1000;
+
+    worker->sweeps_at_us =
+        worker->services.clock->monotonic_us() + (every_ms / 2 + random_below((uint32_t)every_ms + 1)) * 1000;
+}
+
+/*
+ * Removes a little garbage while nothing is asked. A worker without a connection keeps nobody waiting: what comes is
+ * accepted by its siblings. Where nginx keeps connections, as to the ordinary pools, a worker hardly ever is without.
+ */
+static void sweep_when_idle(struct worker *worker)
+{
+    struct services *services = &worker->services;
+    struct sweep_result result = {.taken = 0};
+    struct err err = {.kind = ERR_NONE};
+
+    if (services->config.sweep_every_s == 0 || fcgi_server_connections(worker->server) > 0 ||
+        services->clock->monotonic_us() < worker->sweeps_at_us)
+        return;
+    plan_sweep(worker);
+    if (!sweep_files(&services->files, SWEEP_ROWS, &result, &err))
+        log_error(&services->log, LOG_INFO, "not_swept", &err);
+    if (result.taken == 0)
+        return;
+    LOG_EVENT(&services->log, LOG_INFO, "swept", LOG_NUMBER("files", result.removed),
+              LOG_NUMBER("links", result.links));
+    /* There is more, unless a back end is away. */
+    if (result.reason.kind == ERR_NONE && result.taken >= SWEEP_ROWS)
+        worker->sweeps_at_us = services->clock->monotonic_us();
+}
+
 static void worker_loop(struct worker *worker)
 {
+    plan_sweep(worker);
     while (!done(worker))
-        take(worker, IDLE_MS);
+        if (take(worker, IDLE_MS) == 0)
+            sweep_when_idle(worker);
     /* It may be the only worker of its pool, and another takes its place only when it has ended: it still serves all. */
     finish_streams(worker, DRAIN_STREAMS_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);

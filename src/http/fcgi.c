@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ enum {
  * The life of a connection:
  *
  *   IDLE --take_request: a head is complete--> IN_HAND --fcgi_finish, fcgi_send_last--> IDLE, or closed
- *   IN_HAND --fcgi_wait--> WAITING --an event, or the deadline--> IN_HAND
+ *   IN_HAND --fcgi_wait, fcgi_wait_ms--> WAITING --an event, or the deadline--> IN_HAND
  *   IN_HAND --fcgi_finish before the body's end--> LINGERING --the peer closes, or the deadline--> closed
  *
  * Whoever answers before the body has come must not close: nginx would still be writing, and take the broken pipe for a
@@ -55,6 +56,7 @@ struct fcgi_request {
     struct fcgi_body body; /* when it comes in turns; else libfcgi reads it */
     struct fcgi_piece piece;
     void *context;
+    int64_t wake_at_us;       /* in WAITING for a time; else 0 */
     int64_t waiting_since_us; /* for the rest of a head, or in WAITING and LINGERING; 0: idle */
     int queued;               /* bytes that the peer had not taken when it was looked last */
     bool overdue;             /* the peer takes nothing any more */
@@ -74,6 +76,7 @@ struct fcgi_server {
     enum fcgi_stop stop;
     int64_t overdue_checked_us;
     size_t connections;
+    size_t sleepers; /* connections with a wake_at_us */
     struct fcgi_request *first;
     unsigned char bytes[FCGI_HEAD_MAX_BYTES]; /* to look at what waits, and to pass on what came */
 };
@@ -184,6 +187,8 @@ bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, co
 
 static void forget(struct fcgi_request *connection)
 {
+    if (connection->wake_at_us != 0)
+        connection->server->sleepers--;
     *connection->link = connection->next;
     if (connection->next != NULL)
         connection->next->link = connection->link;
@@ -237,6 +242,11 @@ void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
         unlink_listener();
     else
         watch_listener(server, false);
+}
+
+size_t fcgi_server_connections(const struct fcgi_server *server)
+{
+    return server->connections;
 }
 
 void fcgi_server_pause(struct fcgi_server *server, bool paused)
@@ -416,6 +426,48 @@ static void close_overdue(struct fcgi_server *server)
     }
 }
 
+/* WAITING -> IN_HAND */
+static void end_wait(struct fcgi_request *connection)
+{
+    if (connection->wake_at_us != 0)
+        connection->server->sleepers--;
+    connection->wake_at_us = 0;
+    connection->waiting_since_us = 0;
+    connection->state = IN_HAND;
+}
+
+/* When the first sleeper is to be woken, but at most timeout_ms. A handful sleep at a time, so a list will do. */
+static int until_first_sleeper(const struct fcgi_server *server, int timeout_ms)
+{
+    int64_t now_us = server->clock->monotonic_us();
+
+    if (server->sleepers == 0)
+        return timeout_ms;
+    for (const struct fcgi_request *connection = server->first; connection != NULL; connection = connection->next) {
+        int64_t left_us = connection->wake_at_us - now_us;
+
+        if (connection->wake_at_us != 0 && left_us < timeout_ms * INT64_C(1000))
+            timeout_ms = left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
+    }
+    return timeout_ms;
+}
+
+static size_t wake_sleepers(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
+{
+    int64_t now_us = server->clock->monotonic_us();
+    size_t count = 0;
+
+    if (server->sleepers == 0)
+        return 0;
+    for (struct fcgi_request *connection = server->first; connection != NULL && count < most;
+         connection = connection->next)
+        if (connection->wake_at_us != 0 && connection->wake_at_us <= now_us) {
+            end_wait(connection);
+            requests[count++] = connection;
+        }
+    return count;
+}
+
 /* Throws away what comes after the answer, until the peer has seen it and closes. */
 static void linger(struct fcgi_request *connection)
 {
@@ -433,8 +485,7 @@ static bool wake(struct fcgi_request *connection)
     case IDLE:
         return take_request(connection);
     case WAITING:
-        connection->state = IN_HAND;
-        connection->waiting_since_us = 0;
+        end_wait(connection);
         return true;
     case LINGERING:
         linger(connection);
@@ -501,7 +552,7 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
 {
     struct epoll_event events[EVENTS_MAX];
     int limit = most < EVENTS_MAX ? (int)most : EVENTS_MAX;
-    int ready = wait_for_events(server, events, limit, timeout_ms);
+    int ready = wait_for_events(server, events, limit, until_first_sleeper(server, timeout_ms));
     size_t count = 0;
     bool accept_one = false;
 
@@ -518,6 +569,7 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
     /* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
     if (accept_one && count < most)
         count += take_new(server, requests + count);
+    count += wake_sleepers(server, requests + count, most - count);
     close_overdue(server);
     return count;
 }
@@ -580,6 +632,24 @@ void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
     request->waiting_since_us = request->server->clock->monotonic_us();
     request->queued = 0;
     watch_for(request, wait == FCGI_WAIT_BODY ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
+}
+
+void fcgi_wait_ms(struct fcgi_request *request, int64_t ms, void *context)
+{
+    request->state = WAITING;
+    request->context = context;
+    request->waiting_since_us = request->server->clock->monotonic_us();
+    request->wake_at_us = request->waiting_since_us + ms * 1000;
+    request->server->sleepers++;
+    watch_for(request, EPOLLRDHUP);
+}
+
+/* nginx never closes its half only. */
+bool fcgi_gone(const struct fcgi_request *request)
+{
+    struct pollfd peer = {.fd = request->fd, .events = POLLRDHUP};
+
+    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 static void ignore(void *arg, const void *bytes, size_t length)

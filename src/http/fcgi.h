@@ -49,6 +49,9 @@ size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t 
 enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *);
 void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
 
+/* Connections that are open: requests that come on these must wait for whatever else the worker does. */
+size_t fcgi_server_connections(const struct fcgi_server *);
+
 /* Leaves new connections to the siblings for a while. */
 void fcgi_server_pause(struct fcgi_server *, bool paused);
 
@@ -69,6 +72,12 @@ enum fcgi_wait { FCGI_WAIT_BODY, FCGI_WAIT_ROOM /* for output */ };
 
 /* Puts the request aside until it can be got on with; fcgi_gather gives it back with this context. */
 void fcgi_wait(struct fcgi_request *, enum fcgi_wait, void *context);
+
+/* The same for a time; also given back when its peer goes. */
+void fcgi_wait_ms(struct fcgi_request *, int64_t ms, void *context);
+
+/* Whether nobody is there any more to read the answer. */
+bool fcgi_gone(const struct fcgi_request *);
 
 /* What fcgi_wait was given; NULL for a new request. */
 void *fcgi_context(const struct fcgi_request *);

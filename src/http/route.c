@@ -3,10 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether path fits pattern; copies the segment in the place of ":name". */
-static bool fits(const char *pattern, const char *path, char parameter[ROUTE_PARAMETER_MAX])
+enum { PARAMETERS_MAX = 2 };
+
+/* Whether path fits pattern; copies the segments in the place of ":name". */
+static bool fits(const char *pattern, const char *path, char parameters[PARAMETERS_MAX][ROUTE_PARAMETER_MAX])
 {
-    parameter[0] = '\0';
+    size_t count = 0;
+
+    parameters[0][0] = parameters[1][0] = '\0';
     while (*pattern != '\0' && *path != '\0') {
         size_t length;
 
@@ -16,10 +20,10 @@ static bool fits(const char *pattern, const char *path, char parameter[ROUTE_PAR
             continue;
         }
         length = strcspn(path, "/");
-        if (length == 0 || length >= ROUTE_PARAMETER_MAX)
+        if (length == 0 || length >= ROUTE_PARAMETER_MAX || count == PARAMETERS_MAX)
             return false;
-        memcpy(parameter, path, length);
-        parameter[length] = '\0';
+        memcpy(parameters[count], path, length);
+        parameters[count++][length] = '\0';
         path += length;
         pattern += strcspn(pattern, "/");
     }
@@ -43,18 +47,19 @@ bool route_find(const struct route *routes, size_t count, enum method method, co
                 struct route_match *match, struct err *err)
 {
     unsigned wanted = method == METHOD_HEAD ? METHOD_HEAD | METHOD_GET : method;
-    char parameter[ROUTE_PARAMETER_MAX];
+    char parameters[PARAMETERS_MAX][ROUTE_PARAMETER_MAX];
     unsigned methods = 0;
 
     *match = (struct route_match){.route = NULL};
     for (size_t i = 0; i < count; i++) {
-        if (!fits(routes[i].path, path, parameter))
+        if (!fits(routes[i].path, path, parameters))
             continue;
         methods |= routes[i].method;
         if ((routes[i].method & wanted) == 0 || match->route != NULL)
             continue;
         match->route = &routes[i];
-        memcpy(match->parameter, parameter, sizeof parameter);
+        memcpy(match->parameter, parameters[0], sizeof match->parameter);
+        memcpy(match->second, parameters[1], sizeof match->second);
     }
     if (methods == 0)
         return err_set(err, ERR_ABSENT, "there is nothing here");

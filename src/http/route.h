@@ -17,7 +17,7 @@ enum route_need {
 
 struct route {
     enum method method;
-    const char *path; /* "/sessions/:id": one segment may be a parameter */
+    const char *path; /* "/files/:id/links/:link": up to two segments may be parameters */
     enum route_need need;
     bool (*handle)(struct exchange *, struct err *);
     /* Adds what every answer of this route must have, errors included; may turn *refused into another error. NULL: nothing. */
@@ -30,6 +30,7 @@ enum { ROUTE_PARAMETER_MAX = 128, ROUTE_ALLOW_MAX = 64 };
 struct route_match {
     const struct route *route;
     char parameter[ROUTE_PARAMETER_MAX];
+    char second[ROUTE_PARAMETER_MAX];
     char allow[ROUTE_ALLOW_MAX]; /* of the path, as Allow wants it */
 };
 

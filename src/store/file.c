@@ -35,13 +35,26 @@ static bool read_hash(struct arena *arena, const struct db_result *rows, int row
     return true;
 }
 
+void file_point(const struct file_store *store, const char *name)
+{
+    if (store->point != NULL)
+        store->point(name);
+}
+
+bool file_object(struct arena *arena, const char *id, const char *object_name, struct object *object, struct err *err)
+{
+    object->key = arena_printf(arena, OBJECT_PREFIX "%s/%s", id, object_name);
+    if (object->key == NULL)
+        return err_memory(err);
+    return uuid_parse(id, &object->id) || err_set(err, ERR_BUG, "not an id: %.40s", id);
+}
+
 bool file_read(struct arena *arena, const struct db_result *rows, int row, struct file *file, struct err *err)
 {
     *file = (struct file){
         .state = strcmp(db_value(rows, row, 2), "committed") == 0 ? FILE_COMMITTED : FILE_PENDING,
         .via = db_value(rows, row, 3),
         .back_end = db_value(rows, row, 4),
-        .object.key = arena_printf(arena, OBJECT_PREFIX "%s/%s", db_value(rows, row, 0), db_value(rows, row, 5)),
         .object.upload = db_value(rows, row, 6),
         .object.block_bytes = db_number(rows, row, 7),
         .name = db_value(rows, row, 8),
@@ -53,13 +66,15 @@ bool file_read(struct arena *arena, const struct db_result *rows, int row, struc
         .received = db_number(rows, row, 14),
         .created_at_ms = db_number(rows, row, 17),
         .expires_at_ms = db_number(rows, row, 18),
+        .sealed = db_flag(rows, row, 19),
+        .concat = db_value(rows, row, 20),
     };
-    if (file->object.key == NULL)
-        return err_memory(err);
-    if (!uuid_parse(db_value(rows, row, 0), &file->id) || !uuid_parse(db_value(rows, row, 1), &file->account))
+    if (!file_object(arena, db_value(rows, row, 0), db_value(rows, row, 5), &file->object, err))
+        return false;
+    if (!uuid_parse(db_value(rows, row, 1), &file->account))
         return err_set(err, ERR_BUG, "a file's row can't be read");
-    file->object.id = file->id;
-    file->object.size = file->size;
+    file->id = file->object.id;
+    file->object.size = file->sealed ? file->received : file->size;
     return read_hash(arena, rows, row, file, err);
 }
 
@@ -97,7 +112,7 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     const char *const values[] = {
         id_text, account_text, plan->via,          back_end->name, plan->object_name,
         block,   plan->name,   plan->claimed_type, plan->metadata, plan->size >= 0 ? size : NULL,
-        reserve, keep,         most_bytes,         most_files};
+        reserve, keep,         most_bytes,         most_files,     plan->concat != NULL ? plan->concat : ""};
     struct db_result row;
 
     uuid_format(&id, id_text);
@@ -155,7 +170,10 @@ enum db_rc file_drop(struct file_store *store, struct arena *arena, const struct
 {
     struct db_result row;
 
-    return about(store, arena, STATEMENT_FILE_DROP, id, account, NULL, &row, err);
+    enum db_rc rc = about(store, arena, STATEMENT_FILE_DROP, id, account, NULL, &row, err);
+
+    file_point(store, "file-dropped");
+    return rc;
 }
 
 enum db_rc file_rename(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
@@ -164,6 +182,113 @@ enum db_rc file_rename(struct file_store *store, struct arena *arena, const stru
     struct db_result row;
 
     return about(store, arena, STATEMENT_FILE_RENAME, id, account, name, &row, err);
+}
+
+enum db_rc file_joined(struct file_store *store, struct arena *arena, const struct uuid *account,
+                       const struct uuid *first_part, const char *concat, struct uuid *whole, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES], part[UUID_TEXT_BYTES];
+    const char *const values[] = {account_text, part, concat};
+    struct db_result row;
+    enum db_rc rc;
+
+    uuid_format(account, account_text);
+    uuid_format(first_part, part);
+    rc = db_query(store->db, arena, STATEMENT_FILE_PARTS_WHOLE, values, &row, err);
+    if (rc == DB_ROW && !uuid_parse(db_value(&row, 0, 0), whole)) {
+        err_set(err, ERR_BUG, "the id of a file can't be read");
+        return DB_FAIL;
+    }
+    return rc;
+}
+
+/* Ids as PostgreSQL array text. */
+static const char *ids_text(struct arena *arena, const struct uuid *ids, size_t count)
+{
+    char *text = arena_alloc(arena, count * UUID_TEXT_BYTES + 2), *at = text;
+
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        *at++ = i == 0 ? '{' : ',';
+        uuid_format(&ids[i], at);
+        at += UUID_TEXT_BYTES - 1;
+    }
+    memcpy(at, "}", 2);
+    return text;
+}
+
+static bool claim_parts(struct file_store *store, struct arena *arena, const struct uuid *account, const char *ids,
+                        size_t count, int64_t *bytes, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES], keep[NUMBER_BYTES];
+    const char *const values[] = {account_text, ids, keep};
+    struct db_result row;
+
+    uuid_format(account, account_text);
+    /* Each step of the whole gives it its time anew: they have to outlive it, and it takes no day itself. */
+    snprintf(keep, sizeof keep, "%lld", (long long)store->config->upload_keep_s * 2);
+    if (db_query(store->db, arena, STATEMENT_FILE_PARTS_CLAIM, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "no answer about parts");
+    *bytes = db_number(&row, 0, 1);
+    if (db_number(&row, 0, 0) != (int64_t)count)
+        return err_set(err, ERR_CONFLICT, "a part has expired or went into another file");
+    if (*bytes > store->config->file_max_bytes)
+        return err_set(err, ERR_LARGE, "a file may have at most %lld bytes", (long long)store->config->file_max_bytes);
+    return true;
+}
+
+bool file_join(struct file_store *store, struct arena *arena, const struct uuid *account, const struct uuid *parts,
+               size_t count, struct file_plan *plan, struct file *file, struct err *err)
+{
+    const char *ids = ids_text(arena, parts, count);
+    char whole[UUID_TEXT_BYTES];
+    const char *const values[] = {whole, ids};
+    struct db_result row;
+
+    if (ids == NULL)
+        return err_memory(err);
+    if (!claim_parts(store, arena, account, ids, count, &plan->size, err))
+        return false;
+    plan->reserve = plan->size;
+    if (!file_create(store, arena, account, plan, file, err))
+        return false;
+    uuid_format(&file->id, whole);
+    return db_query(store->db, arena, STATEMENT_FILE_PARTS_ADOPT, values, &row, err) != DB_FAIL;
+}
+
+bool file_parts(struct file_store *store, struct arena *arena, const struct uuid *whole, struct file **partsp,
+                size_t *count, struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    const char *const values[] = {id};
+    struct db_result rows;
+    struct file *parts;
+
+    *partsp = NULL;
+    *count = 0;
+    uuid_format(whole, id);
+    if (db_query(store->db, arena, STATEMENT_FILE_PARTS, values, &rows, err) == DB_FAIL)
+        return false;
+    parts = arena_alloc(arena, ((size_t)rows.rows + 1) * sizeof *parts);
+    if (parts == NULL)
+        return err_memory(err);
+    for (int row = 0; row < rows.rows; row++)
+        if (!file_read(arena, &rows, row, &parts[row], err))
+            return false;
+    *partsp = parts;
+    *count = (size_t)rows.rows;
+    return true;
+}
+
+bool file_parts_drop(struct file_store *store, struct arena *arena, const struct uuid *whole, struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    const char *const values[] = {id};
+    struct db_result row;
+
+    uuid_format(whole, id);
+    return db_query(store->db, arena, STATEMENT_FILE_PARTS_DROP, values, &row, err) != DB_FAIL;
 }
 
 bool file_list(struct file_store *store, struct arena *arena, const struct uuid *account, const char *contains,

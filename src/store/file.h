@@ -25,6 +25,8 @@ struct file {
     int64_t size;         /* bytes; -1: not known yet */
     int64_t reserved;     /* bytes that it counts for in its account */
     int64_t received;
+    bool sealed;                     /* its object is whole, though the row may not be committed */
+    const char *concat;              /* Upload-Concat of a file that is made of parts; "" */
     const unsigned char *hash_state; /* of what was received; NULL: nothing was */
     size_t hash_state_length;
     unsigned char sha256[SHA256_BYTES]; /* when committed */
@@ -39,8 +41,9 @@ struct file_plan {
     const char *object_name; /* safe for a key */
     const char *claimed_type;
     const char *metadata;
-    int64_t size;    /* -1: not known */
-    int64_t reserve; /* bytes to count for its account from now on */
+    const char *concat; /* NULL: not made of parts */
+    int64_t size;       /* -1: not known */
+    int64_t reserve;    /* bytes to count for its account from now on */
 };
 
 struct file_store {
@@ -48,7 +51,11 @@ struct file_store {
     struct object_store objects;
     const struct config *config;
     const struct clock *clock;
+    void (*point)(
+        const char *name); /* called at named points, at which the crash tests end the process; NULL: nothing */
 };
+
+void file_point(const struct file_store *, const char *name);
 
 /*
  * Makes a pending file. ERR_LARGE, with the field "quota" and how much is left, when its account has no room for it.
@@ -75,6 +82,28 @@ enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *i
 /* Seconds after which nobody will go on with a pending file: a request that failed is over, an upload by tus may rest. */
 int64_t file_keep_s(const struct file_store *, const char *via);
 
+/*
+ * Files made of parts (tus concatenation). Parts are sealed files via "part". file_join, in the caller's transaction, takes
+ * them from the account, makes the pending file, which counts instead of them, and notes their order; their bytes are then
+ * read one after the other into it, and file_parts_drop goes with its commit. Parts whose file is never finished are removed
+ * by the sweeper, like that file.
+ */
+
+/* The file that the parts went into by a request with this very concat. DB_NONE: they have not. */
+enum db_rc file_joined(struct file_store *, struct arena *, const struct uuid *account, const struct uuid *first_part,
+                       const char *concat, struct uuid *whole, struct err *) MUST_CHECK;
+
+/* plan->size and reserve are set to those of the parts. ERR_CONFLICT: a part is none any more; ERR_LARGE as file_create. */
+bool file_join(struct file_store *, struct arena *, const struct uuid *account, const struct uuid *parts, size_t count,
+               struct file_plan *plan, struct file *, struct err *) MUST_CHECK;
+
+/* In order; all that are still there. */
+bool file_parts(struct file_store *, struct arena *, const struct uuid *whole, struct file **parts, size_t *count,
+                struct err *) MUST_CHECK;
+
+/* In the transaction that commits the whole. */
+bool file_parts_drop(struct file_store *, struct arena *, const struct uuid *whole, struct err *) MUST_CHECK;
+
 enum { FILE_PAGE_MAX = 200 };
 
 /* Committed files as a JSON array, newest first; before may be NULL. At most FILE_PAGE_MAX. */
@@ -86,6 +115,9 @@ bool file_quota_error(struct file_store *, struct arena *, const struct uuid *ac
 
 /* The back end of a row; ERR_BUG when this build has none of that name. */
 const struct object_ops *file_back_end(const struct file *, struct err *) MUST_CHECK;
+
+/* Where the bytes are of a row with these values; the key is made in the arena. */
+bool file_object(struct arena *, const char *id, const char *object_name, struct object *, struct err *) MUST_CHECK;
 
 /* Reads a row in the order that sql/query/file.sql states. */
 bool file_read(struct arena *, const struct db_result *, int row, struct file *, struct err *) MUST_CHECK;

@@ -30,6 +30,11 @@ const struct object_ops *object_ops_of_config(const struct config *config)
     return object_ops_named(config->objects);
 }
 
+bool object_reachable(const struct object_store *store, const struct object_ops *ops)
+{
+    return ops != &object_s3 || store->s3 != NULL;
+}
+
 bool object_key_check(const char *key, struct err *err)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";

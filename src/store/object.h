@@ -11,6 +11,9 @@
  * by any worker, since its answer may have been lost; whoever goes on must hold the file's lease, so that there is one
  * writer. remove is right at any time and after any crash; what it can't know of, list finds.
  *
+ * put_block and finish are called within db_transaction, together with what the row says about them: a back end may write
+ * to the database itself, with its COMMIT.
+ *
  * Errors: ERR_DOWN when the back end is away, to be tried again; ERR_ABSENT; ERR_BUG when somebody has to look into it.
  */
 #ifndef MAYFLY_STORE_OBJECT_H
@@ -64,7 +67,7 @@ struct object_grant {
 
 /* A key under which there is an object, or an upload that was not finished, or both. */
 struct object_entry {
-    const char *key;
+    const char *key;  /* a back end that keeps no names gives "uploads/<id>" */
     const char *time; /* RFC 3339, UTC: when the object was written, else when the upload began */
     int64_t size;     /* of the object; -1: there is none */
     bool unfinished;
@@ -112,6 +115,9 @@ struct object_ops {
     /* Removes the object and whatever unfinished uploads left under its key; that nothing is there is success. */
     bool (*remove)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
 
+    /* Removes what unfinished uploads left beside a finished object, which stays. NULL function: nothing can be left. */
+    bool (*tidy)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
+
     /*
      * A URL that works without a log-in for a time. PUT: for exactly object.size bytes, or those of the part, when that is
      * known; the last part is the tail. NULL function: the back end has no URLs, the bytes pass the worker.
@@ -139,6 +145,9 @@ const struct object_ops *object_ops_of_config(const struct config *) MUST_CHECK;
 
 /* All back ends, for whoever goes through them; ends with NULL. */
 const struct object_ops *const *object_ops_all(void);
+
+/* Whether the settings say where this back end is. */
+bool object_reachable(const struct object_store *, const struct object_ops *);
 
 /* ERR_BUG unless the key is one that any back end takes. */
 bool object_key_check(const char *key, struct err *) MUST_CHECK;

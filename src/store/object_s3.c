@@ -118,27 +118,30 @@ static bool s3_size(struct object_store *store, struct arena *arena, const struc
     return ready(store, object, err) && s3_head(store->s3, arena, object->key, size, err);
 }
 
-/*
- * Uploads first, then the object: completed in between, an upload becomes the object. All uploads of the key go, so also
- * those whose id was lost between begin and its commit.
- */
-static bool s3_remove(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
+/* All uploads of the key go, so also those whose id was lost between begin and its commit. */
+static bool s3_tidy(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
     /* More than one is left only by crashes within begin; what is beyond goes with the next sweep. */
     enum { UPLOADS_AT_ONCE = 16 };
     struct s3_page uploads;
 
-    if (!ready(store, object, err))
-        return false;
-    if (object->upload[0] != '\0' && !s3_upload_abort(store->s3, arena, object->key, object->upload, err))
-        return false;
-    if (!s3_uploads(store->s3, arena, object->key, "", UPLOADS_AT_ONCE, &uploads, err))
+    if (!ready(store, object, err) || !s3_uploads(store->s3, arena, object->key, "", UPLOADS_AT_ONCE, &uploads, err))
         return false;
     for (size_t i = 0; i < uploads.count; i++)
         if (strcmp(uploads.items[i].key, object->key) == 0 &&
             !s3_upload_abort(store->s3, arena, object->key, uploads.items[i].upload, err))
             return false;
-    return s3_delete(store->s3, arena, object->key, err);
+    return true;
+}
+
+/* Uploads first, then the object: completed in between, an upload becomes the object. */
+static bool s3_remove(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
+{
+    if (!ready(store, object, err))
+        return false;
+    if (object->upload[0] != '\0' && !s3_upload_abort(store->s3, arena, object->key, object->upload, err))
+        return false;
+    return s3_tidy(store, arena, object, err) && s3_delete(store->s3, arena, object->key, err);
 }
 
 /* Length of what may be put: of the object, or of one of its parts; -1: it is not known. */
@@ -251,6 +254,7 @@ const struct object_ops object_s3 = {
     .read = s3_read,
     .size = s3_size,
     .remove = s3_remove,
+    .tidy = s3_tidy,
     .sign = s3_sign,
     .blocks = s3_blocks,
     .list = s3_list,

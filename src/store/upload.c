@@ -43,7 +43,7 @@ static bool load_tail(struct upload *upload, struct err *err)
 {
     char id[UUID_TEXT_BYTES], place[NUMBER_BYTES], most[NUMBER_BYTES];
     const char *const values[] = {id, place, most};
-    size_t tail = (size_t)(upload->file.received % upload->file.object.block_bytes);
+    size_t tail = upload->file.sealed ? 0 : (size_t)(upload->file.received % upload->file.object.block_bytes);
     struct db_result row;
     const void *bytes;
     size_t length;
@@ -90,6 +90,14 @@ static enum db_rc refused(struct file_store *store, struct arena *arena, const s
 enum db_rc upload_open(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
                        struct upload **uploadp, struct err *err)
 {
+    const struct uuid lease = uuid_new(store->clock);
+
+    return upload_open_by(store, arena, id, account, &lease, uploadp, err);
+}
+
+enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const struct uuid *id,
+                          const struct uuid *account, const struct uuid *held, struct upload **uploadp, struct err *err)
+{
     struct upload *upload = arena_zalloc(arena, sizeof *upload);
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
     const char *const values[] = {id_text, account_text, lease, ms};
@@ -103,7 +111,7 @@ enum db_rc upload_open(struct file_store *store, struct arena *arena, const stru
     }
     upload->store = store;
     upload->arena = arena;
-    upload->lease = uuid_new(store->clock);
+    upload->lease = *held;
     arena_init(&upload->scratch, SCRATCH_BYTES);
     uuid_format(id, id_text);
     uuid_format(account, account_text);
@@ -148,7 +156,7 @@ static bool advance(struct upload *upload, int64_t lease_ms, struct err *err)
     snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
     snprintf(ms, sizeof ms, "%lld", (long long)lease_ms);
     snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
-    const char *const values[] = {id, lease, before, now, hash, ms, keep};
+    const char *const values[] = {id, lease, before, now, hash, ms, keep, upload->file.sealed ? "true" : "false"};
 
     switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err)) {
     case DB_FAIL:
@@ -290,10 +298,11 @@ static bool count_received(struct upload *upload, struct err *err)
     return false;
 }
 
-/* A file whose length nobody promised counts as it grows. */
+/* A file whose length nobody promised counts as it grows; a thumbnail never does. */
 static bool reserve(struct upload *upload, struct err *err)
 {
-    return upload->file.received <= upload->file.reserved || count_received(upload, err);
+    return upload->file.received <= upload->file.reserved || strcmp(upload->file.via, "thumbnail") == 0 ||
+           count_received(upload, err);
 }
 
 bool upload_trim(struct upload *upload, struct err *err)
@@ -310,6 +319,7 @@ static bool send_block(struct upload *upload, struct err *err)
         upload->stored = upload->file.received;
     upload->stored_at_us = upload->leased_at_us = now_us(upload);
     upload->held = upload->kept = 0;
+    file_point(upload->store, "upload-block");
     return true;
 }
 
@@ -378,6 +388,8 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
 {
     const unsigned char *at = bytes;
 
+    if (upload->file.sealed)
+        return err_set(err, ERR_BUG, "%s is whole already", upload->file.object.key);
     if (!fits(upload, length, err))
         return false;
     while (length > 0) {
@@ -402,6 +414,7 @@ bool upload_keep(struct upload *upload, struct err *err)
         return false;
     upload->stored = upload->file.received;
     upload->kept = upload->held;
+    file_point(upload->store, "upload-kept");
     return true;
 }
 
@@ -456,6 +469,7 @@ static bool seal(struct db *db, void *arg, struct err *err)
     (void)db;
     arena_reset(&upload->scratch);
     object->size = upload->file.received;
+    upload->file.sealed = true;
     return list_blocks(upload, &blocks, &count, err) &&
            upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
                                     blocks, count, upload->block, upload->held, err) &&
@@ -464,9 +478,14 @@ static bool seal(struct db *db, void *arg, struct err *err)
 
 bool upload_seal(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err))
+    if (upload->file.sealed)
+        return true;
+    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err)) {
+        upload->file.sealed = false;
         return false;
+    }
     upload->stored = upload->file.received;
+    file_point(upload->store, "upload-sealed");
     return true;
 }
 
@@ -508,6 +527,7 @@ bool upload_commit(struct upload *upload, struct arena *arena, const char *type,
         upload->file.size = upload->file.received;
         upload->file.type = type;
         upload->file.state = FILE_COMMITTED;
+        file_point(upload->store, "upload-commit");
         return true;
     }
     return false;

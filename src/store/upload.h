@@ -4,7 +4,8 @@
  *   upload_open: takes the lease, loads the tail and the running hash
  *     upload_add: bytes fill the block; a full one goes to the back end, together with the new offset
  *     upload_keep: the tail goes to PostgreSQL, together with the new offset; the lease is given back
- *     upload_seal: the back end makes the object whole; upload_commit: the row says so
+ *     upload_seal: the back end makes the object whole, which the row notes, since the tail goes; upload_commit: the file is
+ *     one like any other
  *
  * A worker may die anywhere: what the row says is received is with the back end or in the tail, and whoever opens the
  * upload next goes on from there. Of what was not in the row yet nothing counts, though a block of it may have been
@@ -40,6 +41,10 @@ struct upload {
  */
 enum db_rc upload_open(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        struct upload **, struct err *) MUST_CHECK;
+
+/* The same with a lease that the caller has already. */
+enum db_rc upload_open_by(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                          const struct uuid *lease, struct upload **, struct err *) MUST_CHECK;
 
 /*
  * Adds bytes. ERR_LARGE: beyond its length, file_max_bytes or the account's room; ERR_LOCKED: another worker took over;

@@ -1,0 +1,89 @@
+-- Bytes of a living file in a back end that is not its row's.
+
+-- name: file_copy_sweep_claim
+-- As file_sweep_claim.
+WITH l AS (
+    SELECT file_id, back_end FROM file_copy WHERE sweep_at <= statement_timestamp()
+    ORDER BY sweep_at LIMIT $2::int FOR UPDATE SKIP LOCKED)
+UPDATE file_copy c SET lease = NULL, sweep_at = statement_timestamp() + make_interval(secs => $1::int)
+FROM l WHERE c.file_id = l.file_id AND c.back_end = l.back_end
+RETURNING c.back_end, c.file_id, c.object_name, c.object_upload, c.block_bytes, c.removals;
+
+-- name: file_copy_sweep_done
+-- id, removals before, seconds until the second removal, back end -> id
+UPDATE file_copy SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $3::int)
+WHERE file_id = $1::uuid AND removals = $2::int AND back_end = $4::text AND lease IS NULL RETURNING file_id;
+
+-- name: file_copy_sweep_forget
+-- id, back end, after the second removal -> id
+DELETE FROM file_copy WHERE file_id = $1::uuid AND back_end = $2::text AND removals > 0 AND lease IS NULL
+RETURNING file_id;
+
+-- name: file_link_sweep
+-- at most so many -> those that were removed, since they had expired
+DELETE FROM file_link WHERE id IN (
+    SELECT id FROM file_link WHERE expires_at <= statement_timestamp() LIMIT $1::int FOR UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- name: file_move_next
+-- to, account (null: of all), this one only (null: each), after this id, at most so many -> committed files elsewhere: id,
+-- back end, object name, size, SHA-256
+SELECT id, back_end, object_name, size, sha256 FROM file
+WHERE back_end <> $1::text AND state = 'committed' AND ($2::uuid IS NULL OR account_id = $2::uuid)
+    AND ($3::uuid IS NULL OR id = $3::uuid) AND id > $4::uuid
+ORDER BY id LIMIT $5::int;
+
+-- name: file_copy_begin
+-- id, back end, object name, block bytes, holder, seconds -> id; none: another is at it, or an older copy is to go first.
+-- What a holder who is gone left is begun anew.
+INSERT INTO file_copy AS c (file_id, back_end, object_name, block_bytes, lease, sweep_at)
+VALUES ($1::uuid, $2::text, $3::text, $4::bigint, $5::uuid, statement_timestamp() + make_interval(secs => $6::int))
+ON CONFLICT (file_id, back_end) DO UPDATE SET lease = excluded.lease, sweep_at = excluded.sweep_at,
+    block_bytes = excluded.block_bytes, object_upload = ''
+    WHERE c.lease = excluded.lease OR (c.lease IS NOT NULL AND c.sweep_at <= statement_timestamp())
+RETURNING file_id;
+
+-- name: file_copy_renew
+-- id, back end, holder, seconds, what the back end calls the upload (null: as it is) -> id
+UPDATE file_copy SET sweep_at = statement_timestamp() + make_interval(secs => $4::int),
+    object_upload = coalesce($5::text, object_upload)
+WHERE file_id = $1::uuid AND back_end = $2::text AND lease = $3::uuid RETURNING file_id;
+
+-- name: file_copy_give_up
+-- id, back end, holder; the sweeper removes what there is
+UPDATE file_copy SET lease = NULL, sweep_at = statement_timestamp()
+WHERE file_id = $1::uuid AND back_end = $2::text AND lease = $3::uuid;
+
+-- name: file_move_switch
+-- id, from, to, holder, block bytes, SHA-256, seconds that the old copy stays for whoever reads it -> id. No row: the file
+-- is not what was copied any more, and then this must not be committed.
+WITH c AS (
+    DELETE FROM file_copy WHERE file_id = $1::uuid AND back_end = $3::text AND lease = $4::uuid RETURNING file_id),
+o AS (
+    SELECT id, object_name, block_bytes FROM file
+    WHERE id = $1::uuid AND back_end = $2::text AND state = 'committed' AND sha256 = $6::bytea
+        AND EXISTS (SELECT FROM c) FOR UPDATE),
+f AS (
+    UPDATE file SET back_end = $3::text, block_bytes = $5::bigint, object_upload = '' FROM o WHERE file.id = o.id)
+INSERT INTO file_copy (file_id, back_end, object_name, block_bytes, sweep_at)
+SELECT id, $2::text, object_name, block_bytes, statement_timestamp() + make_interval(secs => $7::int) FROM o
+RETURNING file_id;
+
+-- name: file_overview
+-- account, before this id (null: from the newest), at most so many -> committed files, newest first: id, size, back end,
+-- when it was made, name, all as JSON
+SELECT id, size, back_end, created_at, name, row_to_json(r)::text FROM (
+    SELECT id, name, size, type, encode(sha256, 'hex') AS sha256, via, back_end, to_iso(created_at) AS created_at FROM file
+    WHERE account_id = $1::uuid AND state = 'committed' AND ($2::uuid IS NULL OR id < $2::uuid)
+    ORDER BY id DESC LIMIT $3::int) r;
+
+-- name: file_show
+-- id -> names and values of its row, and all of it as JSON
+SELECT v.key, coalesce(v.value, ''), to_json(r)::text FROM (
+    SELECT f.id, a.username, a.email, f.state, f.via, f.parent_id, f.name, f.size, f.received, f.type, f.claimed_type,
+        encode(f.sha256, 'hex') AS sha256, f.back_end, 'uploads/' || f.id || '/' || f.object_name AS object,
+        to_iso(f.created_at) AS created_at, to_iso(f.sweep_at) AS sweep_at, f.removals,
+        (SELECT count(*) FROM file_link l WHERE l.file_id = f.id AND l.expires_at > statement_timestamp()) AS links,
+        (SELECT string_agg(c.back_end, ',') FROM file_copy c WHERE c.file_id = f.id) AS copies
+    FROM file f LEFT JOIN account a ON a.id = f.account_id WHERE f.id = $1::uuid) r,
+    json_each_text(row_to_json(r)) v;

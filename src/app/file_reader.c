@@ -1,0 +1,60 @@
+#include "app/file_reader.h"
+
+#include <stdlib.h>
+
+static void release(void *arg)
+{
+    struct file_reader *reader = arg;
+
+    arena_free(&reader->scratch);
+    free(reader->bytes);
+}
+
+bool file_reader_turn_to(struct exchange *x, struct file_reader *reader, const struct file *file, struct err *err)
+{
+    reader->back_end = file_back_end(file, err);
+    if (reader->back_end == NULL)
+        return false;
+    reader->object = file->object;
+    reader->object.key = arena_strdup(&x->arena, file->object.key);
+    reader->object.upload = "";
+    reader->offset = 0;
+    return reader->object.key != NULL || err_memory(err);
+}
+
+bool file_reader_new(struct exchange *x, const struct file *file, struct file_reader **readerp, struct err *err)
+{
+    struct file_reader *reader = arena_zalloc(&x->arena, sizeof *reader);
+
+    *readerp = NULL;
+    if (reader == NULL)
+        return err_memory(err);
+    arena_init(&reader->scratch, 2 * FILE_READER_BYTES);
+    if (!arena_defer(&x->arena, release, reader))
+        return err_memory(err);
+    reader->bytes = malloc(FILE_READER_BYTES);
+    if (reader->bytes == NULL)
+        return err_memory(err);
+    *readerp = reader;
+    return file_reader_turn_to(x, reader, file, err);
+}
+
+bool file_reader_next(struct exchange *x, struct file_reader *reader, const void **bytes, size_t *length,
+                      struct err *err)
+{
+    int64_t left = reader->object.size - reader->offset;
+    size_t wanted = left < FILE_READER_BYTES ? (size_t)left : FILE_READER_BYTES;
+
+    *bytes = reader->bytes;
+    *length = 0;
+    if (wanted == 0)
+        return true;
+    arena_reset(&reader->scratch);
+    if (!reader->back_end->read(&x->services->files.objects, &reader->scratch, &reader->object, reader->offset,
+                                reader->bytes, wanted, length, err))
+        return false;
+    if (*length < wanted)
+        return err_set(err, ERR_ABSENT, "%s has gone while it was read", reader->object.key);
+    reader->offset += (int64_t)*length;
+    return true;
+}

@@ -1,0 +1,344 @@
+#include "store/move.h"
+
+#include "store/object_postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    NUMBER_BYTES = 24,
+    FILES_PAGE = 100,
+    /* Renewed with each block, which takes s3_timeout_ms at most. */
+    LEASE_S = 60,
+    /* One file's tags: 10,000 parts. */
+    ARENA_BYTES = 8 * 1024 * 1024,
+};
+
+static const char object_type[] = "application/octet-stream";
+
+/* One file under way. */
+struct moving {
+    struct move *move;
+    const char *id;
+    char lease[UUID_TEXT_BYTES];
+    const char *from_name;
+    const struct object_ops *from;
+    struct object source, target;
+    unsigned char sha256[SHA256_BYTES];
+    const char *sha256_text, *object_name;
+    struct object_block *blocks; /* NULL when the back end gives no tags */
+    size_t block_count;
+    unsigned char *buffer;
+    size_t held; /* of the block in the buffer */
+    const char *tag;
+    struct arena arena;   /* of the file */
+    struct arena scratch; /* of one step */
+};
+
+static struct db *db_of(const struct moving *moving)
+{
+    return moving->move->store->db;
+}
+
+static struct object_store *objects_of(const struct moving *moving)
+{
+    return &moving->move->store->objects;
+}
+
+static bool lost(struct err *err)
+{
+    return err_set(err, ERR_LOCKED, "another went on with this file");
+}
+
+static bool claim(struct moving *moving, struct err *err)
+{
+    char block[NUMBER_BYTES], seconds[NUMBER_BYTES];
+    const char *const values[] = {moving->id, moving->move->to->name, moving->object_name,
+                                  block,      moving->lease,          seconds};
+    struct db_result row;
+
+    snprintf(block, sizeof block, "%lld", (long long)moving->target.block_bytes);
+    snprintf(seconds, sizeof seconds, "%d", LEASE_S);
+    switch (db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_BEGIN, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_LOCKED, "another is moving it, or an older copy of it is to be swept first");
+    case DB_ROW:
+        return true;
+    }
+    return false;
+}
+
+/* upload: what the back end calls the upload, NULL: as it is. */
+static bool renew(struct moving *moving, const char *upload, struct err *err)
+{
+    char seconds[NUMBER_BYTES];
+    const char *const values[] = {moving->id, moving->move->to->name, moving->lease, seconds, upload};
+    struct db_result row;
+
+    snprintf(seconds, sizeof seconds, "%d", LEASE_S);
+    switch (db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_RENEW, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return lost(err);
+    case DB_ROW:
+        return true;
+    }
+    return false;
+}
+
+static bool begin_target(struct moving *moving, struct err *err)
+{
+    const char *upload;
+
+    if (!moving->move->to->begin(objects_of(moving), &moving->arena, &moving->target, object_type, &upload, err))
+        return false;
+    moving->target.upload = upload;
+    return renew(moving, upload, err);
+}
+
+static bool put_block(struct db *db, void *arg, struct err *err)
+{
+    struct moving *moving = arg;
+
+    (void)db;
+    arena_reset(&moving->scratch);
+    return moving->move->to->put_block(objects_of(moving), &moving->scratch, &moving->target,
+                                       (int64_t)moving->block_count, moving->buffer, moving->held, &moving->tag, err);
+}
+
+static bool send_block(struct moving *moving, struct err *err)
+{
+    if (!db_transaction(db_of(moving), put_block, moving, err))
+        return false;
+    if (moving->blocks != NULL) {
+        const char *tag = arena_strdup(&moving->arena, moving->tag);
+
+        if (tag == NULL)
+            return err_memory(err);
+        moving->blocks[moving->block_count] = (struct object_block){.number = (int64_t)moving->block_count, .tag = tag};
+    }
+    moving->block_count++;
+    moving->held = 0;
+    return renew(moving, NULL, err);
+}
+
+static bool finish(struct db *db, void *arg, struct err *err)
+{
+    struct moving *moving = arg;
+
+    (void)db;
+    arena_reset(&moving->scratch);
+    return moving->move->to->finish(objects_of(moving), &moving->scratch, &moving->target, object_type, moving->blocks,
+                                    moving->block_count, moving->buffer, moving->held, err);
+}
+
+/* The bytes that are asked for, all of them. */
+static bool read_exactly(struct moving *moving, const struct object_ops *ops, const struct object *object,
+                         int64_t offset, void *bytes, size_t size, struct err *err)
+{
+    size_t length;
+
+    arena_reset(&moving->scratch);
+    return ops->read(objects_of(moving), &moving->scratch, object, offset, bytes, size, &length, err) &&
+           (length == size || err_set(err, ERR_BUG, "%s in %s ends early", object->key, ops->name));
+}
+
+static bool is_right(struct moving *moving, struct sha256 *hash, const char *where, struct err *err)
+{
+    unsigned char digest[SHA256_BYTES];
+
+    sha256_end(hash, digest);
+    return memcmp(digest, moving->sha256, SHA256_BYTES) == 0 ||
+           err_set(err, ERR_CHECKSUM, "its SHA-256 in %s is another than its row's", where);
+}
+
+static bool copy(struct moving *moving, struct err *err)
+{
+    int64_t size = moving->source.size, block = moving->target.block_bytes;
+    struct sha256 hash;
+
+    sha256_init(&hash);
+    for (int64_t offset = 0; offset < size; offset += (int64_t)moving->held) {
+        if (moving->held > 0 && !send_block(moving, err))
+            return false;
+        moving->held = size - offset < block ? (size_t)(size - offset) : (size_t)block;
+        if (!read_exactly(moving, moving->from, &moving->source, offset, moving->buffer, moving->held, err))
+            return false;
+        sha256_add(&hash, moving->buffer, moving->held);
+        moving->move->moved_bytes += (int64_t)moving->held;
+        if (moving->move->progress != NULL)
+            moving->move->progress(moving->move->arg, moving->move);
+    }
+    /* What is full is a block, also at the end. */
+    return is_right(moving, &hash, moving->from_name, err) &&
+           ((int64_t)moving->held < block || send_block(moving, err)) &&
+           db_transaction(db_of(moving), finish, moving, err) &&
+           /* Another, who was stopped, may have begun it too. */
+           (moving->block_count == 0 || moving->move->to->tidy == NULL ||
+            moving->move->to->tidy(objects_of(moving), &moving->scratch, &moving->target, err));
+}
+
+static bool verify(struct moving *moving, struct err *err)
+{
+    int64_t size = moving->source.size;
+    struct sha256 hash;
+
+    sha256_init(&hash);
+    for (int64_t offset = 0; offset < size;) {
+        size_t step = (size_t)moving->target.block_bytes;
+
+        if (size - offset < (int64_t)step)
+            step = (size_t)(size - offset);
+        if (!read_exactly(moving, moving->move->to, &moving->target, offset, moving->buffer, step, err) ||
+            !renew(moving, NULL, err))
+            return false;
+        sha256_add(&hash, moving->buffer, step);
+        offset += (int64_t)step;
+    }
+    return is_right(moving, &hash, moving->move->to->name, err);
+}
+
+/* After a COMMIT whose answer was lost it was done before. */
+static bool switch_row(struct db *db, void *arg, struct err *err)
+{
+    struct moving *moving = arg;
+    char block[NUMBER_BYTES], again[NUMBER_BYTES];
+    const char *const values[] = {
+        moving->id, moving->from_name, moving->move->to->name, moving->lease, block, moving->sha256_text, again};
+    const char *const place[] = {moving->id, moving->move->to->name};
+    struct db_result row;
+    enum db_rc rc;
+
+    arena_reset(&moving->scratch);
+    snprintf(block, sizeof block, "%lld", (long long)moving->target.block_bytes);
+    snprintf(again, sizeof again, "%lld", (long long)moving->move->store->config->sweep_again_s);
+    rc = db_query(db, &moving->scratch, STATEMENT_FILE_MOVE_SWITCH, values, &row, err);
+    file_point(moving->move->store, "move-switched");
+    if (rc != DB_NONE)
+        return rc == DB_ROW;
+    if (db_query(db, &moving->scratch, STATEMENT_FSCK_FILE, place, &row, err) == DB_FAIL)
+        return false;
+    return (row.rows > 0 && db_flag(&row, 0, 0)) || err_set(err, ERR_ABSENT, "it was removed meanwhile");
+}
+
+static void give_up(struct moving *moving)
+{
+    const char *const values[] = {moving->id, moving->move->to->name, moving->lease};
+    struct err ignored = {.kind = ERR_NONE}; /* the lease ends by itself */
+    struct db_result row;
+
+    (void)!db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_GIVE_UP, values, &row, &ignored);
+}
+
+static bool allocate(struct moving *moving, struct err *err)
+{
+    size_t blocks = (size_t)(moving->source.size / moving->target.block_bytes);
+
+    if (moving->move->to != &object_postgres && blocks > 0) {
+        moving->blocks = arena_alloc(&moving->arena, blocks * sizeof *moving->blocks);
+        if (moving->blocks == NULL)
+            return err_memory(err);
+    }
+    moving->buffer = malloc((size_t)moving->target.block_bytes);
+    return moving->buffer != NULL || err_memory(err);
+}
+
+static bool move_bytes(struct moving *moving, struct err *err)
+{
+    bool ok;
+
+    if (!allocate(moving, err) || !claim(moving, err))
+        return false;
+    ok = (moving->source.size < moving->target.block_bytes || begin_target(moving, err)) && copy(moving, err);
+    file_point(moving->move->store, "move-copied");
+    ok = ok && verify(moving, err) && db_transaction(db_of(moving), switch_row, moving, err);
+    if (!ok)
+        give_up(moving);
+    return ok;
+}
+
+static bool read_row(struct moving *moving, const struct db_result *rows, int row, struct err *err)
+{
+    size_t length;
+    const unsigned char *sha256 = db_parse_bytes(&moving->arena, db_value(rows, row, 4), &length);
+    struct uuid lease = uuid_new(moving->move->store->clock);
+
+    if (sha256 == NULL || length != SHA256_BYTES)
+        return err_set(err, ERR_BUG, "its SHA-256 can't be read");
+    memcpy(moving->sha256, sha256, SHA256_BYTES);
+    uuid_format(&lease, moving->lease);
+    moving->id = db_value(rows, row, 0);
+    moving->from_name = db_value(rows, row, 1);
+    moving->object_name = db_value(rows, row, 2);
+    moving->sha256_text = db_value(rows, row, 4);
+    moving->from = object_ops_named(moving->from_name);
+    moving->source = (struct object){.upload = "", .size = db_number(rows, row, 3)};
+    if (moving->from == NULL || !object_reachable(objects_of(moving), moving->from))
+        return err_set(err, ERR_INPUT, "it is in %s, but the settings do not say where", moving->from_name);
+    moving->source.block_bytes = moving->from->block_bytes(objects_of(moving), moving->source.size);
+    if (!file_object(&moving->arena, moving->id, moving->object_name, &moving->source, err))
+        return false;
+    moving->target = moving->source;
+    moving->target.block_bytes = moving->move->to->block_bytes(objects_of(moving), moving->source.size);
+    return true;
+}
+
+/* False when it makes no sense to go on with other files. */
+static bool move_file(struct move *move, const struct db_result *rows, int row, struct err *err)
+{
+    struct moving moving = {.move = move};
+    struct err reason = {.kind = ERR_NONE};
+    int64_t before = move->moved_bytes;
+    bool ok;
+
+    arena_init(&moving.arena, ARENA_BYTES);
+    arena_init(&moving.scratch, ARENA_BYTES);
+    ok = read_row(&moving, rows, row, &reason) && move_bytes(&moving, &reason);
+    free(moving.buffer);
+    arena_free(&moving.scratch);
+    arena_free(&moving.arena);
+    if (ok) {
+        move->moved++;
+        return true;
+    }
+    move->moved_bytes = before;
+    move->stayed++;
+    move->left(move->arg, db_value(rows, row, 0), &reason);
+    if (reason.kind != ERR_DOWN)
+        return true;
+    *err = reason;
+    return false;
+}
+
+bool move_run(struct move *move, struct err *err)
+{
+    char account[UUID_TEXT_BYTES], file[UUID_TEXT_BYTES], after[UUID_TEXT_BYTES], most[NUMBER_BYTES];
+    const char *const values[] = {move->to->name, move->account != NULL ? account : NULL,
+                                  move->file != NULL ? file : NULL, after, most};
+    const struct uuid nil = {.bytes = {0}};
+    struct db_result rows = {.rows = FILES_PAGE};
+    struct arena arena;
+    bool ok = true;
+
+    if (move->account != NULL)
+        uuid_format(move->account, account);
+    if (move->file != NULL)
+        uuid_format(move->file, file);
+    uuid_format(&nil, after);
+    snprintf(most, sizeof most, "%d", FILES_PAGE);
+    arena_init(&arena, ARENA_BYTES);
+    while (ok && rows.rows == FILES_PAGE) {
+        ok = db_query(move->store->db, &arena, STATEMENT_FILE_MOVE_NEXT, values, &rows, err) != DB_FAIL;
+        for (int row = 0; ok && row < rows.rows; row++) {
+            ok = move_file(move, &rows, row, err);
+            snprintf(after, sizeof after, "%s", db_value(&rows, row, 0));
+        }
+        arena_reset(&arena);
+    }
+    arena_free(&arena);
+    return ok;
+}
