@@ -2,6 +2,7 @@
 """tus 1.0.0, rule by rule: https://tus.io/protocols/resumable-upload, and what its clients do besides."""
 
 import base64
+import contextlib
 import email.utils
 import http.client
 import sys
@@ -257,6 +258,21 @@ with half_patch(client, url, 0, 1000, b"old writer") as old:
     answer.begin()
     check(answer.status in (409, 423), "whose late bytes are refused", answer.status)
 same(tus_offset(client, url), 5, "and change nothing")
+url, wrong = created(len(content)), noise(len(content), 9)
+with half_patch(client, url, 0, len(content), wrong[:600_000], Upload_Checksum=checksum("sha1", wrong)) as old:
+    time.sleep(0.2)
+    tus(tus_patch(client, url, 0, content), 204, "so it does from one with a checksum", upload_offset=str(len(content)))
+    with contextlib.suppress(ConnectionError):
+        old.sendall(wrong[600_000:])
+        answer = http.client.HTTPResponse(old)
+        answer.begin()
+        check(answer.status in (409, 423), "whose late bytes are refused too", answer.status)
+complete(url, content, "and nothing of them is in the file")
+url = created(Upload_Defer_Length="1")
+tus(tus_patch(client, url, 0, wrong, Upload_Checksum=checksum("sha1", content)), 460, "a wrong chunk that is longer than the file")
+tus(tus_patch(client, url, 0, b"short", Upload_Length="5"), 204, "will be", upload_offset="5")
+complete(url, b"short", "after a wrong chunk")
+same(psql(f"SELECT count(*) FROM mayfly.file_chunk WHERE file_id = '{url[9:]}'"), "1", "leaves nothing behind")
 
 # --- what is away
 

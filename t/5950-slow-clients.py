@@ -1,18 +1,23 @@
 #!/usr/bin/python3
 """Clients that read or write 1 kB/s hold nobody up, though each heavy pool has one worker; what stands still is cut."""
 
+import contextlib
+import os
+import re
 import select
+import signal
 import socket
 import statistics
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import Threads, fcgi_connect, fcgi_request, wait_until
+from chaos import Threads, fcgi_connect, fcgi_request, wait_until, workers
 from files import half_patch, half_sent, noise, post_raw, tus_create, tus_offset
-from mayfly import check, done, note, same, settings, signed_in, try_login
+from mayfly import SCRATCH, check, dev, done, new_user, note, same, settings, signed_in, try_login
 
 RATE = 1000  # bytes a second, as over a bad line
 WRITERS = 50
@@ -21,18 +26,35 @@ LOGINS = 40
 # what a machine that does other things as well makes of that; being held up would be seconds.
 SLOWER, SLACK_S = 2, 0.05
 STALL_MS = 3000
+GREEDY, ALLOWED = 140, 64  # by nginx; without that it would be more than both workers have room for
 BIG = noise(20_000_000)
 
-user, client = signed_in()
+client = signed_in()[1]
+
+
+@contextlib.contextmanager
+def limits():
+    """nginx's limits are in force, which tests have switched off."""
+    path = SCRATCH / "etc" / "conf.d" / "mayfly-limits.conf"
+    before = path.read_text()
+    try:
+        path.write_text(re.sub(r"(?s)(geo .*?default\s+)0;", r"\g<1>1;", before, count=1))
+        dev("service", "signal", "nginx", "HUP")
+        time.sleep(1)
+        yield
+    finally:
+        path.write_text(before)
+        dev("service", "signal", "nginx", "HUP")
+        time.sleep(1)
 
 
 def pace(path_client, paths):
     """Median and longest time of log-ins, and of small requests to the same workers."""
-    took = []
+    took, somebody = [], new_user()  # whose old sessions end as new ones come
     for number in range(LOGINS):
         began = time.monotonic()
         if number % 2 == 0:
-            answer = try_login(user.username)
+            answer = try_login(somebody.username)
         else:
             answer = path_client.get(paths[number // 2 % len(paths)])
         took.append(time.monotonic() - began)
@@ -119,6 +141,8 @@ def main():
         check(1000 <= (tus_offset(client, uploads[0]) or 0) <= 20_000, "what a slow writer has sent is kept while it goes on",
               tus_offset(client, uploads[0]))
         check(1000 <= sum(received) < 100_000, "the slow reader gets its bytes, slowly", sum(received))
+        threads.over.set()
+        threads.join()
         for one in slow:
             one.__exit__(None, None, None)
         reader.close()
@@ -141,8 +165,20 @@ def main():
     readers = [slow_reader(big) for _ in range(WRITERS)]
     time.sleep(1)
     judge(alone, pace(client, paths), f"{WRITERS} readers that take nothing hold nobody up")
+    for worker in workers("heavy-a", "heavy-b"):
+        os.kill(worker, signal.SIGUSR2)
+    time.sleep(0.5)
+    judge(alone, pace(client, paths), "nor while workers that are to end let them finish")
     for reader in readers:
         reader.close()
+
+    with limits():
+        readers = [slow_reader(big) for _ in range(GREEDY)]
+        statuses = Counter(reader.recv(12)[9:] for reader in readers)
+        same(statuses, {b"200": ALLOWED, b"429": GREEDY - ALLOWED}, f"of {GREEDY} downloads at once one address gets {ALLOWED}")
+        judge(alone, pace(signed_in()[1], ["/profile"]), "and whoever takes all of them holds nobody up")
+        for reader in readers:
+            reader.close()
 
     with settings(stream_timeout_ms=STALL_MS):
         url = new_upload(1_000_000)

@@ -81,10 +81,13 @@ static bool end_file(struct exchange *x, struct err *err)
     return true;
 }
 
-/* What follows the last part, at least: CR LF, two hyphens, the boundary, two hyphens. */
+/*
+ * What follows the last part: CR LF, two hyphens, the boundary, two hyphens, and a CR LF that everybody sends. Who does not
+ * has two bytes more, which are counted when they come.
+ */
 static int64_t closing_bytes(const struct receiving *receiving)
 {
-    return (int64_t)receiving->parser.delimiter_length + 2;
+    return (int64_t)receiving->parser.delimiter_length + 4;
 }
 
 static bool part_begin(void *user, const struct multipart_part *part, struct err *err)

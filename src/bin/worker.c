@@ -26,6 +26,8 @@ enum {
     /* Uploads and downloads in hand may go on for so long; when the pool leaves only this much shorter. */
     DRAIN_STREAMS_MS = 60000,
     LEAVE_STREAMS_MS = 10000,
+    /* Those that began in the last moment; nobody accepts for the pool meanwhile. */
+    LAST_STREAMS_MS = 500,
     /* What was wrong is looked at again after this; until then it is one line in the log. */
     PAUSE_S = 5,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
@@ -43,15 +45,15 @@ struct worker {
     int64_t sweeps_at_us;
 };
 
-/* False: nothing came. */
-static bool take(struct worker *worker, int timeout_ms)
+/* Returns how many requests were new. */
+static int64_t take(struct worker *worker, int timeout_ms)
 {
     bool any;
     int64_t begun = (int64_t)turns_take(&worker->turns, timeout_ms, &any);
 
     if (worker->requests_left > 0)
         worker->requests_left -= begun < worker->requests_left ? begun : worker->requests_left;
-    return any;
+    return begun;
 }
 
 static bool done(const struct worker *worker)
@@ -60,18 +62,31 @@ static bool done(const struct worker *worker)
            (worker->ends_at_us != 0 && worker->services.clock->monotonic_us() >= worker->ends_at_us);
 }
 
-/* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
-static void finish_streams(struct worker *worker, int64_t since_us)
+static int64_t now_ms(const struct worker *worker)
 {
-    const struct clock *clock = worker->services.clock;
+    return worker->services.clock->monotonic_us() / 1000;
+}
 
-    while (worker->turns.streams > 0) {
-        bool leaving = fcgi_server_stopping(worker->server) == FCGI_LEAVE;
+/* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
+static void finish_streams(struct worker *worker, int64_t limit_ms)
+{
+    int64_t since_ms = now_ms(worker);
 
-        if (clock->monotonic_us() - since_us > (leaving ? LEAVE_STREAMS_MS : DRAIN_STREAMS_MS) * INT64_C(1000))
-            break;
+    while (worker->turns.streams > 0 && now_ms(worker) - since_ms < limit_ms) {
+        if (fcgi_server_stopping(worker->server) == FCGI_LEAVE && limit_ms > LEAVE_STREAMS_MS)
+            limit_ms = LEAVE_STREAMS_MS;
         take(worker, IDLE_MS);
     }
+}
+
+/* Kept connections may carry requests that nginx sent before it could know; what comes later goes elsewhere. */
+static void answer_last(struct worker *worker)
+{
+    int64_t since_ms = now_ms(worker), quiet_since_ms = since_ms;
+
+    while (now_ms(worker) - quiet_since_ms < QUIET_MS && now_ms(worker) - since_ms < DRAIN_MS)
+        if (take(worker, QUIET_MS) > 0)
+            quiet_since_ms = now_ms(worker);
 }
 
 /* From half to one and a half times sweep_every_s, so that workers that started together do not sweep together. */
@@ -110,19 +125,15 @@ static void sweep_when_idle(struct worker *worker)
 
 static void worker_loop(struct worker *worker)
 {
-    const struct clock *clock = worker->services.clock;
-    int64_t since_us;
-
     plan_sweep(worker);
     while (!done(worker))
-        if (!take(worker, IDLE_MS))
+        if (take(worker, IDLE_MS) == 0)
             sweep_when_idle(worker);
+    /* It may be the only worker of its pool, and another takes its place only when it has ended: it still serves all. */
+    finish_streams(worker, DRAIN_STREAMS_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);
-    since_us = clock->monotonic_us();
-    /* Kept connections may carry requests that nginx sent before it could know; what comes later goes elsewhere. */
-    while (take(worker, QUIET_MS) && clock->monotonic_us() - since_us < DRAIN_MS * INT64_C(1000))
-        continue;
-    finish_streams(worker, since_us);
+    answer_last(worker);
+    finish_streams(worker, LAST_STREAMS_MS);
 }
 
 static int64_t with_jitter(int64_t limit)

@@ -72,6 +72,7 @@ struct fcgi_server {
     int head_pipe[2]; /* takes the heads of bodies that come in turns to libfcgi, and not a byte more */
     bool listening;   /* the listening socket is in the epoll set */
     bool paused;
+    enum fcgi_stop asked; /* by signals */
     enum fcgi_stop stop;
     int64_t overdue_checked_us;
     size_t connections;
@@ -218,7 +219,7 @@ void fcgi_server_free(struct fcgi_server *server)
 
 enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *server)
 {
-    return server->stop;
+    return server->asked > server->stop ? server->asked : server->stop;
 }
 
 /* nginx then finds no socket, nothing is sent, and it goes to the other pool at once. */
@@ -264,7 +265,10 @@ static void read_signals(struct fcgi_server *server)
     while (read(server->signal_fd, &info, sizeof info) == sizeof info) {
         bool recycle = info.ssi_signo == SIGUSR2 || info.ssi_signo == SIGHUP;
 
-        fcgi_server_stop(server, recycle ? FCGI_RECYCLE : FCGI_LEAVE);
+        if (!recycle)
+            fcgi_server_stop(server, FCGI_LEAVE);
+        else if (server->asked == FCGI_RUN)
+            server->asked = FCGI_RECYCLE;
     }
 }
 

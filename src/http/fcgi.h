@@ -24,7 +24,7 @@ struct fcgi_request;
 
 enum fcgi_stop {
     FCGI_RUN,
-    FCGI_RECYCLE, /* another worker takes the place: accept no more, answer what is in hand */
+    FCGI_RECYCLE, /* another worker takes the place: accept no more, answer what is in hand. A signal only asks for it */
     FCGI_LEAVE,   /* the pool goes: unlink the socket's path, answer what is queued as well */
 };
 

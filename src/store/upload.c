@@ -204,6 +204,27 @@ static bool queue_tail_removal(struct upload *upload, struct err *err)
            queue_values(upload, STATEMENT_FILE_CHUNKS_REMOVE, place, "1", NULL, err);
 }
 
+static bool renew(struct upload *upload, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
+    const char *const values[] = {id, lease, ms};
+    struct db_result row;
+
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
+    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RENEW, values, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return lost(err);
+    case DB_ROW:
+        upload->leased_at_us = now_us(upload);
+        return true;
+    }
+    return false;
+}
+
 static bool store_block(struct db *db, void *arg, struct err *err)
 {
     struct upload *upload = arg;
@@ -219,8 +240,9 @@ static bool store_block(struct db *db, void *arg, struct err *err)
     text = arena_printf(&upload->scratch, "%lld", (long long)number);
     if (tag[0] != '\0' && !queue_values(upload, STATEMENT_FILE_BLOCK_ADD, text, tag, NULL, err))
         return false;
+    /* Whoever lost the lease must write nothing, also where no offset would tell. */
     if (upload->hold)
-        return true;
+        return renew(upload, err);
     return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
@@ -335,28 +357,6 @@ static bool store_tail_and_leave(struct db *db, void *arg, struct err *err)
     return store_tail(arg, 0, err);
 }
 
-static bool renew(struct upload *upload, struct err *err)
-{
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
-    const char *const values[] = {id, lease, ms};
-    struct db_result row;
-
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
-    arena_reset(&upload->scratch);
-    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RENEW, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return lost(err);
-    case DB_ROW:
-        upload->leased_at_us = now_us(upload);
-        return true;
-    }
-    return false;
-}
-
 /* A slow sender fills no block for long: from time to time its tail is stored and the lease renewed. */
 static bool tend(struct upload *upload, struct err *err)
 {
@@ -370,7 +370,10 @@ static bool tend(struct upload *upload, struct err *err)
         upload->stored_at_us = upload->leased_at_us = now_us(upload);
         return true;
     }
-    return now - upload->leased_at_us <= upload->store->config->upload_lease_ms * 1000 / 2 || renew(upload, err);
+    if (now - upload->leased_at_us <= upload->store->config->upload_lease_ms * 1000 / 2)
+        return true;
+    arena_reset(&upload->scratch);
+    return renew(upload, err);
 }
 
 static bool fits(const struct upload *upload, size_t length, struct err *err)

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+"""Ten uploads at once at the quota's edge: exactly as many succeed as fit, whatever way they come, and none is over it."""
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import at_once
+from files import (TUS, file_url, noise, part, post_form, post_raw, rows, tus_create, tus_offset, tus_patch, usage)
+from mayfly import Client, check, done, note, psql, same, settings, signed_in
+
+AT_ONCE = 10
+FIT = 4
+SIZE = 700_001  # three blocks, the last one not full
+CONTENT = noise(SIZE)
+ROUNDS = 3
+
+
+def quota_left(answer):
+    return answer.status == 413 and answer.error == "too_large" and "more bytes" in answer.json()["detail"]
+
+
+def raw(client, number):
+    return post_raw(client, CONTENT, f"raw {number}")
+
+
+def in_a_form(client, number):
+    return post_form(client, part("file", CONTENT, f"form {number}"))
+
+
+def by_tus(client, number):
+    """The length is promised at the creation, so that is where it is refused."""
+    answer = tus_create(client, SIZE)
+    if answer.status != 201:
+        return answer
+    url = answer.headers["Location"]
+    for at in range(0, SIZE, 300_000):
+        answer = tus_patch(client, url, at, CONTENT[at:at + 300_000])
+        if answer.status != 204:
+            return answer
+    answer.status = 201
+    answer.headers["location"] = file_url(url)
+    return answer
+
+
+def with_bytes(client, number):
+    answer = tus_create(client, SIZE, body=CONTENT)
+    if answer.status == 201:
+        answer.headers["location"] = file_url(answer.headers["Location"])
+    return answer
+
+
+def mixed(client, number):
+    return WAYS[number % 4](client, number)
+
+
+WAYS = [raw, in_a_form, by_tus, with_bytes, mixed]
+
+
+def counted_right(user, promise):
+    sizes = psql(f"SELECT coalesce(sum(reserved), 0), count(*) FROM mayfly.file WHERE account_id = '{user.id}' AND state <> 'deleting'")
+    return same(usage(user), tuple(int(word) for word in sizes.split("|")), promise)
+
+
+def edge(way):
+    name = way.__name__.replace("_", " ")
+    user, client = signed_in()
+    # Half a file more than fits, and once not a byte more.
+    for number, quota in enumerate([FIT * SIZE, FIT * SIZE + SIZE // 2, (FIT + 1) * SIZE - 1][:ROUNDS]):
+        with settings(files_max_bytes=quota):
+            answers = at_once(AT_ONCE, lambda index: way(Client(client.token), index))
+            statuses = Counter(answer.status for answer in answers)
+            same(statuses, {201: FIT, 413: AT_ONCE - FIT}, f"{name}, {quota} bytes: exactly {FIT} of {AT_ONCE} fit",
+                 *[answer for answer in answers if answer.status not in (201, 413)])
+            check(all(quota_left(answer) for answer in answers if answer.status == 413), f"{name}: the others are told what is left")
+            good = [answer for answer in answers if answer.status == 201]
+            check(all(client.get(answer.headers["location"]).body == CONTENT for answer in good), f"{name}: those are whole")
+            counted_right(user, f"{name}: what is counted is what is there")
+            same(usage(user), (FIT * SIZE, FIT), f"{name}: nothing is over the quota, and nothing left of those that were refused")
+            check(quota_left(way(client, number)), f"{name}: one more is refused")
+            same(client.delete(good[0].headers["location"]).status, 204, f"{name}: one is deleted")
+            same(way(client, number).status, 201, f"{name}: then one more fits")
+            same(usage(user), (FIT * SIZE, FIT), f"{name}: and it is full again")
+            for one in client.get("/files?limit=100").json()["files"]:
+                client.delete(one["url"])
+            same(usage(user), (0, 0), f"{name}: after all are deleted all room is back")
+
+
+def main():
+    began = time.monotonic()
+    for way in WAYS:
+        edge(way)
+
+    # Lengths that nobody promised: each takes what comes, and the sum still stays below.
+    user, client = signed_in()
+    with settings(files_max_bytes=FIT * SIZE + 10):
+        urls = [tus_create(client, Upload_Defer_Length="1").headers["Location"] for _ in range(AT_ONCE)]
+        answers = at_once(AT_ONCE, lambda index: tus_patch(Client(client.token), urls[index], 0, CONTENT))
+        counted_right(user, "without lengths: what is counted is what is there")
+        check(usage(user)[0] <= FIT * SIZE + 10, "without lengths nothing is over the quota", usage(user))
+        check({answer.status for answer in answers} <= {204, 413} and any(answer.status == 413 for answer in answers),
+              "without lengths those that find no room are 413", Counter(answer.status for answer in answers))
+        there = {url: tus_offset(client, url) for url in urls}
+        for url in urls:
+            if there[url] < SIZE:
+                same(client.delete(url, headers=TUS).status, 204, "one that found no room is given up")
+        for url in urls:
+            if there[url] == SIZE:
+                same(tus_patch(client, url, SIZE, b"", Upload_Length=str(SIZE)).status, 204, "one that had room is complete")
+        whole = [url for url in urls if there[url] == SIZE]
+        same(usage(user), (len(whole) * SIZE, len(whole)), "and only those count")
+
+    # A form's files together.
+    user, client = signed_in()
+    with settings(files_max_bytes=FIT * SIZE + 10_000):
+        answers = at_once(AT_ONCE, lambda index: post_form(Client(client.token), part("a", CONTENT, "a"), part("b", CONTENT, "b")))
+        statuses = Counter(answer.status for answer in answers)
+        check(set(statuses) == {201, 413} and 1 <= statuses[201] <= FIT // 2, "forms of two files come whole or not at all", statuses)
+        same((usage(user), rows(user)), ((statuses[201] * 2 * SIZE, statuses[201] * 2), statuses[201] * 2), "and only those count")
+
+    # The number of files.
+    user, client = signed_in()
+    with settings(files_max_count=FIT):
+        answers = at_once(AT_ONCE, lambda index: post_raw(Client(client.token), b"small"))
+        same(Counter(answer.status for answer in answers), {201: FIT, 413: AT_ONCE - FIT}, f"exactly {FIT} of {AT_ONCE} files")
+        same(usage(user), (FIT * 5, FIT), "are counted")
+
+    # The same request ten times at once.
+    user, client = signed_in()
+    with settings(files_max_bytes=AT_ONCE * SIZE):
+        answers = at_once(AT_ONCE, lambda index: post_raw(Client(client.token), CONTENT, "same", **{"Idempotency-Key": "same"}))
+        good = [answer.json()["id"] for answer in answers if answer.status == 201]
+        check(len(set(good)) == 1 and {answer.status for answer in answers} <= {201, 409, 503},
+              "ten times the same request at once is one file", Counter(answer.status for answer in answers))
+        same((usage(user), rows(user)), ((SIZE, 1), 1), "and counts once")
+    note(f"{time.monotonic() - began:.1f} s")
+    done()
+
+
+main()
