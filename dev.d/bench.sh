@@ -1,8 +1,15 @@
 # shellcheck shell=bash
 # Measurements. They have a stack of their own (KIND is bench: passwords at their real cost, nginx without limits), which is
-# up at $(command_url) when bench.py is called and goes down after it; what that prints on standard output is the result.
+# up at $(command_url) when bench.py or bench_files.py is called and goes down after it; what that prints on standard output
+# is the result.
 
 command_bench() {
+    local program=bench.py
+
+    if [[ ${1-} == files ]]; then
+        program=bench_files.py
+        shift
+    fi
     scratch_folders
     stack_lock
     stack_clear
@@ -12,7 +19,7 @@ command_bench() {
     stack_up
     bench_pools
     MAYFLY_SCRATCH=$SCRATCH MAYFLY_INST=$INST MAYFLY_DEV=$CHECKOUT/dev MAYFLY_URL=$(command_url) \
-        python3 "$CHECKOUT/dev.d/bench.py" "$@" 9>&-
+        python3 "$CHECKOUT/dev.d/$program" "$@" 9>&-
 }
 
 # As many ordinary workers as cores, as on a server: with more of them each batch is smaller.

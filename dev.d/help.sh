@@ -89,10 +89,22 @@ Those named *.root.* boot whole machines with a systemd of their own: as root th
            is shown and is a failure. Not for tests that measure: 5300, 5600.
   -v       print each line that a test prints
 TEXT
-    bench) cat <<'TEXT' ;;
-./dev bench
+    prove) cat <<'TEXT' ;;
+./dev prove [option...]
 
-Measures requests a second and latencies through this nginx, and prints their ratios.
+`mayflyctl prove` on the stack that `up` started, while its workers are killed and its pools, cache and database are
+restarted and stopped. The report is in log/prove.html and log/prove.json of the scratch folder. Takes a minute.
+
+  option   one of mayflyctl prove, such as --users 100 or one more --hook; mayflyctl prove --help lists them
+TEXT
+    bench) cat <<'TEXT' ;;
+./dev bench [rounds]
+./dev bench files [--s3]
+
+Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
+downloads of 1 MB and 100 MB, beside what nginx does alone.
+
+  --s3   also with the files in S3, a Ceph gateway that is started as well
 TEXT
     *) cat <<'TEXT' ;;
 ./dev COMMAND [arguments]       each has --help
@@ -109,6 +121,7 @@ TEXT
   psql [args]          the database
   url                  the address
   test [pattern...]    every test, in a stack of its own
+  prove [option...]    break it, and prove that nothing is lost
   bench                measure
   stack up|down        a stack without a build, for tests
 

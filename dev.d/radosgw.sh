@@ -187,6 +187,7 @@ radosgw_settings() {
     setting_set s3_endpoint "$endpoint"
     setting_set s3_bucket "$RADOSGW_BUCKET"
     setting_set s3_credentials "$SCRATCH/etc/s3"
+    ! service_pid nginx || nginx_refresh "$(nginx_port)"
 }
 
 radosgw_stop() {

@@ -64,15 +64,19 @@ state_get() {
     done <"$SCRATCH/state"
 }
 
+# One at a time: pools may be restarted together.
 state_set() {
     local name value
 
     touch "$SCRATCH/state"
     {
-        while read -r name value; do
-            [[ $name == "$1" ]] || printf '%s %s\n' "$name" "$value"
-        done <"$SCRATCH/state"
-        printf '%s %s\n' "$1" "$2"
-    } >"$SCRATCH/state.new"
-    mv "$SCRATCH/state.new" "$SCRATCH/state"
+        flock 7
+        {
+            while read -r name value; do
+                [[ $name == "$1" ]] || printf '%s %s\n' "$name" "$value"
+            done <"$SCRATCH/state"
+            printf '%s %s\n' "$1" "$2"
+        } >"$SCRATCH/state.new"
+        mv "$SCRATCH/state.new" "$SCRATCH/state"
+    } 7>"$SCRATCH/state.lock"
 }

@@ -58,10 +58,21 @@ nginx_write() {
     cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"
     sed -e "s,/run/mayfly/,$SCRATCH/run/,; s,/usr/local/share/mayfly/,$INST/share/mayfly/," \
         "$shipped/mayfly-host.conf" >"$etc/conf.d/mayfly-host.conf"
+    # The gateway chooses its port when it first starts.
+    [[ -z $(radosgw_port http) ]] || sed -i "/^map .*mayfly_s3 /,/^}/ s,default \"\";,default http://127.0.0.1:$(radosgw_port http);," \
+        "$etc/conf.d/mayfly-host.conf"
     # A load from one address is what tests and measurements are.
     [[ $KIND == up ]] || sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' "$etc/conf.d/mayfly-limits.conf"
     # The ceiling that `bench` compares with.
-    [[ $KIND != bench ]] || printf 'location = /return-200 { return 200; }\n' >"$etc/snippets/bench.conf"
+    [[ $KIND != bench ]] || cat >"$etc/snippets/bench.conf" <<CONF
+location = /return-200 {
+    client_max_body_size 0;
+    return 200;
+}
+location /bench-files/ {
+    alias $SCRATCH/tmp/bench/;
+}
+CONF
     cat >"$etc/nginx.conf" <<CONF
 # Made by ./dev. mayfly's own files are in conf.d and snippets, as they are on a server.
 daemon off;

@@ -65,7 +65,7 @@ prepare() {
         leave_forbidden_folder
         return
     fi
-    if [[ $purpose == up && " $* " == *' --s3 '* ]]; then
+    if [[ ($purpose == up || $purpose == bench) && " $* " == *' --s3 '* ]]; then
         packages_require s3
     else
         packages_require "$purpose"

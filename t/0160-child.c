@@ -340,6 +340,62 @@ static void a_killed_parent_takes_its_child_along(void **state)
     close(told[0]);
 }
 
+/* A shell that is attended in steps. */
+static struct child_running *start(struct unit *unit, const char *script)
+{
+    const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const struct child child = {
+        .program = argv[0], .argv = argv, .input = nothing, .output_max_bytes = OUTPUT_MAX, .timeout_ms = AMPLE_MS};
+    struct child_running *running;
+
+    assert_true(nothing >= 0);
+    assert_granted(child_start(&child, &unit->arena, &running, &unit->err), &unit->err);
+    close(nothing);
+    return running;
+}
+
+static void in_steps_it_holds_nobody_up(void **state)
+{
+    struct unit *unit = *state;
+    struct child_running *running = start(unit, "printf one; sleep 0.3; printf two; echo no >&2; exit 7");
+    struct child_result result;
+    int64_t longest_ms = 0;
+    bool over = false;
+    int steps = 0;
+
+    for (; !over; steps++) {
+        int64_t before_ms = now_ms();
+
+        assert_granted(child_attend(running, 0, &over, &result, &unit->err), &unit->err);
+        if (now_ms() - before_ms > longest_ms)
+            longest_ms = now_ms() - before_ms;
+        usleep(1000);
+    }
+    assert_true(steps > 10);
+    assert_true(longest_ms < 200);
+    assert_int_equal(result.end, CHILD_EXITED);
+    assert_int_equal(result.code, 7);
+    assert_string_equal(result.output, "onetwo");
+    assert_string_equal(result.complaint, "no");
+    no_child_is_left();
+}
+
+static void one_that_nobody_attends_any_more_goes_with_the_arena(void **state)
+{
+    struct unit *unit = *state;
+    int before = open_descriptors();
+    struct child_running *running = start(unit, "exec sleep 60");
+    struct child_result result;
+    bool over;
+
+    assert_granted(child_attend(running, 20, &over, &result, &unit->err), &unit->err);
+    assert_false(over);
+    arena_reset(&unit->arena);
+    no_child_is_left();
+    assert_int_equal(open_descriptors(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -360,6 +416,8 @@ int main(void)
         PROMISE(no_descriptor_is_left_open),
         PROMISE(closed_standard_descriptors_do_no_harm),
         PROMISE(a_killed_parent_takes_its_child_along),
+        PROMISE(in_steps_it_holds_nobody_up),
+        PROMISE(one_that_nobody_attends_any_more_goes_with_the_arena),
     };
 
     /* Orphans come to this process, not to an init that may not reap. */

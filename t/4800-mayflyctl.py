@@ -27,7 +27,7 @@ FIRST = "three storks on a chimney"
 SECOND = "eleven geese across the lake"
 COMMANDS = ("user add", "user list", "user passwd", "user disable", "user enable", "user groups", "session list",
             "session end", "config show", "config check", "routes", "sweep", "fsck", "files list",
-            "files show", "files move", "deploy", "schema status")
+            "files show", "files move", "deploy", "prove", "top", "schema status")
 
 
 def ctl(*words, typed="", config=CONFIG):

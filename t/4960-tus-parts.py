@@ -6,6 +6,7 @@ import hashlib
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -125,11 +126,13 @@ answers = []
 
 
 def ask():
-    answer = None
-    for _ in range(50):
+    """As clients do: 423 is asked again. With S3 the lease of a worker that was killed has to end first."""
+    until = time.monotonic() + 60
+    while True:
         answer = join(Client(client.token), urls)
-        if answer.status != 423:
+        if answer.status != 423 or time.monotonic() > until:
             break
+        time.sleep(0.1)
     answers.append(answer)
 
 

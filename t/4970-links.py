@@ -145,6 +145,9 @@ for what, path in (("another last letter", swapped), ("half of it", kept[:40]), 
                    ("another id", "/shared/" + "A" * 22 + kept[-42:]), ("a slash", kept + "/x"), ("nothing", "/shared/")):
     answer = guest.get(path)
     same((answer.status, answer.error, answer.headers.get("content-type")), (*ABSENT, PROBLEM), f"{what} opens nothing", answer)
+answer = guest.get(swapped, headers={"Accept": "text/html"})
+same((answer.status, answer.headers.get("referrer-policy"), answer.headers.get("x-robots-tag")),
+     (404, "same-origin", "noindex, nofollow"), "a browser is shown a page that says so", answer)
 same(guest.post(kept).status, 405, "and a link is for reading only")
 for _ in range(120):
     answer = make(client, file)

@@ -18,7 +18,7 @@ from PIL import Image
 def picture(width, height, kind="PNG", mode="RGB"):
     image = Image.frombytes("RGB", (width // 8, height // 8), random.Random(width).randbytes(width // 8 * (height // 8) * 3))
     out = io.BytesIO()
-    image.resize((width, height)).convert(mode).save(out, kind)
+    image.resize((width, height), Image.Resampling.NEAREST).convert(mode).save(out, kind, compress_level=1)
     return out.getvalue()
 
 

@@ -1,48 +1,15 @@
 #!/usr/bin/python3
 """The real PgBouncer with transaction pooling between workers and PostgreSQL: no state of a connection is relied on."""
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import PASSWORD, SCRATCH, Client, at_once, check, done, login, new_user, note, psql, same, settings, wait_until
+from bouncer import complaints, installed, pgbouncer
+from chaos import PASSWORD, Client, at_once, check, done, login, new_user, note, psql, same, settings
 
-PORT = 6432
-FOLDER = SCRATCH / "run" / "pgbouncer"
 SERVERS = 3  # fewer than workers, so that they must share
-
-
-def pgbouncer():
-    return shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
-def start():
-    FOLDER.mkdir(exist_ok=True)
-    ini = FOLDER / "pgbouncer.ini"
-    ini.write_text(f"""[databases]
-mayfly = host={SCRATCH}/run/pg dbname=mayfly user=mayfly
-[pgbouncer]
-listen_addr =
-listen_port = {PORT}
-unix_socket_dir = {FOLDER}
-unix_socket_mode = 0770
-auth_type = any
-pool_mode = transaction
-default_pool_size = {SERVERS}
-max_client_conn = 200
-logfile = {FOLDER}/pgbouncer.log
-pidfile = {FOLDER}/pgbouncer.pid
-""")
-    (FOLDER / "pgbouncer.pid").unlink(missing_ok=True)
-    process = subprocess.Popen([pgbouncer(), "-q", str(ini)], stdin=subprocess.DEVNULL)
-    if not wait_until(5, (FOLDER / f".s.PGSQL.{PORT}").exists):
-        process.terminate()
-        raise RuntimeError("pgbouncer does not start: " + (FOLDER / "pgbouncer.log").read_text()[-500:])
-    return process
 
 
 def one_life(name, index):
@@ -77,34 +44,25 @@ def backends():
 
 
 def main():
-    if pgbouncer() is None:
+    if not installed():
         note("pgbouncer is not installed")
         print("1..0 # SKIP pgbouncer is not installed")
         return
     name = new_user("pooled")
-    process = start()
-    try:
-        with settings(database_prepare="no", database=f"host={FOLDER} port={PORT} dbname=mayfly user=mayfly"):
-            other = new_user("born-in-the-pool")
-            wrong = [one for part in at_once(8, lambda index: one_life(name, index)) for one in part]
-            same(wrong, [], "log-ins, data, sessions and log-outs work through it")
-            document = Client(login(name))("GET", "/profile/data").json()
-            same(len(document), 80, "and all that was written at the same time is there")
-            check(login(other), "who registered through it can log in")
-            same(Client()("POST", "/login", {"username": other, "password": PASSWORD + "!"}).status, 401,
-                 "a wrong password is refused")
-            same(Client()("POST", "/register", {"username": other, "password": PASSWORD}).status, 409,
-                 "a taken name is a conflict")
-            count = backends()
-            check(0 < count <= SERVERS, f"everybody shares {SERVERS} connections to PostgreSQL", count)
-            same(Client()("GET", "/health/ready").status, 200, "the worker calls itself ready")
-            note(f"{count} connections to PostgreSQL for all workers")
-            errors = [line for line in (FOLDER / "pgbouncer.log").read_text().splitlines()
-                      if "ERROR" in line or "WARNING" in line]
-            same(errors, [], "PgBouncer has nothing to complain about")
-    finally:
-        process.terminate()
-        process.wait()
+    with pgbouncer(SERVERS) as database, settings(database_prepare="no", database=database):
+        other = new_user("born-in-the-pool")
+        wrong = [one for part in at_once(8, lambda index: one_life(name, index)) for one in part]
+        same(wrong, [], "log-ins, data, sessions and log-outs work through it")
+        document = Client(login(name))("GET", "/profile/data").json()
+        same(len(document), 80, "and all that was written at the same time is there")
+        check(login(other), "who registered through it can log in")
+        same(Client()("POST", "/login", {"username": other, "password": PASSWORD + "!"}).status, 401, "a wrong password is refused")
+        same(Client()("POST", "/register", {"username": other, "password": PASSWORD}).status, 409, "a taken name is a conflict")
+        count = backends()
+        check(0 < count <= SERVERS, f"everybody shares {SERVERS} connections to PostgreSQL", count)
+        same(Client()("GET", "/health/ready").status, 200, "the worker calls itself ready")
+        note(f"{count} connections to PostgreSQL for all workers")
+        same(complaints(), [], "PgBouncer has nothing to complain about")
     check(login(name), "and back without it")
     done()
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -59,6 +60,14 @@ def check_deployment(machine):
         check(ran.returncode == 0, f"README, afterwards: {name}", ran.stderr)
     machine("rm -r /etc/systemd/system/*.service.d; systemctl daemon-reload")
     same(len(machine.workers("a")), 8, "README's 8 workers are there")
+    with ThreadPoolExecutor(1) as other:
+        seeing = other.submit(machine.run, readme_blocks("Seeing it run")[0])
+        while not seeing.done():
+            machine.client()("GET", "/profile")
+    check(seeing.result().returncode == 0 and re.search(r"^GET profile +[1-9]", seeing.result().stdout, re.M),
+          "mayflyctl top sees what workers in their sandbox do", seeing.result().stdout, seeing.result().stderr)
+    answer = machine.client()("GET", "/metrics")
+    check(answer.status == 200 and "mayfly_database_up 1" in answer.text, "and /metrics is open to who was named", answer)
     machine("systemctl start mayfly-sweep")
     check(any("rows removed" in line for line in machine.journal("mayfly-sweep")), "the sweeper sweeps")
     timers = machine("systemctl list-timers --no-legend mayfly-sweep.timer")

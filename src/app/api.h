@@ -41,6 +41,11 @@ bool api_tus_patch(struct exchange *, struct err *);
 bool api_tus_delete(struct exchange *, struct err *);
 bool tus_dress(struct exchange *, struct err *refused, struct err *);
 
+/* api_direct.c */
+bool api_direct_create(struct exchange *, struct err *);
+bool api_direct_parts(struct exchange *, struct err *);
+bool api_direct_complete(struct exchange *, struct err *);
+
 /* api_files.c */
 bool api_files_list(struct exchange *, struct err *);
 bool api_files_get(struct exchange *, struct err *);
@@ -66,6 +71,9 @@ bool api_thumbnail(struct exchange *, struct err *);
 
 /* api_csv.c */
 bool api_files_csv(struct exchange *, struct err *);
+
+/* api_metrics.c */
+bool api_metrics(struct exchange *, struct err *);
 
 /* api_health.c */
 bool api_health_live(struct exchange *, struct err *);

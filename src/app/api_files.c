@@ -1,6 +1,8 @@
 #include "app/api.h"
 #include "app/file_answer.h"
+#include "app/file_redirect.h"
 #include "app/once.h"
+#include "app/page.h"
 #include "http/disposition.h"
 #include "http/form.h"
 #include "http/problem.h"
@@ -43,6 +45,8 @@ bool api_files_list(struct exchange *x, struct err *err)
     int most;
     json_t *query;
 
+    if (request_wants_page(&x->request))
+        return page_files(x, err);
     if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
         !json_text(query, "q", &contains, err) || !json_text(query, "before", &before, err) ||
         !json_text(query, "limit", &limit, err))
@@ -142,13 +146,15 @@ static bool tag_listed(const char *list, const char *tag)
 static bool describe(struct exchange *x, const struct file *file, const char *tag, struct err *err)
 {
     char disposition[DISPOSITION_BYTES];
+    /* nginx would keep it for its error page when the storage fails. */
+    const char *name = file_redirects(x, file) ? "X-Mayfly-Object-Disposition" : "Content-Disposition";
 
     disposition_format(media_type_inline(file->type) ? DISPOSITION_INLINE : DISPOSITION_ATTACHMENT, file->name,
                        disposition);
     x->response.type = file->type;
     return response_header(&x->response, "ETag", tag, err) &&
            response_header(&x->response, "Accept-Ranges", "bytes", err) &&
-           response_header(&x->response, "Content-Disposition", disposition, err) &&
+           response_header(&x->response, name, disposition, err) &&
            response_header(&x->response, "Content-Security-Policy", "sandbox; default-src 'none'", err) &&
            response_header(&x->response, "Cross-Origin-Resource-Policy", "same-origin", err);
 }
@@ -220,7 +226,7 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
         if (!response_header(&x->response, "Content-Range", content_range, err))
             return false;
     }
-    return send_bytes(x, file, &range, err);
+    return file_redirects(x, file) ? file_redirect(x, file, &range, err) : send_bytes(x, file, &range, err);
 }
 
 bool api_files_get(struct exchange *x, struct err *err)
@@ -249,6 +255,8 @@ static bool rename_file(struct exchange *x, void *arg, struct err *err)
     case DB_ROW:
         break;
     }
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/files?renamed=1", err);
     x->response.status = 204;
     return true;
 }
@@ -277,7 +285,7 @@ static bool drop(struct exchange *x, void *arg, struct err *err)
         break;
     }
     if (request_wants_page(&x->request))
-        return response_see_other(&x->response, "/files", err);
+        return response_see_other(&x->response, "/files?deleted=1", err);
     x->response.status = 204;
     return true;
 }

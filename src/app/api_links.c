@@ -144,11 +144,13 @@ bool api_links_revoke(struct exchange *x, struct err *err)
 
 /* --- GET /shared/TOKEN */
 
-/* The address is the secret: it shall not travel to other sites, nor be found by searching. */
+/*
+ * The address is the secret: it shall not travel to other sites, nor be found by searching. An error's page has a policy of
+ * its own, which keeps it to us as well.
+ */
 bool shared_dress(struct exchange *x, struct err *refused, struct err *err)
 {
-    (void)refused;
-    return response_header(&x->response, "Referrer-Policy", "no-referrer", err) &&
+    return (refused->kind != ERR_NONE || response_header(&x->response, "Referrer-Policy", "no-referrer", err)) &&
            response_header(&x->response, "X-Robots-Tag", "noindex, nofollow", err);
 }
 

@@ -1,7 +1,7 @@
 #include "app/api.h"
 #include "app/file_answer.h"
-#include "app/file_reader.h"
 #include "app/once.h"
+#include "app/tus_join.h"
 #include "base/sha1.h"
 #include "http/date.h"
 #include "http/disposition.h"
@@ -70,9 +70,10 @@ static bool find(struct exchange *x, struct file *file, struct err *err)
     case DB_NONE:
         return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
     case DB_ROW:
-        return true;
+        break;
     }
-    return false;
+    /* Its bytes go elsewhere. */
+    return strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is no upload by tus");
 }
 
 static bool open_upload(struct exchange *x, const struct uuid *id, struct upload **upload, struct err *err)
@@ -206,13 +207,17 @@ static bool end(struct exchange *x, bool whole, struct err *err)
             expiry_header(x, upload->file.expires_at_ms, err));
 }
 
-/* What was stored stays, for the next PATCH. */
+/*
+ * What is in the row counts; of the rest the client hears no offset. Bytes with a checksum may be wrong, and a block of them
+ * that the storage did not answer to may still arrive: not after the right one, so that lease lasts to its end.
+ */
 static void leave(struct exchange *x)
 {
     struct patching *patching = x->stream;
     struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds it when it is overdue */
 
-    upload_leave(patching->upload);
+    if (x->failure.kind != ERR_DOWN || !patching->upload->hold)
+        upload_leave(patching->upload);
     if (is_unknown(x, patching))
         (void)!file_drop(&x->services->files, &x->arena, &patching->upload->file.id, &x->session.account, &ignored);
 }
@@ -453,66 +458,23 @@ static bool create_final(struct exchange *x, struct creation *creation, struct e
     return once(x, create, creation, err);
 }
 
-/* The parts' bytes go into their file, a piece in each turn. Whoever asks again, or nginx for them, goes on from there. */
-struct joining {
-    struct upload *upload;
-    struct file_reader *reader; /* of the part `at` */
-    struct file *parts;
-    size_t count, at;
-};
-
-static bool join_step(struct exchange *x, bool *done, struct err *err)
-{
-    struct joining *joining = x->stream;
-    const void *bytes;
-    size_t length;
-
-    if (!file_reader_next(x, joining->reader, &bytes, &length, err))
-        return false;
-    if (length > 0)
-        return upload_add(joining->upload, bytes, length, err);
-    if (++joining->at < joining->count)
-        return file_reader_turn_to(x, joining->reader, &joining->parts[joining->at], err);
-    *done = true;
-    return file_answer_complete(x, joining->upload, err);
-}
-
-static void join_quit(struct exchange *x)
-{
-    const struct joining *joining = x->stream;
-    struct err ignored = {.kind = ERR_NONE}; /* then the lease ends by itself */
-
-    (void)!upload_keep(joining->upload, &ignored);
-}
-
-static const struct job join_job = {.step = join_step, .quit = join_quit};
-
-static bool open_parts(struct exchange *x, struct joining *joining, struct err *err)
-{
-    int64_t offset = joining->upload->file.received, size = 0;
-
-    if (!file_parts(&x->services->files, &x->arena, &joining->upload->file.id, &joining->parts, &joining->count, err))
-        return false;
-    for (size_t i = 0; i < joining->count; i++)
-        size += joining->parts[i].received;
-    if (joining->count == 0 || size != joining->upload->file.size)
-        return err_set(err, ERR_ABSENT, "the parts of this upload have expired");
-    while (offset > joining->parts[joining->at].received)
-        offset -= joining->parts[joining->at++].received;
-    if (!file_reader_new(x, &joining->parts[joining->at], &joining->reader, err))
-        return false;
-    joining->reader->offset = offset;
-    return true;
-}
-
+/* Another request for the same may be done with it at any moment, also between these lines. */
 static bool begin_joining(struct exchange *x, const struct uuid *id, struct err *err)
 {
-    struct joining *joining = arena_zalloc(&x->arena, sizeof *joining);
+    struct file_store *files = &x->services->files;
+    enum db_rc rc = DB_NONE;
+    struct upload *upload;
     struct file file;
 
-    if (joining == NULL)
-        return err_memory(err);
-    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
+    for (int tries = 0; rc == DB_NONE && tries < 2; tries++) {
+        rc = file_find(files, &x->arena, id, &x->session.account, &file, err);
+        if (rc != DB_ROW)
+            break;
+        if (file.state == FILE_COMMITTED)
+            return true;
+        rc = upload_open(files, &x->arena, id, &x->session.account, &upload, err);
+    }
+    switch (rc) {
     case DB_FAIL:
         return false;
     case DB_NONE:
@@ -520,19 +482,7 @@ static bool begin_joining(struct exchange *x, const struct uuid *id, struct err 
     case DB_ROW:
         break;
     }
-    if (file.state == FILE_COMMITTED)
-        return true;
-    if (!open_upload(x, id, &joining->upload, err))
-        return false;
-    x->stream = joining;
-    if (joining->upload->file.sealed)
-        return file_answer_complete(x, joining->upload, err);
-    if (!open_parts(x, joining, err)) {
-        upload_leave(joining->upload);
-        return false;
-    }
-    x->job = &join_job;
-    return true;
+    return tus_join(x, upload, err);
 }
 
 /* Of a creation that is repeated: its bytes are not taken again, and the client hears where to go on. */

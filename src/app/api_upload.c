@@ -147,7 +147,7 @@ static bool answer(struct exchange *x, const struct received *first, struct err 
 
     x->response.status = 201;
     if (request_wants_page(&x->request))
-        return response_see_other(&x->response, "/files", err);
+        return response_see_other(&x->response, "/files?uploaded=1", err);
     if (!several)
         return file_answer_add(body, &first->upload->file, err) && add_location(x, &first->upload->file, err);
     if (!buf_add_string(body, "{\"files\":["))

@@ -3,6 +3,7 @@
 #define MAYFLY_APP_EXCHANGE_H
 
 #include "base/secret.h"
+#include "base/statsd.h"
 #include "http/json.h"
 #include "http/response.h"
 #include "http/route.h"
@@ -22,6 +23,7 @@ struct services {
     struct secret secret;
     const struct clock *clock;
     struct log log;
+    struct statsd statsd;
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
     const char *worker;     /* "pool/pid" */
@@ -66,6 +68,7 @@ struct exchange {
     struct response response;
     struct route_match match;
     int64_t started_us;
+    struct trace trace; /* what each line of the log about it says */
 
     struct session_lookup lookup;
     bool has_token;   /* lookup.token is well-formed; whether it is good is not known yet */

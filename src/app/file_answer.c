@@ -27,7 +27,7 @@ bool file_answer_add(struct buf *out, const struct file *file, struct err *err)
            err_set(err, ERR_BUG, "answer is too long");
 }
 
-bool file_answer_seal(struct exchange *x, struct upload *upload, const char **type, struct err *err)
+bool file_answer_type(struct exchange *x, struct upload *upload, const char **type, struct err *err)
 {
     char *head = arena_alloc(&x->arena, MEDIA_TYPE_SNIFF_BYTES);
     char claimed[MEDIA_TYPE_BYTES], sniffed[MEDIA_TYPE_BYTES];
@@ -35,12 +35,17 @@ bool file_answer_seal(struct exchange *x, struct upload *upload, const char **ty
 
     if (head == NULL)
         return err_memory(err);
-    if (!upload_seal(upload, err) || !upload_head(upload, head, MEDIA_TYPE_SNIFF_BYTES, &length, err) ||
+    if (!upload_head(upload, head, MEDIA_TYPE_SNIFF_BYTES, &length, err) ||
         !media_type_sniff(head, length, sniffed, err))
         return false;
     media_type_normalise(upload->file.claimed_type, claimed);
     *type = arena_strdup(&x->arena, media_type_settle(claimed, sniffed, NULL));
     return *type != NULL || err_memory(err);
+}
+
+bool file_answer_seal(struct exchange *x, struct upload *upload, const char **type, struct err *err)
+{
+    return upload_seal(upload, err) && file_answer_type(x, upload, type, err);
 }
 
 struct commit {
@@ -61,18 +66,30 @@ static bool commit(struct db *db, void *arg, struct err *err)
             file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err));
 }
 
+/* The storage is away, say: the bytes stay, and the next HEAD tries again. */
+static bool keep_what_came(struct upload *upload)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* the reason was there first */
+
+    if (upload->file.sealed)
+        upload_leave(upload);
+    else
+        (void)!upload_keep(upload, &ignored);
+    return false;
+}
+
 bool file_answer_complete(struct exchange *x, struct upload *upload, struct err *err)
 {
     struct commit work = {.upload = upload, .x = x};
 
     if (strcmp(upload->file.via, "part") == 0) {
         if (!upload_seal(upload, err))
-            return false;
+            return keep_what_came(upload);
         upload_leave(upload);
         return true;
     }
     if (!file_answer_seal(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
-        return false;
+        return keep_what_came(upload);
     file_point(&x->services->files, "upload-committed");
     return true;
 }

@@ -9,7 +9,10 @@
 /* Adds {"id", "url", "name", "size", "type", "sha256", "created_at"} of a committed file. */
 bool file_answer_add(struct buf *, const struct file *, struct err *) MUST_CHECK;
 
-/* Makes the object whole and tells its type from its bytes and what was claimed; the type lives in the arena. */
+/* The type of a whole object by its bytes and what was claimed, in the arena. */
+bool file_answer_type(struct exchange *, struct upload *, const char **type, struct err *) MUST_CHECK;
+
+/* Makes the object whole first. */
 bool file_answer_seal(struct exchange *, struct upload *, const char **type, struct err *) MUST_CHECK;
 
 /*

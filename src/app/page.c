@@ -1,6 +1,7 @@
 #include "app/page.h"
 
 #include "app/device.h"
+#include "app/files_page.h"
 #include "app/form_token.h"
 #include "app/signed_in.h"
 #include "http/form.h"
@@ -73,6 +74,9 @@ static const char *notice(struct exchange *x)
         {"saved=1", "Your changes are saved."},
         {"ended=1", "It is logged out."},
         {"closed=1", "Your account is closed and all it owned is gone."},
+        {"uploaded=1", "The upload is complete."},
+        {"renamed=1", "It has its new name."},
+        {"deleted=1", "It is deleted."},
     };
 
     for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++)
@@ -178,6 +182,27 @@ bool page_account(struct exchange *x, struct err *err)
     return fill_account(x, values, err) && render(x, "account", values, err);
 }
 
+bool page_files(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "files", "Files");
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return files_page_fill(x, values, err) && render(x, "files", values, err);
+}
+
+bool page_link(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "files", "Files");
+
+    if (values == NULL)
+        return err_memory(err);
+    if (!files_page_fill_link(x, values, err) || !files_page_fill(x, values, err))
+        return false;
+    buf_init(&x->response.body, &x->arena, RESPONSE_BODY_MAX);
+    return render(x, "files", values, err);
+}
+
 /* The page of the form that was refused, by the route that refused it. */
 static const char *form_page(const struct exchange *x)
 {
@@ -185,15 +210,22 @@ static const char *form_page(const struct exchange *x)
         const char *route;
         const char *page;
     } pages[] = {
-        {"/login", "login"},      {"/register", "register"},      {"/profile", "account"},
-        {"/password", "account"}, {"/profile/delete", "account"},
+        {"/login", "login"},
+        {"/register", "register"},
+        {"/profile", "account"},
+        {"/password", "account"},
+        {"/profile/delete", "account"},
+        {"/upload", "files"},
+        {"/files/:id/rename", "files"},
+        {"/files/:id/delete", "files"},
+        {"/files/:id/link", "files"},
     };
 
     if (x->match.route == NULL || x->request.method != METHOD_POST)
         return NULL;
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
         if (strcmp(x->match.route->path, pages[i].route) == 0)
-            return strcmp(pages[i].page, "account") != 0 || x->has_session ? pages[i].page : NULL;
+            return x->match.route->need != NEED_LOGIN || x->has_session ? pages[i].page : NULL;
     return NULL;
 }
 
@@ -246,6 +278,8 @@ bool page_error(struct exchange *x, const struct err *shown, struct err *err)
     if (values == NULL || !set_error(values, shown, invalid_input(x, shown)))
         return err_memory(err);
     if (form != NULL && strcmp(form, "account") == 0 && !fill_account(x, values, err))
+        return false;
+    if (form != NULL && strcmp(form, "files") == 0 && !files_page_fill(x, values, err))
         return false;
     if (form != NULL && !set_typed(x, values))
         return err_memory(err);

@@ -9,6 +9,13 @@ bool page_login(struct exchange *, struct err *);
 bool page_register(struct exchange *, struct err *);
 bool page_account(struct exchange *, struct err *);
 bool page_workers(struct exchange *, struct err *);
+bool page_files(struct exchange *, struct err *);
+
+/*
+ * Shows what POST /files/ID/link has answered, {"url", "expires_at"} in the response's body, as a page: the link is told
+ * this once. For handlers whose request wants a page; leaves status and headers.
+ */
+bool page_link(struct exchange *, struct err *) MUST_CHECK;
 
 /* Shows an error: in the form that caused it where there is one. x->response is initialised and gets the body only. */
 bool page_error(struct exchange *, const struct err *shown, struct err *) MUST_CHECK;

@@ -44,8 +44,13 @@ const struct route routes[] = {
     {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_dress},
     {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_dress},
 
-    {METHOD_GET, "/files", NEED_LOGIN, api_files_list, NULL},
+    {METHOD_POST, "/files/direct", NEED_LOGIN, api_direct_create, NULL},
+    {METHOD_GET, "/files/:id/parts", NEED_LOGIN, api_direct_parts, NULL},
+    {METHOD_POST, "/files/:id/complete", NEED_LOGIN, api_direct_complete, NULL},
+    {METHOD_GET, "/files", NEED_PAGE, api_files_list, NULL},
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL},
+    {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL}, /* forms' ways to PATCH */
+    {METHOD_POST, "/files/:id/delete", NEED_LOGIN, api_files_delete, NULL}, /* and to DELETE */
     {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL},
     {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL},
     {METHOD_GET, "/files/:id/thumbnail", NEED_LOGIN, api_thumbnail, NULL},
@@ -57,6 +62,7 @@ const struct route routes[] = {
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL},
+    {METHOD_GET, "/metrics", NEED_NOTHING, api_metrics, NULL},
 };
 
 const size_t routes_count = sizeof routes / sizeof routes[0];

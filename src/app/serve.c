@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include "app/authorise.h"
+#include "app/measure.h"
 #include "app/page.h"
 #include "app/routes.h"
 #include "http/problem.h"
@@ -63,7 +64,7 @@ static bool render_error(struct exchange *x, const struct err *shown, struct err
 {
     const struct route *route = x->match.route;
 
-    if (shown->kind == ERR_LOGIN && route != NULL && route->need == NEED_PAGE)
+    if (shown->kind == ERR_LOGIN && route != NULL && route->need == NEED_PAGE && request_wants_page(&x->request))
         return send_to_login(x, err);
     if (shown->kind == ERR_METHOD && !response_header(&x->response, "Allow", x->match.allow, err))
         return false;
@@ -115,14 +116,13 @@ static bool write_answer(struct exchange *x, struct buf *answer)
            (head_only || buf_add(answer, response->body.bytes, response->body.length));
 }
 
-static void log_request(struct exchange *x)
+static void log_request(struct exchange *x, int64_t duration_us)
 {
     const char *method = method_name(x->request.method);
 
     LOG_EVENT(&x->services->log, LOG_INFO, "request", LOG_TEXT("method", method),
               LOG_TEXT("route", x->match.route != NULL ? x->match.route->path : "-"),
-              LOG_NUMBER("status", x->response.status),
-              LOG_NUMBER("duration_us", x->services->clock->monotonic_us() - x->started_us),
+              LOG_NUMBER("status", x->response.status), LOG_NUMBER("duration_us", duration_us),
               LOG_NUMBER("cache_hit", x->has_session && x->lookup.from_cache), LOG_NUMBER("replayed", x->replayed));
 }
 
@@ -131,6 +131,7 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
 {
     const struct route *route = x->match.route;
     struct err refused = *err, failure = {.kind = ERR_NONE};
+    int64_t duration_us;
 
     if (err->kind != ERR_NONE) {
         log_refusal(x, err);
@@ -146,15 +147,17 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
     }
     if (!write_answer(x, answer))
         return SERVING_NOTHING;
-    log_request(x);
+    duration_us = x->services->clock->monotonic_us() - x->started_us;
+    log_request(x, duration_us);
+    measure(x, duration_us);
     return x->source != NULL && x->request.method != METHOD_HEAD && x->answer_left > 0 ? SERVING_PIECES
                                                                                        : SERVING_ANSWER;
 }
 
 /* Lines of the log carry the request's id while it is served; the id dies with the request. */
-static void log_as(struct exchange *x, const char *request_id)
+static void log_as(struct exchange *x, const struct trace *trace)
 {
-    x->services->log.request_id = request_id;
+    x->services->log.trace = trace;
 }
 
 static void drop_sink(struct exchange *x)
@@ -179,7 +182,7 @@ enum serving serve(struct exchange *x, const struct err *opened, struct buf *ans
     struct err err = *opened;
     enum serving serving;
 
-    log_as(x, x->request.request_id);
+    log_as(x, &x->trace);
     if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
         serving = SERVING_BODY;
     else if (err.kind == ERR_NONE && x->job != NULL && exchange_stay(x, &err))
@@ -194,7 +197,7 @@ enum serving serve(struct exchange *x, const struct err *opened, struct buf *ans
 
 void serve_take(struct exchange *x, const void *bytes, size_t length)
 {
-    log_as(x, x->request.request_id);
+    log_as(x, &x->trace);
     if (x->failure.kind == ERR_NONE && !x->sink->take(x, bytes, length, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
     log_as(x, NULL);
@@ -204,7 +207,7 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 {
     enum serving serving;
 
-    log_as(x, x->request.request_id);
+    log_as(x, &x->trace);
     if (x->failure.kind == ERR_NONE && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
     if (x->failure.kind != ERR_NONE)
@@ -220,7 +223,7 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
     enum serving serving = SERVING_JOB;
     bool done = false;
 
-    log_as(x, x->request.request_id);
+    log_as(x, &x->trace);
     x->pause_ms = 0;
     if (!x->job->step(x, &done, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a job failed without a reason");
@@ -236,7 +239,7 @@ void serve_quit(struct exchange *x)
 {
     const struct job *job = x->job;
 
-    log_as(x, x->request.request_id);
+    log_as(x, &x->trace);
     x->job = NULL;
     if (job->quit != NULL)
         job->quit(x);
@@ -248,7 +251,7 @@ bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *la
     struct err err = {.kind = ERR_NONE};
     bool ok;
 
-    log_as(x, x->request.request_id);
+    log_as(x, &x->trace);
     ok = x->source->next(x, bytes, length, &err);
     if (!ok)
         log_error(&x->services->log, LOG_WARN, "answer_cut", &err);

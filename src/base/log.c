@@ -43,6 +43,15 @@ static void add_number(struct line *line, const char *name, int64_t number)
     add(line, member);
 }
 
+static void add_trace(struct line *line, const struct trace *trace)
+{
+    add_text(line, "request_id", trace->request_id);
+    add_text(line, "trace_id", trace->trace_id);
+    add_text(line, "span_id", trace->span_id);
+    if (trace->parent_id[0] != '\0')
+        add_text(line, "parent_id", trace->parent_id);
+}
+
 static void add_time(struct line *line, int64_t now_ms)
 {
     time_t seconds = now_ms / 1000;
@@ -69,8 +78,8 @@ void log_event(const struct log *log, enum log_level level, const char *event, c
     add_text(&line, "event", event);
     if (log->worker != NULL)
         add_text(&line, "worker", log->worker);
-    if (log->request_id != NULL)
-        add_text(&line, "request_id", log->request_id);
+    if (log->trace != NULL)
+        add_trace(&line, log->trace);
     for (size_t i = 0; i < count; i++)
         if (fields[i].text != NULL)
             add_text(&line, fields[i].name, fields[i].text);

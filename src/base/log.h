@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/trace.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -20,8 +21,8 @@ struct log_field {
 struct log {
     const struct clock *clock;
     enum log_level level;
-    const char *worker;     /* "pool/pid"; borrowed for the life of the log */
-    const char *request_id; /* of the request being served, or NULL; borrowed */
+    const char *worker;        /* "pool/pid"; borrowed for the life of the log */
+    const struct trace *trace; /* of the request being served, or NULL; borrowed */
 };
 
 /* Writes a line when level is at or above the log's; event is a constant in snake_case. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_USAGE = 2, GO_ON = -1 };
+enum { EXIT_USAGE = CTL_EXIT_USAGE, GO_ON = -1 };
 
 /* Most commands need everything. */
 enum ctl_need { NEED_SERVICES, NEED_CONFIG, NEED_NO_CONFIG };
@@ -24,10 +24,11 @@ struct ctl_command {
     const char *help;
     bool (*run)(struct ctl *, struct err *);
     enum ctl_need need;
-    int least, most;   /* arguments */
-    unsigned takes;    /* options */
-    int failure;       /* exit status when it is not done; 0: EXIT_FAILURE */
-    const char *notes; /* further lines of its own --help, or NULL */
+    int least, most;    /* arguments */
+    unsigned takes;     /* options */
+    int failure;        /* exit status when it is not done; 0: EXIT_FAILURE */
+    const char *notes;  /* further lines of its own --help, or NULL */
+    bool reads_options; /* itself, with its own --help; they are too many and too special for the others */
 };
 
 #define TAKES(option) (1u << OPTION_##option)
@@ -74,6 +75,11 @@ static const struct ctl_command commands[] = {
     {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
      .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
               "come back ends it, and the others run on as they were. As root.\n"},
+    {"prove", NULL, "--url URL [--users N] [--clients N] [--duration S] [--hook [outage:][SECONDS:]NAME=COMMAND] [--upload yes|no] [--seed N] [--json FILE] [--html FILE]",
+     "break a running site and look what was lost", .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true},
+    {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
+     .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"
+              "whose collector it is while it runs. Control-C ends it; --once prints one look, after two seconds.\n"},
     {"schema", "status", "", "compare the database with this build", .run = schema_status},
 };
 /* clang-format on */
@@ -89,6 +95,7 @@ static const struct option options[] = {
     [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
     [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
+    [OPTION_ONCE] = {"once", no_argument, NULL, OPTION_ONCE},
     [OPTION_REPAIR] = {"repair", no_argument, NULL, OPTION_REPAIR},
     [OPTION_TO] = {"to", required_argument, NULL, OPTION_TO},
     [OPTION_USER] = {"user", required_argument, NULL, OPTION_USER},
@@ -270,6 +277,8 @@ static int complain(const struct ctl *ctl, const struct ctl_command *command, co
     advise(ctl, command, err);
     if (strcmp(err->field, CTL_USAGE) == 0)
         return EXIT_USAGE;
+    if (ctl->failure_status != 0)
+        return ctl->failure_status;
     return command != NULL && command->failure != 0 ? command->failure : EXIT_FAILURE;
 }
 
@@ -304,6 +313,11 @@ static int parse(struct ctl *ctl, int argc, char **argv, const struct ctl_comman
     /* The last word of its name stands where getopt expects the program's. */
     argc -= used - 1;
     argv += used - 1;
+    if (command->reads_options) {
+        ctl->words = argv;
+        ctl->word_count = argc;
+        return GO_ON;
+    }
     if (!read_options(ctl, argc, argv, ":c:hV", &asked, &err))
         return complain(ctl, command, &err);
     if (asked != 0)

@@ -15,6 +15,7 @@ enum ctl_option {
     OPTION_GROUPS,
     OPTION_JSON,
     OPTION_NAME,
+    OPTION_ONCE,
     OPTION_REPAIR,
     OPTION_TO,
     OPTION_USER,
@@ -33,7 +34,12 @@ struct ctl {
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
     int status;                               /* of the exit, when the command is done; 0 unless it sets another */
+    char **words;                             /* of a command that reads its options itself, its name first */
+    int word_count;
+    int failure_status; /* what a command that fails exits with; 0: as usual */
 };
+
+enum { CTL_EXIT_USAGE = 2 };
 
 /* The commands; ctl.c has the table. */
 bool user_add(struct ctl *, struct err *);
@@ -53,7 +59,9 @@ bool files_fsck(struct ctl *, struct err *);
 bool files_list(struct ctl *, struct err *);
 bool files_show(struct ctl *, struct err *);
 bool files_move(struct ctl *, struct err *);
+bool system_prove(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
+bool system_top(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */
 #define CTL_USAGE "usage"

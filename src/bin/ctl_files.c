@@ -38,13 +38,14 @@ static void print_finding(void *arg, const struct fsck_finding *finding)
 
     if (isatty(STDERR_FILENO) != 0)
         fputs("\r\033[K", stderr);
-    if (!checking->json) {
-        printf("%s %s %s: %s%s\n", finding->word, place, finding->key, finding->detail,
-               finding->repaired ? " (repaired)" : "");
-        return;
-    }
     json_text_quote(key, sizeof key, finding->key);
     json_text_quote(detail, sizeof detail, finding->detail);
+    if (!checking->json) {
+        /* A key that is not ours may have anything in it, also what a terminal obeys. */
+        printf("%s %s %s: %s%s\n", finding->word, place, finding->kind == FSCK_STRANGE ? key : finding->key,
+               finding->detail, finding->repaired ? " (repaired)" : "");
+        return;
+    }
     printf("{\"finding\":\"%s\",\"place\":\"%s\",\"key\":%s,\"detail\":%s,\"repaired\":%s}\n", finding->word, place,
            key, detail, finding->repaired ? "true" : "false");
 }

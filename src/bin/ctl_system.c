@@ -33,7 +33,7 @@ static const char *who_may(enum route_need need)
     case NEED_LOGIN:
         return "signed in";
     case NEED_PAGE:
-        return "signed in; others are sent to /login";
+        return "signed in; other browsers are sent to /login";
     case NEED_REFUSED:
         break;
     }

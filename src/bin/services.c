@@ -1,6 +1,7 @@
 #include "bin/services.h"
 
 #include "base/bytes.h"
+#include "base/networks.h"
 #include "bin/crash.h"
 #include "bin/paths.h"
 #include "store/s3.h"
@@ -11,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORKER_NAME_BYTES = 64 };
+enum { WORKER_NAME_BYTES = 64, PREFIX_MAX = 32 };
+
+#define PREFIX_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 const char *default_config_path(void)
 {
@@ -58,6 +61,19 @@ static bool load_secret(struct services *services, struct err *err)
     return secret_load(&services->secret, services->config.secret_file, err);
 }
 
+static bool open_measuring(struct services *services, struct err *err)
+{
+    const struct config *config = &services->config;
+    struct err reason = {.kind = ERR_NONE};
+
+    if (!networks_check(config->metrics_allow, &reason))
+        return err_set(err, ERR_INPUT, "metrics_allow: %s", reason.detail);
+    if (strspn(config->statsd_prefix, PREFIX_CHARACTERS) != strlen(config->statsd_prefix) ||
+        config->statsd_prefix[0] == '\0' || strlen(config->statsd_prefix) > PREFIX_MAX)
+        return err_set(err, ERR_INPUT, "statsd_prefix: say 1 to %d letters, digits, dots, - and _", PREFIX_MAX);
+    return statsd_open(&services->statsd, config->statsd, err);
+}
+
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
 {
     struct session_store *store = &services->sessions;
@@ -68,7 +84,8 @@ bool services_open(struct services *services, const char *config_path, const cha
     snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
     services->worker = worker;
     services->clock = &clock_system;
-    if (!config_load(&services->config, config_path, err) || !load_secret(services, err))
+    if (!config_load(&services->config, config_path, err) || !load_secret(services, err) ||
+        !open_measuring(services, err))
         return false;
     services->log =
         (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};
@@ -88,5 +105,6 @@ void services_close(struct services *services)
     db_free(services->sessions.db);
     cache_free(services->sessions.cache);
     bytes_wipe(&services->secret, sizeof services->secret);
+    statsd_close(&services->statsd);
     free((void *)(uintptr_t)services->worker);
 }

@@ -30,14 +30,14 @@ void turns_free(struct turns *turns)
         if (x->job != NULL)
             serve_quit(x);
         if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
-            LOG_EVENT(&turns->services->log, LOG_WARN, "cut_off", LOG_TEXT("worker", turns->services->worker));
+            log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
         arena_free(&x->arena);
     }
 }
 
 static void client_gone(struct turns *turns)
 {
-    LOG_EVENT(&turns->services->log, LOG_INFO, "client_gone", LOG_TEXT("worker", turns->services->worker));
+    log_event(&turns->services->log, LOG_INFO, "client_gone", NULL, 0);
 }
 
 /* Puts x aside until its connection is ready. It keeps its exchange, also when it had been put aside before. */
@@ -226,6 +226,9 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
         begin_batch(turns, fresh, begun);
     for (size_t i = 0; i < continued; i++)
         go_on(turns, waiting[i]);
+    /* What is logged until the next request is about none. */
+    turns->services->log.trace = NULL;
+    statsd_flush(&turns->services->statsd);
     *any = count > 0;
     return begun;
 }

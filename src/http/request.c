@@ -38,6 +38,7 @@ static const struct {
     ROW("CONTENT_TYPE", content_type),
     ROW("REMOTE_ADDR", address),
     ROW("MAYFLY_REQUEST_ID", request_id),
+    ROW("HTTP_TRACEPARENT", traceparent),
     ROW("MAYFLY_ORIGIN", origin),
     ROW("HTTP_COOKIE", cookie),
     ROW("HTTP_AUTHORIZATION", authorization),
@@ -60,6 +61,7 @@ static const struct {
     ROW("HTTP_UPLOAD_METADATA", upload_metadata),
     ROW("HTTP_UPLOAD_CHECKSUM", upload_checksum),
     ROW("HTTP_UPLOAD_CONCAT", upload_concat),
+    ROW("MAYFLY_S3", storage),
 #undef ROW
 };
 

@@ -38,6 +38,7 @@ struct request {
     int64_t content_length;   /* bytes; 0 without a body */
     const char *address;      /* of the client, as nginx knows it */
     const char *request_id;   /* nginx's, the same when it tries again on another pool */
+    const char *traceparent;  /* as the client sent it */
     const char *origin;       /* scheme://host that the client used */
     const char *cookie;
     const char *authorization;
@@ -60,6 +61,7 @@ struct request {
     const char *upload_metadata;
     const char *upload_checksum;
     const char *upload_concat;
+    const char *storage; /* where nginx gets files from by itself; "": it doesn't */
     struct body_source body;
 };
 

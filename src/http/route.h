@@ -12,7 +12,7 @@ enum route_need {
     NEED_NOTHING, /* anybody; the session is not even looked up */
     NEED_GUEST,   /* anybody; a live session is known when there is one */
     NEED_LOGIN,   /* a live session, or 401 */
-    NEED_PAGE,    /* a live session, or the way to the log-in page */
+    NEED_PAGE,    /* a live session, or for browsers the way to the log-in page */
 };
 
 struct route {

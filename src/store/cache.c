@@ -259,3 +259,41 @@ bool cache_ping(struct cache *cache, struct err *err)
         return true;
     return err_set(err, ERR_DOWN, "memcached: %s", memcached_strerror(cache->nodes, rc));
 }
+
+static const char *node_name(const memcached_instance_st *instance, struct arena *arena)
+{
+    const char *name = memcached_server_name(instance);
+
+    return name[0] == '/' ? arena_printf(arena, "unix:%s", name)
+                          : arena_printf(arena, "%s:%u", name, (unsigned)memcached_server_port(instance));
+}
+
+size_t cache_nodes(struct cache *cache, struct arena *arena, const struct cache_node **nodesp)
+{
+    size_t count = cache->nodes != NULL ? memcached_server_count(cache->nodes) : 0;
+    struct cache_node *nodes = arena_zalloc(arena, count * sizeof *nodes + 1);
+    memcached_stat_st *stats;
+    memcached_return_t rc;
+
+    *nodesp = nodes;
+    if (count == 0 || nodes == NULL)
+        return 0;
+    stats = memcached_stat(cache->nodes, NULL, &rc);
+    worked(cache, rc);
+    for (size_t i = 0; i < count; i++) {
+        nodes[i].name = node_name(memcached_server_instance_by_position(cache->nodes, (uint32_t)i), arena);
+        if (nodes[i].name == NULL)
+            nodes[i].name = "?";
+        if (stats == NULL || stats[i].pid <= 0)
+            continue;
+        nodes[i].up = true;
+        nodes[i].items = (int64_t)stats[i].curr_items;
+        nodes[i].bytes = (int64_t)stats[i].bytes;
+        nodes[i].bytes_max = (int64_t)stats[i].limit_maxbytes;
+        nodes[i].hits = (int64_t)stats[i].get_hits;
+        nodes[i].misses = (int64_t)stats[i].get_misses;
+        nodes[i].evictions = (int64_t)stats[i].evictions;
+    }
+    memcached_stat_free(cache->nodes, stats);
+    return count;
+}

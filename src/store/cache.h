@@ -60,6 +60,16 @@ void cache_compare_and_set(struct cache *, const struct cache_key *, const void 
  */
 bool cache_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s) MUST_CHECK;
 
+/* What a node says of itself. Counters are since its start; all are 0 when it is not up. */
+struct cache_node {
+    const char *name; /* as the configuration has it */
+    bool up;
+    int64_t items, bytes, bytes_max, hits, misses, evictions;
+};
+
+/* Asks every node for its statistics: how many there are, in the arena. 0 without a cache, or without memory. */
+size_t cache_nodes(struct cache *, struct arena *, const struct cache_node **nodesp);
+
 /* Asks every node for its version; ERR_DOWN names the first that does not answer. */
 bool cache_ping(struct cache *, struct err *) MUST_CHECK;
 

@@ -78,13 +78,14 @@ bool file_read(struct arena *arena, const struct db_result *rows, int row, struc
     return read_hash(arena, rows, row, file, err);
 }
 
-bool file_quota_error(struct file_store *store, struct arena *arena, const struct uuid *account, struct err *err)
+bool file_usage(struct file_store *store, struct arena *arena, const struct uuid *account, struct file_usage *usage,
+                struct err *err)
 {
     char text[UUID_TEXT_BYTES];
     const char *const values[] = {text};
     struct db_result row;
-    int64_t bytes = 0, files = 0;
 
+    *usage = (struct file_usage){.bytes = 0};
     uuid_format(account, text);
     switch (db_query(store->db, arena, STATEMENT_FILE_USAGE, values, &row, err)) {
     case DB_FAIL:
@@ -92,14 +93,24 @@ bool file_quota_error(struct file_store *store, struct arena *arena, const struc
     case DB_NONE:
         break;
     case DB_ROW:
-        bytes = db_number(&row, 0, 0);
-        files = db_number(&row, 0, 1);
+        usage->bytes = db_number(&row, 0, 0);
+        usage->files = db_number(&row, 0, 1);
     }
-    if (files >= store->config->files_max_count)
+    return true;
+}
+
+bool file_quota_error(struct file_store *store, struct arena *arena, const struct uuid *account, struct err *err)
+{
+    struct file_usage usage;
+
+    if (!file_usage(store, arena, account, &usage, err))
+        return false;
+    if (usage.files >= store->config->files_max_count)
         return err_field(err, ERR_LARGE, "quota", "you may have %lld files, and have them all",
                          (long long)store->config->files_max_count);
-    return err_field(err, ERR_LARGE, "quota", "there is room for %lld more bytes of your files",
-                     (long long)(bytes < store->config->files_max_bytes ? store->config->files_max_bytes - bytes : 0));
+    return err_field(
+        err, ERR_LARGE, "quota", "there is room for %lld more bytes of your files",
+        (long long)(usage.bytes < store->config->files_max_bytes ? store->config->files_max_bytes - usage.bytes : 0));
 }
 
 bool file_create(struct file_store *store, struct arena *arena, const struct uuid *account,

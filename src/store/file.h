@@ -110,6 +110,15 @@ enum { FILE_PAGE_MAX = 200 };
 bool file_list(struct file_store *, struct arena *, const struct uuid *account, const char *contains,
                const struct uuid *before, int most, const char **json, struct err *) MUST_CHECK;
 
+/* What an account's files take, those that are still coming included. */
+struct file_usage {
+    int64_t bytes; /* as reserved */
+    int64_t files;
+};
+
+bool file_usage(struct file_store *, struct arena *, const struct uuid *account, struct file_usage *,
+                struct err *) MUST_CHECK;
+
 /* ERR_LARGE: more than the account may have; says how much is left. */
 bool file_quota_error(struct file_store *, struct arena *, const struct uuid *account, struct err *);
 

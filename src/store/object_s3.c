@@ -19,7 +19,8 @@ static bool ready(const struct object_store *store, const struct object *object,
 static int64_t s3_block_bytes(const struct object_store *store, int64_t size)
 {
     int64_t bytes = store->config->s3_part_bytes;
-    int64_t least = size / (S3_PARTS_MAX - 1) + 1;
+    int64_t longest = size >= 0 ? size : store->config->file_max_bytes;
+    int64_t least = longest / (S3_PARTS_MAX - 1) + 1;
 
     return least <= bytes ? bytes : (least + MIB - 1) / MIB * MIB;
 }

@@ -8,13 +8,19 @@ enum {
     NUMBER_BYTES = 24,
     /* A block may take long to fill: after so long what is held is stored, so that a kill costs no more of it. */
     KEEP_EVERY_US = 5000000,
-    /* One step's values and tags; the blocks of the longest upload are listed once, at its end. */
-    SCRATCH_BYTES = 4 * 1024 * 1024,
+    /* One step's values and tags; the 10,000 blocks of the longest upload are listed once, at its end: about 6 MB. */
+    SCRATCH_BYTES = 16 * 1024 * 1024,
 };
 
 static int64_t now_us(const struct upload *upload)
 {
     return upload->store->clock->monotonic_us();
+}
+
+/* Its objects are rows, so they change in the row's own transactions. */
+static bool in_database(const struct upload *upload)
+{
+    return strcmp(upload->back_end->name, "postgres") == 0;
 }
 
 static bool lost(struct err *err)
@@ -137,8 +143,7 @@ enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const s
     return DB_ROW;
 }
 
-/* Moves the row's offset to what was added so far. */
-static bool advance(struct upload *upload, int64_t lease_ms, struct err *err)
+bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
 {
     unsigned char state[SHA256_STATE_BYTES];
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
@@ -195,7 +200,7 @@ static bool queue_tail_removal(struct upload *upload, struct err *err)
 {
     const char *place = arena_printf(&upload->scratch, "%lld", (long long)block_start(upload));
 
-    return upload->kept == 0 || strcmp(upload->back_end->name, "postgres") == 0 ||
+    return upload->kept == 0 || in_database(upload) ||
            queue_values(upload, STATEMENT_FILE_CHUNKS_REMOVE, place, "1", NULL, err);
 }
 
@@ -238,11 +243,10 @@ static bool store_block(struct db *db, void *arg, struct err *err)
     /* Whoever lost the lease must write nothing, also where no offset would tell. */
     if (upload->hold)
         return renew(upload, err);
-    return queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+    return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
-/* What the back end calls this upload must be in the row before the first block is sent, or nobody could clean up. */
-static bool begin_object(struct upload *upload, struct err *err)
+bool upload_begin(struct upload *upload, struct err *err)
 {
     struct object *object = &upload->file.object;
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES];
@@ -312,7 +316,7 @@ bool upload_trim(struct upload *upload, struct err *err)
 
 static bool send_block(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !begin_object(upload, err) ||
+    if (!reserve(upload, err) || !upload_begin(upload, err) ||
         !db_transaction(upload->store->db, store_block, upload, err))
         return false;
     if (!upload->hold)
@@ -336,7 +340,7 @@ static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)
     *bytes = (struct db_bytes){.parameter = 3, .bytes = upload->block, .length = upload->held};
     if (upload->held > upload->kept && !queue_values(upload, STATEMENT_FILE_CHUNK_PUT, place, NULL, bytes, err))
         return false;
-    return advance(upload, lease_ms, err);
+    return upload_advance(upload, lease_ms, err);
 }
 
 static bool store_tail_and_go_on(struct db *db, void *arg, struct err *err)
@@ -442,7 +446,7 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
 
     *blocksp = NULL;
     *count = wanted;
-    if (wanted == 0 || strcmp(upload->back_end->name, "postgres") == 0)
+    if (wanted == 0 || in_database(upload))
         return true;
     blocks = arena_alloc(&upload->scratch, wanted * sizeof *blocks);
     if (blocks == NULL)
@@ -459,28 +463,38 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
     return true;
 }
 
-static bool seal(struct db *db, void *arg, struct err *err)
+static bool finish(struct upload *upload, struct err *err)
 {
-    struct upload *upload = arg;
     struct object *object = &upload->file.object;
     struct object_block *blocks;
     size_t count;
 
-    (void)db;
     arena_reset(&upload->scratch);
     object->size = upload->file.received;
-    upload->file.sealed = true;
     return list_blocks(upload, &blocks, &count, err) &&
            upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
-                                    blocks, count, upload->block, upload->held, err) &&
-           queue_tail_removal(upload, err) && advance(upload, upload->store->config->upload_lease_ms, err);
+                                    blocks, count, upload->block, upload->held, err);
 }
 
+static bool seal(struct db *db, void *arg, struct err *err)
+{
+    struct upload *upload = arg;
+
+    (void)db;
+    if (in_database(upload) && !finish(upload, err))
+        return false;
+    upload->file.sealed = true;
+    return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
+}
+
+/* Other back ends take longer than a transaction may stand still. Whoever has lost the lease meanwhile did no harm. */
 bool upload_seal(struct upload *upload, struct err *err)
 {
     if (upload->file.sealed)
         return true;
-    if (!reserve(upload, err) || !db_transaction(upload->store->db, seal, upload, err)) {
+    if (!reserve(upload, err) || (!in_database(upload) && !finish(upload, err)))
+        return false;
+    if (!db_transaction(upload->store->db, seal, upload, err)) {
         upload->file.sealed = false;
         return false;
     }

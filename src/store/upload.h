@@ -52,6 +52,15 @@ enum db_rc upload_open_by(struct file_store *, struct arena *, const struct uuid
  */
 bool upload_add(struct upload *, const void *bytes, size_t length, struct err *) MUST_CHECK;
 
+/*
+ * What the back end calls this upload is in the row before the first block is sent, or nobody could clean up. upload_add
+ * does this by itself.
+ */
+bool upload_begin(struct upload *, struct err *) MUST_CHECK;
+
+/* Moves the row's offset and running hash to the upload's, and keeps the lease for so long; 0 gives it back. */
+bool upload_advance(struct upload *, int64_t lease_ms, struct err *) MUST_CHECK;
+
 /* Stores what was added and gives the lease back. */
 bool upload_keep(struct upload *, struct err *) MUST_CHECK;
 

@@ -15,6 +15,9 @@ all("img").filter((image) => seen(image) && image.naturalWidth === 0).forEach((i
 all("input:not([type=hidden]):not([hidden])").filter((input) => input.labels.length === 0).forEach((input) => complain("no label", input));
 all("input[type=password]").filter((input) => !input.autocomplete).forEach((input) => complain("no autocomplete", input));
 all("button, a").filter((control) => !(control.ariaLabel || control.textContent.trim())).forEach((control) => complain("no name", control));
+// WCAG 2.2, 2.5.3: who speaks what is to be seen must be understood.
+all("button, a, summary").filter((control) => control.ariaLabel && !control.ariaLabel.toLowerCase().includes(control.textContent.trim().toLowerCase()))
+  .forEach((control) => complain("its name is not what is seen", control));
 all("form[method=post]").filter((form) => !form.action.startsWith(location.origin)).forEach((form) => complain("foreign action", form));
 all("script:not([src]), style, [style]:not([style*='--'])").forEach((node) => complain("inline", node));
 

@@ -1,0 +1,43 @@
+/*
+ * Measurements as StatsD datagrams, since a worker keeps no counters. Fire and forget: nothing waits for the collector,
+ * and what it does not take is lost. Lines are gathered into one datagram until it is full or statsd_flush sends it.
+ */
+#ifndef MAYFLY_BASE_STATSD_H
+#define MAYFLY_BASE_STATSD_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <sys/socket.h>
+
+enum {
+    /* What fits into one frame of an Ethernet beside its headers, as StatsD's own manual advises. */
+    STATSD_PACKET_BYTES = 1432,
+    STATSD_NAME_BYTES = 256,
+};
+
+struct statsd {
+    int fd; /* -1: nobody wants to know */
+    struct sockaddr_storage address;
+    socklen_t address_length;
+    char packet[STATSD_PACKET_BYTES];
+    size_t length;
+};
+
+/*
+ * where is "" for nowhere, unix:/path, or ADDRESS:PORT ([ADDRESS]:PORT for IPv6). No host names: a worker must not wait for
+ * a name server. ERR_INPUT says what would be taken.
+ */
+bool statsd_open(struct statsd *, const char *where, struct err *) MUST_CHECK;
+void statsd_close(struct statsd *);
+
+/* The same text as an address, for whoever receives. */
+bool statsd_address(const char *where, struct sockaddr_storage *, socklen_t *length, struct err *) MUST_CHECK;
+
+/* A duration in microseconds, sent as milliseconds with their fraction; an event. name is below STATSD_NAME_BYTES. */
+void statsd_time(struct statsd *, const char *name, int64_t duration_us);
+void statsd_count(struct statsd *, const char *name);
+
+void statsd_flush(struct statsd *);
+
+#endif

@@ -1,0 +1,64 @@
+#include "base/trace.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* 00-TRACE-PARENT-FLAGS: where its parts begin. */
+enum { TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53, TRACEPARENT_LENGTH = 55 };
+
+static const char lower_hex[] = "0123456789abcdef";
+
+/* So many lower-case digits and no more. */
+static bool is_hex(const char *text, size_t length)
+{
+    return strspn(text, lower_hex) == length;
+}
+
+/* As is_hex, but all zeroes mean that there is none. */
+static bool is_id(const char *text, size_t length)
+{
+    return is_hex(text, length) && strspn(text, "0") != length;
+}
+
+/* A later version than 00 may have more behind what we know, after a dash; ff is none. */
+static bool is_traceparent(const char *text)
+{
+    const char *end;
+
+    if (strlen(text) < TRACEPARENT_LENGTH)
+        return false;
+    end = text + TRACEPARENT_LENGTH;
+    return is_hex(text, TRACE_AT - 1) && text[TRACE_AT - 1] == '-' && memcmp(text, "ff", 2) != 0 &&
+           is_id(text + TRACE_AT, TRACE_ID_BYTES - 1) && text[PARENT_AT - 1] == '-' &&
+           is_id(text + PARENT_AT, TRACE_SPAN_BYTES - 1) && text[FLAGS_AT - 1] == '-' && is_hex(text + FLAGS_AT, 2) &&
+           (*end == '\0' || (*end == '-' && memcmp(text, "00", 2) != 0));
+}
+
+static void by_chance(char *text, size_t text_bytes)
+{
+    unsigned char bytes[TRACE_ID_BYTES / 2];
+
+    random_bytes(bytes, text_bytes / 2);
+    bytes_to_hex(bytes, text_bytes / 2, text);
+}
+
+void trace_begin(struct trace *trace, const char *traceparent, const char *request_id)
+{
+    size_t length = strnlen(request_id, sizeof trace->request_id - 1);
+
+    *trace = (struct trace){.parent_id = ""};
+    memcpy(trace->request_id, request_id, length);
+    by_chance(trace->span_id, sizeof trace->span_id);
+    if (is_traceparent(traceparent)) {
+        memcpy(trace->trace_id, traceparent + TRACE_AT, sizeof trace->trace_id - 1);
+        memcpy(trace->parent_id, traceparent + PARENT_AT, sizeof trace->parent_id - 1);
+    } else if (length == sizeof trace->trace_id - 1 && is_id(request_id, length)) {
+        memcpy(trace->trace_id, request_id, length);
+    } else {
+        by_chance(trace->trace_id, sizeof trace->trace_id);
+    }
+}

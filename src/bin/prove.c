@@ -1,0 +1,456 @@
+/*
+ * mayflyctl prove: the run. Its phases are those of enum prove_phase; during PHASE_LOAD the hooks run one after the other,
+ * each in an event of its own, which lasts until every client got on again and the next one's time has come.
+ */
+#include "bin/prove.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "bin/ctl.h"
+#include "bin/prove_choice.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    /* A site that has not recovered by then does not heal alone. */
+    HEAL_LIMIT_US = 60 * 1000000,
+    /* Making the accounts, closing them and checking everything: then something hangs. */
+    PHASE_LIMIT_US = 600 * 1000000,
+    SETTLE_US = 500 * 1000, /* between an event that healed and the next one */
+    PROGRESS_TTY_US = 500 * 1000,
+    PROGRESS_LOG_US = 5000 * 1000,
+    LONGEST_WAIT_MS = 20,
+    SCRATCH_BYTES = 4 * 1024 * 1024, /* jansson's tree of an answer of PROVE_BODY_BYTES */
+};
+
+struct run {
+    const struct prove_options *options;
+    struct prove prove;
+    struct hook_run hook;
+    size_t next_hook;
+    int64_t phase_us, load_us, hook_end_us; /* when they began or ended */
+    int64_t progress_us;
+    int signals;
+    int interruptions;
+    bool tty;
+};
+
+/* --- progress */
+
+static void say(struct run *run, const char *what, bool end)
+{
+    struct prove *prove = &run->prove;
+    struct event sum = tally_sum(&prove->tally);
+    int64_t now_us = clock_system.monotonic_us();
+
+    if (!end && now_us - run->progress_us < (run->tty ? PROGRESS_TTY_US : PROGRESS_LOG_US))
+        return;
+    run->progress_us = now_us;
+    fprintf(stderr, "%s%4lld s  %-28.28s %8lld requests %6lld failed  %lld lost %lld doubled %lld revived%s",
+            run->tty ? "\r" : "", (long long)(now_us - prove->tally.began_us) / 1000000, what, (long long)sum.requests,
+            (long long)sum.failed, (long long)prove->tally.found[FINDING_LOST],
+            (long long)prove->tally.found[FINDING_DOUBLED], (long long)prove->tally.found[FINDING_REVIVED],
+            run->tty && !end ? "" : "\n");
+}
+
+/* --- the hooks */
+
+/* Every client that has something to do has done something that it began after the hook's end. */
+static bool all_got_on(const struct run *run)
+{
+    for (size_t i = 0; i < run->prove.client_count; i++)
+        if (!choice_none_left(&run->prove, &run->prove.clients[i]) &&
+            run->prove.clients[i].finished_us <= run->hook_end_us)
+            return false;
+    return true;
+}
+
+/* Notes when the site was as before. True when the event may end. */
+static bool settled(struct run *run, int64_t now_us)
+{
+    struct event *event = tally_event(&run->prove.tally);
+
+    if (run->hook.state == HOOK_RUNNING)
+        return false;
+    if (run->hook.state == HOOK_NONE)
+        return true;
+    if (event->healed_us == 0 && all_got_on(run))
+        event->healed_us = now_us - run->hook_end_us;
+    if (event->healed_us == 0 && now_us - run->hook_end_us > HEAL_LIMIT_US)
+        event->healed_us = -1;
+    return event->healed_us != 0;
+}
+
+/* What stops something and what starts it again may be two hooks: the first one has nothing to wait for. */
+static bool may_follow(struct run *run, int64_t now_us)
+{
+    const struct hook *hooks = run->options->hooks;
+    size_t next = run->next_hook;
+    bool healed = settled(run, now_us);
+    bool outages = next > 0 && next < run->options->hook_count && hooks[next - 1].kind == EVENT_OUTAGE &&
+                   hooks[next].kind == EVENT_OUTAGE;
+
+    return run->hook.state != HOOK_RUNNING && (healed || outages) &&
+           (run->hook.state == HOOK_NONE || now_us - run->hook_end_us > SETTLE_US);
+}
+
+static void look_at_hook(struct run *run, int64_t now_us)
+{
+    struct event *event = tally_event(&run->prove.tally);
+    char reason[TALLY_FINDING_BYTES];
+
+    if (run->hook.state != HOOK_RUNNING || hook_look(&run->hook, reason) == HOOK_RUNNING)
+        return;
+    run->hook_end_us = now_us;
+    event->hook_us = now_us - event->began_us;
+    memcpy(event->hook_failure, reason, sizeof event->hook_failure);
+    if (reason[0] != '\0')
+        fprintf(stderr, "%s%s: %s\n", run->tty ? "\n" : "", event->name, reason);
+}
+
+static bool start_hook(struct run *run, int64_t now_us, struct err *err)
+{
+    const struct hook *hook = &run->options->hooks[run->next_hook++];
+
+    say(run, tally_event(&run->prove.tally)->name, true);
+    if (!tally_begin(&run->prove.tally, hook->name, hook->kind, now_us))
+        return err_set(err, ERR_BUG, "there are too many events");
+    return hook_start(&run->hook, hook, err);
+}
+
+/* True when the load has done all that it should. */
+static bool load_is_over(struct run *run, int64_t now_us, struct err *err)
+{
+    size_t hooks = run->options->hook_count;
+    int64_t gap_us = run->options->duration_s * 1000000 / ((int64_t)hooks + 1);
+    int64_t due_us = run->load_us + gap_us * (int64_t)(run->next_hook + 1);
+
+    look_at_hook(run, now_us);
+    if (!may_follow(run, now_us) || now_us < due_us)
+        return false;
+    if (run->next_hook == hooks)
+        return true;
+    if (!start_hook(run, now_us, err))
+        run->prove.phase = PHASE_STOP;
+    return false;
+}
+
+/* --- the phases */
+
+static bool all_idle(const struct prove *prove)
+{
+    for (size_t i = 0; i < prove->client_count; i++)
+        if (!choice_none_left(prove, &prove->clients[i]))
+            return false;
+    return true;
+}
+
+static void enter(struct run *run, enum prove_phase phase, int64_t now_us)
+{
+    run->prove.phase = phase;
+    run->phase_us = now_us;
+    if (phase == PHASE_CLEAN)
+        for (size_t i = 0; i < run->prove.user_count; i++)
+            run->prove.users[i].late_troubles = 0;
+}
+
+static bool begin_check(struct run *run, int64_t now_us, struct err *err)
+{
+    say(run, tally_event(&run->prove.tally)->name, true);
+    if (!tally_begin(&run->prove.tally, "check", EVENT_QUIET, now_us))
+        return err_set(err, ERR_BUG, "there are too many events");
+    run->hook.state = HOOK_NONE;
+    enter(run, PHASE_CHECK, now_us);
+    return true;
+}
+
+/* What was written so far can't be checked, but the accounts are closed. */
+static void interrupt(struct run *run, int64_t now_us)
+{
+    run->interruptions++;
+    run->prove.tally.interrupted = true;
+    enter(run, run->interruptions == 1 ? PHASE_CLEAN : PHASE_STOP, now_us);
+    fprintf(stderr, "%s%s\n", run->tty ? "\n" : "",
+            run->interruptions == 1 ? "interrupted: closing the accounts; once more leaves them" : "interrupted");
+}
+
+static const char *phase_word(struct run *run)
+{
+    switch (run->prove.phase) {
+    case PHASE_PREPARE:
+        return "making accounts";
+    case PHASE_LOAD:
+        return tally_event(&run->prove.tally)->name;
+    case PHASE_CHECK:
+        return "checking";
+    case PHASE_CLEAN:
+    case PHASE_STOP:
+        break;
+    }
+    return "closing accounts";
+}
+
+/* False when the run is over, or can't go on. */
+static bool direct(struct run *run, int64_t now_us, struct err *err)
+{
+    struct prove *prove = &run->prove;
+    bool late = now_us - run->phase_us > PHASE_LIMIT_US, idle = all_idle(prove);
+
+    switch (prove->phase) {
+    case PHASE_PREPARE:
+        if (late)
+            return err_set(err, ERR_DOWN, "the accounts are not made after %d s", PHASE_LIMIT_US / 1000000);
+        if (idle) {
+            run->load_us = now_us;
+            enter(run, PHASE_LOAD, now_us);
+        }
+        return true;
+    case PHASE_LOAD:
+        return !load_is_over(run, now_us, err) ? err->kind == ERR_NONE : begin_check(run, now_us, err);
+    case PHASE_CHECK:
+        if (late)
+            interrupt(run, now_us);
+        else if (idle)
+            enter(run, PHASE_CLEAN, now_us);
+        return true;
+    case PHASE_CLEAN:
+        look_at_hook(run, now_us); /* an interrupted one is waited for: half an outage would stay */
+        if (late || (idle && run->hook.state != HOOK_RUNNING))
+            enter(run, PHASE_STOP, now_us);
+        return true;
+    case PHASE_STOP:
+        break;
+    }
+    return false;
+}
+
+static bool take_answers(struct run *run, struct err *err)
+{
+    struct prove_answer answer;
+    size_t slot;
+
+    while (prove_http_next(run->prove.http, &slot, &answer))
+        if (!client_answer(&run->prove, &run->prove.clients[slot], &answer, clock_system.monotonic_us(), err))
+            return false;
+    return true;
+}
+
+static bool turn(struct run *run, struct err *err)
+{
+    const int descriptors[] = {run->signals, run->hook.pidfd, run->hook.output};
+    struct signalfd_siginfo signal;
+    int64_t now_us = clock_system.monotonic_us();
+
+    for (size_t i = 0; i < run->prove.client_count; i++)
+        if (!client_go(&run->prove, &run->prove.clients[i], now_us, err))
+            return false;
+    if (!prove_http_wait(run->prove.http, descriptors, 3, LONGEST_WAIT_MS, err) || !take_answers(run, err))
+        return false;
+    if (read(run->signals, &signal, sizeof signal) == sizeof signal)
+        interrupt(run, clock_system.monotonic_us());
+    say(run, phase_word(run), false);
+    return true;
+}
+
+/* --- the beginning */
+
+/* What ./dev and systemd do on TERM they do on ^C. */
+static bool watch_signals(struct run *run, struct err *err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    signal(SIGPIPE, SIG_IGN);
+    run->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
+    return run->signals >= 0 || err_set(err, ERR_DOWN, "signals can't be watched: %s", strerror(errno));
+}
+
+/* One request before the others; its answer lives until the next. */
+static bool ask_alone(struct run *run, const struct prove_request *request, struct prove_answer *answer,
+                      struct err *err)
+{
+    size_t slot;
+
+    if (!prove_http_send(run->prove.http, 0, request, err))
+        return false;
+    while (!prove_http_next(run->prove.http, &slot, answer))
+        if (!prove_http_wait(run->prove.http, NULL, 0, 1000, err))
+            return false;
+    return true;
+}
+
+static bool look_at_site(struct run *run, struct err *err)
+{
+    const struct prove_request live = {.method = "GET", .path = "/health/live"};
+    const struct prove_request upload = {.method = "POST", .path = "/upload"};
+    struct prove_answer answer;
+
+    if (!ask_alone(run, &live, &answer, err))
+        return false;
+    if (answer.status == 0)
+        return err_set(err, ERR_DOWN, "%.150s does not answer: %.150s", run->options->url, answer.trouble);
+    if (answer.status != 200)
+        return err_set(err, ERR_DOWN, "%.150s/health/live answers %ld; is it mayfly, and does it run?",
+                       run->options->url, answer.status);
+    run->prove.upload = run->options->upload == UPLOAD_YES;
+    if (run->options->upload != UPLOAD_AUTO)
+        return true;
+    if (!ask_alone(run, &upload, &answer, err))
+        return false;
+    run->prove.upload = answer.status != 404 && answer.status != 405;
+    return true;
+}
+
+static void name_users(struct prove *prove)
+{
+    unsigned char random[4];
+    char hex[HEX_TEXT_BYTES(sizeof random)];
+
+    random_bytes(random, sizeof random);
+    bytes_to_hex(random, sizeof random, hex);
+    for (size_t i = 0; i < prove->user_count; i++)
+        snprintf(prove->users[i].name, LEDGER_NAME_BYTES, "prove-%s-%zu", hex, i + 1);
+}
+
+static void start_random(struct prove *prove, int64_t seed)
+{
+    uint64_t state;
+
+    random_bytes(&state, sizeof state);
+    if (seed >= 0)
+        state = (uint64_t)seed * 0x9E3779B97F4A7C15ULL;
+    prove->random = state != 0 ? state : 1; /* 0 would stay 0 */
+}
+
+static bool set_up(struct run *run, struct err *err)
+{
+    const struct prove_options *options = run->options;
+    struct prove *prove = &run->prove;
+    unsigned char secret[(PROVE_PASSWORD_BYTES - 1) / 2];
+
+    if (!random_start())
+        return err_set(err, ERR_DOWN, "libsodium does not start");
+    prove->user_count = (size_t)options->users;
+    prove->client_count = (size_t)options->clients;
+    prove->users = calloc(prove->user_count, sizeof *prove->users);
+    prove->clients = calloc(prove->client_count, sizeof *prove->clients);
+    if (prove->users == NULL || prove->clients == NULL)
+        return err_memory(err);
+    arena_init(&prove->scratch, SCRATCH_BYTES);
+    name_users(prove);
+    random_bytes(secret, sizeof secret);
+    bytes_to_hex(secret, sizeof secret, prove->password);
+    start_random(prove, options->seed);
+    for (size_t i = 0; i < prove->client_count; i++)
+        prove->clients[i].slot = i;
+    run->tty = isatty(STDERR_FILENO) != 0;
+    return prove_http_new(&prove->http, options->url, prove->client_count, err) && watch_signals(run, err) &&
+           look_at_site(run, err);
+}
+
+static bool go(struct run *run, struct err *err)
+{
+    int64_t now_us = clock_system.monotonic_us();
+
+    run->prove.refilled_us = now_us - 3600 * (int64_t)1000000; /* the bucket is full at first */
+    if (!tally_begin(&run->prove.tally, "before", EVENT_QUIET, now_us))
+        return err_set(err, ERR_BUG, "there are too many events");
+    enter(run, PHASE_PREPARE, now_us);
+    while (direct(run, clock_system.monotonic_us(), err))
+        if (!turn(run, err))
+            return false;
+    run->prove.tally.ended_us = clock_system.monotonic_us();
+    say(run, "done", true);
+    return err->kind == ERR_NONE;
+}
+
+static void tear_down(struct run *run)
+{
+    hook_kill(&run->hook);
+    prove_http_free(run->prove.http);
+    if (run->signals >= 0)
+        close(run->signals);
+    arena_free(&run->prove.scratch);
+    bytes_wipe(run->prove.password, sizeof run->prove.password);
+    free(run->prove.users);
+    free(run->prove.clients);
+}
+
+/* --- the end */
+
+static bool close_report(FILE *file, const char *path, struct err *err)
+{
+    bool ok = ferror(file) == 0;
+
+    ok = fclose(file) == 0 && ok;
+    return ok || err_set(err, ERR_DOWN, "%.200s can't be written: %s", path, strerror(errno));
+}
+
+static bool report(const struct run *run, FILE *json, FILE *html, struct err *err)
+{
+    prove_report_table(&run->prove, stdout);
+    if (json != NULL && !prove_report_json(&run->prove, run->options, json, err))
+        return false;
+    if (html != NULL)
+        prove_report_html(&run->prove, run->options, html);
+    return true;
+}
+
+/* Before the run: it would be a pity to find out afterwards. */
+static bool open_report(FILE **filep, const char *path, struct err *err)
+{
+    *filep = path != NULL ? fopen(path, "we") : NULL;
+    return path == NULL || *filep != NULL || err_set(err, ERR_INPUT, "%.200s: %s", path, strerror(errno));
+}
+
+static bool prove_and_report(struct run *run, struct err *err)
+{
+    FILE *json = NULL, *html = NULL;
+    bool done = open_report(&json, run->options->json_path, err) && open_report(&html, run->options->html_path, err) &&
+                set_up(run, err) && go(run, err) && report(run, json, html, err);
+
+    if (json != NULL)
+        done = close_report(json, run->options->json_path, err) && done;
+    if (html != NULL)
+        done = close_report(html, run->options->html_path, err) && done;
+    return done;
+}
+
+bool system_prove(struct ctl *ctl, struct err *err)
+{
+    struct prove_options *options = calloc(1, sizeof *options);
+    struct run *run = calloc(1, sizeof *run);
+    char reason[TALLY_FINDING_BYTES];
+    bool done = false;
+
+    /* What keeps this from being tried is no verdict on the site. */
+    ctl->failure_status = CTL_EXIT_USAGE;
+    if (options == NULL || run == NULL) {
+        err_memory(err);
+    } else if (!prove_options_read(options, ctl->word_count, ctl->words, err)) {
+        snprintf(err->field, sizeof err->field, "%s", CTL_USAGE);
+    } else if (options->help) {
+        prove_options_help();
+        done = true;
+    } else {
+        run->options = options;
+        run->signals = -1;
+        run->hook = (struct hook_run){.state = HOOK_NONE, .pidfd = -1, .output = -1};
+        done = prove_and_report(run, err);
+        tear_down(run);
+        if (done) {
+            ctl->failure_status = EXIT_FAILURE;
+            done = tally_proven(&run->prove.tally, reason) || err_set(err, ERR_CONFLICT, "not proven: %s", reason);
+        }
+    }
+    free(run);
+    free(options);
+    return done;
+}

@@ -1,0 +1,38 @@
+/* What is true of the whole cluster at a moment: read by one statement that reads a bounded part of each table. */
+#ifndef MAYFLY_STORE_TRUTHS_H
+#define MAYFLY_STORE_TRUTHS_H
+
+#include "store/db.h"
+
+/* In the order of the statement's columns. */
+enum truth {
+    TRUTH_USERS,
+    TRUTH_USERS_DISABLED,
+    TRUTH_SESSIONS,
+    TRUTH_FILES,
+    TRUTH_FILES_BYTES,
+    TRUTH_UPLOADS,
+    TRUTH_UPLOADS_BYTES,
+    TRUTH_SWEEP_QUEUE,
+    TRUTH_SWEEP_OLDEST,
+    TRUTH_OUTCOMES,
+    TRUTH_OUTCOMES_OLDEST,
+    TRUTH_PARTITION_DAYS,
+    TRUTH_CONNECTIONS,
+    TRUTH_CONNECTIONS_MAX,
+    TRUTH_DATABASE_BYTES,
+    TRUTH_SCHEMA,
+    TRUTH_COUNT
+};
+
+/* What it is called in /metrics, and what it says. */
+struct truth_name {
+    const char *name;
+    const char *help;
+};
+
+extern const struct truth_name truth_names[TRUTH_COUNT];
+
+bool truths_read(struct db *, struct arena *, int64_t values[TRUTH_COUNT], struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+"""`mayflyctl prove` proves: green on mayfly whatever is done to it, red on what keeps its sessions and files in a process, red
+on each kind of broken promise, and it says what was lost."""
+
+import html.parser
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import INST
+from mayfly import CHECKOUT, DEV, URL, check, dev, done, note, psql, same
+
+PROGRAM = INST / "bin/mayflyctl"
+TOY = CHECKOUT / "t/toy/stateful.py"
+FOLDER = Path(tempfile.mkdtemp(prefix="prove"))
+KINDS = ("lost", "doubled", "revived")
+ROLLING = ["pool a restarted", "every pool restarted", "workers replaced", "cache flushed", "cache away"]
+OUTAGES = ["workers killed thrice", "all pools restarted at once", "database away"]
+
+
+class Run:
+    def __init__(self, command, during=None):
+        json_path, self.html_path = FOLDER / "report.json", FOLDER / "report.html"
+        json_path.unlink(missing_ok=True)
+        process = subprocess.Popen([*map(str, command), "--json", json_path, "--html", self.html_path],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if during is not None:
+            during(process)
+        self.out, self.err = process.communicate(timeout=300)
+        self.status = process.returncode
+        text = json_path.read_text() if json_path.exists() else ""
+        self.report = json.loads(text) if text else {}
+        self.events = {event["name"]: event for event in self.report.get("events", [])}
+
+    def counts(self):
+        return tuple(self.report.get(kind) for kind in KINDS)
+
+    def texts(self, kind):
+        return [one["text"] for one in self.report.get("findings", []) if one["kind"] == kind]
+
+    def __repr__(self):
+        return f"exit {self.status}\n{self.out}\n{self.err}"
+
+
+def prove(*options, url=URL, users=6, clients=4, duration=2, during=None):
+    return Run([PROGRAM, "prove", "--url", url, "--users", users, "--clients", clients, "--duration", duration, *options], during)
+
+
+@contextmanager
+def toy(*options):
+    """(its address, its pid)"""
+    with tempfile.TemporaryDirectory() as folder, \
+            subprocess.Popen([sys.executable, TOY, folder, *options], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.stdout.readline().strip(), process.pid
+        finally:
+            process.terminate()
+
+
+def accounts():
+    return int(psql("SELECT count(*) FROM mayfly.account WHERE username LIKE 'prove-%'"))
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would make of it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "data", "action")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def green():
+    run = Run([DEV, "prove", "--users", 12, "--duration", 30, "--seed", 5970])
+    note("\n".join(run.out.splitlines()))
+    same(run.status, 0, "./dev prove: exits with 0", run)
+    check(run.report.get("proven") is True, "./dev prove: proven", run)
+    same(run.counts(), (0, 0, 0), "./dev prove: lost 0, doubled 0, revived 0", run)
+    same([name for name in ROLLING if run.events[name]["failed"]], [], "./dev prove: nobody notices what is rolling", run)
+    same([run.events[name]["kind"] for name in OUTAGES + ROLLING], ["outage"] * 3 + ["rolling"] * 5,
+         "./dev prove: kills, restarts, reloads and outages were tried")
+    same([name for name in OUTAGES + ROLLING if run.events[name]["hook_failure"] or not run.events[name]["healed_ms"]], [],
+         "./dev prove: each command was done, and the site healed after each", run.events)
+    check(run.events["database away"]["failed"] > 0 and run.events["database away"]["longest_ms"] > 2000,
+          "./dev prove: the database's outage was noticed, and is measured", run.events["database away"])
+    sums = run.report["sums"]
+    check(sums["acknowledged"] > 500 and sums["checked"] > 300 and run.report["uploads"],
+          "./dev prove: hundreds of effects were acknowledged and checked, files among them", sums)
+    check(len(run.report["workers"]) > 10 and sums["moved"] * 3 > sums["followed"],
+          "./dev prove: a session's requests are answered by many workers", sums, run.report["workers"])
+    ticks = run.report["timeline"]
+    same((sum(tick[0] for tick in ticks), sum(tick[1] for tick in ticks)), (sums["requests"], sums["failed"]),
+         "./dev prove: the time line has each answer and each failure")
+    check(dev("status"), "./dev prove: every service and worker is there afterwards")
+    same(accounts(), 0, "./dev prove: its accounts are closed afterwards")
+    page = Page(run.html_path.read_text())
+    same(page.links, [], "the page needs no other file")
+    check("svg" in page.tags and "polyline" in page.tags and all(name in page.text for name in OUTAGES + ROLLING),
+          "the page has the chart and each event")
+
+
+def hooks():
+    name = "hangs <b>&\"'"
+    run = prove("--hook", f"outage:1:{name}=sleep 7531", "--hook", "breaks=echo there is no pool >&2; exit 3",
+                "--hook", "1:99%=true", "--hook", "rolling:1:talks=yes")
+    event = run.events[name]
+    check(run.status == 1 and "was killed" in event["hook_failure"], "a command that hangs is killed, reported and no proof", run)
+    check("was killed" in run.events["talks"]["hook_failure"] and run.events["talks"]["longest_ms"] < 2000,
+          "one that talks without end keeps nobody waiting", run)
+    same(subprocess.run(["pgrep", "-f", "^sleep 7531"], stdout=subprocess.DEVNULL, check=False).returncode, 1,
+         "and nothing of it is left")
+    check("exits with 3: there is no pool" in run.events["breaks"]["hook_failure"], "one that fails is reported in its words", run)
+    same((run.counts(), run.events["99%"]["hook_failure"]), ((0, 0, 0), ""), "the others are run nevertheless", run)
+    page = Page(run.html_path.read_text())
+    check(name in page.text and "b" not in page.tags, "names are text in the page, whatever is in them")
+
+
+def sabotage():
+    """What must never happen is made to happen behind the site's back."""
+    run = prove("--hook", f"outage:sabotage={DEV} psql -qc \"UPDATE mayfly.profile_data SET version = version + 1\" "
+                "-c \"UPDATE mayfly.session_data SET data = '{}'\"", duration=3)
+    check(run.status == 1 and run.report["lost"] > 0 and run.report["doubled"] > 0,
+          "mayfly with lost and doubled writes in its database is not proven", run)
+    check(any("session data" in text for text in run.texts("lost")) and any("profile data" in text for text in run.texts("doubled")),
+          "and what they were is said", run)
+    run = prove("--hook", f"outage:sabotage={DEV} psql -qc 'DELETE FROM mayfly.session'", duration=3)
+    check(run.status == 1 and any("'s session" in text for text in run.texts("lost")), "sessions that vanish are lost", run)
+    psql("DELETE FROM mayfly.account WHERE username LIKE 'prove-%'")
+
+
+def interrupted():
+    def during(process):
+        time.sleep(2.5)
+        process.send_signal(signal.SIGINT)
+
+    run = prove(duration=100, during=during)
+    check(run.status == 1 and run.report["interrupted"] and not run.report["proven"], "^C: reported, and no proof", run)
+    check(run.events["before"]["requests"] > 10 and "interrupted" in run.out, "^C: what is known so far is said", run)
+    same(accounts(), 0, "^C: the accounts are closed")
+
+
+def refused():
+    for what, words in {
+            "no address": [], "an address that is none": ["--url", "example"], "nobody there": ["--url", "http://127.0.0.1:9"],
+            "not mayfly": ["--url", URL + "/static"], "an option that is none": ["--url", URL, "--bogus"],
+            "a number that is none": ["--url", URL, "--users", "many"], "no users": ["--url", URL, "--users", "0"],
+            "a hook without a command": ["--url", URL, "--hook", "name"], "a hook without a name": ["--url", URL, "--hook", "=true"],
+            "a hook without time": ["--url", URL, "--hook", "0:name=true"], "a word too many": ["--url", URL, "word"],
+            "a file that can't be": ["--url", URL, "--json", str(FOLDER / "no" / "where")]}.items():
+        ran = subprocess.run([PROGRAM, "prove", *words], capture_output=True, text=True, timeout=60, check=False)
+        check(ran.returncode == 2 and ran.stderr.startswith("mayflyctl prove: ") and not ran.stdout, f"{what}: exit 2 and a reason", ran)
+    ran = subprocess.run([PROGRAM, "prove", "--help"], capture_output=True, text=True, timeout=60, check=False)
+    table = re.search(r'"prove", NULL, "([^"]*)"', (CHECKOUT / "src/bin/ctl.c").read_text()).group(1)
+    same((ran.returncode, [one for one in re.findall(r"--[a-z]+", table) if f"\n  {one} " not in ran.stdout]), (0, []),
+         "--help has each option", ran)
+
+
+def toys():
+    with toy() as (url, _):
+        run = prove(url=url)
+        check(run.status == 1 and run.report["lost"] > 5, "red on a site whose sessions are in a process's memory", run)
+        check(any("'s session" in text and "unauthorized" in text for text in run.texts("lost")), "it names sessions that were lost", run)
+    with toy("--sticky") as (url, pid):
+        run = prove(url=url, duration=3)
+        same((run.status, run.counts()), (0, (0, 0, 0)), "sticky routing hides it, while nothing happens", run)
+        run = prove("--hook", f"outage:a process ends=kill -HUP {pid}", url=url, duration=4)
+        check(run.status == 1 and run.counts()[0] > 5, "until a process ends", run)
+        for what in ("'s session, with", "'s file ", "profile data"):
+            check(any(what in text for text in run.texts("lost")), f"then what is lost is named: {what.strip(' ,')}", run.texts("lost"))
+        check("lost: prove-" in run.out and "not proven" in run.err, "also for people", run)
+    for sin, kind in (("doubled", "doubled"), ("revived", "revived")):
+        with toy("--sticky", "--sin", sin) as (url, _):
+            run = prove(url=url, duration=5)
+            check(run.status == 1 and run.report[kind] > 0 and run.report["lost"] == 0, f"red on what is {sin}", run)
+    with toy("--sticky", "--sin", "patience") as (url, _):
+        run = prove(url=url)
+        check(run.status == 1 and run.counts() == (0, 0, 0) and run.report["sums"]["failed"] > 0,
+              "red on requests that fail, though a repetition hides it", run)
+
+
+def main():
+    green()
+    hooks()
+    sabotage()
+    interrupted()
+    refused()
+    toys()
+    done()
+
+
+main()

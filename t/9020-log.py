@@ -1,0 +1,39 @@
+#!/usr/bin/python3
+"""The log is documented: each member and each event of a line, in mayfly-worker(8), and nothing that is gone."""
+
+import re
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from mayfly import CHECKOUT, check, done, same
+
+SOURCES = {f"{path.parent.name}/{path.name}": path.read_text() for path in sorted((CHECKOUT / "src").glob("*/*.c"))}
+LOG = SOURCES.pop("base/log.c")
+PAGE = (CHECKOUT / "man/mayfly-worker.8").read_text()
+
+
+def names(pattern, *texts):
+    return {name for text in texts for name in re.findall(pattern, text, re.S)}
+
+
+code = SOURCES.values()
+fields = names(r'LOG_(?:TEXT|NUMBER)\("([^"]+)"', *code, LOG) | names(r'add_(?:text|number)\(&?line, "([^"]+)"', LOG) | \
+    names(r'"\{\\"(\w+)\\":', LOG)
+# The event is the first string after the level: of LOG_EVENT, log_event and log_error.
+events = names(r'\b(?:LOG_EVENT|log_event|log_error)\([^";{]*"([^"]+)"', *code)
+section = PAGE.partition(".Sh LOG\n")[2].partition("\n.Sh ")[0]
+check({"time", "level", "event", "request_id", "trace_id", "duration_us"} <= fields and len(fields) > 20, "the members are found", fields)
+check({"request", "refused", "database_away", "client_gone"} <= events and len(events) > 12, "the events are found", events)
+same(names(r"^\.It Ic (\w+)$", *section.splitlines()) - fields, set(), "mayfly-worker(8) has no member that is not written")
+same(fields - names(r"^\.It Ic (\w+)$", *section.splitlines()), set(), "and each that is")
+same(names(r"^\.It Cm (\w+)$", *section.splitlines()) - events, set(), "mayfly-worker(8) has no event that does not happen")
+same(events - names(r"^\.It Cm (\w+)$", *section.splitlines()), set(), "and each that does")
+own = {"time", "level", "event", "worker"} | names(r'add_text\(line, "([^"]+)"', LOG)
+twice = sorted(name for text in code for line in re.findall(r"LOG_EVENT\((.*?)\);", text, re.S)
+               for name in re.findall(r'LOG_(?:TEXT|NUMBER)\("([^"]+)"', line) if name in own)
+same(twice, [], "no line has a member twice")
+nginx = names(r'"(\w+)":"\$', (CHECKOUT / "nginx/mayfly.conf").read_text().partition("log_format")[2])
+check({"request_id", "trace_id"} <= nginx, "nginx's log has what joins it with the workers'", nginx)
+done()
