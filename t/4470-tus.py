@@ -12,7 +12,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import wait_until
-from files import (CHUNK, TUS, checksum, file_url, half_patch, metadata, noise, pools_away, postgres_away, rows, sha256,
+from files import (CHUNK, TUS, checksum, file_url, half_patch, half_sent, metadata, noise, pools_away, postgres_away, rows, sha256,
                    tus_create, tus_head, tus_offset, tus_patch, usage)
 from mayfly import CHECKOUT, Client, check, done, psql, same, settings, signed_in
 
@@ -90,6 +90,7 @@ for text, promise in (("filename", "a key alone"), ("a YQ==, b", "spaces after c
                       ("filename " + base64.b64encode("../../Ünï\x01\0.txt".encode()).decode(), "a hostile name")):
     tus(tus_create(client, 1, Upload_Metadata=text), 201, f"metadata: {promise}")
 for text, promise in (("a YQ==,a Yg==", "a key twice"), ("a !!!", "no base64"), (",", "no key"), ("a YQ== YQ==", "two values"),
+                      ("k\xff YQ==", "a key that is no UTF-8"), ("k\x01 YQ==", "a control character"),
                       (",".join(f"k{n} YQ==" for n in range(33)), "33 pairs"), ("a " + "QUFB" * 1100, "more than 4096 bytes")):
     answer = tus_create(client, 1, Upload_Metadata=text)
     tus(answer, 400, f"metadata: {promise} is refused")
@@ -149,6 +150,15 @@ tus(answer, 201, "POST with all bytes", upload_offset="5")
 complete(answer.headers["Location"], b"whole", "created with all bytes")
 there = rows(user)
 check(tus_create(client, 3, body=b"more than that").status == 413, "POST with more bytes than it says is 413")
+with half_sent(client, "POST", "/uploads", 300_000, b"x" * 270_000, {**TUS, "Content-Type": CHUNK, "Upload-Length": "400000"}):
+    time.sleep(0.1)
+check(tus_create(client, 5, body=b"abcde", Upload_Checksum=checksum("sha1", b"x")).status == 460, "POST with a wrong checksum is 460")
+check(tus_create(client, 5, body=b"abcde", Upload_Checksum="md5 x").status == 400, "POST with an unknown checksum is 400")
+check(wait_until(5, lambda: rows(user) == there), "of what the client can't know the place of nothing is left", rows(user), there)
+answers = [tus_create(client, 10, body=b"12345", Idempotency_Key="with-bytes") for _ in range(2)]
+same([(answer.status, answer.headers["Location"], answer.headers.get("Upload-Offset")) for answer in answers],
+     [(201, answers[0].headers["Location"], "5")] * 2, "POST with bytes that is repeated tells the same place and offset")
+check("\n" not in answers[0].headers["Upload-Expires"], "and one expiry", answers[0])
 url = created(Upload_Defer_Length="1")
 tus(tus_head(client, url), 200, "without a length", upload_defer_length="1", upload_length=None, upload_offset="0")
 tus(tus_patch(client, url, 0, noise(300_000)), 204, "bytes before the length", upload_offset="300000")

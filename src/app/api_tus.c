@@ -184,6 +184,12 @@ static bool keep_or_complete(struct exchange *x, struct upload *upload, struct e
     return is_complete(&upload->file) ? file_answer_complete(x, upload, err) : upload_keep(upload, err);
 }
 
+/* Only the answer would tell the client where this upload is: without one nobody goes on with it. */
+static bool is_unknown(const struct exchange *x, const struct patching *patching)
+{
+    return patching->created && x->request.idempotency_key[0] == '\0';
+}
+
 static bool end(struct exchange *x, bool whole, struct err *err)
 {
     struct patching *patching = x->stream;
@@ -191,11 +197,14 @@ static bool end(struct exchange *x, bool whole, struct err *err)
 
     if (!checksum_right(patching) || (!whole && patching->checksum.algorithm != TUS_NO_CHECKSUM))
         return err_set(err, ERR_CHECKSUM, "the bytes have another checksum; nothing of them was kept");
+    if (!whole && is_unknown(x, patching))
+        return err_set(err, ERR_INPUT, "the body was cut off");
     if (!keep_or_complete(x, upload, err))
         return false;
     x->response.status = patching->created ? 201 : 204;
     return number_header(x, "Upload-Offset", upload->file.received, err) &&
-           (upload->file.state == FILE_COMMITTED || expiry_header(x, upload->file.expires_at_ms, err));
+           (patching->created || upload->file.state == FILE_COMMITTED ||
+            expiry_header(x, upload->file.expires_at_ms, err));
 }
 
 /*
@@ -205,9 +214,12 @@ static bool end(struct exchange *x, bool whole, struct err *err)
 static void leave(struct exchange *x)
 {
     struct patching *patching = x->stream;
+    struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds it when it is overdue */
 
     if (x->failure.kind != ERR_DOWN || !patching->upload->hold)
         upload_leave(patching->upload);
+    if (is_unknown(x, patching))
+        (void)!file_drop(&x->services->files, &x->arena, &patching->upload->file.id, &x->session.account, &ignored);
 }
 
 static const struct body_sink sink = {.take = take, .end = end, .drop = leave};
@@ -473,6 +485,22 @@ static bool begin_joining(struct exchange *x, const struct uuid *id, struct err 
     return tus_join(x, upload, err);
 }
 
+/* Of a creation that is repeated: its bytes are not taken again, and the client hears where to go on. */
+static bool tell_offset(struct exchange *x, const struct uuid *id, struct err *err)
+{
+    struct file file;
+
+    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "this upload is over");
+    case DB_ROW:
+        return number_header(x, "Upload-Offset", file.received, err);
+    }
+    return false;
+}
+
 bool api_tus_create(struct exchange *x, struct err *err)
 {
     struct patching *patching = arena_zalloc(&x->arena, sizeof *patching);
@@ -485,7 +513,8 @@ bool api_tus_create(struct exchange *x, struct err *err)
         return err_memory(err);
     /* What creates has no body; one that comes along is the first chunk. */
     x->body_read = true;
-    if (!check_version(x, err) || !plan_creation(x, &creation, err))
+    if (!check_version(x, err) || !plan_creation(x, &creation, err) ||
+        !tus_checksum_read(x->request.upload_checksum, &patching->checksum, err))
         return false;
     final = creation.concat.kind == TUS_FINAL;
     if (final && has_chunk(x))
@@ -496,7 +525,7 @@ bool api_tus_create(struct exchange *x, struct err *err)
         return begin_joining(x, &id, err);
     if (has_chunk(x)) {
         patching->created = true;
-        return x->replayed || receive(x, &id, patching, err);
+        return x->replayed ? tell_offset(x, &id, err) : receive(x, &id, patching, err);
     }
     /* Nothing is to come. */
     return creation.plan.size != 0 || x->replayed ||

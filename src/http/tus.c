@@ -1,6 +1,7 @@
 #include "http/tus.h"
 
 #include "base/base64.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -60,6 +61,8 @@ static bool read_pair(char *text, size_t at, struct tus_metadata *metadata, stru
 
     if (key_length == 0)
         return err_field(err, ERR_INPUT, "Upload-Metadata", "Upload-Metadata: pair %zu has no key", at);
+    if (utf8_check(key, key_length) != key_length || utf8_has_control(key, key_length))
+        return err_field(err, ERR_INPUT, "Upload-Metadata", "Upload-Metadata: the key of pair %zu is not text", at);
     value = key + key_length + strspn(key + key_length, " \t");
     value_length = strcspn(value, " \t");
     if (value[value_length + strspn(value + value_length, " \t")] != '\0' ||
