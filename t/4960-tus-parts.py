@@ -116,6 +116,8 @@ same((answer.status, client.get(file_of(answer.headers.get("location", ""))).bod
      "its parts can be joined all the same", answer)
 same(client.delete(file_of(answer.headers["location"])).status, 204, "and the file be removed")
 same(usage(user), f"{room - 600000} in 0", "which gives its bytes back")
+psql(f"UPDATE mayfly.account_usage SET bytes = bytes - {room - 600000} WHERE account_id = '{user.id}'")
+same(usage(user), "0 in 0", "(the account counts what it has again)")
 
 # --- ten at once, each of whom wants the same parts
 
