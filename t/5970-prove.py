@@ -104,8 +104,10 @@ def green():
     check(len(run.report["workers"]) > 10 and sums["moved"] * 3 > sums["followed"],
           "./dev prove: a session's requests are answered by many workers", sums, run.report["workers"])
     ticks = run.report["timeline"]
-    same((sum(tick[0] for tick in ticks), sum(tick[1] for tick in ticks)), (sums["requests"], sums["failed"]),
-         "./dev prove: the time line has each answer and each failure")
+    answers, failed = sum(tick[0] for tick in ticks), sum(tick[1] for tick in ticks)
+    # What was never answered, such as a download that was cut, is a failure and no answer.
+    check(failed == sums["failed"] and sums["requests"] - failed <= answers <= sums["requests"],
+          "./dev prove: the time line has each answer and each failure", answers, failed, sums)
     check(dev("status"), "./dev prove: every service and worker is there afterwards")
     same(accounts(), 0, "./dev prove: its accounts are closed afterwards")
     page = Page(run.html_path.read_text())
