@@ -26,8 +26,9 @@ SELECT round(accounts.all * 100 / share.account)::bigint,
     round((usage.bytes * 100 / share.account_usage)::numeric)::bigint,
     pending.files,
     pending.received,
-    (SELECT count(*) FROM (SELECT FROM file WHERE state <> 'committed' AND sweep_at <= now() LIMIT 100000) f) +
-        (SELECT count(*) FROM (SELECT FROM file WHERE account_id IS NULL AND state = 'committed' LIMIT 100000) f),
+    (SELECT count(*) FROM (
+        (SELECT id FROM file WHERE state <> 'committed' AND sweep_at <= now() LIMIT 100000) UNION
+        (SELECT id FROM file WHERE account_id IS NULL AND state <> 'deleting' LIMIT 100000) LIMIT 100000) f),
     (SELECT greatest(0, coalesce(extract(epoch FROM now() - min(sweep_at)), 0))::bigint
         FROM file WHERE state <> 'committed'),
     (SELECT round(count(*) * 100 / (SELECT outcome FROM share))::bigint
