@@ -1,6 +1,7 @@
 #include "app/api.h"
 #include "app/file_answer.h"
 #include "app/once.h"
+#include "app/page.h"
 #include "base/bytes.h"
 #include "store/file_link.h"
 
@@ -87,7 +88,9 @@ bool api_links_make(struct exchange *x, struct err *err)
         !number_field(fields, "uses", 0, 1, FILE_LINK_USES_MAX, &making.uses, err) || !file_answer_find(x, &file, err))
         return false;
     making.file = file.id;
-    return once(x, make, &making, err);
+    if (!once(x, make, &making, err))
+        return false;
+    return !request_wants_page(&x->request) || page_link(x, err);
 }
 
 /* --- GET /files/ID/links, DELETE /files/ID/links/LINK */

@@ -30,7 +30,7 @@ void measure(struct exchange *x, int64_t duration_us)
     const char *method = method_name(x->request.method);
     char pool[PART_BYTES], route[PART_BYTES], kind[3 * PART_BYTES], name[STATSD_NAME_BYTES];
 
-    if (services->statsd.fd < 0)
+    if (!services->statsd.wanted)
         return;
     as_part(pool, services->worker, strcspn(services->worker, "/"));
     route_part(x, route);

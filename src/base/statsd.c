@@ -61,7 +61,7 @@ bool statsd_address(const char *where, struct sockaddr_storage *address, socklen
 
 bool statsd_open(struct statsd *statsd, const char *where, struct err *err)
 {
-    *statsd = (struct statsd){.fd = -1};
+    *statsd = (struct statsd){.wanted = false};
     if (where[0] == '\0')
         return true;
     if (!statsd_address(where, &statsd->address, &statsd->address_length, err))
@@ -71,15 +71,16 @@ bool statsd_open(struct statsd *statsd, const char *where, struct err *err)
         return err_set(err, ERR_INPUT,
                        "statsd: %s: %s; a unit without a network (tcp.conf gives it one) wants unix:/path", where,
                        strerror(errno));
+    statsd->wanted = true;
     return true;
 }
 
 void statsd_close(struct statsd *statsd)
 {
     statsd_flush(statsd);
-    if (statsd->fd >= 0)
+    if (statsd->wanted)
         close(statsd->fd);
-    statsd->fd = -1;
+    statsd->wanted = false;
 }
 
 /* By address each time: a collector that was restarted has a new socket at the old path. */
@@ -105,7 +106,7 @@ void statsd_time(struct statsd *statsd, const char *name, int64_t duration_us)
 {
     char line[LINE_BYTES];
 
-    if (statsd->fd >= 0)
+    if (statsd->wanted)
         add(statsd, line,
             snprintf(line, sizeof line, "%s:%lld.%03d|ms\n", name, (long long)duration_us / 1000,
                      (int)(duration_us % 1000)));
@@ -115,6 +116,6 @@ void statsd_count(struct statsd *statsd, const char *name)
 {
     char line[LINE_BYTES];
 
-    if (statsd->fd >= 0)
+    if (statsd->wanted)
         add(statsd, line, snprintf(line, sizeof line, "%s:1|c\n", name));
 }

@@ -17,7 +17,8 @@ enum {
 };
 
 struct statsd {
-    int fd; /* -1: nobody wants to know */
+    bool wanted; /* else nothing is open, as in one that is all zeroes */
+    int fd;
     struct sockaddr_storage address;
     socklen_t address_length;
     char packet[STATSD_PACKET_BYTES];

@@ -213,6 +213,8 @@ int main(int argc, char **argv)
         /* multiwatch starts the next one at once: a wrong setting must not become a fork loop. */
         if (!options.check_only)
             sleep(PAUSE_S);
+        if (worker != NULL)
+            worker_close(worker);
         return EXIT_FAILURE;
     }
     if (options.check_only)
