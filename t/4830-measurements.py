@@ -204,7 +204,7 @@ time.sleep(1.5)  # nginx writes its log each second
 
 
 def lines_of(*files):
-    return {line["request_id"]: line for file in files for text in file.read_text().splitlines()
+    return {line["request_id"]: line for file in files for text in file.read_text(errors="replace").splitlines()
             if '"request_id"' in text and any(one in text for one in ids) for line in [json.loads(text)]}
 
 
