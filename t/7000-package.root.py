@@ -3,9 +3,11 @@
 load, the removal, and nothing that is left behind."""
 
 import re
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,6 +54,22 @@ def check_pages(deb):
                   f"{page.name}: no warning", ran.stderr, lint.stdout)
 
 
+def check_file(machine, token):
+    """An image and its thumbnail, whose program runs inside of the worker's sandbox."""
+    rows = b"".join(b"\0" + bytes(3 * 64) for _ in range(64))
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    image = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    client = machine.client(token)
+    answer = client.request("POST", "/upload?name=black.png", body=image, headers={"Content-Type": "image/png"})
+    check(answer.status == 201, "a file is uploaded", answer)
+    url = answer.json()["url"]
+    same(client.get(url).body, image, "and comes back as it was")
+    thumbnail = client.get(f"{url}?size=64".replace("?", "/thumbnail?"))
+    check(thumbnail.status == 200 and thumbnail.headers.get("Content-Type") == "image/jpeg", "its thumbnail is made in the sandbox",
+          thumbnail, "\n".join(machine.journal("mayfly-pool@heavy-a")[-5:]), "\n".join(machine.journal("mayfly-pool@heavy-b")[-5:]))
+
+
 def check_deployment(machine):
     last = deploy(machine, lambda passed, block, ran: check(passed, f"README: {block.splitlines()[0][:70]}", ran.stdout, ran.stderr))
     check('"token":"mfs_' in last.stdout, "the first log-in gets a token", last.stdout)
@@ -66,6 +84,7 @@ def check_deployment(machine):
             machine.client()("GET", "/profile")
     check(seeing.result().returncode == 0 and re.search(r"^GET profile +[1-9]", seeing.result().stdout, re.M),
           "mayflyctl top sees what workers in their sandbox do", seeing.result().stdout, seeing.result().stderr)
+    check_file(machine, re.search(r'"token":"(mfs_[^"]+)"', last.stdout).group(1))
     answer = machine.client()("GET", "/metrics")
     check(answer.status == 200 and "mayfly_database_up 1" in answer.text, "and /metrics is open to who was named", answer)
     machine("systemctl start mayfly-sweep")

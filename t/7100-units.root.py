@@ -2,18 +2,20 @@
 """The units themselves: what a worker can't reach, that READY is the truth, and that what is wrong is said once, waits and
 heals."""
 
+import re
 import sys
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import check, done, note, same, wait_until
+from chaos import CHECKOUT, check, done, note, same, wait_until
 from machine import Machine, deploy, package, require
 
 UNIX_EXPOSURE, TCP_EXPOSURE = 5, 15  # tenths, as systemd-analyze counts
 CONFIG = "/etc/mayfly/mayfly.conf"
 WATCHED_S = 11  # two pauses of 5 s
+SCHEMA = int(re.search(r"SCHEMA_NUMBER = (\d+)", (CHECKOUT / "src/store/operate.h").read_text()).group(1))
 
 
 def status(machine, path="/health/ready"):
@@ -96,8 +98,8 @@ def check_wrong(machine):
             "cp -p /root/secret /etc/mayfly/", "/secret:1: not 64 hexadecimal digits; make a key with `openssl rand -hex 32` (a copy of /etc/mayfly/secret")
     refused(machine, "an old schema", "runuser -u postgres -- psql -q -d mayfly -c 'UPDATE mayfly.schema_change SET number = 0 WHERE "
             "number = (SELECT max(number) FROM mayfly.schema_change)'",
-            "runuser -u postgres -- psql -q -d mayfly -c 'UPDATE mayfly.schema_change SET number = 1 WHERE number = 0'",
-            "this build needs 1; run as PostgreSQL's superuser: psql -d mayfly -f /usr/share/mayfly/sql/schema/apply.sql")
+            f"runuser -u postgres -- psql -q -d mayfly -c 'UPDATE mayfly.schema_change SET number = {SCHEMA} WHERE number = 0'",
+            f"this build needs {SCHEMA}; run as PostgreSQL's superuser: psql -d mayfly -f /usr/share/mayfly/sql/schema/apply.sql")
     refused(machine, "a wrong number of workers", "echo WORKERS=many >/etc/default/mayfly-b", "rm /etc/default/mayfly-b",
             "WORKERS='many' is not a number of workers from 1 to 9999")
 
