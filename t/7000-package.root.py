@@ -111,7 +111,7 @@ def check_removal(machine):
     same(machine.client()("GET", "/health/ready").status, 200, "installed again, it answers as before")
     machine("apt-get purge mayfly && systemctl daemon-reload")
     left = machine.run("find / -xdev -name '*mayfly*' -not -path '/tmp/*' -not -path '/proc/*' -not -path '/var/lib/postgresql/*' "
-                       "-not -path '/etc/nginx/*' -not -path '/var/log/*' -not -path '/work/*' -newer /run/machine/hosts").stdout.split()
+                       f"-not -path '/etc/nginx/*' -not -path '/var/log/*' -not -path '/{CHECKOUT.parts[1]}/*' -newer /run/machine/hosts").stdout.split()
     # The administrator's own: what README's scaling wrote.
     same(sorted(set(left) - {f"/etc/default/mayfly-{pool}" for pool in POOLS}), [], "purge: nothing is left")
     same(machine("systemctl list-units --all --no-legend 'mayfly*'").split(), [], "purge: systemd has forgotten the units")
