@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import wait_until
 from files import (CHUNK, TUS, checksum, file_url, half_patch, half_sent, metadata, noise, pools_away, postgres_away, rows, sha256,
                    tus_create, tus_head, tus_offset, tus_patch, usage)
-from mayfly import CHECKOUT, Client, check, done, psql, same, settings, signed_in
+from mayfly import CHECKOUT, Client, check, done, login, psql, same, settings, signed_in
 
 NOBODY = "/uploads/01900000-0000-7000-8000-000000000000"
 user, client = signed_in()
@@ -283,6 +283,31 @@ tus(tus_patch(client, url, 0, wrong, Upload_Checksum=checksum("sha1", content)),
 tus(tus_patch(client, url, 0, b"short", Upload_Length="5"), 204, "will be", upload_offset="5")
 complete(url, b"short", "after a wrong chunk")
 same(psql(f"SELECT count(*) FROM mayfly.file_chunk WHERE file_id = '{url[9:]}'"), "1", "leaves nothing behind")
+
+# --- a logout wins over what began before it
+
+leaver, first = signed_in()
+client_before, client = client, first
+url = created(1000)
+with half_patch(first, url, 0, 1000, b"x" * 400) as slow:
+    time.sleep(0.2)
+    same(first.post("/logout").status, 200, "a log-out while an upload's last bytes are still to come")
+    slow.sendall(b"x" * 600)
+    answer = http.client.HTTPResponse(slow)
+    answer.begin()
+    same(answer.status, 401, "which then end nothing")
+same(rows(leaver, "'committed'"), 0, "so there is no file")
+client = Client(login(leaver))
+same(tus_offset(client, url), 1000, "who logs in again finds every byte")
+complete(url, b"x" * 1000, "and with that")
+with half_sent(client, "POST", "/upload?name=late", 10, b"12345") as slow:
+    time.sleep(0.2)
+    client.post("/logout")
+    slow.sendall(b"67890")
+    answer = http.client.HTTPResponse(slow)
+    answer.begin()
+    same(answer.status, 401, "nor does a whole body that began before and ends after it")
+client = client_before
 
 # --- what is away
 

@@ -14,6 +14,12 @@ FROM session s JOIN account a ON a.id = s.account_id
 WHERE s.id = ANY ($1::uuid[]) AND s.id BETWEEN $2::uuid AND $3::uuid AND NOT a.disabled
     AND s.expires_at > statement_timestamp() AND s.seen_at + s.idle > statement_timestamp();
 
+-- name: session_confirm
+-- id, account -> id; locked, so that a logout is before or after the whole transaction
+SELECT s.id FROM session s JOIN account a ON a.id = s.account_id
+WHERE s.id = $1::uuid AND s.account_id = $2::uuid AND NOT a.disabled AND s.expires_at > statement_timestamp()
+FOR KEY SHARE OF s;
+
 -- name: session_touch
 UPDATE session SET seen_at = statement_timestamp()
 WHERE id = $1::uuid AND seen_at < statement_timestamp()

@@ -80,7 +80,7 @@ bool authorise(struct exchange *x, struct err *err)
         return false;
     if (!x->has_session && (need == NEED_LOGIN || need == NEED_PAGE)) {
         /* This may be the second try of a logout: the session is dead because the first one succeeded. */
-        if (exchange_mutates(x) && x->has_token && !once_find(x, err))
+        if (exchange_mutates(x) && x->has_token && x->request.stream[0] == '\0' && !once_find(x, err))
             return false;
         return x->replayed || err_set(err, ERR_LOGIN, "log in first");
     }

@@ -48,6 +48,12 @@ bool file_answer_seal(struct exchange *x, struct upload *upload, const char **ty
     return upload_seal(upload, err) && file_answer_type(x, upload, type, err);
 }
 
+bool file_answer_confirm(struct exchange *x, struct err *err)
+{
+    return session_confirm(&x->services->sessions, &x->arena, &x->session, err) == DB_ROW ||
+           err_set(err, ERR_LOGIN, "the session ended while the file came");
+}
+
 struct commit {
     struct upload *upload;
     const char *type;
@@ -61,7 +67,7 @@ static bool commit(struct db *db, void *arg, struct err *err)
     struct arena *arena = &commit->x->arena;
 
     (void)db;
-    return upload_commit(upload, arena, commit->type, err) &&
+    return file_answer_confirm(commit->x, err) && upload_commit(upload, arena, commit->type, err) &&
            (upload->file.concat[0] == '\0' ||
             file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err));
 }

@@ -21,6 +21,12 @@ bool file_answer_seal(struct exchange *, struct upload *, const char **type, str
  */
 bool file_answer_complete(struct exchange *, struct upload *, struct err *) MUST_CHECK;
 
+/*
+ * In the transaction that commits what took long to arrive: ERR_LOGIN when the session ended meanwhile. A logout wins, also
+ * over an upload that began before it.
+ */
+bool file_answer_confirm(struct exchange *, struct err *) MUST_CHECK;
+
 /* The id in the path; ERR_ABSENT when it is none, as for a file of somebody else. */
 bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_CHECK;
 

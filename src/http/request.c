@@ -61,6 +61,7 @@ static const struct {
     ROW("HTTP_UPLOAD_METADATA", upload_metadata),
     ROW("HTTP_UPLOAD_CHECKSUM", upload_checksum),
     ROW("HTTP_UPLOAD_CONCAT", upload_concat),
+    ROW("MAYFLY_STREAM", stream),
     ROW("MAYFLY_S3", storage),
 #undef ROW
 };

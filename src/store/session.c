@@ -274,6 +274,18 @@ enum db_rc session_rotate(struct session_store *store, struct arena *arena, cons
     return DB_ROW;
 }
 
+enum db_rc session_confirm(struct session_store *store, struct arena *arena, const struct session *session,
+                           struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text, account_text};
+    struct db_result row;
+
+    uuid_format(&session->id, id_text);
+    uuid_format(&session->account, account_text);
+    return db_query(store->db, arena, STATEMENT_SESSION_CONFIRM, values, &row, err);
+}
+
 enum db_rc session_end(struct session_store *store, struct arena *arena, const struct uuid *id,
                        const struct uuid *account, struct err *err)
 {

@@ -89,6 +89,9 @@ bool session_create(struct session_store *, struct arena *, const struct token *
 enum db_rc session_rotate(struct session_store *, struct arena *, const struct session *, const struct token *,
                           bool *remember, int64_t *expires_at_ms, struct err *) MUST_CHECK;
 
+/* That a session which a long request began with is still alive; it can't end before the transaction does. DB_NONE: it has. */
+enum db_rc session_confirm(struct session_store *, struct arena *, const struct session *, struct err *) MUST_CHECK;
+
 enum db_rc session_end(struct session_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        struct err *) MUST_CHECK;
 bool session_end_others(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *keep,
