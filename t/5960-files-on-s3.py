@@ -223,7 +223,7 @@ def downloads(client):
 
 def access_log():
     time.sleep(1.2)  # nginx writes it once a second
-    return (SCRATCH / "log/access.log").read_text().splitlines()
+    return (SCRATCH / "log/access.log").read_text(errors="replace").splitlines()
 
 
 def port():
