@@ -99,16 +99,17 @@ b AS (
 SELECT to_ms(created_at) FROM c;
 
 -- name: file_drop
--- id, account -> id; the sweeper removes the bytes. Thumbnails go with their file; they count for nobody.
+-- id, account, whether only while it is pending -> id; the sweeper removes the bytes. Thumbnails go with their file; they
+-- count for nobody.
 WITH o AS (
-    SELECT id, reserved, via FROM file
-    WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail' FOR UPDATE),
+    SELECT id, reserved FROM file
+    WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
+        AND (state = 'pending' OR NOT $3::boolean) FOR UPDATE),
 d AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0, lease = NULL, lease_until = NULL
     WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND removals = 0)),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o
-    WHERE a.account_id = $2::uuid AND o.via <> 'thumbnail'),
+    UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid),
 p AS (
     UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
 SELECT id FROM o;

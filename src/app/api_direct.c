@@ -24,33 +24,12 @@ enum {
 
 static bool absent(struct err *err)
 {
-    return err_set(err, ERR_ABSENT, "there is no such upload of yours; it may have expired");
+    return err_set(err, ERR_ABSENT, "this is no upload straight into the storage");
 }
 
 static bool find(struct exchange *x, const struct uuid *id, struct file *file, struct err *err)
 {
-    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return absent(err);
-    case DB_ROW:
-        break;
-    }
-    return strcmp(file->via, "direct") == 0 || absent(err);
-}
-
-static bool open_upload(struct exchange *x, const struct file *file, struct upload **upload, struct err *err)
-{
-    switch (upload_open(&x->services->files, &x->arena, &file->id, &x->session.account, upload, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return absent(err);
-    case DB_ROW:
-        return true;
-    }
-    return false;
+    return file_answer_upload(x, id, file, err) && (strcmp(file->via, "direct") == 0 || absent(err));
 }
 
 /* --- URLs */
@@ -107,7 +86,7 @@ static bool begin(struct exchange *x, struct file *file, struct err *err)
 
     if (file->object.upload[0] != '\0')
         return true;
-    if (!open_upload(x, file, &upload, err))
+    if (!file_answer_open(x, &file->id, &upload, err))
         return false;
     begun = upload_begin(upload, err);
     upload_leave(upload);
@@ -252,7 +231,7 @@ static bool agrees(const struct claim *claim, const unsigned char sha256[SHA256_
 /* The parts can't be sent again, so the file goes. */
 static bool refuse(struct exchange *x, const struct upload *upload, struct err *err)
 {
-    if (file_drop(&x->services->files, &x->arena, &upload->file.id, &x->session.account, err) == DB_FAIL)
+    if (file_give_up(&x->services->files, &x->arena, &upload->file.id, &x->session.account, err) == DB_FAIL)
         return false;
     return err_field(err, ERR_CHECKSUM, "sha256", "the bytes have another SHA-256; they were removed");
 }
@@ -261,12 +240,11 @@ static bool commit(struct exchange *x, struct upload *upload, const struct claim
 {
     unsigned char sha256[SHA256_BYTES];
     struct sha256 hash = upload->hash;
-    const char *type;
 
     sha256_end(&hash, sha256);
     if (!agrees(claim, sha256))
         return refuse(x, upload, err);
-    if (!file_answer_type(x, upload, &type, err) || !upload_commit(upload, &x->arena, type, err))
+    if (!file_answer_commit(x, upload, err))
         return false;
     x->response.status = 201;
     return file_answer_add(&x->response.body, &upload->file, err);
@@ -303,7 +281,7 @@ bool api_direct_complete(struct exchange *x, struct err *err)
         x->response.status = 201;
         return file_answer_add(&x->response.body, &file, err);
     }
-    if (!open_upload(x, &file, &upload, err))
+    if (!file_answer_open(x, &file.id, &upload, err))
         return false;
     if (check(x, upload, &claim, err))
         return true;

@@ -1,5 +1,6 @@
 #include "app/api.h"
 #include "app/file_answer.h"
+#include "app/file_reader.h"
 #include "app/file_redirect.h"
 #include "app/once.h"
 #include "app/page.h"
@@ -12,12 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PAGE_DEFAULT = 50,
-    /* So many bytes are read at once: a block of the back end "postgres". */
-    READ_BYTES = 256 * 1024,
-    TAG_BYTES = SHA256_HEX_BYTES + 2,
-};
+enum { PAGE_DEFAULT = 50, TAG_BYTES = SHA256_HEX_BYTES + 2 };
 
 static bool absent(struct err *err)
 {
@@ -63,45 +59,26 @@ bool api_files_list(struct exchange *x, struct err *err)
 
 /* --- GET /files/ID --- */
 
-struct reading {
-    const struct object_ops *back_end;
-    struct object object;
-    struct arena scratch;
-    unsigned char *bytes;
-    size_t held, given;
-    int64_t offset; /* of the next byte to be read */
-    int64_t left;   /* to be read */
+struct sending {
+    struct file_reader *reader;
+    const char *at;
+    size_t held; /* bytes that were read and not given yet */
 };
-
-static void release_reading(void *arg)
-{
-    struct reading *reading = arg;
-
-    arena_free(&reading->scratch);
-    free(reading->bytes);
-}
 
 static bool next(struct exchange *x, const void **bytes, size_t *length, struct err *err)
 {
-    struct reading *reading = x->stream;
-    size_t wanted = reading->left < READ_BYTES ? (size_t)reading->left : READ_BYTES;
+    struct sending *sending = x->stream;
+    const void *read;
 
-    if (reading->given == reading->held) {
-        arena_reset(&reading->scratch);
-        if (!reading->back_end->read(&x->services->files.objects, &reading->scratch, &reading->object, reading->offset,
-                                     reading->bytes, wanted, &reading->held, err))
+    if (sending->held == 0) {
+        if (!file_reader_next(x, sending->reader, &read, &sending->held, err))
             return false;
-        if (reading->held < wanted)
-            return err_set(err, ERR_BUG, "%s is shorter than its row says", reading->object.key);
-        reading->given = 0;
-        reading->offset += (int64_t)reading->held;
-        reading->left -= (int64_t)reading->held;
+        sending->at = read;
     }
-    *length = reading->held - reading->given;
-    if (*length > ANSWER_PIECE_MAX_BYTES)
-        *length = ANSWER_PIECE_MAX_BYTES;
-    *bytes = reading->bytes + reading->given;
-    reading->given += *length;
+    *length = sending->held < ANSWER_PIECE_MAX_BYTES ? sending->held : ANSWER_PIECE_MAX_BYTES;
+    *bytes = sending->at;
+    sending->at += *length;
+    sending->held -= *length;
     return true;
 }
 
@@ -109,29 +86,16 @@ static const struct answer_source source = {.next = next};
 
 static bool send_bytes(struct exchange *x, const struct file *file, const struct range *range, struct err *err)
 {
-    struct reading *reading = arena_zalloc(&x->arena, sizeof *reading);
+    struct sending *sending = arena_zalloc(&x->arena, sizeof *sending);
 
     if (range->length == 0)
         return true;
-    if (reading == NULL)
+    if (sending == NULL)
         return err_memory(err);
-    arena_init(&reading->scratch, READ_BYTES);
-    if (!arena_defer(&x->arena, release_reading, reading))
-        return err_memory(err);
-    reading->bytes = malloc(READ_BYTES);
-    reading->back_end = file_back_end(file, err);
-    if (reading->bytes == NULL)
-        return err_memory(err);
-    if (reading->back_end == NULL)
+    if (!file_reader_new(x, file, &sending->reader, err))
         return false;
-    reading->object = file->object;
-    reading->object.key = arena_strdup(&x->arena, file->object.key);
-    reading->object.upload = "";
-    if (reading->object.key == NULL)
-        return err_memory(err);
-    reading->offset = range->offset;
-    reading->left = range->length;
-    x->stream = reading;
+    file_reader_seek(sending->reader, range->offset, range->length);
+    x->stream = sending;
     x->source = &source;
     x->answer_left = range->length;
     return true;
@@ -179,47 +143,50 @@ static void write_tag(const struct file *file, char tag[TAG_BYTES + 1])
     snprintf(tag, TAG_BYTES + 1, "\"%s\"", hex);
 }
 
+/* What of the file is asked for. */
+static enum range_answer asked_part(const struct exchange *x, const struct file *file, const char *tag,
+                                    struct range *range)
+{
+    enum range_answer part;
+
+    *range = (struct range){.length = file->size};
+    if (x->request.method != METHOD_GET || !range_applies(x->request.if_range, tag))
+        return RANGE_WHOLE;
+    part = range_read(x->request.range, file->size, range);
+    if (part == RANGE_WHOLE)
+        *range = (struct range){.length = file->size};
+    return part;
+}
+
 enum file_sends file_sends(const struct exchange *x, const struct file *file)
 {
     struct range range;
     char tag[TAG_BYTES + 1];
 
     write_tag(file, tag);
-    if (x->request.method != METHOD_GET || tag_listed(x->request.if_none_match, tag))
+    if (x->request.method != METHOD_GET || tag_listed(x->request.if_none_match, tag) ||
+        asked_part(x, file, tag, &range) == RANGE_OUTSIDE)
         return FILE_SENDS_NOTHING;
-    if (!range_applies(x->request.if_range, tag))
-        return FILE_SENDS_BEGINNING;
-    switch (range_read(x->request.range, file->size, &range)) {
-    case RANGE_OUTSIDE:
-        return FILE_SENDS_NOTHING;
-    case RANGE_PART:
-        return range.offset > 0 ? FILE_SENDS_LATER : FILE_SENDS_BEGINNING;
-    case RANGE_WHOLE:
-        break;
-    }
-    return FILE_SENDS_BEGINNING;
+    return range.offset > 0 ? FILE_SENDS_LATER : FILE_SENDS_BEGINNING;
 }
 
 bool file_send(struct exchange *x, const struct file *file, struct err *err)
 {
-    struct range range = {.length = file->size};
     char tag[TAG_BYTES + 1], content_range[RANGE_TEXT_BYTES];
-    enum range_answer part = RANGE_WHOLE;
+    enum range_answer part;
+    struct range range;
 
     write_tag(file, tag);
-    if (x->request.method == METHOD_GET && range_applies(x->request.if_range, tag))
-        part = range_read(x->request.range, file->size, &range);
+    part = asked_part(x, file, tag, &range);
     if (part == RANGE_OUTSIDE)
         return refuse_range(x, file, err);
     if (!describe(x, file, tag, err))
         return false;
     x->response.cache_control = "private, no-cache";
-    if (x->request.if_none_match[0] != '\0' && tag_listed(x->request.if_none_match, tag)) {
+    if (tag_listed(x->request.if_none_match, tag)) {
         x->response.status = 304;
         return true;
     }
-    if (part == RANGE_WHOLE)
-        range = (struct range){.length = file->size};
     if (part == RANGE_PART) {
         x->response.status = 206;
         range_format(&range, file->size, content_range);
@@ -247,14 +214,8 @@ static bool rename_file(struct exchange *x, void *arg, struct err *err)
 {
     const struct renaming *renaming = arg;
 
-    switch (file_rename(&x->services->files, &x->arena, &renaming->id, &x->session.account, renaming->name, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_rename(&x->services->files, &x->arena, &renaming->id, &x->session.account, renaming->name, err) != DB_ROW)
         return absent(err);
-    case DB_ROW:
-        break;
-    }
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/files?renamed=1", err);
     x->response.status = 204;
@@ -276,14 +237,8 @@ static bool drop(struct exchange *x, void *arg, struct err *err)
 {
     const struct uuid *id = arg;
 
-    switch (file_drop(&x->services->files, &x->arena, id, &x->session.account, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_drop(&x->services->files, &x->arena, id, &x->session.account, err) != DB_ROW)
         return absent(err);
-    case DB_ROW:
-        break;
-    }
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/files?deleted=1", err);
     x->response.status = 204;

@@ -102,14 +102,8 @@ bool api_links_list(struct exchange *x, struct err *err)
 
     if (!file_answer_id(x, &id, err))
         return false;
-    switch (file_link_list(&x->services->files, &x->arena, &id, &x->session.account, &json, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_link_list(&x->services->files, &x->arena, &id, &x->session.account, &json, err) != DB_ROW)
         return no_file(err);
-    case DB_ROW:
-        break;
-    }
     return buf_printf(&x->response.body, "{\"links\":%s}", json) || err_set(err, ERR_BUG, "answer is too long");
 }
 
@@ -121,15 +115,9 @@ static bool revoke(struct exchange *x, void *arg, struct err *err)
 {
     const struct revoking *revoking = arg;
 
-    switch (
-        file_link_revoke(&x->services->files, &x->arena, &revoking->file, &x->session.account, &revoking->link, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_link_revoke(&x->services->files, &x->arena, &revoking->file, &x->session.account, &revoking->link, err) !=
+        DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such link of yours");
-    case DB_ROW:
-        break;
-    }
     x->response.status = 204;
     return true;
 }
@@ -166,15 +154,7 @@ static bool use(struct exchange *x, void *arg, struct err *err)
 {
     const struct file_link_state *link = arg;
 
-    switch (file_link_use(&x->services->files, &x->arena, &link->id, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return no_link(err);
-    case DB_ROW:
-        return true;
-    }
-    return false;
+    return file_link_use(&x->services->files, &x->arena, &link->id, err) == DB_ROW || no_link(err);
 }
 
 /* Once, when nginx tries again on another pool; whoever asks again by himself uses the link again, whatever key he sends. */
@@ -206,13 +186,7 @@ bool api_shared(struct exchange *x, struct err *err)
 {
     struct file_link_state link;
 
-    switch (file_link_find(&x->services->files, &x->services->secret, &x->arena, x->match.parameter, &link, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_link_find(&x->services->files, &x->services->secret, &x->arena, x->match.parameter, &link, err) != DB_ROW)
         return no_link(err);
-    case DB_ROW:
-        break;
-    }
     return allow(x, &link, err) && file_send(x, &link.file, err);
 }

@@ -62,31 +62,9 @@ static bool find(struct exchange *x, struct file *file, struct err *err)
 {
     struct uuid id;
 
-    if (!file_answer_id(x, &id, err))
-        return false;
-    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
-    case DB_ROW:
-        break;
-    }
-    /* Its bytes go elsewhere. */
-    return strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is no upload by tus");
-}
-
-static bool open_upload(struct exchange *x, const struct uuid *id, struct upload **upload, struct err *err)
-{
-    switch (upload_open(&x->services->files, &x->arena, id, &x->session.account, upload, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
-    case DB_ROW:
-        return true;
-    }
-    return false;
+    /* The bytes of a direct one go elsewhere. */
+    return file_answer_id(x, &id, err) && file_answer_upload(x, &id, file, err) &&
+           (strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is no upload by tus"));
 }
 
 static bool expiry_header(struct exchange *x, int64_t expires_at_ms, struct err *err)
@@ -127,7 +105,7 @@ static bool complete_late(struct exchange *x, struct file *file, struct err *err
 
     if (file->state == FILE_COMMITTED || !is_complete(file) || (part && file->sealed))
         return true;
-    if (!open_upload(x, &file->id, &upload, err) || !file_answer_complete(x, upload, err))
+    if (!file_answer_open(x, &file->id, &upload, err) || !file_answer_complete(x, upload, err))
         return false;
     *file = upload->file;
     return true;
@@ -219,7 +197,7 @@ static void leave(struct exchange *x)
     if (x->failure.kind != ERR_DOWN || !patching->upload->hold)
         upload_leave(patching->upload);
     if (is_unknown(x, patching))
-        (void)!file_drop(&x->services->files, &x->arena, &patching->upload->file.id, &x->session.account, &ignored);
+        (void)!file_give_up(&x->services->files, &x->arena, &patching->upload->file.id, &x->session.account, &ignored);
 }
 
 static const struct body_sink sink = {.take = take, .end = end, .drop = leave};
@@ -228,7 +206,7 @@ static const struct body_sink sink = {.take = take, .end = end, .drop = leave};
 static bool receive(struct exchange *x, const struct uuid *id, struct patching *patching, struct err *err)
 {
     if (!tus_checksum_read(x->request.upload_checksum, &patching->checksum, err) ||
-        !open_upload(x, id, &patching->upload, err))
+        !file_answer_open(x, id, &patching->upload, err))
         return false;
     sha256_init(&patching->sha256);
     if (patching->checksum.algorithm == TUS_SHA1 && !sha1_init(&patching->sha1, &x->arena))
@@ -260,16 +238,10 @@ static bool learn_length(struct exchange *x, struct file *file, struct err *err)
         return true;
     if (file->size >= 0)
         return err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length: is %lld and stays so", (long long)file->size);
-    switch (file_set_size(&x->services->files, &x->arena, &file->id, &x->session.account, length, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_set_size(&x->services->files, &x->arena, &file->id, &x->session.account, length, err) != DB_ROW)
         return err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length: there are more bytes than that already");
-    case DB_ROW:
-        file->size = length;
-        return true;
-    }
-    return false;
+    file->size = length;
+    return true;
 }
 
 bool api_tus_patch(struct exchange *x, struct err *err)
@@ -407,14 +379,8 @@ static bool check_part(struct exchange *x, const struct uuid *id, size_t number,
 {
     struct file file;
 
-    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "Upload-Concat: part %zu is not there; it may have expired", number);
-    case DB_ROW:
-        break;
-    }
     if (strcmp(file.via, "part") != 0)
         return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: part %zu is no partial upload", number);
     if (!is_complete(&file))
@@ -474,14 +440,8 @@ static bool begin_joining(struct exchange *x, const struct uuid *id, struct err 
             return true;
         rc = upload_open(files, &x->arena, id, &x->session.account, &upload, err);
     }
-    switch (rc) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (rc != DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such upload; it may have expired");
-    case DB_ROW:
-        break;
-    }
     return tus_join(x, upload, err);
 }
 
@@ -490,15 +450,7 @@ static bool tell_offset(struct exchange *x, const struct uuid *id, struct err *e
 {
     struct file file;
 
-    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return err_set(err, ERR_ABSENT, "this upload is over");
-    case DB_ROW:
-        return number_header(x, "Upload-Offset", file.received, err);
-    }
-    return false;
+    return file_answer_upload(x, id, &file, err) && number_header(x, "Upload-Offset", file.received, err);
 }
 
 bool api_tus_create(struct exchange *x, struct err *err)
@@ -529,7 +481,7 @@ bool api_tus_create(struct exchange *x, struct err *err)
     }
     /* Nothing is to come. */
     return creation.plan.size != 0 || x->replayed ||
-           (open_upload(x, &id, &upload, err) && file_answer_complete(x, upload, err));
+           (file_answer_open(x, &id, &upload, err) && file_answer_complete(x, upload, err));
 }
 
 /* --- DELETE --- */
@@ -538,14 +490,8 @@ static bool drop(struct exchange *x, void *arg, struct err *err)
 {
     const struct uuid *id = arg;
 
-    switch (file_drop(&x->services->files, &x->arena, id, &x->session.account, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (file_drop(&x->services->files, &x->arena, id, &x->session.account, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such upload");
-    case DB_ROW:
-        break;
-    }
     x->response.status = 204;
     return true;
 }

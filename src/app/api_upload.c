@@ -52,14 +52,8 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
     plan.claimed_type = claimed;
     if (!file_create(&x->services->files, &x->arena, &x->session.account, &plan, &file, err))
         return false;
-    switch (upload_open(&x->services->files, &x->arena, &file.id, &x->session.account, &received->upload, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (upload_open(&x->services->files, &x->arena, &file.id, &x->session.account, &received->upload, err) != DB_ROW)
         return err_set(err, ERR_BUG, "a file that was just made is gone");
-    case DB_ROW:
-        break;
-    }
     received->photo = strcmp(field, "photo") == 0;
     *receiving->last = received;
     receiving->last = &received->next;
@@ -171,14 +165,14 @@ static bool commit(struct exchange *x, void *arg, struct err *err)
     return answer(x, first, err);
 }
 
-/* Files that will not be committed by us: the outcome was an earlier one's, or something failed. */
+/* Files that were not committed by us: the outcome was an earlier one's, or something failed. */
 static void drop(struct exchange *x)
 {
     const struct receiving *receiving = x->stream;
     struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds them when they are overdue */
 
     for (const struct received *received = receiving->first; received != NULL; received = received->next)
-        (void)!file_drop(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account, &ignored);
+        (void)!file_give_up(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account, &ignored);
 }
 
 /* Stands for the body: two requests with the same key must have sent the same files. */

@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "base/statsd.h"
+#include "http/fcgi_record.h"
 #include "http/json.h"
 #include "http/response.h"
 #include "http/route.h"
@@ -45,7 +46,7 @@ struct body_sink {
 };
 
 /* At once; what FastCGI has in one record. */
-enum { ANSWER_PIECE_MAX_BYTES = 65535 };
+enum { ANSWER_PIECE_MAX_BYTES = FCGI_RECORD_CONTENT_MAX };
 
 /* A body that is longer than memory should hold: the handler sets exchange.source and answer_left. */
 struct answer_source {

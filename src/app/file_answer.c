@@ -84,20 +84,41 @@ static bool keep_what_came(struct upload *upload)
     return false;
 }
 
-bool file_answer_complete(struct exchange *x, struct upload *upload, struct err *err)
+bool file_answer_commit(struct exchange *x, struct upload *upload, struct err *err)
 {
     struct commit work = {.upload = upload, .x = x};
 
+    if (!file_answer_type(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
+        return false;
+    file_point(&x->services->files, "upload-committed");
+    return true;
+}
+
+bool file_answer_complete(struct exchange *x, struct upload *upload, struct err *err)
+{
     if (strcmp(upload->file.via, "part") == 0) {
         if (!upload_seal(upload, err))
             return keep_what_came(upload);
         upload_leave(upload);
         return true;
     }
-    if (!file_answer_seal(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
-        return keep_what_came(upload);
-    file_point(&x->services->files, "upload-committed");
-    return true;
+    return (upload_seal(upload, err) && file_answer_commit(x, upload, err)) || keep_what_came(upload);
+}
+
+static bool no_upload(struct err *err)
+{
+    return err_set(err, ERR_ABSENT, "there is no such upload of yours; it may have expired");
+}
+
+bool file_answer_upload(struct exchange *x, const struct uuid *id, struct file *file, struct err *err)
+{
+    return file_find(&x->services->files, &x->arena, id, &x->session.account, file, err) == DB_ROW || no_upload(err);
+}
+
+bool file_answer_open(struct exchange *x, const struct uuid *id, struct upload **upload, struct err *err)
+{
+    return upload_open(&x->services->files, &x->arena, id, &x->session.account, upload, err) == DB_ROW ||
+           no_upload(err);
 }
 
 bool file_answer_id(const struct exchange *x, struct uuid *id, struct err *err)
@@ -109,16 +130,8 @@ bool file_answer_find(struct exchange *x, struct file *file, struct err *err)
 {
     struct uuid id;
 
-    if (!file_answer_id(x, &id, err))
-        return false;
-    switch (file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        break;
-    case DB_ROW:
-        if (file->state == FILE_COMMITTED)
-            return true;
-    }
-    return err_set(err, ERR_ABSENT, "there is no such file of yours");
+    return file_answer_id(x, &id, err) &&
+           ((file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err) == DB_ROW &&
+             file->state == FILE_COMMITTED) ||
+            err_set(err, ERR_ABSENT, "there is no such file of yours"));
 }

@@ -27,6 +27,13 @@ bool file_answer_complete(struct exchange *, struct upload *, struct err *) MUST
  */
 bool file_answer_confirm(struct exchange *, struct err *) MUST_CHECK;
 
+/* Commits a sealed upload with its type. */
+bool file_answer_commit(struct exchange *, struct upload *, struct err *) MUST_CHECK;
+
+/* An upload of this account, pending or committed, and the lease of a pending one; ERR_ABSENT when there is none. */
+bool file_answer_upload(struct exchange *, const struct uuid *, struct file *, struct err *) MUST_CHECK;
+bool file_answer_open(struct exchange *, const struct uuid *, struct upload **, struct err *) MUST_CHECK;
+
 /* The id in the path; ERR_ABSENT when it is none, as for a file of somebody else. */
 bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_CHECK;
 

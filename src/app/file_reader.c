@@ -10,6 +10,12 @@ static void release(void *arg)
     free(reader->bytes);
 }
 
+void file_reader_seek(struct file_reader *reader, int64_t offset, int64_t length)
+{
+    reader->offset = offset;
+    reader->end = offset + length;
+}
+
 bool file_reader_turn_to(struct exchange *x, struct file_reader *reader, const struct file *file, struct err *err)
 {
     reader->back_end = file_back_end(file, err);
@@ -18,7 +24,7 @@ bool file_reader_turn_to(struct exchange *x, struct file_reader *reader, const s
     reader->object = file->object;
     reader->object.key = arena_strdup(&x->arena, file->object.key);
     reader->object.upload = "";
-    reader->offset = 0;
+    file_reader_seek(reader, 0, reader->object.size);
     return reader->object.key != NULL || err_memory(err);
 }
 
@@ -42,7 +48,7 @@ bool file_reader_new(struct exchange *x, const struct file *file, struct file_re
 bool file_reader_next(struct exchange *x, struct file_reader *reader, const void **bytes, size_t *length,
                       struct err *err)
 {
-    int64_t left = reader->object.size - reader->offset;
+    int64_t left = reader->end - reader->offset;
     size_t wanted = left < FILE_READER_BYTES ? (size_t)left : FILE_READER_BYTES;
 
     *bytes = reader->bytes;

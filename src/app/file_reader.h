@@ -1,4 +1,4 @@
-/* A stored file read from its beginning to its end, a piece in each step of a job. */
+/* A stored file read from its beginning to its end, or a part of it, a piece in each turn. */
 #ifndef MAYFLY_APP_FILE_READER_H
 #define MAYFLY_APP_FILE_READER_H
 
@@ -12,7 +12,7 @@ struct file_reader {
     struct object object;
     struct arena scratch;
     unsigned char *bytes;
-    int64_t offset; /* of the next byte; may be moved between two calls */
+    int64_t offset, end; /* of the next byte, and of the first that is not wanted */
 };
 
 /* A reader of an object that is whole; its memory goes with the request. */
@@ -21,6 +21,9 @@ bool file_reader_new(struct exchange *, const struct file *, struct file_reader 
 /* The next bytes, alive until the next call; *length is 0 at the end. ERR_ABSENT: the file was removed meanwhile. */
 bool file_reader_next(struct exchange *, struct file_reader *, const void **bytes, size_t *length,
                       struct err *) MUST_CHECK;
+
+/* The next byte is that at offset, and length bytes from there are wanted. */
+void file_reader_seek(struct file_reader *, int64_t offset, int64_t length);
 
 /* Goes on with another file, in the same memory. */
 bool file_reader_turn_to(struct exchange *, struct file_reader *, const struct file *, struct err *) MUST_CHECK;

@@ -169,11 +169,20 @@ static void drop_sink(struct exchange *x)
         sink->drop(x);
 }
 
-/* No turn is to come, whatever the handler asked for before it failed. */
+static void quit_job(struct exchange *x)
+{
+    const struct job *job = x->job;
+
+    x->job = NULL;
+    if (job != NULL && job->quit != NULL)
+        job->quit(x);
+}
+
+/* No turn is to come, whatever the handler asked for before. */
 static enum serving complete_now(struct exchange *x, const struct err *err, struct buf *answer)
 {
     drop_sink(x);
-    x->job = NULL;
+    quit_job(x);
     return complete(x, err, answer);
 }
 
@@ -237,12 +246,8 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
 
 void serve_quit(struct exchange *x)
 {
-    const struct job *job = x->job;
-
     log_as(x, &x->trace);
-    x->job = NULL;
-    if (job->quit != NULL)
-        job->quit(x);
+    quit_job(x);
     log_as(x, NULL);
 }
 
@@ -266,10 +271,11 @@ bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *la
 enum serving serve_busy(struct exchange *x, struct buf *answer)
 {
     struct err err = {.kind = ERR_NONE};
+    enum serving serving;
 
-    drop_sink(x);
-    if (x->job != NULL)
-        serve_quit(x);
+    log_as(x, &x->trace);
     err_set(&err, ERR_DOWN, "too many long requests in hand");
-    return complete(x, &err, answer);
+    serving = complete_now(x, &err, answer);
+    log_as(x, NULL);
+    return serving;
 }

@@ -61,7 +61,7 @@ static bool open_parts(struct exchange *x, struct joining *joining, struct err *
         offset -= joining->parts[joining->at++].received;
     if (!file_reader_new(x, &joining->parts[joining->at], &joining->reader, err))
         return false;
-    joining->reader->offset = offset;
+    file_reader_seek(joining->reader, offset, joining->reader->object.size - offset);
     return true;
 }
 

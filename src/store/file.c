@@ -176,15 +176,26 @@ enum db_rc file_set_size(struct file_store *store, struct arena *arena, const st
     return about(store, arena, STATEMENT_FILE_SET_SIZE, id, account, text, &row, err);
 }
 
-enum db_rc file_drop(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
-                     struct err *err)
+static enum db_rc drop(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                       bool pending_only, struct err *err)
 {
     struct db_result row;
-
-    enum db_rc rc = about(store, arena, STATEMENT_FILE_DROP, id, account, NULL, &row, err);
+    enum db_rc rc = about(store, arena, STATEMENT_FILE_DROP, id, account, pending_only ? "true" : "false", &row, err);
 
     file_point(store, "file-dropped");
     return rc;
+}
+
+enum db_rc file_drop(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                     struct err *err)
+{
+    return drop(store, arena, id, account, false, err);
+}
+
+enum db_rc file_give_up(struct file_store *store, struct arena *arena, const struct uuid *id,
+                        const struct uuid *account, struct err *err)
+{
+    return drop(store, arena, id, account, true, err);
 }
 
 enum db_rc file_rename(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,

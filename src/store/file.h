@@ -76,6 +76,10 @@ enum db_rc file_set_size(struct file_store *, struct arena *, const struct uuid 
 enum db_rc file_drop(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                      struct err *) MUST_CHECK;
 
+/* The same for a pending file only: of a commit whose answer was lost nobody knows here, and what it committed stays. */
+enum db_rc file_give_up(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                        struct err *) MUST_CHECK;
+
 enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        const char *name, struct err *) MUST_CHECK;
 

@@ -60,15 +60,8 @@ static bool claim(struct moving *moving, struct err *err)
 
     snprintf(block, sizeof block, "%lld", (long long)moving->target.block_bytes);
     snprintf(seconds, sizeof seconds, "%d", LEASE_S);
-    switch (db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_BEGIN, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return err_set(err, ERR_LOCKED, "another is moving it, or an older copy of it is to be swept first");
-    case DB_ROW:
-        return true;
-    }
-    return false;
+    return db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_BEGIN, values, &row, err) == DB_ROW ||
+           err_set(err, ERR_LOCKED, "another is moving it, or an older copy of it is to be swept first");
 }
 
 /* upload: what the back end calls the upload, NULL: as it is. */
@@ -79,15 +72,8 @@ static bool renew(struct moving *moving, const char *upload, struct err *err)
     struct db_result row;
 
     snprintf(seconds, sizeof seconds, "%d", LEASE_S);
-    switch (db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_RENEW, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return lost(err);
-    case DB_ROW:
-        return true;
-    }
-    return false;
+    return db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_RENEW, values, &row, err) == DB_ROW ||
+           lost(err);
 }
 
 static bool begin_target(struct moving *moving, struct err *err)

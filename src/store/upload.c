@@ -23,6 +23,7 @@ static bool in_database(const struct upload *upload)
     return strcmp(upload->back_end->name, "postgres") == 0;
 }
 
+/* For a statement that found no row with our lease; an error that it met instead came first and stays. */
 static bool lost(struct err *err)
 {
     return err_set(err, ERR_LOCKED, "another request goes on with this upload");
@@ -163,16 +164,10 @@ bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
     snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
     const char *const values[] = {id, lease, before, now, hash, ms, keep, upload->file.sealed ? "true" : "false"};
 
-    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err) != DB_ROW)
         return lost(err);
-    case DB_ROW:
-        upload->file.expires_at_ms = db_number(&row, 0, 0);
-        return true;
-    }
-    return false;
+    upload->file.expires_at_ms = db_number(&row, 0, 0);
+    return true;
 }
 
 static int64_t block_start(const struct upload *upload)
@@ -213,16 +208,10 @@ static bool renew(struct upload *upload, struct err *err)
     uuid_format(&upload->file.id, id);
     uuid_format(&upload->lease, lease);
     snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
-    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RENEW, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RENEW, values, &row, err) != DB_ROW)
         return lost(err);
-    case DB_ROW:
-        upload->leased_at_us = now_us(upload);
-        return true;
-    }
-    return false;
+    upload->leased_at_us = now_us(upload);
+    return true;
 }
 
 static bool store_block(struct db *db, void *arg, struct err *err)
@@ -265,14 +254,8 @@ bool upload_begin(struct upload *upload, struct err *err)
     uuid_format(&upload->lease, lease);
     const char *const values[] = {id, lease, name};
 
-    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_SET_UPLOAD, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_SET_UPLOAD, values, &row, err) != DB_ROW)
         return lost(err);
-    case DB_ROW:
-        break;
-    }
     object->upload = arena_strdup(upload->arena, name); /* scratch does not last */
     return object->upload != NULL || err_memory(err);
 }
@@ -531,18 +514,12 @@ bool upload_commit(struct upload *upload, struct arena *arena, const char *type,
     snprintf(size, sizeof size, "%lld", (long long)upload->file.received);
     const char *const values[] = {id, lease, size, sha256, type};
 
-    switch (db_query(upload->store->db, arena, STATEMENT_FILE_COMMIT, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
+    if (db_query(upload->store->db, arena, STATEMENT_FILE_COMMIT, values, &row, err) != DB_ROW)
         return lost(err);
-    case DB_ROW:
-        upload->file.created_at_ms = db_number(&row, 0, 0);
-        upload->file.size = upload->file.received;
-        upload->file.type = type;
-        upload->file.state = FILE_COMMITTED;
-        file_point(upload->store, "upload-commit");
-        return true;
-    }
-    return false;
+    upload->file.created_at_ms = db_number(&row, 0, 0);
+    upload->file.size = upload->file.received;
+    upload->file.type = type;
+    upload->file.state = FILE_COMMITTED;
+    file_point(upload->store, "upload-commit");
+    return true;
 }
