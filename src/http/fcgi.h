@@ -1,7 +1,7 @@
 /*
- * The one file that knows libfcgi, and the worker's event loop: one epoll set over the listening socket, the kept
- * connections and the signals. A request is taken only when its head has wholly arrived, so a silent or half-sent
- * connection holds nobody up.
+ * The worker's event loop (fcgi_server.c): one epoll set over the listening socket, the kept connections and the signals.
+ * A connection (fcgi_connection.c) gives its request to libfcgi only when the head has wholly arrived, so a silent or
+ * half-sent one holds nobody up; what is done with a request then is in fcgi.c.
  *
  * Bodies come in two ways. nginx holds most until they are whole, and libfcgi reads them at once. Those that nginx passes
  * on as they come (it says so by the parameter MAYFLY_STREAM) may be as slow as their client: they are taken in turns

@@ -1,0 +1,351 @@
+#include "http/fcgi_connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <linux/sockios.h>
+
+enum {
+    LISTEN_FD = 0,
+    EVENTS_MAX = 64,
+    /* nginx keeps `keepalive` connections for each of its processes; beyond this a worker leaves new ones to others. */
+    CONNECTIONS_MAX = 512,
+};
+
+/* Marks which source an event comes from; connections carry their own address. */
+static const char listen_mark = 'l', signal_mark = 's';
+
+static bool watch(struct fcgi_server *server, int fd, uint32_t events, const void *mark)
+{
+    struct epoll_event event = {.events = events, .data.ptr = (void *)(uintptr_t)mark};
+
+    return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/*
+ * EPOLLEXCLUSIVE wakes the first idle waiter in the order of registration, so one worker would get nearly all
+ * connections. Whoever has just accepted registers anew and so goes to the end of the line.
+ */
+static void watch_listener(struct fcgi_server *server, bool wanted)
+{
+    if (server->listening)
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, LISTEN_FD, NULL);
+    server->listening = wanted && watch(server, LISTEN_FD, EPOLLIN | EPOLLEXCLUSIVE, &listen_mark);
+}
+
+static bool check_listener(struct err *err)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+
+    if (getsockopt(LISTEN_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0)
+        return err_set(err, ERR_INPUT,
+                       "descriptor 0 is not a listening socket; start with spawn-fcgi -n -s SOCKET -- mayfly-worker …");
+    if (fcntl(LISTEN_FD, F_SETFL, fcntl(LISTEN_FD, F_GETFL) | O_NONBLOCK) != 0)
+        return err_set(err, ERR_BUG, "O_NONBLOCK: %s", strerror(errno));
+    return true;
+}
+
+/* libfcgi takes a signal inside read(2) for the end of a body, so none may be delivered. */
+static int open_signals(void)
+{
+    static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof stopping / sizeof stopping[0]; i++)
+        sigaddset(&set, stopping[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return -1;
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, const struct log *log,
+                     int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *err)
+{
+    struct fcgi_server *server;
+
+    *serverp = NULL;
+    if (!check_listener(err))
+        return false;
+    server = calloc(1, sizeof *server);
+    if (server == NULL)
+        return err_memory(err);
+    server->clock = clock;
+    server->log = log;
+    server->request_timeout_ms = request_timeout_ms;
+    server->stream_timeout_ms = stream_timeout_ms;
+    server->head_pipe[0] = server->head_pipe[1] = -1;
+    server->signal_fd = open_signals();
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    /* libfcgi would wait up to two seconds for the peer to close first. */
+    if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) != 0 || FCGX_Init() != 0 || server->signal_fd < 0 ||
+        server->epoll_fd < 0 || !fcgi_head_pipe_open(server) ||
+        !watch(server, server->signal_fd, EPOLLIN, &signal_mark)) {
+        fcgi_server_free(server);
+        return err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
+    }
+    watch_listener(server, true);
+    *serverp = server;
+    return true;
+}
+
+void fcgi_server_free(struct fcgi_server *server)
+{
+    if (server == NULL)
+        return;
+    while (server->first != NULL)
+        fcgi_connection_close(server->first);
+    if (server->epoll_fd >= 0)
+        close(server->epoll_fd);
+    if (server->signal_fd >= 0)
+        close(server->signal_fd);
+    fcgi_head_pipe_close(server);
+    free(server);
+}
+
+enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *server)
+{
+    return server->asked > server->stop ? server->asked : server->stop;
+}
+
+/* nginx then finds no socket, nothing is sent, and it goes to the other pool at once. */
+static void unlink_listener(void)
+{
+    struct sockaddr_un address;
+    socklen_t size = sizeof address;
+
+    if (getsockname(LISTEN_FD, (struct sockaddr *)&address, &size) == 0 && address.sun_family == AF_UNIX &&
+        size > sizeof address.sun_family && address.sun_path[0] != '\0')
+        unlink(address.sun_path);
+}
+
+void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
+{
+    if (stop <= server->stop)
+        return;
+    server->stop = stop;
+    if (stop == FCGI_LEAVE)
+        unlink_listener();
+    else
+        watch_listener(server, false);
+}
+
+size_t fcgi_server_connections(const struct fcgi_server *server)
+{
+    return server->connections;
+}
+
+void fcgi_server_pause(struct fcgi_server *server, bool paused)
+{
+    if (paused == server->paused)
+        return;
+    server->paused = paused;
+    if (server->stop == FCGI_RUN)
+        watch_listener(server, !paused);
+}
+
+static void read_signals(struct fcgi_server *server)
+{
+    struct signalfd_siginfo info;
+
+    while (read(server->signal_fd, &info, sizeof info) == sizeof info) {
+        bool recycle = info.ssi_signo == SIGUSR2 || info.ssi_signo == SIGHUP;
+
+        if (!recycle)
+            fcgi_server_stop(server, FCGI_LEAVE);
+        else if (server->asked == FCGI_RUN)
+            server->asked = FCGI_RECYCLE;
+    }
+}
+
+/*
+ * Whether somebody slow has taken something since the last look. The socket says that there is room only when most of it is
+ * empty, which takes a slow one longer than it may stand still.
+ */
+static bool gets_on(struct fcgi_request *connection)
+{
+    int before = connection->queued;
+
+    return connection->events == EPOLLOUT && ioctl(connection->fd, SIOCOUTQ, &connection->queued) == 0 &&
+           connection->queued < before;
+}
+
+/*
+ * A request that is waited for by somebody is not closed, but woken: it finds its peer gone and clears up by itself. Who sends
+ * a body reads its end; who waits for room must not let nginx see an end of the answer before the connection is broken.
+ */
+static void wake_overdue(struct fcgi_request *connection)
+{
+    bool sends = connection->events == EPOLLOUT;
+
+    connection->overdue = true;
+    shutdown(connection->fd, sends ? SHUT_RD : SHUT_RDWR);
+    if (sends)
+        fcgi_connection_watch(connection, EPOLLIN);
+}
+
+/* Ends what does not get on; looks at most once a second. */
+static void close_overdue(struct fcgi_server *server)
+{
+    int64_t now_us = server->clock->monotonic_us();
+    struct fcgi_request *connection = server->first, *next;
+
+    if (now_us - server->overdue_checked_us < 1000000)
+        return;
+    server->overdue_checked_us = now_us;
+    for (; connection != NULL; connection = next) {
+        int64_t limit_ms = connection->state == FCGI_WAITING ? server->stream_timeout_ms : server->request_timeout_ms;
+
+        next = connection->next;
+        if (connection->state == FCGI_WAITING && gets_on(connection))
+            connection->waiting_since_us = now_us;
+        if (connection->waiting_since_us == 0 || now_us - connection->waiting_since_us <= limit_ms * 1000)
+            continue;
+        if (connection->state == FCGI_WAITING)
+            wake_overdue(connection);
+        else
+            fcgi_connection_close(connection);
+    }
+}
+
+/* When the first sleeper is to be woken, but at most timeout_ms. A handful sleep at a time, so a list will do. */
+static int until_first_sleeper(const struct fcgi_server *server, int timeout_ms)
+{
+    int64_t now_us = server->clock->monotonic_us();
+
+    if (server->sleepers == 0)
+        return timeout_ms;
+    for (const struct fcgi_request *connection = server->first; connection != NULL; connection = connection->next) {
+        int64_t left_us = connection->wake_at_us - now_us;
+
+        if (connection->wake_at_us != 0 && left_us < timeout_ms * INT64_C(1000))
+            timeout_ms = left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
+    }
+    return timeout_ms;
+}
+
+static size_t wake_sleepers(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
+{
+    int64_t now_us = server->clock->monotonic_us();
+    size_t count = 0;
+
+    if (server->sleepers == 0)
+        return 0;
+    for (struct fcgi_request *connection = server->first; connection != NULL && count < most;
+         connection = connection->next)
+        if (connection->wake_at_us != 0 && connection->wake_at_us <= now_us) {
+            fcgi_connection_end_wait(connection);
+            requests[count++] = connection;
+        }
+    return count;
+}
+
+/* An event of a connection: true when there is something to do for its request. */
+static bool wake(struct fcgi_request *connection)
+{
+    switch (connection->state) {
+    case FCGI_IDLE:
+        return fcgi_connection_take(connection);
+    case FCGI_WAITING:
+        fcgi_connection_end_wait(connection);
+        return true;
+    case FCGI_LINGERING:
+        fcgi_connection_linger(connection);
+        return false;
+    case FCGI_IN_HAND:
+        break; /* can't be: whoever takes a request finishes it or waits before it gathers again */
+    }
+    return false;
+}
+
+static size_t take_new(struct fcgi_server *server, struct fcgi_request **requests)
+{
+    struct fcgi_request *connection;
+    int fd;
+
+    if (server->connections >= CONNECTIONS_MAX || server->paused)
+        return 0;
+    fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return 0; /* a sibling won, or the peer is gone */
+    connection = fcgi_connection_new(server, fd);
+    if (connection == NULL)
+        return 0;
+    if (server->stop == FCGI_RUN)
+        watch_listener(server, true);
+    /* nginx sends at once after connecting, so the head is nearly always there already. */
+    if (!fcgi_connection_take(connection))
+        return 0;
+    requests[0] = connection;
+    return 1;
+}
+
+/* Whether a source is among the first events. */
+static bool listed(const struct epoll_event *events, int count, const void *mark)
+{
+    for (int i = 0; i < count; i++)
+        if (events[i].data.ptr == mark)
+            return true;
+    return false;
+}
+
+/*
+ * The first request wakes a worker, and would stop nginx in the middle of sending more. Letting it go on makes batches of
+ * what would be single requests; each costs less then. What was there already and has something new must not be handled
+ * twice, since the first time may close it: it is asked for again at the next wait.
+ */
+static int wait_for_events(struct fcgi_server *server, struct epoll_event *events, int limit, int timeout_ms)
+{
+    int first = epoll_wait(server->epoll_fd, events, limit, timeout_ms);
+    int all = first, more;
+
+    if (first <= 0 || first == limit)
+        return first;
+    sched_yield();
+    more = epoll_wait(server->epoll_fd, events + first, limit - first, 0);
+    for (int i = first; i < first + more; i++) {
+        void *mark = events[i].data.ptr;
+
+        if (!listed(events, first, mark))
+            events[all++] = events[i];
+        else if (mark != &listen_mark && mark != &signal_mark)
+            fcgi_connection_watch(mark, ((struct fcgi_request *)mark)->events);
+    }
+    return all;
+}
+
+size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, size_t most, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int limit = most < EVENTS_MAX ? (int)most : EVENTS_MAX;
+    int ready = wait_for_events(server, events, limit, until_first_sleeper(server, timeout_ms));
+    size_t count = 0;
+    bool accept_one = false;
+
+    for (int i = 0; i < ready; i++) {
+        void *mark = events[i].data.ptr;
+
+        if (mark == &signal_mark)
+            read_signals(server);
+        else if (mark == &listen_mark)
+            accept_one = true;
+        else if (wake(mark))
+            requests[count++] = mark;
+    }
+    /* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
+    if (accept_one && count < most)
+        count += take_new(server, requests + count);
+    count += wake_sleepers(server, requests + count, most - count);
+    close_overdue(server);
+    return count;
+}
