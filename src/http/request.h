@@ -61,7 +61,7 @@ struct request {
     const char *upload_metadata;
     const char *upload_checksum;
     const char *upload_concat;
-    const char *stream; /* not "": the body comes in turns, and can't be read whole */
+    const char *stream;  /* not "": the body comes in turns, and can't be read whole */
     const char *storage; /* where nginx gets files from by itself; "": it doesn't */
     struct body_source body;
 };
