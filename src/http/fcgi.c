@@ -1,3 +1,5 @@
+#include "http/fcgi.h"
+
 #include "http/fcgi_connection.h"
 
 #include <errno.h>
