@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """P8: deploys, recycling and scaling under load: zero failed requests."""
 
+import os
 import random
+import select
+import signal
 import sys
 import time
 from collections import Counter
@@ -9,10 +12,11 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (PASSWORD, Client, Threads, WorkerCensus, check, dev, done, login, new_name, new_user, note, same,
-                   settings, wait_until, workers)
+from chaos import (PASSWORD, Client, Threads, WorkerCensus, check, dev, done, fcgi_connect, fcgi_request, login, new_name,
+                   new_user, note, same, settings, wait_until, workers)
 
 RESTARTS, SCALE = 20, 50
+KEPT = 24
 
 
 class Load:
@@ -94,8 +98,48 @@ def recycle():
     time.sleep(4)
 
 
+def asks(connection, patience_s):
+    """Whether a kept connection gives an answer, and whether it is closed then."""
+    received, closed = b"", False
+    try:
+        connection.sendall(fcgi_request("GET", "/health/live", keep=True))
+        while not closed and b'"live"' not in received:
+            part = connection.recv(65536)
+            received, closed = received + part, not part
+        connection.settimeout(patience_s)
+        closed = closed or not connection.recv(1)
+    except OSError:
+        pass
+    return b'"live"' in received, closed
+
+
+def replaced():
+    """What came of kept connections that were used after the workers had closed the first of them."""
+    old = workers("a")
+    connections = [fcgi_connect("a") for _ in range(KEPT)]
+    same([asks(one, 0.01) for one in connections], [(True, False)] * KEPT, "connections are kept")
+    for pid in old:
+        os.kill(pid, signal.SIGUSR2)
+    closed = select.select(connections, [], [], 5)[0]
+    check(closed, "workers that are replaced close them")
+    answers = [asks(one, 5) for one in connections if one not in closed]
+    check(asks(fcgi_connect("a"), 5)[0], "a new connection is accepted meanwhile")
+    check(wait_until(5, lambda: not old & workers("a") and len(workers("a")) == len(old)), "successors are there")
+    return answers
+
+
+def lets_go():
+    """nginx, which may look up late, must not find all of its kept connections closed."""
+    answers = []
+    for _ in range(3):  # this process, too, may look up late
+        answers += replaced()
+    check((True, True) in answers, "they close one after the other: what comes on those that are left is answered", answers)
+    check((True, False) not in answers, "and no connection is kept then", answers)
+
+
 def main():
     random.seed(5500)
+    lets_go()
     deploy(f"pool a, then b restarted {RESTARTS} times", restart_pools)
     deploy("heavy pools restarted", lambda: [dev("restart", pool) for pool in ("heavy-a", "heavy-b") * 5])
     deploy(f"scaled from 2 to {SCALE} and back", scale)

@@ -19,6 +19,8 @@
 enum {
     /* Wakes to look at its age and at connections whose requests do not arrive. */
     IDLE_MS = 1000,
+    /* Kept connections are closed over so long: many times what nginx takes to notice that one of them is. */
+    LET_GO_MS = 250,
     /* While ending: this long without a request, and nginx knows by now that it should go elsewhere. */
     QUIET_MS = 20,
     /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
@@ -65,6 +67,20 @@ static bool done(const struct worker *worker)
 static int64_t now_ms(const struct worker *worker)
 {
     return worker->services.clock->monotonic_us() / 1000;
+}
+
+/* So that nginx finds no row of closed connections when many workers end at once. */
+static void let_go(struct worker *worker)
+{
+    int64_t since_ms = now_ms(worker), past_ms = 0;
+
+    fcgi_server_let_go(worker->server, LET_GO_MS);
+    /* When the pool leaves, nginx has another pool to go to. */
+    while (past_ms < LET_GO_MS && fcgi_server_connections(worker->server) > 0 &&
+           fcgi_server_stopping(worker->server) != FCGI_LEAVE) {
+        take(worker, (int)(LET_GO_MS - past_ms));
+        past_ms = now_ms(worker) - since_ms;
+    }
 }
 
 /* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
@@ -129,7 +145,8 @@ static void worker_loop(struct worker *worker)
     while (!done(worker))
         if (take(worker, IDLE_MS) == 0)
             sweep_when_idle(worker);
-    /* It may be the only worker of its pool, and another takes its place only when it has ended: it still serves all. */
+    /* It may be the only worker of its pool, and another takes its place only when it has ended: it still accepts. */
+    let_go(worker);
     finish_streams(worker, DRAIN_STREAMS_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);
     answer_last(worker);

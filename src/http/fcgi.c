@@ -127,6 +127,8 @@ static void end_request(struct fcgi_request *request, bool sent)
             fcgi_connection_watch(request, FCGI_HEAD_EVENTS);
         request->state = FCGI_IDLE;
         request->waiting_since_us = 0;
+        if (request->server->let_go_by_us != 0)
+            fcgi_connection_let_go(request);
     } else {
         shutdown(request->fd, SHUT_WR); /* nginx may wait for this to see the end */
         request->state = FCGI_LINGERING;

@@ -49,6 +49,13 @@ size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t 
 enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *);
 void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
 
+/*
+ * Before a stop: from now on each connection is closed after its next answer, and the idle ones one by one, at times of
+ * chance within within_ms. nginx notices a closed connection only when it comes to it; if all were closed together, it could
+ * send a request to one after the other and find that no worker is there.
+ */
+void fcgi_server_let_go(struct fcgi_server *, int64_t within_ms);
+
 /* Connections that are open: requests that come on these must wait for whatever else the worker does. */
 size_t fcgi_server_connections(const struct fcgi_server *);
 

@@ -157,6 +157,20 @@ void fcgi_connection_end_wait(struct fcgi_request *connection)
     connection->state = FCGI_IN_HAND;
 }
 
+/* One that was just accepted has no head yet. Nor is half a head left alone. */
+bool fcgi_connection_idle(const struct fcgi_request *connection)
+{
+    return connection->state == FCGI_IDLE && connection->head.length > 0 && connection->waiting_since_us == 0;
+}
+
+void fcgi_connection_let_go(struct fcgi_request *connection)
+{
+    char byte;
+
+    if (recv(connection->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        fcgi_connection_close(connection);
+}
+
 void fcgi_connection_linger(struct fcgi_request *connection)
 {
     struct fcgi_server *server = connection->server;

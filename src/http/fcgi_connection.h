@@ -1,4 +1,7 @@
-/* What the loop (fcgi_server.c), its connections and their requests (fcgi.c) share; nobody else includes it. */
+/*
+ * What the loop (fcgi_server.c), what is due in it (fcgi_due.c), its connections and their requests (fcgi.c) share; nobody
+ * else includes it.
+ */
 #ifndef MAYFLY_HTTP_FCGI_CONNECTION_H
 #define MAYFLY_HTTP_FCGI_CONNECTION_H
 
@@ -54,6 +57,8 @@ struct fcgi_server {
     bool paused;
     enum fcgi_stop asked; /* by signals */
     enum fcgi_stop stop;
+    int64_t let_go_by_us;   /* 0: connections are kept */
+    int64_t let_go_next_us; /* when an idle one is closed */
     int64_t overdue_checked_us;
     size_t connections;
     size_t sleepers; /* connections with a wake_at_us */
@@ -74,8 +79,23 @@ bool fcgi_connection_take(struct fcgi_request *) MUST_CHECK;
 /* WAITING -> IN_HAND */
 void fcgi_connection_end_wait(struct fcgi_request *);
 
+/* Has answered at least once, and may do so again. */
+bool fcgi_connection_idle(const struct fcgi_request *);
+
+/* Closes an idle connection, unless a request has just come on it. */
+void fcgi_connection_let_go(struct fcgi_request *);
+
 /* Throws away what comes after the answer, until the peer has seen it and closes. */
 void fcgi_connection_linger(struct fcgi_request *);
+
+/* At most timeout_ms: less when something is due sooner. */
+int fcgi_until_due(const struct fcgi_server *, int timeout_ms) MUST_CHECK;
+
+/* Takes the requests whose time to wake has come, at most `most`. */
+size_t fcgi_wake_sleepers(struct fcgi_server *, struct fcgi_request **requests, size_t most);
+
+/* Ends what does not get on, and lets go of an idle connection when that is due. */
+void fcgi_close_due(struct fcgi_server *);
 
 bool fcgi_head_pipe_open(struct fcgi_server *) MUST_CHECK;
 void fcgi_head_pipe_close(struct fcgi_server *);

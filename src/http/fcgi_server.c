@@ -6,13 +6,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <linux/sockios.h>
 
 enum {
     LISTEN_FD = 0,
@@ -168,88 +165,6 @@ static void read_signals(struct fcgi_server *server)
     }
 }
 
-/*
- * Whether somebody slow has taken something since the last look. The socket says that there is room only when most of it is
- * empty, which takes a slow one longer than it may stand still.
- */
-static bool gets_on(struct fcgi_request *connection)
-{
-    int before = connection->queued;
-
-    return connection->events == EPOLLOUT && ioctl(connection->fd, SIOCOUTQ, &connection->queued) == 0 &&
-           connection->queued < before;
-}
-
-/*
- * A request that is waited for by somebody is not closed, but woken: it finds its peer gone and clears up by itself. Who sends
- * a body reads its end; who waits for room must not let nginx see an end of the answer before the connection is broken.
- */
-static void wake_overdue(struct fcgi_request *connection)
-{
-    bool sends = connection->events == EPOLLOUT;
-
-    connection->overdue = true;
-    shutdown(connection->fd, sends ? SHUT_RD : SHUT_RDWR);
-    if (sends)
-        fcgi_connection_watch(connection, EPOLLIN);
-}
-
-/* Ends what does not get on; looks at most once a second. */
-static void close_overdue(struct fcgi_server *server)
-{
-    int64_t now_us = server->clock->monotonic_us();
-    struct fcgi_request *connection = server->first, *next;
-
-    if (now_us - server->overdue_checked_us < 1000000)
-        return;
-    server->overdue_checked_us = now_us;
-    for (; connection != NULL; connection = next) {
-        int64_t limit_ms = connection->state == FCGI_WAITING ? server->stream_timeout_ms : server->request_timeout_ms;
-
-        next = connection->next;
-        if (connection->state == FCGI_WAITING && gets_on(connection))
-            connection->waiting_since_us = now_us;
-        if (connection->waiting_since_us == 0 || now_us - connection->waiting_since_us <= limit_ms * 1000)
-            continue;
-        if (connection->state == FCGI_WAITING)
-            wake_overdue(connection);
-        else
-            fcgi_connection_close(connection);
-    }
-}
-
-/* When the first sleeper is to be woken, but at most timeout_ms. A handful sleep at a time, so a list will do. */
-static int until_first_sleeper(const struct fcgi_server *server, int timeout_ms)
-{
-    int64_t now_us = server->clock->monotonic_us();
-
-    if (server->sleepers == 0)
-        return timeout_ms;
-    for (const struct fcgi_request *connection = server->first; connection != NULL; connection = connection->next) {
-        int64_t left_us = connection->wake_at_us - now_us;
-
-        if (connection->wake_at_us != 0 && left_us < timeout_ms * INT64_C(1000))
-            timeout_ms = left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
-    }
-    return timeout_ms;
-}
-
-static size_t wake_sleepers(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
-{
-    int64_t now_us = server->clock->monotonic_us();
-    size_t count = 0;
-
-    if (server->sleepers == 0)
-        return 0;
-    for (struct fcgi_request *connection = server->first; connection != NULL && count < most;
-         connection = connection->next)
-        if (connection->wake_at_us != 0 && connection->wake_at_us <= now_us) {
-            fcgi_connection_end_wait(connection);
-            requests[count++] = connection;
-        }
-    return count;
-}
-
 /* An event of a connection: true when there is something to do for its request. */
 static bool wake(struct fcgi_request *connection)
 {
@@ -328,7 +243,7 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
 {
     struct epoll_event events[EVENTS_MAX];
     int limit = most < EVENTS_MAX ? (int)most : EVENTS_MAX;
-    int ready = wait_for_events(server, events, limit, until_first_sleeper(server, timeout_ms));
+    int ready = wait_for_events(server, events, limit, fcgi_until_due(server, timeout_ms));
     size_t count = 0;
     bool accept_one = false;
 
@@ -345,7 +260,7 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
     /* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
     if (accept_one && count < most)
         count += take_new(server, requests + count);
-    count += wake_sleepers(server, requests + count, most - count);
-    close_overdue(server);
+    count += fcgi_wake_sleepers(server, requests + count, most - count);
+    fcgi_close_due(server);
     return count;
 }
