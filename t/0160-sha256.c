@@ -132,5 +132,5 @@ int main(void)
         PROMISE(what_was_never_put_away_is_not_taken_up),
     };
 
-    return sodium_init() < 0 ? 1 : KEEP_PROMISES(promises);
+    return KEEP_PROMISES(promises);
 }

@@ -1,5 +1,11 @@
+/*
+ * OpenSSL's, which uses the processor's instructions for it: four to five times as fast as libsodium's, and uploads wait for
+ * little else. Its newer functions (EVP) can't be put away and taken up again before 3.6, hence these.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/sha256.h"
 
+#include <sodium.h>
 #include <string.h>
 
 /* The layout of an exported state: version, eight words, count of bits, the block that is not full yet (zeros behind). */
@@ -12,19 +18,20 @@ enum {
     BLOCK = 64
 };
 
+/* These can't fail: OpenSSL gives them a result only because others of their kind can. */
 void sha256_init(struct sha256 *hash)
 {
-    crypto_hash_sha256_init(&hash->state);
+    SHA256_Init(&hash->context);
 }
 
 void sha256_add(struct sha256 *hash, const void *bytes, size_t length)
 {
-    crypto_hash_sha256_update(&hash->state, bytes, length);
+    SHA256_Update(&hash->context, bytes, length);
 }
 
 void sha256_end(struct sha256 *hash, unsigned char digest[SHA256_BYTES])
 {
-    crypto_hash_sha256_final(&hash->state, digest);
+    SHA256_Final(digest, &hash->context);
 }
 
 static void put_big_endian(unsigned char *at, uint64_t number, size_t bytes)
@@ -50,12 +57,15 @@ static size_t pending(uint64_t bits)
 
 void sha256_export(const struct sha256 *hash, unsigned char state[SHA256_STATE_BYTES])
 {
+    const SHA256_CTX *context = &hash->context;
+    uint64_t bits = (uint64_t)context->Nh << 32 | context->Nl;
+
     memset(state, 0, SHA256_STATE_BYTES);
     state[0] = STATE_VERSION;
     for (size_t i = 0; i < WORDS; i++)
-        put_big_endian(state + WORDS_AT + 4 * i, hash->state.state[i], 4);
-    put_big_endian(state + COUNT_AT, hash->state.count, 8);
-    memcpy(state + BLOCK_AT, hash->state.buf, pending(hash->state.count));
+        put_big_endian(state + WORDS_AT + 4 * i, context->h[i], 4);
+    put_big_endian(state + COUNT_AT, bits, 8);
+    memcpy(state + BLOCK_AT, context->data, pending(bits));
 }
 
 bool sha256_import(struct sha256 *hash, const void *bytes, size_t length)
@@ -71,16 +81,23 @@ bool sha256_import(struct sha256 *hash, const void *bytes, size_t length)
     for (size_t i = pending(bits); i < BLOCK; i++)
         if (state[BLOCK_AT + i] != 0)
             return false;
+    sha256_init(hash);
     for (size_t i = 0; i < WORDS; i++)
-        hash->state.state[i] = (uint32_t)get_big_endian(state + WORDS_AT + 4 * i, 4);
-    hash->state.count = bits;
-    memcpy(hash->state.buf, state + BLOCK_AT, BLOCK);
+        hash->context.h[i] = (SHA_LONG)get_big_endian(state + WORDS_AT + 4 * i, 4);
+    hash->context.Nh = (SHA_LONG)(bits >> 32);
+    hash->context.Nl = (SHA_LONG)bits;
+    hash->context.num = (unsigned)pending(bits);
+    memcpy(hash->context.data, state + BLOCK_AT, BLOCK);
     return true;
 }
 
 void sha256_of(const void *bytes, size_t length, unsigned char digest[SHA256_BYTES])
 {
-    crypto_hash_sha256(digest, bytes, length);
+    struct sha256 hash;
+
+    sha256_init(&hash);
+    sha256_add(&hash, bytes, length);
+    sha256_end(&hash, digest);
 }
 
 void sha256_hmac(const void *key, size_t key_length, const void *message, size_t length,

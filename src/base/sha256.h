@@ -7,7 +7,7 @@
 
 #include "base/attr.h"
 
-#include <sodium.h>
+#include <openssl/sha.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,7 +18,7 @@ enum {
 };
 
 struct sha256 {
-    crypto_hash_sha256_state state;
+    SHA256_CTX context;
 };
 
 void sha256_init(struct sha256 *);
