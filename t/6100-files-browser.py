@@ -144,6 +144,7 @@ def plain_forms(v):
     b.send(b.one(f"{place} form").get_attribute("action").removeprefix(b.url), name="renamed.txt")
     same(v.shown(), [NAMES[1], "renamed.txt"], "a file can be renamed")
     shared(v, "renamed.txt", "one")
+    revoked(v, "renamed.txt")
     b.one("#q").send_keys("NAÏVE")
     b.leave("#search button")
     same(v.shown(), [NAMES[1]], "names can be searched for, in any case")
@@ -181,6 +182,26 @@ def shared(v, name, text):
             b.one(f"{making} li button").click()
             v.wait("it can be revoked", lambda: not b.all(f"{making} li"))
     same(Client().get(address.removeprefix(b.url)).status, 404, "revoked, or used as often as allowed, it leads to nothing")
+
+
+def revoked(v, name):
+    """A file's links, without scripts: the one that was used up, and another one."""
+    b = v.b
+    b.open("/files")
+    b.leave(f"{v.more(name)} form.link button")
+    address = b.value("#address").removeprefix(b.url)
+    b.open("/files")
+    b.leave(f"{v.more(name)} form.link a")
+    same((b.text("h2"), len(b.all("main li"))), (name, 2), "the links to a file have a page")
+    check("0 downloads left" in b.text("main li:last-child"), "one was used up", b.text("main"))
+    b.check("files-links")
+    b.leave("main li:first-child button")
+    check("revoked" in b.text('[role="status"]'), "a link can be revoked, and the page says so", b.text("main"))
+    same(len(b.all("main li")), 1, "it is not listed any more")
+    same(Client().get(address).status, 404, "and leads to nothing")
+    b.leave("main li button")
+    check("Nobody else" in b.text("main"), "a file without links says so", b.text("main"))
+    b.open("/files")
 
 
 def not_by_others():

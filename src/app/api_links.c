@@ -93,13 +93,15 @@ bool api_links_make(struct exchange *x, struct err *err)
     return !request_wants_page(&x->request) || page_link(x, err);
 }
 
-/* --- GET /files/ID/links, DELETE /files/ID/links/LINK */
+/* --- GET /files/ID/links, DELETE /files/ID/links/LINK, POST /files/ID/links/LINK/revoke */
 
 bool api_links_list(struct exchange *x, struct err *err)
 {
     const char *json;
     struct uuid id;
 
+    if (request_wants_page(&x->request))
+        return page_links(x, err);
     if (!file_answer_id(x, &id, err))
         return false;
     if (file_link_list(&x->services->files, &x->arena, &id, &x->session.account, &json, err) != DB_ROW)
@@ -111,6 +113,13 @@ struct revoking {
     struct uuid file, link;
 };
 
+static bool see_links(struct exchange *x, struct err *err)
+{
+    const char *place = arena_printf(&x->arena, "/files/%s/links?revoked=1", x->match.parameter);
+
+    return place != NULL ? response_see_other(&x->response, place, err) : err_memory(err);
+}
+
 static bool revoke(struct exchange *x, void *arg, struct err *err)
 {
     const struct revoking *revoking = arg;
@@ -118,6 +127,8 @@ static bool revoke(struct exchange *x, void *arg, struct err *err)
     if (file_link_revoke(&x->services->files, &x->arena, &revoking->file, &x->session.account, &revoking->link, err) !=
         DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such link of yours");
+    if (request_wants_page(&x->request))
+        return see_links(x, err);
     x->response.status = 204;
     return true;
 }

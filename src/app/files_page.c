@@ -1,7 +1,9 @@
 #include "app/files_page.h"
 
+#include "app/file_answer.h"
 #include "http/form.h"
 #include "http/percent.h"
+#include "store/file_link.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -183,5 +185,39 @@ bool files_page_fill_link(struct exchange *x, json_t *values, struct err *err)
         return err_set(err, ERR_BUG, "a link without an address or an end");
     address = arena_printf(&x->arena, "%s%s", origin[0] != '\0' ? origin : x->request.origin, path);
     return (address != NULL && set_text(link, "address", address) && set_text(link, "expires_at", expires_at)) ||
+           err_memory(err);
+}
+
+static bool dress_link(struct exchange *x, json_t *link, struct err *err)
+{
+    const json_t *left = json_object_get(link, "uses_left");
+    json_int_t count = json_integer_value(left);
+    const char *text = arena_printf(&x->arena, "%" PRId64 " download%s left", (int64_t)count, count == 1 ? "" : "s");
+
+    return (text != NULL && (!json_is_integer(left) || set_text(link, "left", text))) || err_memory(err);
+}
+
+bool files_page_fill_links(struct exchange *x, json_t *values, struct err *err)
+{
+    const char *list;
+    struct file file;
+    json_t *links, *link, *shown = json_object();
+    size_t index;
+
+    if (shown == NULL || json_object_set_new(values, "file", shown) != 0)
+        return err_memory(err);
+    if (!file_answer_find(x, &file, err))
+        return false;
+    if (file_link_list(&x->services->files, &x->arena, &file.id, &x->session.account, &list, err) != DB_ROW)
+        return err_set(err, ERR_ABSENT, "there is no such file of yours");
+    if (!json_read(&x->arena, list, strlen(list), &links, err))
+        return false;
+    json_array_foreach(links, index, link)
+    {
+        if (!dress_link(x, link, err))
+            return false;
+    }
+    return (set_text(shown, "id", x->match.parameter) && set_text(shown, "name", file.name) &&
+            json_object_set(values, "links", links) == 0) ||
            err_memory(err);
 }

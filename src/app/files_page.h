@@ -1,4 +1,4 @@
-/* What the page /files shows of an account's files: values for src/page/files.html. */
+/* What the pages about files show of an account's: values for src/page/files.html and links.html. */
 #ifndef MAYFLY_APP_FILES_PAGE_H
 #define MAYFLY_APP_FILES_PAGE_H
 
@@ -9,5 +9,8 @@ bool files_page_fill(struct exchange *, json_t *values, struct err *) MUST_CHECK
 
 /* Adds the link that the body {"url", "expires_at"} of the response tells of, as an address to be given to others. */
 bool files_page_fill_link(struct exchange *, json_t *values, struct err *) MUST_CHECK;
+
+/* Adds the file that the path names and its links, for src/page/links.html. ERR_ABSENT: there is no such file. */
+bool files_page_fill_links(struct exchange *, json_t *values, struct err *) MUST_CHECK;
 
 #endif

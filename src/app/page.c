@@ -77,6 +77,7 @@ static const char *notice(struct exchange *x)
         {"uploaded=1", "The upload is complete."},
         {"renamed=1", "It has its new name."},
         {"deleted=1", "It is deleted."},
+        {"revoked=1", "The link is revoked."},
     };
 
     for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++)
@@ -201,6 +202,15 @@ bool page_link(struct exchange *x, struct err *err)
         return false;
     buf_init(&x->response.body, &x->arena, RESPONSE_BODY_MAX);
     return render(x, "files", values, err);
+}
+
+bool page_links(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "links", "Links to a file");
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return files_page_fill_links(x, values, err) && render(x, "links", values, err);
 }
 
 /* The page of the form that was refused, by the route that refused it. */

@@ -11,6 +11,9 @@ bool page_account(struct exchange *, struct err *);
 bool page_workers(struct exchange *, struct err *);
 bool page_files(struct exchange *, struct err *);
 
+/* The links of the file that the path names. */
+bool page_links(struct exchange *, struct err *) MUST_CHECK;
+
 /*
  * Shows what POST /files/ID/link has answered, {"url", "expires_at"} in the response's body, as a page: the link is told
  * this once. For handlers whose request wants a page; leaves status and headers.

@@ -56,8 +56,9 @@ const struct route routes[] = {
     {METHOD_GET, "/files/:id/thumbnail", NEED_LOGIN, api_thumbnail, NULL},
     {METHOD_POST, "/files/:id/csv", NEED_LOGIN, api_files_csv, NULL},
     {METHOD_POST, "/files/:id/link", NEED_LOGIN, api_links_make, NULL},
-    {METHOD_GET, "/files/:id/links", NEED_LOGIN, api_links_list, NULL},
+    {METHOD_GET, "/files/:id/links", NEED_PAGE, api_links_list, NULL},
     {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, api_links_revoke, NULL},
+    {METHOD_POST, "/files/:id/links/:link/revoke", NEED_LOGIN, api_links_revoke, NULL},
     {METHOD_GET, "/shared/:token", NEED_NOTHING, api_shared, shared_dress},
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL},
