@@ -15,10 +15,8 @@ WHERE s.id = ANY ($1::uuid[]) AND s.id BETWEEN $2::uuid AND $3::uuid AND NOT a.d
     AND s.expires_at > statement_timestamp() AND s.seen_at + s.idle > statement_timestamp();
 
 -- name: session_confirm
--- id, account -> id; locked, so that a logout is before or after the whole transaction
-SELECT s.id FROM session s JOIN account a ON a.id = s.account_id
-WHERE s.id = $1::uuid AND s.account_id = $2::uuid AND NOT a.disabled AND s.expires_at > statement_timestamp()
-FOR KEY SHARE OF s;
+-- id, account; an error when it has ended. Locked, so that a logout is before or after the whole transaction.
+SELECT session_confirm($1::uuid, $2::uuid);
 
 -- name: session_touch
 UPDATE session SET seen_at = statement_timestamp()

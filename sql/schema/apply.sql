@@ -60,6 +60,17 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 4
+\set name '0004-a-logout-wins'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0004-a-logout-wins.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 RESET ROLE;
 -- Settings of the role, not of a connection, so that they hold behind PgBouncer's transaction pooling too.
 ALTER ROLE mayfly SET search_path = mayfly;

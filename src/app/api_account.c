@@ -73,11 +73,11 @@ struct change {
 };
 
 /* Between the check of the password and the transaction it can have been changed, by whoever means to keep others out. */
-static bool confirmed(struct exchange *x, const struct change *change, struct err *err)
+static bool confirmed(struct exchange *x, const struct account *account, const struct attempt *attempt, struct err *err)
 {
-    if (account_confirm(x->services->sessions.db, &x->arena, &change->account, err) != DB_ROW)
+    if (account_confirm(x->services->sessions.db, &x->arena, account, err) != DB_ROW)
         return err_field(err, ERR_DENIED, "password", "the current password is wrong");
-    return credentials_forgive(x, &change->attempt, err);
+    return credentials_forgive(x, attempt, err);
 }
 
 static bool change_profile(struct exchange *x, void *arg, struct err *err)
@@ -86,7 +86,7 @@ static bool change_profile(struct exchange *x, void *arg, struct err *err)
     struct session_store *store = &x->services->sessions;
     const char *profile;
 
-    if (change->email_changes && !confirmed(x, change, err))
+    if (change->email_changes && !confirmed(x, &change->account, &change->attempt, err))
         return false;
     if (account_update(store->db, &x->arena, &x->session.account, &change->fields, change->email_changes, &profile,
                        err) != DB_ROW)
@@ -148,12 +148,21 @@ bool api_profile_patch(struct exchange *x, struct err *err)
     return once(x, change_profile, &change, err);
 }
 
+struct closing {
+    struct account account;
+    struct attempt attempt;
+};
+
 static bool close_account(struct exchange *x, void *arg, struct err *err)
 {
+    const struct closing *closing = arg;
     struct session_store *store = &x->services->sessions;
 
-    if (!account_delete(store->db, &x->arena, &x->session.account, &x->forgets, err) ||
-        !credentials_forgive(x, arg, err) || !cookie_clear(&x->services->config, &x->response, err))
+    x->ends_session = true;
+    if (!confirmed(x, &closing->account, &closing->attempt, err) ||
+        !session_confirm(store, &x->arena, &x->session, err) ||
+        !account_delete(store->db, &x->arena, &x->session.account, &x->forgets, err) ||
+        !cookie_clear(&x->services->config, &x->response, err))
         return false;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/?closed=1", err);
@@ -163,12 +172,12 @@ static bool close_account(struct exchange *x, void *arg, struct err *err)
 
 bool api_profile_delete(struct exchange *x, struct err *err)
 {
-    struct account account;
-    struct attempt attempt;
+    struct closing closing;
     const char *password;
 
-    return exchange_field(x, "password", &password, err) && credentials_confirm(x, password, &account, &attempt, err) &&
-           once(x, close_account, &attempt, err);
+    return exchange_field(x, "password", &password, err) &&
+           credentials_confirm(x, password, &closing.account, &closing.attempt, err) &&
+           once(x, close_account, &closing, err);
 }
 
 struct password_change {
@@ -192,6 +201,7 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
                              err) != DB_ROW)
         return err_set(err, ERR_CONFLICT, "the password was changed by another request just now");
     token_new(x->services->clock, &token, text);
+    x->ends_session = true;
     if (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
     ok = session_ids_add(&x->forgets, &x->arena, &x->session.id, err) &&

@@ -132,6 +132,7 @@ static bool log_out(struct exchange *x, void *arg, struct err *err)
     struct session_store *store = &x->services->sessions;
 
     (void)arg;
+    x->ends_session = true;
     if (session_end(store, &x->arena, &x->session.id, &x->session.account, err) == DB_FAIL ||
         !session_ids_add(&x->forgets, &x->arena, &x->session.id, err) ||
         !cookie_clear(&x->services->config, &x->response, err))

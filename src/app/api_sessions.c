@@ -32,6 +32,7 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
     const struct uuid *id = arg;
     bool own = uuid_equal(id, &x->session.id);
 
+    x->ends_session = own;
     switch (session_end(&x->services->sessions, &x->arena, id, &x->session.account, err)) {
     case DB_FAIL:
         return false;

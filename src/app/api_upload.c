@@ -156,8 +156,6 @@ static bool commit(struct exchange *x, void *arg, struct err *err)
 {
     const struct received *first = arg;
 
-    if (!file_answer_confirm(x, err))
-        return false;
     for (const struct received *received = first; received != NULL; received = received->next)
         if (!upload_commit(received->upload, &x->arena, received->type, err) ||
             (received->photo && !set_photo(x, received, err)))

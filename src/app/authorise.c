@@ -50,9 +50,12 @@ static bool check_origin(struct exchange *x, struct err *err)
     const char *token = x->request.csrf_token;
     const json_t *fields;
 
+    /* No other site's page can send a bearer's token. */
+    if (x->has_session && !x->by_cookie)
+        return true;
     if (proof == PROOF_FOREIGN)
         return err_set(err, ERR_DENIED, "this request came from another site");
-    if (!x->has_session || !x->by_cookie)
+    if (!x->has_session)
         return true;
     if (proof == PROOF_SAME && !form)
         return true;

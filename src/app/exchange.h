@@ -91,6 +91,7 @@ struct exchange {
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */
+    bool ends_session;          /* the effect ends the session that asks for it, so it need not live at COMMIT */
 };
 
 /* Readies x for a request; what is wrong with the request is kept in *err for serve. */

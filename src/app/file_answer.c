@@ -48,12 +48,6 @@ bool file_answer_seal(struct exchange *x, struct upload *upload, const char **ty
     return upload_seal(upload, err) && file_answer_type(x, upload, type, err);
 }
 
-bool file_answer_confirm(struct exchange *x, struct err *err)
-{
-    return session_confirm(&x->services->sessions, &x->arena, &x->session, err) == DB_ROW ||
-           err_set(err, ERR_LOGIN, "the session ended while the file came");
-}
-
 struct commit {
     struct upload *upload;
     const char *type;
@@ -67,9 +61,10 @@ static bool commit(struct db *db, void *arg, struct err *err)
     struct arena *arena = &commit->x->arena;
 
     (void)db;
-    return file_answer_confirm(commit->x, err) && upload_commit(upload, arena, commit->type, err) &&
+    return upload_commit(upload, arena, commit->type, err) &&
            (upload->file.concat[0] == '\0' ||
-            file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err));
+            file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err)) &&
+           session_confirm(&commit->x->services->sessions, arena, &commit->x->session, err);
 }
 
 /* The storage is away, say: the bytes stay, and the next HEAD tries again. */

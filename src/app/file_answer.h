@@ -21,13 +21,7 @@ bool file_answer_seal(struct exchange *, struct upload *, const char **type, str
  */
 bool file_answer_complete(struct exchange *, struct upload *, struct err *) MUST_CHECK;
 
-/*
- * In the transaction that commits what took long to arrive: ERR_LOGIN when the session ended meanwhile. A logout wins, also
- * over an upload that began before it.
- */
-bool file_answer_confirm(struct exchange *, struct err *) MUST_CHECK;
-
-/* Commits a sealed upload with its type. */
+/* Commits a sealed upload with its type; ERR_LOGIN when the session has ended meanwhile. */
 bool file_answer_commit(struct exchange *, struct upload *, struct err *) MUST_CHECK;
 
 /* An upload of this account, pending or committed, and the lease of a pending one; ERR_ABSENT when there is none. */

@@ -59,6 +59,7 @@ static void begin_answer(struct exchange *x)
     response_init(&x->response, &x->arena);
     x->forgets = (struct session_ids){.count = 0};
     x->replayed = false;
+    x->ends_session = false;
 }
 
 static bool replay(struct exchange *x, const struct outcome_key *key, const struct outcome *outcome, struct err *err)
@@ -96,6 +97,15 @@ struct work {
     struct outcome_key key;
 };
 
+/* A logout wins, also over what was begun before it and waited: a lock, a slow body. Costs no round trip of its own. */
+static bool confirm(struct exchange *x, struct err *err)
+{
+    bool by_session = x->match.route->need == NEED_LOGIN || x->match.route->need == NEED_PAGE;
+
+    return !by_session || x->ends_session ||
+           session_confirm(&x->services->sessions, &x->arena, &x->session, err);
+}
+
 static bool run(struct db *db, void *arg, struct err *err)
 {
     struct work *work = arg;
@@ -107,7 +117,7 @@ static bool run(struct db *db, void *arg, struct err *err)
         return false;
     if (outcome.sealed != NULL)
         return replay(x, &work->key, &outcome, err);
-    return work->effect(x, work->arg, err) && keep(x, db, &work->key, err);
+    return work->effect(x, work->arg, err) && keep(x, db, &work->key, err) && confirm(x, err);
 }
 
 /* After COMMIT, before the answer: the order is what makes logout win. */

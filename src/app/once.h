@@ -11,7 +11,8 @@
 /*
  * Runs effect in one transaction together with the claim and the outcome, then removes the cached copies noted in
  * x->forgets. effect fills x->response; it may be run several times and must begin anew each time. When it was done
- * before, x->response is the first answer and x->replayed is set. What effect refuses is rolled back and not kept.
+ * before, x->response is the first answer and x->replayed is set. What effect refuses is rolled back and not kept. So is
+ * what a session asked for that has ended before COMMIT (ERR_LOGIN), unless effect sets x->ends_session.
  */
 bool once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg,
           struct err *) MUST_CHECK;

@@ -59,7 +59,7 @@ void fcgi_server_let_go(struct fcgi_server *, int64_t within_ms);
 /* Connections that are open: requests that come on these must wait for whatever else the worker does. */
 size_t fcgi_server_connections(const struct fcgi_server *);
 
-/* Leaves new connections to the siblings for a while. */
+/* Leaves new connections to the siblings for a while; also when it has as many as it may. To be said before each gathering. */
 void fcgi_server_pause(struct fcgi_server *, bool paused);
 
 /* NULL-terminated "NAME=value" strings, borrowed until the request is given back. */

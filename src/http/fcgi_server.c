@@ -144,10 +144,11 @@ size_t fcgi_server_connections(const struct fcgi_server *server)
 
 void fcgi_server_pause(struct fcgi_server *server, bool paused)
 {
+    paused = paused || server->connections >= CONNECTIONS_MAX;
     if (paused == server->paused)
         return;
     server->paused = paused;
-    if (server->stop == FCGI_RUN)
+    if (server->stop != FCGI_RECYCLE)
         watch_listener(server, !paused);
 }
 
@@ -188,7 +189,7 @@ static size_t take_new(struct fcgi_server *server, struct fcgi_request **request
     struct fcgi_request *connection;
     int fd;
 
-    if (server->connections >= CONNECTIONS_MAX || server->paused)
+    if (server->paused)
         return 0;
     fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)

@@ -41,6 +41,7 @@ static size_t too_deep_at(const char *text, size_t length)
 
 bool json_read(struct arena *arena, const char *text, size_t length, json_t **json, struct err *err)
 {
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
     size_t valid = utf8_check(text, length);
     json_error_t error;
 
@@ -50,7 +51,10 @@ bool json_read(struct arena *arena, const char *text, size_t length, json_t **js
     if (too_deep_at(text, length) < length)
         return err_set(err, ERR_INPUT, "byte %zu of the body: nested deeper than %d", too_deep_at(text, length) + 1,
                        JSON_MAX_DEPTH);
-    *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *json = json_loadb(text, length, flags, &error);
+    /* jsonb writes 1e21 out at length: what it gave must be read again. Its text is kept, so no digit is lost. */
+    if (*json == NULL && json_error_code(&error) == json_error_numeric_overflow)
+        *json = json_loadb(text, length, flags | JSON_DECODE_INT_AS_REAL, &error);
     if (*json == NULL)
         return err_set(err, ERR_INPUT, "line %d, column %d of the body: %s", error.line, error.column, error.text);
     if (!arena_defer(arena, release, *json)) {

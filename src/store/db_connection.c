@@ -190,6 +190,7 @@ static const struct {
     {"23505", ERR_CONFLICT, DB_AGAIN_NEVER}, {"23514", ERR_VALUE, DB_AGAIN_NEVER},
     {"22P05", ERR_VALUE, DB_AGAIN_NEVER}, /* a character that the database can't hold */
     {"22003", ERR_VALUE, DB_AGAIN_NEVER}, /* a number out of range */
+    {"MF401", ERR_LOGIN, DB_AGAIN_NEVER}, /* our own: the session has ended */
 };
 
 enum db_again db_connection_error(const PGresult *result, const char *statement, struct err *err)

@@ -274,16 +274,18 @@ enum db_rc session_rotate(struct session_store *store, struct arena *arena, cons
     return DB_ROW;
 }
 
-enum db_rc session_confirm(struct session_store *store, struct arena *arena, const struct session *session,
-                           struct err *err)
+bool session_confirm(struct session_store *store, struct arena *arena, const struct session *session, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, account_text};
-    struct db_result row;
+    const char **values = arena_alloc(arena, 2 * sizeof *values);
+    char *id = arena_alloc(arena, UUID_TEXT_BYTES), *account = arena_alloc(arena, UUID_TEXT_BYTES);
 
-    uuid_format(&session->id, id_text);
-    uuid_format(&session->account, account_text);
-    return db_query(store->db, arena, STATEMENT_SESSION_CONFIRM, values, &row, err);
+    if (values == NULL || id == NULL || account == NULL)
+        return err_memory(err);
+    uuid_format(&session->id, id);
+    uuid_format(&session->account, account);
+    values[0] = id;
+    values[1] = account;
+    return db_queue(store->db, STATEMENT_SESSION_CONFIRM, values, err);
 }
 
 enum db_rc session_end(struct session_store *store, struct arena *arena, const struct uuid *id,

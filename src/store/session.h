@@ -89,8 +89,11 @@ bool session_create(struct session_store *, struct arena *, const struct token *
 enum db_rc session_rotate(struct session_store *, struct arena *, const struct session *, const struct token *,
                           bool *remember, int64_t *expires_at_ms, struct err *) MUST_CHECK;
 
-/* That a session which a long request began with is still alive; it can't end before the transaction does. DB_NONE: it has. */
-enum db_rc session_confirm(struct session_store *, struct arena *, const struct session *, struct err *) MUST_CHECK;
+/*
+ * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Goes to
+ * the database together with what comes next.
+ */
+bool session_confirm(struct session_store *, struct arena *, const struct session *, struct err *) MUST_CHECK;
 
 enum db_rc session_end(struct session_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        struct err *) MUST_CHECK;
