@@ -1,15 +1,26 @@
 #!/usr/bin/python3
 """Guessing is limited by one counter for all workers, says when to come back, and never locks the owner out for good."""
 
+import json
+import re
 import sys
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import fcgi_connect, fcgi_request
 from mayfly import PAGE, Client, check, done, new_name, new_user, same, settings, signed_in, try_login
 
 WRONG = "not it at all, sorry"
+
+
+def ask_raw(address, name):
+    """A wrong log-in from an address that only nginx can name."""
+    connection = fcgi_connect("heavy-a")
+    connection.sendall(fcgi_request("POST", "/login", json.dumps({"username": name, "password": WRONG}).encode(), REMOTE_ADDR=address))
+    received = connection.recv(65536)
+    return int(re.search(rb"Status: (\d+)", received).group(1))
 
 
 def guess(name, times):
@@ -37,6 +48,16 @@ with settings(login_failures_per_pair=3, login_window_s=6):
     page = Client().post("/login", form={"username": victim.username, "password": WRONG}, headers={"Accept": PAGE})
     same((page.status, page.headers.get("content-type"), "retry-after" in page.headers),
          (429, "text/html; charset=utf-8", True), "a browser is shown a page")
+
+    spelt = new_user(email=f"{new_name()}@example.org")
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in spelt.username)
+    statuses = [try_login(name, WRONG).status for name in (spelt.username, wide, spelt.email, wide.upper())]
+    same(statuses, [401, 401, 401, 429], "however an account's name is spelt, and by its address, it is one account")
+    same(try_login(wide, spelt.password).status, 429, "also with the right password")
+    nobody = new_name()
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in nobody)
+    same([try_login(name, WRONG).status for name in (nobody, wide, wide.upper(), nobody)], [401, 401, 401, 429],
+         "nor do spellings of a name that nobody has tell that nobody has it")
 
     answers = guess(unknown, 4)
     same([answer.status for answer in answers], [401, 401, 401, 429], "a name that nobody has is limited alike")
@@ -69,6 +90,10 @@ with settings(login_failures_per_pair=3, login_window_s=6):
          "by the same count for changes of the e-mail address")
     same(client.patch("/profile", json={"name": "Ann"}).status, 200, "which a change of the name has no part in")
     same(client.get("/profile").status, 200, "and does not end the session")
+
+with settings(login_failures_per_pair=2, login_window_s=600):
+    statuses = [ask_raw("unix:", victim.username) for _ in range(4)]
+    same(statuses, [401, 401, 429, 429], "a client that nginx has no address of is limited as well")
 
 names = [new_name() for _ in range(3)]
 with settings(login_failures_per_address=3, login_window_s=6):

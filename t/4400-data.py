@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import PROBLEM, Client, check, done, login, same, signed_in
+from mayfly import PAGE, PROBLEM, Client, check, done, login, same, signed_in
 
 MERGE = "application/merge-patch+json"
 KIB64 = 65536
@@ -178,6 +178,12 @@ def values(path, client):
             continue
         same((answer.status, answer.json() if answer.status == 200 else None), (200, json.loads(text)),
              f"{path}: {what} come back as they were", answer)
+    for text in ('{"n":1e21}', '{"n":1e23}', '{"n":-1.7976931348623157e308}'):
+        kept = client.put(path, body=text, headers={"Content-Type": "application/json"})
+        again = client.put(path, body=client.get(path).text, headers={"Content-Type": "application/json"})
+        same((kept.status, again.status, again.text), (200, 200, kept.text), f"{path}: {text} can be put back as it was got", again)
+        page = client.get("/account", headers={"Accept": PAGE})
+        same(page.status, 200, f"{path}: the account's page shows {text}", page)
     for what, text in (("a NUL", '{"a":"\\u0000"}'), ("half a surrogate", '{"a":"\\ud800"}'),
                        ("100,000 brackets", "[" * 100000), ("a member twice", '{"a":1,"a":2}'),
                        ("two documents", "{} {}"), ("a comment", "{/**/}"), ("nothing", "")):

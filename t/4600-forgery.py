@@ -103,6 +103,9 @@ same(Client(cookie=f"{COOKIE}={victim.token}").get("/profile", headers={"Authori
 
 # --- another site
 
+bearer = signed_in()[1]
+same(bearer.patch("/profile", json={"name": "from afar"}, headers={"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}).status,
+     200, "a bearer's token is proof enough, wherever the page is that has it")
 user = new_user()
 visitor, form = browser(user)
 own = URL

@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import SCRATCH, Client, Lost, Threads, check, dev, login, new_user, done, note, same, workers
+from chaos import SCRATCH, Client, Lost, Threads, check, dev, login, new_user, done, note, same, wait_until, workers
+from mayfly import psql
 
 EACH = 100  # log-outs for each state of the cache, 500 in all
 LANES, READERS = 2, 2
@@ -164,8 +165,38 @@ def cut_off():
     check(seen["past the bound 401"] >= EACH, "cut off: after that every session is over")
 
 
+def activity(condition):
+    """How many of the database's connections wait so."""
+    return int(psql(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"))
+
+
+def begun_before():
+    """Changes that wait for a lock while their session is logged out."""
+    name = new_user("waiting")
+    staying = Client(login(name))
+    session = psql(f"SELECT s.id FROM mayfly.session s JOIN mayfly.account a ON a.id = s.account_id WHERE a.username = '{name}'")
+    account_lock = f"SELECT FROM mayfly.account WHERE username = '{name}' FOR NO KEY UPDATE"
+    session_lock = f"SELECT FROM mayfly.session WHERE id = '{session}' FOR UPDATE"
+    for method, path, body, lock in (("PATCH", "/profile/data", {"late": 1}, account_lock), ("PATCH", "/profile", {"name": "late"}, account_lock),
+                                     ("DELETE", "/sessions", None, session_lock)):
+        what, answers = f"{method} {path}", []
+        waiting, leaving = (Client(token) for token in [login(name)] * 2)
+        before = [staying("GET", seen).body for seen in ("/profile", "/profile/data")]
+        with Threads() as threads:
+            threads.add(psql, f"BEGIN; {lock}; SELECT pg_sleep(1.5); COMMIT")
+            check(wait_until(5, lambda: activity("wait_event = 'PgSleep'")), f"{what}: the lock is held")
+            threads.add(lambda: answers.append(waiting(method, path, body)))  # pylint: disable=cell-var-from-loop
+            check(wait_until(5, lambda: activity("wait_event_type = 'Lock'")), f"{what}: waits for it")
+            same(leaving("POST", "/logout").status, 200, f"{what}: its session is logged out meanwhile")
+            threads.join()
+        same(threads.errors, [], f"{what}: the test ran through")
+        same([answer.status for answer in answers], [401], f"{what}: is not done then", answers)
+        same([staying("GET", seen).body for seen in ("/profile", "/profile/data")], before, f"{what}: and has changed nothing")
+
+
 def main():
     random.seed(5200)
+    begun_before()
     race("healthy")
     race("flushed", flush)
     race("restarted", restart)

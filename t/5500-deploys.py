@@ -12,11 +12,13 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (PASSWORD, Client, Threads, WorkerCensus, check, dev, done, fcgi_connect, fcgi_request, login, new_name,
-                   new_user, note, same, settings, wait_until, workers)
+from chaos import (PASSWORD, STDIN, Client, Threads, WorkerCensus, check, dev, done, fcgi_connect, fcgi_record, fcgi_request, login,
+                   new_name, new_user, note, same, service_pid, settings, wait_until, workers)
+from mayfly import psql
 
 RESTARTS, SCALE = 20, 50
 KEPT = 24
+STREAMS = 64  # TURNS_STREAMS_MAX
 
 
 class Load:
@@ -137,8 +139,29 @@ def lets_go():
     check((True, False) not in answers, "and no connection is kept then", answers)
 
 
+def leaves_while_full():
+    """A pool that leaves while its only worker has all the uploads that it may have at a time, and somebody queues."""
+    token = login(new_user("uploading"))
+    head = {"length": 1000, "keep": False, "CONTENT_TYPE": "application/offset+octet-stream", "MAYFLY_STREAM": "1",
+            "HTTP_AUTHORIZATION": f"Bearer {token}", "HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "1000"}
+    end = fcgi_record(STDIN)
+    uploads = [fcgi_connect("heavy-b") for _ in range(STREAMS)]
+    for one in uploads:
+        one.sendall(fcgi_request("POST", "/uploads", b"x" * 10, **head).removesuffix(end))
+    wait_until(5, lambda: int(psql("SELECT count(*) FROM mayfly.file WHERE state = 'pending' AND size = 1000")) >= STREAMS)
+    queued = fcgi_connect("heavy-b")
+    queued.sendall(fcgi_request("GET", "/health/live"))
+    os.kill(service_pid("pool-heavy-b"), signal.SIGTERM)
+    for one in uploads:
+        one.sendall(fcgi_record(STDIN, b"x" * 990) + end)
+    same([one for one in uploads if b"Status: 201" not in one.recv(65536)], [], f"a pool that leaves takes the {STREAMS} uploads in hand")
+    check(b'"live"' in queued.recv(65536), "and answers what was queued meanwhile")
+    dev("restart", "heavy-b")
+
+
 def main():
     random.seed(5500)
+    leaves_while_full()
     lets_go()
     deploy(f"pool a, then b restarted {RESTARTS} times", restart_pools)
     deploy("heavy pools restarted", lambda: [dev("restart", pool) for pool in ("heavy-a", "heavy-b") * 5])

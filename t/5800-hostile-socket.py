@@ -15,6 +15,7 @@ from chaos import (BEGIN, GET_VALUES, PARAMS, STDIN, Client, Threads, check, cpu
 
 POOLS = ("a", "b")
 MOST_CPU = 0.2  # of one second, while nothing but hostile connections is open
+CONNECTIONS_MAX = 512  # of fcgi_server.c
 TIMEOUT_S = 5  # request_timeout_ms
 MOST_WAIT_S = TIMEOUT_S + 3  # hostile connections for every worker at once hold nginx up for so long, and no longer
 BEGIN_RESPONDER = fcgi_record(BEGIN, struct.pack(">HB5x", 1, 1))
@@ -195,6 +196,25 @@ def closes_in_time(what, connections):
     note(f"{what}: all closed after {time.monotonic() - began:.1f} s")
 
 
+def ask_kept(connection):
+    connection.sendall(fcgi_request("GET", "/health/live", keep=True))
+    return connection.recv(65536)
+
+
+def more_than_it_may():
+    """A worker has as many connections as it may: the next one waits, and the worker does not spin for it."""
+    pool = "heavy-a"
+    connections = [fcgi_connect(pool) for _ in range(CONNECTIONS_MAX)]
+    same([one for one in connections if b'"live"' not in ask_kept(one)], [], f"{CONNECTIONS_MAX} connections of one worker are answered")
+    waiting = send(pool, fcgi_request())
+    (pid,), began = workers(pool), time.monotonic()
+    before = cpu_seconds(pid)
+    time.sleep(1)
+    check((cpu_seconds(pid) - before) / (time.monotonic() - began) < MOST_CPU, "one more does not make it spin")
+    connections.pop().close()
+    check(b'"live"' in waiting.recv(65536), "it is answered when another one goes")
+
+
 def answers_are_sane():
     """A pool's socket answers an honest raw request, and refuses a wrong one with words."""
     for pool in POOLS:
@@ -215,6 +235,7 @@ def main():
     attack("answers never read", (answers_never_read(token),), 2, token, rng, MOST_WAIT_S, 1.5)
     closes_in_time("half a head", [connection for pool in POOLS for connection in half_head(pool, rng)])
     answers_are_sane()
+    more_than_it_may()
     done()
 
 

@@ -5,10 +5,10 @@ VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text)
 RETURNING a.profile;
 
 -- name: account_by_login
--- username or e-mail -> id, password hash, disabled, profile
-SELECT a.id, a.password_hash, a.disabled, a.profile FROM account a
-WHERE (strpos(name_key($1::text), '@') = 0 AND name_key(a.username) = name_key($1::text))
-    OR (strpos(name_key($1::text), '@') > 0 AND name_key(a.email) = name_key($1::text));
+-- username or e-mail -> what it is compared by, then id, password hash, disabled, profile: null when nobody has it
+SELECT k.key, a.id, a.password_hash, a.disabled, a.profile
+FROM (SELECT name_key($1::text) AS key) k LEFT JOIN account a
+    ON (strpos(k.key, '@') = 0 AND name_key(a.username) = k.key) OR (strpos(k.key, '@') > 0 AND name_key(a.email) = k.key);
 
 -- name: account_by_id
 -- id -> password hash, disabled, profile

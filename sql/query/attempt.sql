@@ -11,8 +11,5 @@ UPDATE attempt SET level = greatest(0, level - 1)
 WHERE key = ANY ($2::bytea[]) AND (SELECT count(*) FROM locked) > 0;
 
 -- name: attempt_known_address
--- Whether the account (username or e-mail) has a session from this address: its owner is not locked out by strangers.
-SELECT EXISTS (SELECT FROM session s JOIN account a ON a.id = s.account_id
-    WHERE ((strpos(name_key($1::text), '@') = 0 AND name_key(a.username) = name_key($1::text))
-            OR (strpos(name_key($1::text), '@') > 0 AND name_key(a.email) = name_key($1::text)))
-        AND s.address = $2::inet);
+-- account or null, address -> whether it has a session from there: its owner is not locked out by strangers.
+SELECT EXISTS (SELECT FROM session WHERE account_id = $1::uuid AND address = $2::inet);

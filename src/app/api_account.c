@@ -49,9 +49,8 @@ bool api_register(struct exchange *x, struct err *err)
         return err_field(err, ERR_VALUE, "username", "username: choose one, or give an email to log in with");
     if (!account_check(&new.fields, err) || !exchange_field(x, "password", &password, err))
         return false;
-    attempt_init(&attempt, &x->services->secret, NULL, x->request.address);
-    if (!attempt_take(x->services->sessions.db, &x->arena, &x->services->config, &attempt, NULL, x->request.address,
-                      err) ||
+    attempt_by_address(&attempt, &x->services->secret, x->request.address);
+    if (!attempt_take(x->services->sessions.db, &x->arena, &x->services->config, &attempt, err) ||
         !credentials_make(x, password,
                           (const char *[]){new.fields.username != NULL ? new.fields.username : "",
                                            new.fields.email != NULL ? new.fields.email : "", NULL},

@@ -28,13 +28,16 @@ bool credentials_check(struct exchange *x, const char *login, const char *passwo
 {
     struct services *services = x->services;
     struct db *db = services->sessions.db;
-    enum db_rc rc;
+    const char *key;
+    enum db_rc rc = account_by_login(db, &x->arena, login, account, &key, err);
 
-    attempt_init(attempt, &services->secret, login, x->request.address);
-    if (!attempt_take(db, &x->arena, &services->config, attempt, login, x->request.address, err))
-        return false;
-    rc = account_by_login(db, &x->arena, login, account, err);
     if (rc == DB_FAIL)
+        return false;
+    if (rc == DB_ROW)
+        attempt_by_account(attempt, &services->secret, &account->id, x->request.address);
+    else
+        attempt_by_name(attempt, &services->secret, key, x->request.address);
+    if (!attempt_take(db, &x->arena, &services->config, attempt, err))
         return false;
     return fits(x, rc == DB_ROW ? account : NULL, password) || err_set(err, ERR_LOGIN, "wrong name or password");
 }
@@ -44,11 +47,10 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
 {
     struct services *services = x->services;
     struct db *db = services->sessions.db;
-    const char *login = x->session.username[0] != '\0' ? x->session.username : x->session.email;
     enum db_rc rc;
 
-    attempt_init(attempt, &services->secret, login, x->request.address);
-    if (!attempt_take(db, &x->arena, &services->config, attempt, login, x->request.address, err))
+    attempt_by_account(attempt, &services->secret, &x->session.account, x->request.address);
+    if (!attempt_take(db, &x->arena, &services->config, attempt, err))
         return false;
     rc = account_by_id(db, &x->arena, &x->session.account, account, err);
     if (rc == DB_FAIL)

@@ -102,8 +102,7 @@ static bool confirm(struct exchange *x, struct err *err)
 {
     bool by_session = x->match.route->need == NEED_LOGIN || x->match.route->need == NEED_PAGE;
 
-    return !by_session || x->ends_session ||
-           session_confirm(&x->services->sessions, &x->arena, &x->session, err);
+    return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->arena, &x->session, err);
 }
 
 static bool run(struct db *db, void *arg, struct err *err)

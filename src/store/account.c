@@ -87,7 +87,7 @@ bool account_create(struct db *db, struct arena *arena, const struct uuid *id, c
 }
 
 enum db_rc account_by_login(struct db *db, struct arena *arena, const char *login, struct account *account,
-                            struct err *err)
+                            const char **key, struct err *err)
 {
     const char *const values[] = {login};
     struct db_result row;
@@ -95,12 +95,15 @@ enum db_rc account_by_login(struct db *db, struct arena *arena, const char *logi
 
     if (rc != DB_ROW)
         return rc;
+    *key = db_value(&row, 0, 0);
+    if (db_is_null(&row, 0, 1))
+        return DB_NONE;
     *account = (struct account){
-        .disabled = db_flag(&row, 0, 2),
-        .password_hash = db_value(&row, 0, 1),
-        .profile = db_value(&row, 0, 3),
+        .disabled = db_flag(&row, 0, 3),
+        .password_hash = db_value(&row, 0, 2),
+        .profile = db_value(&row, 0, 4),
     };
-    if (uuid_parse(db_value(&row, 0, 0), &account->id))
+    if (uuid_parse(db_value(&row, 0, 1), &account->id))
         return DB_ROW;
     err_set(err, ERR_BUG, "account id can't be read");
     return DB_FAIL;

@@ -2,34 +2,56 @@
 
 #include "base/buf.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The longest that is told apart; longer log-ins than an address may be share a bucket. */
+/* The longest that is told apart: the key of a name, with an address, is no longer where one can be registered. */
 enum { MESSAGE_BYTES = 512 };
 
-static void bucket_key(const struct secret *secret, const char *purpose, const char *login, const char *address,
+static void bucket_key(const struct secret *secret, const char *purpose, const char *who, const char *address,
                        unsigned char key[ATTEMPT_KEY_BYTES])
 {
     char message[MESSAGE_BYTES];
-    int length = snprintf(message, sizeof message, "%s\n%s", address, login);
+    int length = snprintf(message, sizeof message, "%s\n%s", address, who);
 
-    /* Spellings that PostgreSQL's name_key folds beyond ASCII get buckets of their own; the account's limit holds them. */
-    for (char *at = message; *at != '\0'; at++)
-        *at = (char)tolower((unsigned char)*at);
     if (length >= MESSAGE_BYTES)
         length = MESSAGE_BYTES - 1;
     secret_mac(secret, 0, purpose, message, (size_t)length, key);
 }
 
-void attempt_init(struct attempt *attempt, const struct secret *secret, const char *login, const char *address)
+static void init(struct attempt *attempt, const struct secret *secret, const char *who, const char *address)
 {
-    attempt->first = login != NULL ? ATTEMPT_PAIR : ATTEMPT_ADDRESS;
-    attempt->end = login != NULL ? ATTEMPT_BUCKETS : ATTEMPT_ACCOUNT;
-    bucket_key(secret, "attempt pair", login != NULL ? login : "", address, attempt->keys[ATTEMPT_PAIR]);
+    *attempt = (struct attempt){.address = address, .first = ATTEMPT_PAIR, .end = ATTEMPT_BUCKETS};
+    bucket_key(secret, "attempt pair", who, address, attempt->keys[ATTEMPT_PAIR]);
     bucket_key(secret, "attempt address", "", address, attempt->keys[ATTEMPT_ADDRESS]);
-    bucket_key(secret, "attempt account", login != NULL ? login : "", "", attempt->keys[ATTEMPT_ACCOUNT]);
+    bucket_key(secret, "attempt account", who, "", attempt->keys[ATTEMPT_ACCOUNT]);
+}
+
+void attempt_by_account(struct attempt *attempt, const struct secret *secret, const struct uuid *account,
+                        const char *address)
+{
+    char who[UUID_TEXT_BYTES];
+
+    uuid_format(account, who);
+    init(attempt, secret, who, address);
+    attempt->account = *account;
+    attempt->known = true;
+}
+
+void attempt_by_name(struct attempt *attempt, const struct secret *secret, const char *key, const char *address)
+{
+    char who[MESSAGE_BYTES];
+
+    /* A name may look like an account's id. */
+    snprintf(who, sizeof who, "name %s", key);
+    init(attempt, secret, who, address);
+}
+
+void attempt_by_address(struct attempt *attempt, const struct secret *secret, const char *address)
+{
+    init(attempt, secret, "", address);
+    attempt->first = ATTEMPT_ADDRESS;
+    attempt->end = ATTEMPT_ACCOUNT;
 }
 
 /* The keys from the first on as PostgreSQL array text. */
@@ -50,16 +72,25 @@ static const char *keys_text(struct arena *arena, const struct attempt *attempt,
     return buf_add_string(&text, "}") ? text.bytes : NULL;
 }
 
-static bool known_address(struct db *db, struct arena *arena, const char *login, const char *address, bool *known,
+/* Asked for an unknown name as well, so that the answer's time tells nobody which names there are. */
+static bool known_address(struct db *db, struct arena *arena, const struct attempt *attempt, bool *known,
                           struct err *err)
 {
-    const char *const values[] = {login, address};
+    char account[UUID_TEXT_BYTES];
+    const char *const values[] = {attempt->known ? account : NULL, attempt->address};
     struct db_result row;
 
+    uuid_format(&attempt->account, account);
     if (db_query(db, arena, STATEMENT_ATTEMPT_KNOWN_ADDRESS, values, &row, err) != DB_ROW)
         return err_set(err, ERR_BUG, "no answer about the address");
     *known = db_flag(&row, 0, 0);
     return true;
+}
+
+/* nginx says "unix:" of a client on a unix socket. */
+static bool is_ip(const char *address)
+{
+    return address[0] != '\0' && strncmp(address, "unix:", 5) != 0;
 }
 
 static bool take(struct db *db, struct arena *arena, const struct config *config, const struct attempt *attempt,
@@ -89,7 +120,7 @@ static bool take(struct db *db, struct arena *arena, const struct config *config
 }
 
 bool attempt_take(struct db *db, struct arena *arena, const struct config *config, struct attempt *attempt,
-                  const char *login, const char *address, struct err *err)
+                  struct err *err)
 {
     int64_t wait_s;
     bool known = false;
@@ -99,7 +130,7 @@ bool attempt_take(struct db *db, struct arena *arena, const struct config *confi
     if (wait_s == 0)
         return true;
     /* Only one who is refused costs this question. */
-    if (login != NULL && !known_address(db, arena, login, address, &known, err))
+    if (attempt->end == ATTEMPT_BUCKETS && is_ip(attempt->address) && !known_address(db, arena, attempt, &known, err))
         return false;
     if (known) {
         attempt->end = ATTEMPT_ACCOUNT;
