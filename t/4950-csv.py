@@ -88,7 +88,7 @@ for what, answer, status, error in (
     ("no file", count(client, "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"), 404, "not_found"),
     ("no id", count(client, "x"), 404, "not_found"),
     ("a guest", count(Client(), large), 401, "unauthorized"),
-    ("another site's page", count(client, large, headers={"Origin": "https://evil.example"}), 403, "forbidden"),
+    ("another site's page", count(Client(cookie=f"mayfly={client.token}"), large, headers={"Origin": "https://evil.example"}), 403, "forbidden"),
     ("GET", client.get(f"/files/{large}/csv"), 405, "method_not_allowed"),
 ):
     same((answer.status, answer.error, answer.headers.get("content-type")), (status, error, PROBLEM), f"{what}: {status}",
