@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Files on S3, a Ceph gateway of our own: uploads survive kills and an absent storage, downloads pass no worker."""
 
+import base64
 import hashlib
 import random
 import subprocess
@@ -112,7 +113,6 @@ def tail_rows(client):
 
 def checksums(client):
     """Of a PATCH that is longer than a part and wrong, nothing counts, though its part was sent."""
-    import base64  # pylint: disable=import-outside-toplevel
     content = noise(PART + 10, 8)
     url = create(client, len(content))
     right = "sha256 " + base64.b64encode(hashlib.sha256(content).digest()).decode()
@@ -121,6 +121,25 @@ def checksums(client):
     same(head(client, url).headers.get("Upload-Offset"), "0", "the offset stays")
     same(patch(client, url, 0, content, **{"Upload-Checksum": right}).status, 204, "the right bytes follow at once")
     same(client.get(f"/files/{ident(url)}").body == content, True, "they are the file")
+
+
+def checked_pieces(client):
+    """Pieces that are held until their checksum is right fill parts: the tails before them go with the offset."""
+    content = noise(40 * MIB, 10)
+    small = create(client, len(content))
+    with settings(s3_part_bytes=8 * MIB):
+        large = create(client, len(content))
+    for place, part, piece in ((small, PART, 4 * MIB), (large, 8 * MIB, 5 * MIB)):
+        key = f"file_id = '{ident(place)}'"
+        for offset in range(0, len(content), piece):
+            sent = content[offset:offset + piece]
+            answer = patch(client, place, offset, sent, **{"Upload-Checksum": "sha256 " + base64.b64encode(
+                hashlib.sha256(sent).digest()).decode()})
+            end = offset + len(sent)
+            tail = f"{end // part * part}|{end % part}" if end < len(content) and end % part else ""
+            same((answer.status, psql(f"SELECT at, octet_length(bytes) FROM mayfly.file_chunk WHERE {key}")), (204, tail),
+                 f"parts of {part // MIB} MiB: at {end // MIB} MiB there is no row but the tail's", answer)
+        same(sha256(client.get(f"/files/{ident(place)}").body), sha256(content), f"parts of {part // MIB} MiB: the file has all bytes")
 
 
 def kills(client):
@@ -337,6 +356,7 @@ def main():
         whole_uploads(user, client)
         tail_rows(client)
         checksums(client)
+        checked_pieces(client)
         leases(client)
         kills(client)
         downloads(client)
