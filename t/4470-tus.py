@@ -246,6 +246,15 @@ with settings(file_max_bytes=1_000_000, files_max_bytes=counted[0] + 1_500_000):
 
 key = {"Idempotency_Key": "create-once"}
 same(created(10, **key), created(10, **key), "a creation that is repeated gives the same upload")
+there = rows(user)
+for length, more in ((11, {}), (None, {"Upload_Defer_Length": "1"}), (10, {"Upload_Metadata": metadata(filename="other")}),
+                     (10, {"Upload_Concat": "partial"})):
+    answer = tus_create(client, length, **more, **key)
+    tus(answer, 422, f"the same key with {more or length} is 422", location=None)
+    check("Idempotency-Key" in answer.json()["detail"], "and the error names the key", answer)
+key = {"Idempotency_Key": "create-in-full", "Upload_Metadata": metadata(filename="same"), "Upload_Concat": "partial"}
+same(created(10, **key), created(10, **key), "with all of the same headers it is the same upload")
+same(rows(user), there + 1, "one for each key")
 content = noise(2_000_000)
 url = created(len(content))
 offset, breaks = 0, 0
