@@ -74,7 +74,8 @@ tus(tus_head(client, url), 200, "HEAD tells all that is known", upload_offset="0
 for headers, status in (({}, 400), ({"Upload-Length": "-1"}, 400), ({"Upload-Length": "x"}, 400), ({"Upload-Length": "1.5"}, 400),
                         ({"Upload-Length": "99999999999999999999"}, 400), ({"Upload-Defer-Length": "2"}, 400),
                         ({"Upload-Defer-Length": "1", "Upload-Length": "5"}, 400),
-                        ({"Upload-Length": str((1 << 30) + 1)}, 413), ({"Upload-Length": "5", "Upload-Concat": "whole"}, 400)):
+                        ({"Upload-Length": str((1 << 30) + 1)}, 413), ({"Upload-Length": "5", "Upload-Concat": "whole"}, 400),
+                        ({"Upload-Concat": f"final;\xff{NOBODY}"}, 400), ({"Upload-Concat": f"final;{NOBODY} \xc3{NOBODY}"}, 400)):
     there = rows(user)
     tus(client.post("/uploads", headers={**TUS, **headers}), status, f"POST with {headers} is {status}")
     same(rows(user), there, f"POST with {headers} makes nothing")
