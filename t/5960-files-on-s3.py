@@ -238,6 +238,9 @@ def downloads(client):
     same((lost.status, lost.headers.get("content-type")), (502, PROBLEM), "an object that S3 lost is a problem of ours", lost)
     check(b"<Error" not in lost.body and "content-disposition" not in lost.headers and "etag" not in lost.headers,
           "without S3's words and the file's headers", lost)
+    use = client.post(f"{url}/link", json={"uses": 1}).json()["url"]
+    same((Client().get(use).status, client.get(f"{url}/links").json()["links"][0]["uses_left"]), (404, 1),
+         "a link for one download does not give it either, and is not used up by that")
 
 
 def access_log():
@@ -289,6 +292,7 @@ def outage(client):
     url = create(client, len(content))
     same(patch(client, url, 0, content[:PART + 5]).status, 204, "an upload has begun")
     complete = create(client, 100)
+    uses = [client.post(f"{there}/link", json={"uses": 1}).json()["url"] for _ in range(2)]
     deferred = create(client, 200)
     same(patch(client, deferred, 0, content[:150]).status, 204, "and a small one, of which S3 knows nothing yet")
 
@@ -296,6 +300,10 @@ def outage(client):
     answer = client.get(there)
     check(answer.stated_503() and answer.error == "unavailable", "a download is 503 with Retry-After", answer)
     same(client.request("HEAD", there).status, 200, "what needs no bytes works")
+    answer = Client().get(uses[0])
+    check(answer.stated_503() and answer.error == "unavailable", "a link for one download is 503 with Retry-After", answer)
+    with settings(s3_accel="no"):
+        check(Client().get(uses[1]).stated_503(), "so it is when a worker would send the file")
     answer = upload(client, b"x" * 100)
     check(answer.stated_503() and answer.error == "unavailable", "POST /upload is 503 with Retry-After", answer)
     answer = patch(client, url, PART + 5, content[PART + 5:])
@@ -317,6 +325,9 @@ def outage(client):
     resume(client, deferred, content[:200], 200)
     same(client.get(f"/files/{ident(deferred)}").body, content[:200], "the small one too")
     same(client.get(there).body == content[:PART], True, "the download works again")
+    for one in uses:
+        same((Client().get(one).body == content[:PART], Client().get(one).status), (True, 404),
+             "what failed has not used the link up: it works once, and then no more")
 
 
 # --- the end
