@@ -160,6 +160,28 @@ static void an_error_names_its_field(void **state)
     assert_string_equal(unit->err.field, "Upload-Concat");
 }
 
+/* Whatever stands before /uploads/ID is kept as it came, and has to be text. */
+static void urls_of_parts_are_visible_ascii(void **state)
+{
+    static const char rest[] = "final;https://a?/uploads/0190b1e0-0000-7000-8000-000000000000";
+    struct unit *unit = *state;
+    char text[sizeof rest];
+
+    for (int byte = 1; byte < 256; byte++) {
+        bool good = byte > ' ' && byte < 0x7F;
+        struct tus_concat concat;
+
+        memcpy(text, rest, sizeof rest);
+        *strchr(text, '?') = (char)byte;
+        assert_int_equal(tus_concat_read(text, &concat, &unit->err), good);
+        if (!good) {
+            assert_int_equal(unit->err.kind, ERR_INPUT);
+            assert_string_equal(unit->err.field, "Upload-Concat");
+        }
+        err_clear(&unit->err);
+    }
+}
+
 static void any_bytes_go_through_metadata_and_come_back(void **state)
 {
     struct unit *unit = *state;
@@ -233,6 +255,7 @@ int main(void)
     promise_samples(parsers, COUNT(parsers));
     ALSO(only_this_version_is_spoken);
     ALSO(an_error_names_its_field);
+    ALSO(urls_of_parts_are_visible_ascii);
     ALSO(any_bytes_go_through_metadata_and_come_back);
     ALSO(metadata_and_parts_are_bounded);
     return sodium_init() < 0 ? 1 : KEEP_PROMISES(promises);

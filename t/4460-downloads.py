@@ -83,6 +83,10 @@ for tag, status in ((etag, 304), ("*", 304), (f'"x", {etag}', 304), (f"W/{etag}"
     check(answer.headers["ETag"] == etag and answer.headers["Cache-Control"] == "private, no-cache",
           f"If-None-Match {tag[:12]}: with the tag to keep")
 same(client.get(url, headers={"If-None-Match": etag, "Range": "bytes=0-1"}).status, 304, "304 comes before the range")
+for tag, ask, status in ((etag, f"{SIZE}-", 304), ("*", "-0", 304), ('"x"', f"{SIZE}-", 416)):
+    answer = client.get(url, headers={"If-None-Match": tag, "Range": f"bytes={ask}"})
+    same((answer.status, answer.headers.get("content-range")), (status, f"bytes */{SIZE}" if status == 416 else None),
+         f"If-None-Match {tag[:12]} and a range outside give {status}", answer)
 same(client.request("HEAD", url, headers={"If-None-Match": etag}).status, 304, "HEAD too says what is still true")
 
 # --- names and types

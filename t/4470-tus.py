@@ -74,7 +74,8 @@ tus(tus_head(client, url), 200, "HEAD tells all that is known", upload_offset="0
 for headers, status in (({}, 400), ({"Upload-Length": "-1"}, 400), ({"Upload-Length": "x"}, 400), ({"Upload-Length": "1.5"}, 400),
                         ({"Upload-Length": "99999999999999999999"}, 400), ({"Upload-Defer-Length": "2"}, 400),
                         ({"Upload-Defer-Length": "1", "Upload-Length": "5"}, 400),
-                        ({"Upload-Length": str((1 << 30) + 1)}, 413), ({"Upload-Length": "5", "Upload-Concat": "whole"}, 400)):
+                        ({"Upload-Length": str((1 << 30) + 1)}, 413), ({"Upload-Length": "5", "Upload-Concat": "whole"}, 400),
+                        ({"Upload-Concat": f"final;\xff{NOBODY}"}, 400), ({"Upload-Concat": f"final;{NOBODY} \xc3{NOBODY}"}, 400)):
     there = rows(user)
     tus(client.post("/uploads", headers={**TUS, **headers}), status, f"POST with {headers} is {status}")
     same(rows(user), there, f"POST with {headers} makes nothing")
@@ -246,6 +247,15 @@ with settings(file_max_bytes=1_000_000, files_max_bytes=counted[0] + 1_500_000):
 
 key = {"Idempotency_Key": "create-once"}
 same(created(10, **key), created(10, **key), "a creation that is repeated gives the same upload")
+there = rows(user)
+for length, more in ((11, {}), (None, {"Upload_Defer_Length": "1"}), (10, {"Upload_Metadata": metadata(filename="other")}),
+                     (10, {"Upload_Concat": "partial"})):
+    answer = tus_create(client, length, **more, **key)
+    tus(answer, 422, f"the same key with {more or length} is 422", location=None)
+    check("Idempotency-Key" in answer.json()["detail"], "and the error names the key", answer)
+key = {"Idempotency_Key": "create-in-full", "Upload_Metadata": metadata(filename="same"), "Upload_Concat": "partial"}
+same(created(10, **key), created(10, **key), "with all of the same headers it is the same upload")
+same(rows(user), there + 1, "one for each key")
 content = noise(2_000_000)
 url = created(len(content))
 offset, breaks = 0, 0

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Files on S3, a Ceph gateway of our own: uploads survive kills and an absent storage, downloads pass no worker."""
 
+import base64
 import hashlib
 import random
 import subprocess
@@ -112,7 +113,6 @@ def tail_rows(client):
 
 def checksums(client):
     """Of a PATCH that is longer than a part and wrong, nothing counts, though its part was sent."""
-    import base64  # pylint: disable=import-outside-toplevel
     content = noise(PART + 10, 8)
     url = create(client, len(content))
     right = "sha256 " + base64.b64encode(hashlib.sha256(content).digest()).decode()
@@ -121,6 +121,25 @@ def checksums(client):
     same(head(client, url).headers.get("Upload-Offset"), "0", "the offset stays")
     same(patch(client, url, 0, content, **{"Upload-Checksum": right}).status, 204, "the right bytes follow at once")
     same(client.get(f"/files/{ident(url)}").body == content, True, "they are the file")
+
+
+def checked_pieces(client):
+    """Pieces that are held until their checksum is right fill parts: the tails before them go with the offset."""
+    content = noise(40 * MIB, 10)
+    small = create(client, len(content))
+    with settings(s3_part_bytes=8 * MIB):
+        large = create(client, len(content))
+    for place, part, piece in ((small, PART, 4 * MIB), (large, 8 * MIB, 5 * MIB)):
+        key = f"file_id = '{ident(place)}'"
+        for offset in range(0, len(content), piece):
+            sent = content[offset:offset + piece]
+            answer = patch(client, place, offset, sent, **{"Upload-Checksum": "sha256 " + base64.b64encode(
+                hashlib.sha256(sent).digest()).decode()})
+            end = offset + len(sent)
+            tail = f"{end // part * part}|{end % part}" if end < len(content) and end % part else ""
+            same((answer.status, psql(f"SELECT at, octet_length(bytes) FROM mayfly.file_chunk WHERE {key}")), (204, tail),
+                 f"parts of {part // MIB} MiB: at {end // MIB} MiB there is no row but the tail's", answer)
+        same(sha256(client.get(f"/files/{ident(place)}").body), sha256(content), f"parts of {part // MIB} MiB: the file has all bytes")
 
 
 def kills(client):
@@ -219,6 +238,9 @@ def downloads(client):
     same((lost.status, lost.headers.get("content-type")), (502, PROBLEM), "an object that S3 lost is a problem of ours", lost)
     check(b"<Error" not in lost.body and "content-disposition" not in lost.headers and "etag" not in lost.headers,
           "without S3's words and the file's headers", lost)
+    use = client.post(f"{url}/link", json={"uses": 1}).json()["url"]
+    same((Client().get(use).status, client.get(f"{url}/links").json()["links"][0]["uses_left"]), (404, 1),
+         "a link for one download does not give it either, and is not used up by that")
 
 
 def access_log():
@@ -270,6 +292,7 @@ def outage(client):
     url = create(client, len(content))
     same(patch(client, url, 0, content[:PART + 5]).status, 204, "an upload has begun")
     complete = create(client, 100)
+    uses = [client.post(f"{there}/link", json={"uses": 1}).json()["url"] for _ in range(2)]
     deferred = create(client, 200)
     same(patch(client, deferred, 0, content[:150]).status, 204, "and a small one, of which S3 knows nothing yet")
 
@@ -277,6 +300,10 @@ def outage(client):
     answer = client.get(there)
     check(answer.stated_503() and answer.error == "unavailable", "a download is 503 with Retry-After", answer)
     same(client.request("HEAD", there).status, 200, "what needs no bytes works")
+    answer = Client().get(uses[0])
+    check(answer.stated_503() and answer.error == "unavailable", "a link for one download is 503 with Retry-After", answer)
+    with settings(s3_accel="no"):
+        check(Client().get(uses[1]).stated_503(), "so it is when a worker would send the file")
     answer = upload(client, b"x" * 100)
     check(answer.stated_503() and answer.error == "unavailable", "POST /upload is 503 with Retry-After", answer)
     answer = patch(client, url, PART + 5, content[PART + 5:])
@@ -298,6 +325,9 @@ def outage(client):
     resume(client, deferred, content[:200], 200)
     same(client.get(f"/files/{ident(deferred)}").body, content[:200], "the small one too")
     same(client.get(there).body == content[:PART], True, "the download works again")
+    for one in uses:
+        same((Client().get(one).body == content[:PART], Client().get(one).status), (True, 404),
+             "what failed has not used the link up: it works once, and then no more")
 
 
 # --- the end
@@ -337,6 +367,7 @@ def main():
         whole_uploads(user, client)
         tail_rows(client)
         checksums(client)
+        checked_pieces(client)
         leases(client)
         kills(client)
         downloads(client)

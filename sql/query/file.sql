@@ -212,6 +212,10 @@ DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
     SELECT at FROM file_chunk WHERE file_id = $1::uuid AND at >= $2::bigint ORDER BY at LIMIT $3::int)
 RETURNING at;
 
+-- name: file_tails_remove
+-- id, place in the file: tails that were kept before it
+DELETE FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
+
 -- name: file_chunks_list
 -- after this id, at most so many -> ids that have chunks, the ends of their last ones, and these ones' lengths. One step
 -- down the index for each, however many chunks it has.

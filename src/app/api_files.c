@@ -173,17 +173,20 @@ enum file_sends file_sends(const struct exchange *x, const struct file *file)
 bool file_send(struct exchange *x, const struct file *file, struct err *err)
 {
     char tag[TAG_BYTES + 1], content_range[RANGE_TEXT_BYTES];
+    bool same;
     enum range_answer part;
     struct range range;
 
     write_tag(file, tag);
+    /* If-None-Match comes before the range (RFC 9110, section 13.2.2). */
+    same = tag_listed(x->request.if_none_match, tag);
     part = asked_part(x, file, tag, &range);
-    if (part == RANGE_OUTSIDE)
+    if (!same && part == RANGE_OUTSIDE)
         return refuse_range(x, file, err);
     if (!describe(x, file, tag, err))
         return false;
     x->response.cache_control = "private, no-cache";
-    if (tag_listed(x->request.if_none_match, tag)) {
+    if (same) {
         x->response.status = 304;
         return true;
     }

@@ -19,7 +19,11 @@
 #define TUS_EXTENSIONS                                                                                                 \
     "creation,creation-with-upload,creation-defer-length,termination,checksum,expiration,concatenation"
 
-enum { URL_BYTES = sizeof "/uploads/" + UUID_TEXT_BYTES, NUMBER_BYTES = 24 };
+enum {
+    URL_BYTES = sizeof "/uploads/" + UUID_TEXT_BYTES,
+    NUMBER_BYTES = 24,
+    FINGERPRINT_BYTES = 64 * 1024 /* a request's head has no more */
+};
 
 static bool number_header(struct exchange *x, const char *name, int64_t number, struct err *err)
 {
@@ -453,6 +457,19 @@ static bool tell_offset(struct exchange *x, const struct uuid *id, struct err *e
     return file_answer_upload(x, id, &file, err) && number_header(x, "Upload-Offset", file.received, err);
 }
 
+/* Stands for the body, which creates nothing: two requests with the same key must have asked for the same upload. */
+static bool set_fingerprint(struct exchange *x, struct err *err)
+{
+    const struct request *request = &x->request;
+
+    buf_init(&x->body, &x->arena, FINGERPRINT_BYTES);
+    if (!buf_printf(&x->body, "%s\n%s\n%s\n%s\n", request->upload_length, request->upload_defer_length,
+                    request->upload_metadata, request->upload_concat))
+        return err_memory(err);
+    x->body_read = true;
+    return true;
+}
+
 bool api_tus_create(struct exchange *x, struct err *err)
 {
     struct patching *patching = arena_zalloc(&x->arena, sizeof *patching);
@@ -464,8 +481,7 @@ bool api_tus_create(struct exchange *x, struct err *err)
     if (patching == NULL)
         return err_memory(err);
     /* What creates has no body; one that comes along is the first chunk. */
-    x->body_read = true;
-    if (!check_version(x, err) || !plan_creation(x, &creation, err) ||
+    if (!check_version(x, err) || !plan_creation(x, &creation, err) || !set_fingerprint(x, err) ||
         !tus_checksum_read(x->request.upload_checksum, &patching->checksum, err))
         return false;
     final = creation.concat.kind == TUS_FINAL;

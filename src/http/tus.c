@@ -176,6 +176,15 @@ static bool is_listed(const struct tus_concat *concat, const struct uuid *id)
     return false;
 }
 
+/* Visible ASCII and spaces: what a list of URLs is made of. */
+static bool is_printable(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text < ' ' || *text > '~')
+            return false;
+    return true;
+}
+
 bool tus_concat_read(const char *text, struct tus_concat *concat, struct err *err)
 {
     static const char final[] = "final;";
@@ -190,6 +199,8 @@ bool tus_concat_read(const char *text, struct tus_concat *concat, struct err *er
     }
     if (strncmp(text, final, sizeof final - 1) != 0)
         return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat must be `partial` or `final;` and URLs");
+    if (!is_printable(text))
+        return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: visible ASCII characters and spaces only");
     text += sizeof final - 1;
     for (text += strspn(text, " "); *text != '\0'; text += strspn(text, " ")) {
         size_t length = strcspn(text, " ");

@@ -190,13 +190,15 @@ static bool queue_values(struct upload *upload, enum statement statement, const 
     return db_queue_bytes(upload->store->db, statement, values, bytes, err);
 }
 
-/* The block is with the back end: what was kept of it as a tail goes, when that is not the same row. */
-static bool queue_tail_removal(struct upload *upload, struct err *err)
+/*
+ * What is before this place is with the back end: what was kept of it as tails goes, when these are not its rows. Bytes that
+ * were held may have filled several blocks since, so there may be a tail of an earlier one.
+ */
+static bool queue_tail_removal(struct upload *upload, int64_t before, struct err *err)
 {
-    const char *place = arena_printf(&upload->scratch, "%lld", (long long)block_start(upload));
+    const char *place = arena_printf(&upload->scratch, "%lld", (long long)before);
 
-    return upload->kept == 0 || in_database(upload) ||
-           queue_values(upload, STATEMENT_FILE_CHUNKS_REMOVE, place, "1", NULL, err);
+    return in_database(upload) || queue_values(upload, STATEMENT_FILE_TAILS_REMOVE, place, NULL, NULL, err);
 }
 
 static bool renew(struct upload *upload, struct err *err)
@@ -232,7 +234,8 @@ static bool store_block(struct db *db, void *arg, struct err *err)
     /* Whoever lost the lease must write nothing, also where no offset would tell. */
     if (upload->hold)
         return renew(upload, err);
-    return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
+    return queue_tail_removal(upload, upload->file.received, err) &&
+           upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
 bool upload_begin(struct upload *upload, struct err *err)
@@ -323,7 +326,7 @@ static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)
     *bytes = (struct db_bytes){.parameter = 3, .bytes = upload->block, .length = upload->held};
     if (upload->held > upload->kept && !queue_values(upload, STATEMENT_FILE_CHUNK_PUT, place, NULL, bytes, err))
         return false;
-    return upload_advance(upload, lease_ms, err);
+    return queue_tail_removal(upload, block_start(upload), err) && upload_advance(upload, lease_ms, err);
 }
 
 static bool store_tail_and_go_on(struct db *db, void *arg, struct err *err)
@@ -467,7 +470,8 @@ static bool seal(struct db *db, void *arg, struct err *err)
     if (in_database(upload) && !finish(upload, err))
         return false;
     upload->file.sealed = true;
-    return queue_tail_removal(upload, err) && upload_advance(upload, upload->store->config->upload_lease_ms, err);
+    return queue_tail_removal(upload, upload->file.received, err) &&
+           upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
 /* Other back ends take longer than a transaction may stand still. Whoever has lost the lease meanwhile did no harm. */
