@@ -112,7 +112,14 @@ def green():
           "./dev prove: the time line has each answer and each failure", answers, failed, sums)
     check(dev("status"), "./dev prove: every service and worker is there afterwards")
     same(accounts(), 0, "./dev prove: its accounts are closed afterwards")
+    repeated = sum(event["repeated"] for event in run.report["events"])
+    line = re.search(r"^all +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) ", run.out, re.M)
+    check(repeated > 0 and line and int(line.group(4)) == repeated == sums["repeated"],
+          "./dev prove: what was asked for again is in the table and the JSON", run)
+    check(all(re.search(rf"^  {name} +[\d.]+ %$", run.out, re.M) for name in list(run.report["workers"])[:20]),
+          "./dev prove: and the share of each worker", run)
     page = Page(run.html_path.read_text())
+    check(f"repeated{repeated}" in page.text, "the page has what was asked for again", page.text)
     same(page.links, [], "the page needs no other file")
     check("svg" in page.tags and "polyline" in page.tags and all(name in page.text for name in OUTAGES + ROLLING),
           "the page has the chart and each event")
