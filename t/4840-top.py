@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 """mayflyctl top shows what is true and who is busy, live and once, and leaves nothing behind."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from pathlib import Path
@@ -19,6 +22,7 @@ from mayfly import SCRATCH, Client, check, dev, done, login, new_user, psql, sam
 
 SOCKET = SCRATCH / "run/statsd.sock"
 WORDS = [SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "top"]
+POOLS = ("a", "b", "heavy-a", "heavy-b")
 END = re.compile(r"\x1b\[(?:[HJK]|2J)")
 
 
@@ -63,6 +67,68 @@ def screens(process, terminal, count):
         if select.select([terminal], [], [], 0.2)[0]:
             seen += os.read(terminal, 65536).decode()
     return seen
+
+
+class Screen:
+    """What a terminal of this size shows of all this, and how many lines it has lost at its top."""
+
+    def __init__(self, rows, columns, text):
+        self.lines, self.columns, self.row, self.column, self.lost = [" " * columns] * rows, columns, 0, 0, 0
+        for one in re.findall(r"\x1b\[2?[HJK]|.", text, re.S):
+            self.take(one)
+
+    def take(self, one):
+        line, rows = self.lines[self.row], len(self.lines)
+        if one == "\x1b[H":
+            self.row = self.column = 0
+        elif one == "\x1b[2J":
+            self.lines = [" " * self.columns] * rows
+        elif one in ("\x1b[K", "\x1b[J"):
+            self.lines[self.row] = line[:self.column].ljust(self.columns)
+            if one == "\x1b[J":
+                self.lines[self.row + 1:] = [" " * self.columns] * (rows - self.row - 1)
+        elif one == "\r":
+            self.column = 0
+        elif one == "\n":
+            self.next_line()
+        else:
+            if self.column == self.columns:
+                self.column = 0
+                self.next_line()
+                line = self.lines[self.row]
+            self.lines[self.row] = line[:self.column] + one + line[self.column + 1:]
+            self.column += 1
+
+    def next_line(self):
+        self.row += 1
+        if self.row == len(self.lines):
+            self.lines, self.row, self.lost = [*self.lines[1:], " " * self.columns], self.row - 1, self.lost + 1
+
+    def __repr__(self):
+        return "\n".join(f"|{line}|" for line in self.lines)
+
+
+def screen(rows, columns):
+    """After a second drawing, while more routes of four pools are busy than there is room for."""
+    terminal, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+    process = subprocess.Popen(WORDS, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+    os.close(inner)
+    seen = screens(process, terminal, 1)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        for pool in POOLS:
+            for number in range(40):
+                sender.sendto(f"mayfly.requests.{pool}.GET.a-route-{number}.2xx:1|c".encode(), str(SOCKET))
+        sender.sendto(b"nonsense \x1b[2J", str(SOCKET))
+        seen += screens(process, terminal, 1)
+    process.send_signal(signal.SIGINT)
+    same(process.wait(10), 0, f"{rows}x{columns}: it ends")
+    os.close(terminal)
+    return Screen(rows, columns, seen[:seen.rindex("\x1b[J") + 3])
+
+
+def begins(shown, *names):
+    return all(any(re.match(rf"{name}\b", line) for line in shown.lines) for name in names)
 
 
 token = login(new_user())
@@ -114,4 +180,16 @@ with settings(statsd=f"unix:{SOCKET}"):
     same(process.wait(10), 0, "until Control-C, which is no failure")
     os.close(terminal)
     check(not SOCKET.exists(), "and nothing is left either")
+
+    shown = screen(24, 80)
+    check(begins(shown, "mayfly", "database", "users", "files", "cache", "POOL", *POOLS, "ROUTE", "GET a-route"),
+          "24x80: everything has its line", shown)
+    check(re.search(r"CACHE HIT *$", shown.lines[6]) and "1 lines were not understood" in shown.lines[-1],
+          "24x80: whole ones, down to the last", shown)
+    same(shown.lost, 0, "24x80: and nothing moves up", shown)
+    shown = screen(8, 80)
+    check(begins(shown, "mayfly", "database", "users", "files", "cache", "POOL", "a"), "8x80: as much as there is room for", shown)
+    same(shown.lost, 0, "8x80: and nothing moves up", shown)
+    shown = screen(24, 40)
+    check(begins(shown, "mayfly", "database", *POOLS, "ROUTE") and shown.lost == 0, "24x40: lines are cut", shown)
 done()

@@ -4,8 +4,10 @@ on each kind of broken promise, and it says what was lost."""
 
 import html.parser
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -110,7 +112,14 @@ def green():
           "./dev prove: the time line has each answer and each failure", answers, failed, sums)
     check(dev("status"), "./dev prove: every service and worker is there afterwards")
     same(accounts(), 0, "./dev prove: its accounts are closed afterwards")
+    repeated = sum(event["repeated"] for event in run.report["events"])
+    line = re.search(r"^all +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) ", run.out, re.M)
+    check(repeated > 0 and line and int(line.group(4)) == repeated == sums["repeated"],
+          "./dev prove: what was asked for again is in the table and the JSON", run)
+    check(all(re.search(rf"^  {name} +[\d.]+ %$", run.out, re.M) for name in list(run.report["workers"])[:20]),
+          "./dev prove: and the share of each worker", run)
     page = Page(run.html_path.read_text())
+    check(f"repeated{repeated}" in page.text, "the page has what was asked for again", page.text)
     same(page.links, [], "the page needs no other file")
     check("svg" in page.tags and "polyline" in page.tags and all(name in page.text for name in OUTAGES + ROLLING),
           "the page has the chart and each event")
@@ -154,6 +163,68 @@ def interrupted():
     check(run.status == 1 and run.report["interrupted"] and not run.report["proven"], "^C: reported, and no proof", run)
     check(run.events["before"]["requests"] > 10 and "interrupted" in run.out, "^C: what is known so far is said", run)
     same(accounts(), 0, "^C: the accounts are closed")
+
+
+FAST_CLOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    static int (*real)(clockid_t, struct timespec *);
+    long long nanoseconds;
+    int status;
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    status = real(clock, time);
+    if (status != 0 || clock != CLOCK_MONOTONIC)
+        return status;
+    nanoseconds = (time->tv_sec * 1000000000LL + time->tv_nsec) * 100;
+    time->tv_sec = nanoseconds / 1000000000;
+    time->tv_nsec = nanoseconds % 1000000000;
+    return 0;
+}
+"""
+
+
+def full():
+    """Minutes are less than a second for it, while the site lets it make half of its accounts."""
+    library = FOLDER / "fast.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-ldl"], input=FAST_CLOCK, text=True, check=True)
+    with toy("--sticky", "--sin", "full") as (url, _):
+        # A sanitizer wants to be loaded first, unless it is told that the clock is no offence.
+        run = Run(["env", f"LD_PRELOAD={library}", f"ASAN_OPTIONS={os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0",
+                   PROGRAM, "prove", "--url", url, "--users", 6, "--clients", 2])
+        check(run.status == 2 and "login_failures_per_address" in run.err and "could not be closed" not in run.err,
+              "a site that lets no more accounts be made: it ends, and says what may be the reason", run)
+        answer = subprocess.run(["curl", "-s", f"{url}/accounts"], capture_output=True, text=True, check=True).stdout
+        same(answer, "[]", "and the accounts that were made are closed", run)
+
+
+def ends_by(process, number):
+    """How long it takes to end by the signal."""
+    since = time.monotonic()
+    process.send_signal(number)
+    try:
+        process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    return time.monotonic() - since
+
+
+def silent():
+    """A site that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen([PROGRAM, "prove", "--url", f"http://127.0.0.1:{server.getsockname()[1]}"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            with server.accept()[0] as connection:
+                connection.recv(1)
+                check(ends_by(process, number) < 10 and process.returncode != 0,
+                      f"{number.name} ends it also before the first answer", process.returncode)
 
 
 def refused():
@@ -200,7 +271,9 @@ def main():
     hooks()
     sabotage()
     interrupted()
+    silent()
     refused()
+    full()
     toys()
     done()
 

@@ -28,9 +28,11 @@ enum {
     POOLS_MAX = 64,
     CLASSES = 6,
     NOTE_BYTES = 256,
-    /* Of a window that does not say how high it is; and what stands above the routes, pools aside. */
+    /* Of a terminal that does not say how large it is. */
     SCREEN_ROWS = 24,
-    ROWS_ABOVE = 9,
+    SCREEN_COLUMNS = 80,
+    /* A longer one would be an error's, whose beginning is enough. */
+    LINE_BYTES = 512,
 };
 
 /* What came since the last drawing. */
@@ -54,6 +56,8 @@ struct top {
     struct table pools, routes;
     int64_t not_understood;
     bool terminal;
+    size_t rows, columns; /* how many lines are shown, and how much of each */
+    size_t row;           /* lines drawn so far */
 };
 
 /* NULL when the table is full. */
@@ -208,15 +212,54 @@ static void open_collector(struct top *top, struct sockaddr_storage *address)
     }
 }
 
-/* One line of the screen. */
-static void PRINTF_LIKE(2, 3) show(const struct top *top, const char *format, ...)
+/* The last column stays free: a cursor that has passed it would take the character there along when the rest is cleared. */
+static void look_at_window(struct top *top)
 {
+    struct winsize window = {.ws_row = 0};
+
+    top->row = 0;
+    top->rows = SIZE_MAX;
+    top->columns = LINE_BYTES;
+    if (!top->terminal)
+        return;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
+        window = (struct winsize){.ws_row = 0};
+    top->rows = window.ws_row > 0 ? window.ws_row : SCREEN_ROWS;
+    top->columns = (window.ws_col > 0 ? window.ws_col : SCREEN_COLUMNS) - 1;
+}
+
+/* In so many columns, without half a character, and without what could clear a terminal: anybody may send a datagram. */
+static void make_fit(char *line, size_t columns)
+{
+    size_t length = strlen(line);
+
+    if (length > columns) {
+        for (length = columns; length > 0 && ((unsigned char)line[length] & 0xC0) == 0x80; length--)
+            ;
+        line[length] = '\0';
+    }
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            *at = '?';
+}
+
+/* One line, if there is room for it. A terminal gets no newline after its last one: everything would move up. */
+static void PRINTF_LIKE(2, 3) show(struct top *top, const char *format, ...)
+{
+    char line[LINE_BYTES];
     va_list values;
 
+    if (top->row >= top->rows)
+        return;
     va_start(values, format);
-    vprintf(format, values);
+    vsnprintf(line, sizeof line, format, values);
     va_end(values);
-    fputs(top->terminal ? "\033[K\n" : "\n", stdout);
+    make_fit(line, top->columns);
+    if (top->terminal)
+        printf("%s%s\033[K", top->row > 0 ? "\n" : "", line);
+    else
+        puts(line);
+    top->row++;
 }
 
 static const char *in_units(int64_t bytes, char text[NAME_BYTES])
@@ -246,8 +289,7 @@ static void show_truths(struct top *top)
          values[TRUTH_SCHEMA]);
     show(top, "users      %" PRId64 "   sessions %" PRId64 "   outcomes %" PRId64, values[TRUTH_USERS],
          values[TRUTH_SESSIONS], values[TRUTH_OUTCOMES]);
-    show(top,
-         "files      %" PRId64 ", %s   uploads %" PRId64 ", %s   for the sweeper %" PRId64 ", oldest %" PRId64 " s",
+    show(top, "files      %" PRId64 ", %s   uploads %" PRId64 ", %s   to sweep %" PRId64 ", oldest %" PRId64 " s",
          values[TRUTH_FILES], in_units(values[TRUTH_FILES_BYTES], files), values[TRUTH_UPLOADS],
          in_units(values[TRUTH_UPLOADS_BYTES], received), values[TRUTH_SWEEP_QUEUE], values[TRUTH_SWEEP_OLDEST]);
 }
@@ -291,7 +333,7 @@ static double ms_each(const struct tally *tally)
 static void show_pools(struct top *top, double seconds)
 {
     qsort(top->pools.rows, top->pools.count, sizeof top->pools.rows[0], by_name);
-    show(top, "%-16s %9s %9s %9s %9s %9s %9s %9s", "POOL", "REQUESTS", "2XX/S", "3XX/S", "4XX/S", "5XX/S", "MS EACH",
+    show(top, "%-16s %9s %7s %7s %7s %7s %8s %9s", "POOL", "REQUESTS", "2XX/S", "3XX/S", "4XX/S", "5XX/S", "MS EACH",
          "CACHE HIT");
     for (size_t i = 0; i < top->pools.count; i++) {
         const struct tally *pool = &top->pools.rows[i];
@@ -300,32 +342,19 @@ static void show_pools(struct top *top, double seconds)
 
         if (looked_up > 0)
             snprintf(hit, sizeof hit, "%.1f %%", 100 * (double)pool->hits / (double)looked_up);
-        show(top, "%-16.16s %7.1f/s %9.1f %9.1f %9.1f %9.1f %9.2f %9s", pool->name, (double)pool->requests / seconds,
+        show(top, "%-16.16s %7.1f/s %7.1f %7.1f %7.1f %7.1f %8.2f %9s", pool->name, (double)pool->requests / seconds,
              (double)pool->by_class[2] / seconds, (double)pool->by_class[3] / seconds,
              (double)pool->by_class[4] / seconds, (double)pool->by_class[5] / seconds, ms_each(pool), hit);
     }
 }
 
-/* How many routes there is room for. */
-static size_t rows_left(const struct top *top)
-{
-    struct winsize window;
-    size_t rows = SCREEN_ROWS, used = ROWS_ABOVE + top->pools.count;
-
-    if (!top->terminal)
-        return ROUTES_MAX;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_row > 0)
-        rows = window.ws_row;
-    return rows > used ? rows - used : 0;
-}
-
 static void show_routes(struct top *top, double seconds)
 {
-    size_t rows = rows_left(top);
+    size_t below = top->not_understood > 0;
 
     qsort(top->routes.rows, top->routes.count, sizeof top->routes.rows[0], by_time);
     show(top, "%-32s %9s %9s %9s %9s", "ROUTE", "REQUESTS", "5XX/S", "MS EACH", "MS MOST");
-    for (size_t i = 0; i < top->routes.count && i < rows; i++) {
+    for (size_t i = 0; i < top->routes.count && top->row + below < top->rows; i++) {
         const struct tally *route = &top->routes.rows[i];
 
         show(top, "%-32.32s %7.1f/s %9.1f %9.2f %9.2f", route->name, (double)route->requests / seconds,
@@ -335,6 +364,7 @@ static void show_routes(struct top *top, double seconds)
 
 static void draw(struct top *top, double seconds)
 {
+    look_at_window(top);
     if (top->terminal)
         fputs("\033[H", stdout);
     show(top, "mayfly     " VERSION ", measured for %.1f s", seconds);
@@ -401,6 +431,8 @@ static bool watch(struct top *top, struct err *err)
             draw(top, (double)(clock->monotonic_us() - since_us) / 1e6);
         going = going && !once;
     }
+    if (top->terminal)
+        fputs("\n", stdout);
     close(signals);
     return true;
 }

@@ -21,6 +21,7 @@ enum {
     HEAL_LIMIT_US = 60 * 1000000,
     /* Making the accounts, closing them and checking everything: then something hangs. */
     PHASE_LIMIT_US = 600 * 1000000,
+    USER_US = 500 * 1000,   /* and this much more for each account: two passwords take a quarter of a second */
     SETTLE_US = 500 * 1000, /* between an event that healed and the next one */
     PROGRESS_TTY_US = 500 * 1000,
     PROGRESS_LOG_US = 5000 * 1000,
@@ -37,6 +38,7 @@ struct run {
     int64_t progress_us;
     int signals;
     int interruptions;
+    bool unmade; /* the accounts were not made in time */
     bool tty;
 };
 
@@ -195,17 +197,30 @@ static const char *phase_word(struct run *run)
     return "closing accounts";
 }
 
+/* Those accounts that were made are closed; go says then what was wrong. */
+static void give_up_making(struct run *run, int64_t now_us)
+{
+    run->unmade = true;
+    enter(run, PHASE_CLEAN, now_us);
+    fprintf(stderr, "%sthe accounts are not made: closing those that are\n", run->tty ? "\n" : "");
+}
+
+static bool is_late(const struct run *run, int64_t now_us)
+{
+    return now_us - run->phase_us > PHASE_LIMIT_US + (int64_t)run->prove.user_count * USER_US;
+}
+
 /* False when the run is over, or can't go on. */
 static bool direct(struct run *run, int64_t now_us, struct err *err)
 {
     struct prove *prove = &run->prove;
-    bool late = now_us - run->phase_us > PHASE_LIMIT_US, idle = all_idle(prove);
+    bool late = is_late(run, now_us), idle = all_idle(prove);
 
     switch (prove->phase) {
     case PHASE_PREPARE:
-        if (late)
-            return err_set(err, ERR_DOWN, "the accounts are not made after %d s", PHASE_LIMIT_US / 1000000);
-        if (idle) {
+        if (late) {
+            give_up_making(run, now_us);
+        } else if (idle) {
             run->load_us = now_us;
             enter(run, PHASE_LOAD, now_us);
         }
@@ -267,7 +282,6 @@ static bool watch_signals(struct run *run, struct err *err)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    signal(SIGPIPE, SIG_IGN);
     run->signals = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
     return run->signals >= 0 || err_set(err, ERR_DOWN, "signals can't be watched: %s", strerror(errno));
 }
@@ -351,8 +365,24 @@ static bool set_up(struct run *run, struct err *err)
     for (size_t i = 0; i < prove->client_count; i++)
         prove->clients[i].slot = i;
     run->tty = isatty(STDERR_FILENO) != 0;
-    return prove_http_new(&prove->http, options->url, prove->client_count, err) && watch_signals(run, err) &&
-           look_at_site(run, err);
+    signal(SIGPIPE, SIG_IGN);
+    /* Until there are accounts to be closed, ^C just ends it. */
+    return prove_http_new(&prove->http, options->url, prove->client_count, err) && look_at_site(run, err) &&
+           watch_signals(run, err);
+}
+
+/* What the site was asked for again and again in vain, most likely. */
+static bool say_unmade(const struct run *run, struct err *err)
+{
+    const struct tally *tally = &run->prove.tally;
+    char left[64] = "";
+
+    if (tally->left > 0)
+        snprintf(left, sizeof left, "; %lld of them could not be closed", (long long)tally->left);
+    return err_set(err, ERR_DOWN,
+                   "the accounts were not made in time, %lld requests were limited and %lld failed%s; does the site's "
+                   "login_failures_per_address let this address make so many?",
+                   (long long)tally->events[0].limited, (long long)tally->events[0].failed, left);
 }
 
 static bool go(struct run *run, struct err *err)
@@ -368,6 +398,8 @@ static bool go(struct run *run, struct err *err)
             return false;
     run->prove.tally.ended_us = clock_system.monotonic_us();
     say(run, "done", true);
+    if (run->unmade)
+        return say_unmade(run, err);
     return err->kind == ERR_NONE;
 }
 

@@ -109,6 +109,13 @@ static void give_up(struct prove *prove, struct prove_client *client, int64_t no
     finish(prove, client, now_us);
 }
 
+/* An account that the site never began to make, once all are to be closed. */
+static bool needless(const struct prove *prove, const struct prove_client *client, const struct prove_answer *answer)
+{
+    return prove->phase == PHASE_CLEAN && client->action == ACTION_REGISTER && client->troubled == NULL &&
+           answer->status == 429;
+}
+
 static enum tally_verdict verdict_of(const struct action *action, const struct prove_answer *answer)
 {
     if (answer->status == action->wanted)
@@ -140,6 +147,8 @@ bool client_answer(struct prove *prove, struct prove_client *client, const struc
             action->refused(prove, client, answer);
         late_trouble(prove, client->user, 1);
         goes_on = !closed_site(client, answer, err);
+        finish(prove, client, now_us);
+    } else if (needless(prove, client, answer)) {
         finish(prove, client, now_us);
     } else if (prove->phase == PHASE_STOP || now_us - client->first_us > PATIENCE_US) {
         give_up(prove, client, now_us);

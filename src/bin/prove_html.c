@@ -217,6 +217,7 @@ static void put_event_row(FILE *out, const struct event *event, size_t at)
     put_number(out, event->requests, false);
     put_number(out, event->failed, event->failed > 0 && event->kind != EVENT_OUTAGE);
     put_number(out, event->limited, false);
+    put_number(out, event->repeated, false);
     put_number(out, event->replayed, false);
     put_number(out, event->longest_us / 1000, false);
     if (event->healed_us < 0)
@@ -228,7 +229,7 @@ static void put_event_row(FILE *out, const struct event *event, size_t at)
     fputs("</tr>\n", out);
     if (event->failure[0] == '\0' && event->hook_failure[0] == '\0')
         return;
-    fputs("<tr><td></td><td colspan=\"8\"><small>", out);
+    fputs("<tr><td></td><td colspan=\"9\"><small>", out);
     put_text(out, event->hook_failure);
     fputs(event->failure[0] != '\0' && event->hook_failure[0] != '\0' ? "<br>" : "", out);
     put_text(out, event->failure);
@@ -239,7 +240,8 @@ static void put_event_table(FILE *out, const struct tally *tally)
 {
     fputs("<h2>Events</h2>\n<div class=\"scroll\"><table><tr><th class=\"n\"></th><th>event</th><th>kind</th><th "
           "class=\"n\">"
-          "requests</th><th class=\"n\">failed</th><th class=\"n\">limited</th><th class=\"n\">replayed</th><th "
+          "requests</th><th class=\"n\">failed</th><th class=\"n\">limited</th><th class=\"n\">repeated</th><th "
+          "class=\"n\">replayed</th><th "
           "class=\"n\">"
           "longest, ms</th><th class=\"n\">healed after, ms</th></tr>\n",
           out);
@@ -298,6 +300,7 @@ static void put_sums(FILE *out, const struct tally *tally)
     fputs("<dl>\n", out);
     put_sum(out, "requests", sum.requests);
     put_sum(out, "failed", sum.failed);
+    put_sum(out, "repeated", sum.repeated);
     put_sum(out, "replayed", sum.replayed);
     put_sum(out, "effects acknowledged", tally->acknowledged);
     put_sum(out, "lost", tally->found[FINDING_LOST]);

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POOLS_SHOWN = 64, LINE_FINDINGS = 20 /* in the table; the JSON has all that are kept */ };
+/* In the table; the JSON has all that are kept. */
+enum { POOLS_SHOWN = 64, LINE_FINDINGS = 20, LINE_WORKERS = 40 };
 
 static int64_t ms(int64_t us)
 {
@@ -15,9 +16,9 @@ static int64_t ms(int64_t us)
 
 static void print_event(FILE *out, const struct event *event)
 {
-    fprintf(out, "%-28.28s %-8s %9lld %8lld %8lld %9lld %10lld ms", event->name,
+    fprintf(out, "%-28.28s %-8s %9lld %8lld %8lld %9lld %9lld %10lld ms", event->name,
             event->began_us == 0 ? "" : event_kind_word(event->kind), (long long)event->requests,
-            (long long)event->failed, (long long)event->limited, (long long)event->replayed,
+            (long long)event->failed, (long long)event->limited, (long long)event->repeated, (long long)event->replayed,
             (long long)ms(event->longest_us));
     if (event->healed_us > 0)
         fprintf(out, " %8lld ms", (long long)ms(event->healed_us));
@@ -82,6 +83,23 @@ static double percent(int64_t part, int64_t whole)
     return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
+/* Each worker's share, in the order in which they were met. */
+static void print_pool(FILE *out, const struct tally *tally, const struct pool *pool, int64_t all)
+{
+    int64_t shown = 0;
+
+    for (size_t i = 0; i < tally->worker_count && shown < LINE_WORKERS; i++) {
+        const struct tally_worker *worker = &tally->workers[i];
+
+        if (tally_pool_length(worker->name) != pool->length || strncmp(worker->name, pool->name, pool->length) != 0)
+            continue;
+        fprintf(out, "  %-19s %5.1f %%\n", worker->name, percent(worker->answers, all));
+        shown++;
+    }
+    if (shown < pool->workers)
+        fprintf(out, "  and %lld more\n", (long long)(pool->workers - shown));
+}
+
 static void print_workers(FILE *out, const struct tally *tally)
 {
     struct pool pools[POOLS_SHOWN];
@@ -90,9 +108,11 @@ static void print_workers(FILE *out, const struct tally *tally)
 
     for (size_t i = 0; i < tally->worker_count; i++)
         all += tally->workers[i].answers;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         fprintf(out, "pool %-16.*s %5.1f %% of the answers, by %lld workers\n", (int)pools[i].length, pools[i].name,
                 percent(pools[i].answers, all), (long long)pools[i].workers);
+        print_pool(out, tally, &pools[i], all);
+    }
     if (count == 0)
         fputs("no answer names its worker: worker_header is off\n", out);
     else
@@ -108,8 +128,8 @@ void prove_report_table(const struct prove *prove, FILE *out)
     bool proven = tally_proven(tally, reason);
 
     sum.began_us = 0;
-    fprintf(out, "%-28s %-8s %9s %8s %8s %9s %13s %11s\n", "event", "kind", "requests", "failed", "limited", "replayed",
-            "longest", "healed");
+    fprintf(out, "%-28s %-8s %9s %8s %8s %9s %9s %13s %11s\n", "event", "kind", "requests", "failed", "limited",
+            "repeated", "replayed", "longest", "healed");
     for (size_t i = 0; i < tally->event_count; i++)
         print_event(out, &tally->events[i]);
     print_event(out, &sum);

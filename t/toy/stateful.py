@@ -3,7 +3,7 @@
 What mayfly is not: a site of two processes that keep sessions in their own memory and files on their own disk, behind a
 round robin. It speaks the routes that `mayflyctl prove` uses, so that prove has something to fail on.
 
-  stateful.py FOLDER [--sticky] [--sin doubled|revived|patience]
+  stateful.py FOLDER [--sticky] [--sin doubled|revived|patience|full]
 
 Accounts are in FOLDER, which both share. Prints its address; HUP kills the first process and starts another, TERM ends it.
 
@@ -11,6 +11,7 @@ Accounts are in FOLDER, which both share. Prints its address; HUP kills the firs
   --sin doubled  the process does some writes and uploads twice, as a proxy that repeats requests would make it
   --sin revived  a log-out is answered, and the session lives on
   --sin patience every tenth request with a session is answered with 500, a failure that a repetition hides
+  --sin full     no more than three accounts are made; whoever wants another is to try later
 """
 
 import http.client
@@ -63,6 +64,8 @@ class Site:
 
     def register(self, body, _):
         path = self.account(body["username"])
+        if SIN == "full" and len(list(FOLDER.glob("account-*"))) >= 3:
+            raise Problem(429, "too_many_requests")
         try:
             with open(path, "x", encoding="utf-8") as file:
                 file.write(body["password"])
@@ -80,6 +83,8 @@ class Site:
 
     def handle(self, method, path, headers, body):
         route = f"{method} {path.partition('?')[0]}"
+        if route == "GET /accounts":
+            return 200, [path.name for path in FOLDER.glob("account-*")], {}
         if route == "GET /health/live":
             return 200, {}, {}
         if route in ("POST /register", "POST /login"):
