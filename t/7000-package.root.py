@@ -94,12 +94,37 @@ def check_deployment(machine):
 
 
 def check_upgrade(machine):
-    old = machine.workers()
+    old, updates = machine.workers(), len(machine.journal("mayfly-schema"))
     with Ledger(machine) as ledger:
         machine("apt-get install /run/machine/next.deb")
     ledger.judge("upgrade of the package", rolling=True)
     same(machine("dpkg-query -W -f '${Version}' mayfly"), NEXT, "the new version is installed")
     same(old & machine.workers(), set(), "and every worker is of it")
+    check(any("schema is at" in line for line in machine.journal("mayfly-schema")[updates:]),
+          "mayfly-schema, which is enabled, was started before", machine.journal("mayfly-schema"))
+
+
+def check_old_schema(machine):
+    """The upgrade when nobody updates the schema: what runs is left to run, and the message has the commands."""
+    last = "(SELECT max(number) FROM mayfly.schema_change)"
+    number = machine.psql(f"SELECT {last}")
+    workers = machine.workers()
+    machine("systemctl disable mayfly-schema")
+    machine.psql(f"UPDATE mayfly.schema_change SET number = 0 WHERE number = {last}")
+    ran = machine.run("apt-get install --reinstall /run/machine/next.deb")
+    said = ran.stdout + ran.stderr
+    check(ran.returncode == 0 and f"this build needs {number}" in said and "pools were not restarted" in said,
+          "an old schema: the package says that and is installed", said)
+    same(machine.workers(), workers, "no pool is restarted")
+    ready = machine.client()("GET", "/health/ready")
+    check(ready.status == 503 and ready.json()["database"]["state"] == "old schema", "/health/ready says what is wrong", ready)
+    same(machine.client()("GET", "/health/live").status, 200, "which is no reason to say more than that")
+    machine.psql(f"UPDATE mayfly.schema_change SET number = {number} WHERE number = 0")
+    for command in re.findall(r"(?m)^    ([^#\n]+)", said):
+        machine(command)
+    same(workers & machine.workers(), set(), "with its commands every worker is a new one")
+    same(machine.client()("GET", "/health/ready").status, 200, "and ready")
+    machine("systemctl enable mayfly-schema")
 
 
 def check_removal(machine):
@@ -128,6 +153,7 @@ def main():
         with Machine(deb, upgrade) as machine:
             check_deployment(machine)
             check_upgrade(machine)
+            check_old_schema(machine)
             check_removal(machine)
     done()
 

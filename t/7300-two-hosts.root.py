@@ -66,6 +66,44 @@ def answered_by(machine, count=60):
     return Counter(host_of(pool_of(machine.client()("GET", "/worker"))) for _ in range(count))
 
 
+def check_answers_on_purpose(machine):
+    """What a host answers takes it out for nobody, be it 503."""
+    machine("systemctl stop postgresql 'postgresql@*'")
+    unready = [machine.client()("GET", "/health/ready") for _ in range(6)]
+    check({(reply.status, host_of(pool_of(reply))) for reply in unready} == {(503, name) for name in HOSTS},
+          "without a database both hosts say that they are not ready", unready)
+    live = [machine.client()("GET", "/health/live") for _ in range(20)]
+    check({(reply.status, host_of(pool_of(reply))) for reply in live} == {(200, name) for name in HOSTS},
+          "which takes neither of them out", live)
+    machine("systemctl start postgresql")
+    until = time.monotonic() + 30
+    while machine.client()("GET", "/health/ready").status != 200 and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def check_without_workers(machine):
+    """A host whose pools are stopped has its nginx left, which is not to answer for it."""
+    stop, start = (f"systemctl {verb} " + " ".join(f"mayfly-pool@{pool}" for pool in HOSTS["second"][0]) for verb in ("stop", "start"))
+    machine(stop)
+    asked = [machine.client()("GET", path) for path in ("/worker", "/health/live") for _ in range(8)]
+    same({(reply.status, host_of(pool_of(reply))) for reply in asked}, {(200, "first")}, "a host without workers: the other one answers")
+    same(machine.client()("HEAD", "/uploads/none", Tus_Resumable="1.0.0").status, 401, "uploads too")
+    machine(f"{stop} {' '.join(f'mayfly-pool@{pool}' for pool in HOSTS['first'][0])}")
+    nobody = machine.client()("GET", "/worker")
+    check(nobody.status == 503 and nobody.headers.get("Retry-After") == "1" and "No host answers" in nobody.text,
+          "no workers anywhere: 503 and when to come again", nobody)
+    same(machine.client()("HEAD", "/uploads/none", Tus_Resumable="1.0.0").status, 423, "and what tus clients wait at")
+    machine(f"{start} {' '.join(f'mayfly-pool@{pool}' for pool in HOSTS['first'][0])}")
+    wait_for_both(machine)
+
+
+def wait_for_both(machine):
+    """As long as the edge leaves one out, and some."""
+    until = time.monotonic() + 30
+    while set(answered_by(machine, 10)) != set(HOSTS) and time.monotonic() < until:
+        time.sleep(0.5)
+
+
 class Registrations:
     """People who register, without a key of their own: only the edge's request id can tell a second try from a second person."""
 
@@ -97,6 +135,8 @@ def main():
         edge = re.findall(r'"request_id":"([0-9a-f]{32})"', log)
         check(forged <= set(edge), "and the edge's request ids", forged)
 
+        check_answers_on_purpose(machine)
+        check_without_workers(machine)
         registrations = Registrations(machine)
         with Ledger(machine) as ledger:
             for _ in range(3):
@@ -116,9 +156,7 @@ def main():
         check(5 <= registrations.slowest < 20, "some had been in the cut-off host's hands, and were tried again", registrations.slowest)
         names = {host_of(pool) for pool in ledger.workers}
         check({"first", "second"} <= names, "both hosts had a part in it", ledger.workers)
-        until = time.monotonic() + 30
-        while set(answered_by(machine, 10)) != set(HOSTS) and time.monotonic() < until:
-            time.sleep(0.5)
+        wait_for_both(machine)
         seen = answered_by(machine)
         check(min(seen.get(name, 0) for name in HOSTS) > 10, "afterwards both answer again", seen)
     done()

@@ -31,5 +31,6 @@ SELECT current_database(), to_regclass('schema_change') IS NOT NULL;
 -- -> number, name, when it was applied
 SELECT number, name, to_iso(applied_at) FROM schema_change ORDER BY number;
 
--- name: ping
-SELECT 1;
+-- name: schema_number
+-- -> of the last change that was applied; 0: none
+SELECT coalesce(max(number), 0) FROM schema_change;

@@ -80,7 +80,8 @@ static const struct ctl_command commands[] = {
     {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
      .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"
               "whose collector it is while it runs. Control-C ends it; --once prints one look, after two seconds.\n"},
-    {"schema", "status", "", "compare the database with this build", .run = schema_status},
+    {"schema", "status", "", "compare the database with this build", .run = schema_status, .failure = EXIT_USAGE,
+     .notes = "Exit status: 0 it has what this build needs, 1 it is too old, 2 it could not be found out.\n"},
 };
 /* clang-format on */
 

@@ -142,12 +142,14 @@ bool schema_status(struct ctl *ctl, struct err *err)
         return false;
     if (schema.changes.rows > 0)
         print_changes(&schema.changes);
-    if (schema.number > SCHEMA_NUMBER)
-        return err_set(err, ERR_STALE,
-                       "the schema of %s is at %" PRId64 ", newer than the %d of this build: update mayfly",
-                       schema.database, schema.number, SCHEMA_NUMBER);
-    if (!schema_reaches(&schema, err))
+    if (!schema_reaches(&schema, err)) {
+        ctl->failure_status = CTL_FOUND;
         return false;
-    fprintf(stderr, "the schema of %s is at %d, as this build needs it\n", schema.database, SCHEMA_NUMBER);
+    }
+    if (schema.number > SCHEMA_NUMBER)
+        fprintf(stderr, "the schema of %s is at %" PRId64 ", newer than the %d of this build, and serves it too\n",
+                schema.database, schema.number, SCHEMA_NUMBER);
+    else
+        fprintf(stderr, "the schema of %s is at %d, as this build needs it\n", schema.database, SCHEMA_NUMBER);
     return true;
 }

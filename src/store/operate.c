@@ -124,3 +124,13 @@ bool operate_schema(struct db *db, struct arena *arena, struct operate_schema *s
     schema->number = db_number(&schema->changes, schema->changes.rows - 1, SCHEMA_CHANGE_NUMBER);
     return true;
 }
+
+bool operate_schema_number(struct db *db, struct arena *arena, int64_t *number, struct err *err)
+{
+    struct db_result row;
+
+    if (!query_one(db, arena, STATEMENT_SCHEMA_NUMBER, NULL, &row, err))
+        return false;
+    *number = db_number(&row, 0, 0);
+    return true;
+}

@@ -66,4 +66,7 @@ struct operate_schema {
 
 bool operate_schema(struct db *, struct arena *, struct operate_schema *, struct err *) MUST_CHECK;
 
+/* Its number alone, in one round trip; what was never a schema of mayfly's is ERR_BUG. */
+bool operate_schema_number(struct db *, struct arena *, int64_t *number, struct err *) MUST_CHECK;
+
 #endif
