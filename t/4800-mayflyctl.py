@@ -20,6 +20,7 @@ from mayfly import check, done, same
 
 SCRATCH = Path(os.environ.get("MAYFLY_SCRATCH", "/nowhere"))
 PROGRAM = SCRATCH / "inst/bin/mayflyctl"
+WORKER = SCRATCH / "inst/bin/mayfly-worker"
 CONFIG = SCRATCH / "etc/mayfly.conf"
 URL = os.environ.get("MAYFLY_URL", "").rstrip("/")
 NAME = f"ctl{time.time_ns() // 1000:x}"  # the stack may have served other runs
@@ -28,6 +29,13 @@ SECOND = "eleven geese across the lake"
 COMMANDS = ("user add", "user list", "user passwd", "user disable", "user enable", "user groups", "session list",
             "session end", "config show", "config check", "routes", "sweep", "fsck", "files list",
             "files show", "files move", "deploy", "prove", "top", "schema status")
+# Settings that only a worker's start finds wrong, and what to do about each.
+WRONG = (
+    ("statsd", "localhost:8125", "statsd: say unix:/path or ADDRESS:PORT"),
+    ("statsd_prefix", "a b", "statsd_prefix: say 1 to 32 letters"),
+    ("metrics_allow", "everybody", "metrics_allow: 'everybody' is no address"),
+    ("cache", "host:99999", "cache: 'host:99999'"),
+)
 
 
 def ctl(*words, typed="", config=CONFIG):
@@ -121,6 +129,24 @@ def check_system():
              config=wrong)
         away = with_settings(folder, database="host=/nowhere dbname=mayfly")
         does("a database that is away", "user", "list", status=1, err=f"Look at `database` in {away}", config=away)
+
+
+def check_worker_test():
+    """What a pool's start and its reload ask. A reload is not shown the secret, and must refuse all else."""
+    with tempfile.TemporaryDirectory() as folder:
+        def tested(*options, **settings):
+            run = subprocess.run([WORKER, "--test", *options, "-c", with_settings(folder, **settings)], capture_output=True,
+                                 text=True, timeout=60)
+            return run.returncode, run.stderr
+
+        same([tested(), tested("--no-secret")], [(0, "")] * 2, "mayfly-worker --test takes what the stack runs with")
+        same([tested(secret_file="/nowhere")[0], tested("--no-secret", secret_file="/nowhere")[0]], [1, 0],
+             "without its secret too, when it is told so")
+        for name, value, wanted in WRONG:
+            status, said = tested("--no-secret", **{name: value})
+            check(status == 1 and wanted in said and len(said.splitlines()) == 1, f"{name} = {value} is refused", said)
+        status, said = tested("--no-secret", database="host=/nowhere dbname=mayfly")
+        check(status == 0 and "the schema was not looked at" in said, "a database that is away is not", said)
 
 
 def check_add():
@@ -217,7 +243,7 @@ def check_terminal():
 if not URL or not os.access(PROGRAM, os.X_OK):
     print("1..0 # SKIP needs a stack: ./dev test 4800")
     sys.exit()
-for part in (check_words, check_system, check_add, check_list, check_groups, check_passwd, check_disable, check_sessions,
+for part in (check_words, check_system, check_worker_test, check_add, check_list, check_groups, check_passwd, check_disable, check_sessions,
              check_terminal):
     try:
         part()

@@ -74,7 +74,7 @@ static bool open_measuring(struct services *services, struct err *err)
     return statsd_open(&services->statsd, config->statsd, err);
 }
 
-bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
+bool services_prepare(struct services *services, const char *config_path, const char *pool, struct err *err)
 {
     struct session_store *store = &services->sessions;
     char *worker = malloc(WORKER_NAME_BYTES);
@@ -84,8 +84,7 @@ bool services_open(struct services *services, const char *config_path, const cha
     snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
     services->worker = worker;
     services->clock = &clock_system;
-    if (!config_load(&services->config, config_path, err) || !load_secret(services, err) ||
-        !open_measuring(services, err))
+    if (!config_load(&services->config, config_path, err) || !open_measuring(services, err))
         return false;
     services->log =
         (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};
@@ -97,6 +96,11 @@ bool services_open(struct services *services, const char *config_path, const cha
     db_on_point(store->db, services->point);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
            open_files(services, err);
+}
+
+bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
+{
+    return services_prepare(services, config_path, pool, err) && load_secret(services, err);
 }
 
 void services_close(struct services *services)

@@ -182,7 +182,8 @@ static bool worker_open(struct worker *worker, const struct options *options, st
 {
     const struct config *config = &worker->services.config;
 
-    if (!services_open(&worker->services, options->config_path, options->pool, err))
+    if (!(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
+                                                                 err))
         return false;
     if (options->check_only)
         return check_schema(worker, err);
