@@ -134,6 +134,38 @@ static void a_file_that_cant_be_read_is_named(void **state)
     assert_refused(config_load(&config, "/", &unit->err), &unit->err, ERR_INPUT, "/: can't be read");
 }
 
+/* Most are found later: by whoever opens what the setting names. */
+static void a_later_refusal_gets_the_line_of_its_setting(void **state)
+{
+    static const char text[] = "# one\n\nstatsd = localhost:8125\n  cache_fresh_s=5\n";
+    static const struct {
+        const char *reason, *wanted;
+    } cases[] = {
+        {"statsd: say unix:/path or ADDRESS:PORT", ":3: statsd: say unix:/path or ADDRESS:PORT"},
+        {"cache_fresh_s: no", ":4: cache_fresh_s: no"},
+        {"cache: 'a:b': say host:port", "/0120.conf: cache: 'a:b': say host:port"}, /* at its default */
+        {"stats: no", NULL},
+        {"statsd_prefixes: no", NULL},
+        {"out of memory", NULL},
+        {"", NULL},
+    };
+    struct unit *unit = *state;
+    struct config config;
+
+    assert_granted(load(unit, text, &config), &unit->err);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err reason = {.kind = ERR_NONE};
+
+        err_set(&reason, ERR_INPUT, "%s", cases[i].reason);
+        assert_false(config_refuse(&config, "/0120.conf", &reason, &unit->err));
+        if (cases[i].wanted != NULL)
+            assert_refused(false, &unit->err, ERR_INPUT, cases[i].wanted);
+        else
+            assert_string_equal(unit->err.detail, cases[i].reason);
+        err_clear(&unit->err);
+    }
+}
+
 static void a_line_that_is_too_long_is_refused(void **state)
 {
     struct unit *unit = *state;
@@ -312,6 +344,7 @@ int main(void)
         PROMISE(each_refusal_names_its_line_and_what_to_do),
         PROMISE(the_refusal_begins_with_the_name_of_the_file),
         PROMISE(a_file_that_cant_be_read_is_named),
+        PROMISE(a_later_refusal_gets_the_line_of_its_setting),
         PROMISE(a_line_that_is_too_long_is_refused),
         PROMISE(every_number_is_taken_at_its_bounds_and_refused_beyond),
         PROMISE(flags_know_three_words_for_each_answer),

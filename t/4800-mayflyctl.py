@@ -31,10 +31,11 @@ COMMANDS = ("user add", "user list", "user passwd", "user disable", "user enable
             "files show", "files move", "deploy", "prove", "top", "schema status")
 # Settings that only a worker's start finds wrong, and what to do about each.
 WRONG = (
-    ("statsd", "localhost:8125", "statsd: say unix:/path or ADDRESS:PORT"),
-    ("statsd_prefix", "a b", "statsd_prefix: say 1 to 32 letters"),
-    ("metrics_allow", "everybody", "metrics_allow: 'everybody' is no address"),
-    ("cache", "host:99999", "cache: 'host:99999'"),
+    ("statsd", "localhost:8125", "say unix:/path or ADDRESS:PORT"),
+    ("statsd_prefix", "a b", "say 1 to 32 letters"),
+    ("metrics_allow", "everybody", "'everybody' is no address"),
+    ("cache", "host:99999", "'host:99999': say host:port"),
+    ("s3_endpoint", "example.org", "'example.org': say http:// or https://"),
 )
 
 
@@ -127,6 +128,9 @@ def check_system():
         wrong = with_settings(folder, login_window_s="soon")
         does("a wrong setting is named", "config", "check", status=1, err=r"other.conf:\d+: login_window_s: ",
              config=wrong)
+        wrong = with_settings(folder, statsd="localhost:8125")
+        does("so is one that only a start finds", "config", "check", status=1, err=r"other.conf:\d+: statsd: say unix:/path",
+             config=wrong)
         away = with_settings(folder, database="host=/nowhere dbname=mayfly")
         does("a database that is away", "user", "list", status=1, err=f"Look at `database` in {away}", config=away)
 
@@ -143,8 +147,9 @@ def check_worker_test():
         same([tested(secret_file="/nowhere")[0], tested("--no-secret", secret_file="/nowhere")[0]], [1, 0],
              "without its secret too, when it is told so")
         for name, value, wanted in WRONG:
-            status, said = tested("--no-secret", **{name: value})
-            check(status == 1 and wanted in said and len(said.splitlines()) == 1, f"{name} = {value} is refused", said)
+            status, said = tested("--no-secret", **{"s3_bucket": "b", name: value})
+            check(status == 1 and re.match(rf"mayfly-worker: {folder}/other.conf:\d+: {name}: {wanted}", said) and
+                  len(said.splitlines()) == 1, f"{name} = {value} is refused", said)
         status, said = tested("--no-secret", database="host=/nowhere dbname=mayfly")
         check(status == 0 and "the schema was not looked at" in said, "a database that is away is not", said)
 

@@ -27,7 +27,7 @@ static const struct setting settings[] = {
 #undef NUMBER
 };
 
-enum { SETTING_COUNT = sizeof settings / sizeof settings[0], LINE_BYTES = 1024 };
+enum { LINE_BYTES = 1024 };
 
 void config_init(struct config *config)
 {
@@ -82,17 +82,17 @@ static bool set_number(struct config *config, const struct setting *setting, con
     return true;
 }
 
-static const struct setting *find(const char *name)
+static const struct setting *find(const char *name, size_t length)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (strcmp(settings[i].name, name) == 0)
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++)
+        if (strlen(settings[i].name) == length && memcmp(settings[i].name, name, length) == 0)
             return &settings[i];
     return NULL;
 }
 
 bool config_set(struct config *config, const char *name, const char *value, struct err *err)
 {
-    const struct setting *setting = find(name);
+    const struct setting *setting = find(name, strlen(name));
 
     if (setting == NULL)
         return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
@@ -118,7 +118,7 @@ static char *trim(char *text)
     return text;
 }
 
-static bool set_line(struct config *config, char *line, bool seen[SETTING_COUNT], struct err *err)
+static bool set_line(struct config *config, char *line, int number, struct err *err)
 {
     char *name = trim(line);
     char *value = strchr(name, '=');
@@ -130,18 +130,17 @@ static bool set_line(struct config *config, char *line, bool seen[SETTING_COUNT]
         return err_set(err, ERR_INPUT, "'%s' is not of the form name = value", name);
     *value++ = '\0';
     name = trim(name);
-    setting = find(name);
-    if (setting != NULL && seen[setting - settings])
+    setting = find(name, strlen(name));
+    if (setting != NULL && config->lines[setting - settings] != 0)
         return err_set(err, ERR_INPUT, "%s: set twice; remove one", name);
     if (setting != NULL)
-        seen[setting - settings] = true;
+        config->lines[setting - settings] = number;
     return config_set(config, name, trim(value), err);
 }
 
 bool config_load(struct config *config, const char *path, struct err *err)
 {
     FILE *file = fopen(path, "re");
-    bool seen[SETTING_COUNT] = {false};
     char line[LINE_BYTES];
     int number = 0;
     bool ok = true;
@@ -155,13 +154,25 @@ bool config_load(struct config *config, const char *path, struct err *err)
         number++;
         if (strchr(line, '\n') == NULL && !feof(file))
             ok = err_set(err, ERR_INPUT, "%s:%d: longer than %d characters", path, number, LINE_BYTES - 2);
-        else if (!set_line(config, line, seen, &reason))
+        else if (!set_line(config, line, number, &reason))
             ok = err_set(err, ERR_INPUT, "%s:%d: %s", path, number, reason.detail);
     }
     if (ok && ferror(file))
         ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
     fclose(file);
     return ok;
+}
+
+bool config_refuse(const struct config *config, const char *path, const struct err *reason, struct err *err)
+{
+    const struct setting *setting = find(reason->detail, strcspn(reason->detail, ":"));
+    int line = setting == NULL ? 0 : config->lines[setting - settings];
+
+    if (setting == NULL)
+        return err_set(err, reason->kind, "%s", reason->detail);
+    if (line == 0)
+        return err_set(err, reason->kind, "%s: %s", path, reason->detail);
+    return err_set(err, reason->kind, "%s:%d: %s", path, line, reason->detail);
 }
 
 /* Where a connection string may give a password, or NULL: after "password =", or after the scheme of a URI. */
@@ -192,7 +203,7 @@ static void print_text(const char *value, FILE *out)
 
 void config_print(const struct config *config, FILE *out)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
         const struct setting *setting = &settings[i];
         const char *value = (const char *)config + setting->offset;
 

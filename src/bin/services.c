@@ -74,20 +74,15 @@ static bool open_measuring(struct services *services, struct err *err)
     return statsd_open(&services->statsd, config->statsd, err);
 }
 
-bool services_prepare(struct services *services, const char *config_path, const char *pool, struct err *err)
+/* Makes all that the settings are needed for. */
+static bool open_all(struct services *services, struct err *err)
 {
     struct session_store *store = &services->sessions;
-    char *worker = malloc(WORKER_NAME_BYTES);
 
-    if (worker == NULL || !random_start())
-        return err_set(err, ERR_DOWN, "libsodium can't start");
-    snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
-    services->worker = worker;
-    services->clock = &clock_system;
-    if (!config_load(&services->config, config_path, err) || !open_measuring(services, err))
+    if (!open_measuring(services, err))
         return false;
-    services->log =
-        (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};
+    services->log = (struct log){
+        .clock = services->clock, .level = config_log_level(&services->config), .worker = services->worker};
     services->point = crash_point();
     *store = (struct session_store){.config = &services->config, .clock = services->clock};
     store->db = db_new(&services->config, services->clock, &services->log);
@@ -96,6 +91,20 @@ bool services_prepare(struct services *services, const char *config_path, const 
     db_on_point(store->db, services->point);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
            open_files(services, err);
+}
+
+bool services_prepare(struct services *services, const char *config_path, const char *pool, struct err *err)
+{
+    char *worker = malloc(WORKER_NAME_BYTES);
+    struct err reason = {.kind = ERR_NONE};
+
+    if (worker == NULL || !random_start())
+        return err_set(err, ERR_DOWN, "libsodium can't start");
+    snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
+    services->worker = worker;
+    services->clock = &clock_system;
+    return config_load(&services->config, config_path, err) &&
+           (open_all(services, &reason) || config_refuse(&services->config, config_path, &reason, err));
 }
 
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)

@@ -4,7 +4,7 @@
 
 #include "app/exchange.h"
 
-/* ERR_INPUT says what is wrong with the configuration and how to cure it. */
+/* ERR_INPUT says what is wrong with the configuration, in which line, and how to cure it. */
 bool services_open(struct services *, const char *config_path, const char *pool, struct err *) MUST_CHECK;
 /* The same without the secret, for whoever is to judge the configuration and is not shown it. */
 bool services_prepare(struct services *, const char *config_path, const char *pool, struct err *) MUST_CHECK;
