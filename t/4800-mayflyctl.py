@@ -35,6 +35,10 @@ WRONG = (
     ("statsd_prefix", "a b", "say 1 to 32 letters"),
     ("metrics_allow", "everybody", "'everybody' is no address"),
     ("cache", "host:99999", "'host:99999': say host:port"),
+    ("database", "hots=/run dbname=x", 'invalid connection option "hots"; say host='),
+    ("database", "postgresql://[::1/mayfly", ".*IPv6 host address"),
+    ("s3_ca_file", "/nowhere/ca.pem", "/nowhere/ca.pem: No such file"),
+    ("s3_credentials", "/nowhere/s3", "/nowhere/s3: No such file"),
     ("s3_endpoint", "example.org", "'example.org': say http:// or https://"),
 )
 
@@ -147,9 +151,17 @@ def check_worker_test():
         same([tested(secret_file="/nowhere")[0], tested("--no-secret", secret_file="/nowhere")[0]], [1, 0],
              "without its secret too, when it is told so")
         for name, value, wanted in WRONG:
-            status, said = tested("--no-secret", **{"s3_bucket": "b", name: value})
+            status, said = tested("--no-secret", **{"s3_bucket": "b", "s3_credentials": "credential", name: value})
             check(status == 1 and re.match(rf"mayfly-worker: {folder}/other.conf:\d+: {name}: {wanted}", said) and
                   len(said.splitlines()) == 1, f"{name} = {value} is refused", said)
+        status, said = tested("--no-secret", objects="s3", s3_bucket="")
+        check(status == 1 and "objects: s3 wants a bucket; set s3_bucket too" in said, "S3 without a bucket is refused", said)
+        seen = [tested(*options, s3_bucket="b", s3_credentials=named)
+                for named in ("", "credential") for options in ((), ("--no-secret",))]
+        check([status for status, _ in seen] == [1, 0, 1, 0] and "AWS_ACCESS_KEY_ID is missing" in seen[0][1],
+              "a worker wants its key for S3, and who is not shown the worker's own does not", *seen)
+        does("nor does config check", "config", "check", err="is good",
+             config=with_settings(folder, s3_bucket="b", s3_credentials=""))
         status, said = tested("--no-secret", database="host=/nowhere dbname=mayfly")
         check(status == 0 and "the schema was not looked at" in said, "a database that is away is not", said)
 

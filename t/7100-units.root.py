@@ -105,16 +105,18 @@ def check_wrong(machine):
 
 
 def check_reload(machine):
+    lines = len(machine(f"cp {CONFIG} /root/kept; cat {CONFIG}").splitlines())
     before = machine.workers()
-    machine(f"cp {CONFIG} /root/kept")
     for setting, wanted in (("no_such_setting = 1", "no_such_setting: no such setting"),
                             ("statsd = localhost:8125", "statsd: say unix:/path or ADDRESS:PORT"),
+                            ("database = hots=/run", 'database: invalid connection option "hots"'),
+                            ("objects = s3", "objects: s3 wants a bucket"),
                             ("cache = host:99999", "cache: 'host:99999'")):
         machine(f"cp /root/kept {CONFIG}; echo '{setting}' >>{CONFIG}")
         ran = machine.run("systemctl reload mayfly-pool@a")
         check(ran.returncode != 0, f"reload refuses {setting}, with which no worker would start")
         same(machine.workers(), before, "and leaves the workers as they are")
-        check(any(wanted in line for line in machine.journal("mayfly-pool@a")), "saying why")
+        check(any(f"{CONFIG}:{lines + 1}: {wanted}" in line for line in machine.journal("mayfly-pool@a")), "saying where and why")
     check_lost(machine)
     machine(f"cp /root/kept {CONFIG}; echo worker_header = no >>{CONFIG}; systemctl reload 'mayfly-pool@*'")
     headers = [machine.client()("GET", "/health/live").headers.get("X-Mayfly-Worker") for _ in range(8)]

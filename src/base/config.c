@@ -29,6 +29,8 @@ static const struct setting settings[] = {
 
 enum { LINE_BYTES = 1024 };
 
+#define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
 void config_init(struct config *config)
 {
     *config = (struct config){
@@ -42,17 +44,49 @@ void config_init(struct config *config)
     };
 }
 
+static bool one_of(const char *value, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(value, *words) == 0)
+            return true;
+    return false;
+}
+
+/* As browsers write it in Origin: nothing comes after the host and its port. */
+static bool origin_like(const char *value)
+{
+    const char *host = strstr(value, "://");
+
+    return (strncasecmp(value, "https://", 8) == 0 || strncasecmp(value, "http://", 7) == 0) && host[3] != '\0' &&
+           host[3 + strspn(host + 3, HOST_CHARACTERS ":[]")] == '\0';
+}
+
+/* What to say instead of a text that can't be right; NULL: it may be. */
+static const char *text_cure(const char *name, const char *value)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+    static const char *const objects[] = {"postgres", "s3", NULL};
+
+    if (strcmp(name, "log_level") == 0 && !one_of(value, levels))
+        return "say error, warn, info or debug";
+    if (strcmp(name, "objects") == 0 && !one_of(value, objects))
+        return "say postgres or s3";
+    if (strcmp(name, "public_origin") == 0 && value[0] != '\0' && !origin_like(value))
+        return "say http:// or https:// and the host, such as https://example.org, with nothing after it";
+    if (strcmp(name, "cookie_domain") == 0 && value[strspn(value, HOST_CHARACTERS)] != '\0')
+        return "say a domain alone, such as example.org";
+    return NULL;
+}
+
 static bool set_text(struct config *config, const struct setting *setting, const char *value, struct err *err)
 {
     char *text = (char *)config + setting->offset;
+    const char *cure = text_cure(setting->name, value);
 
     if (strlen(value) >= CONFIG_TEXT_BYTES)
         return err_set(err, ERR_INPUT, "%s: longer than %d characters", setting->name, CONFIG_TEXT_BYTES - 1);
-    if (strcmp(setting->name, "log_level") == 0 && strcmp(value, "error") != 0 && strcmp(value, "warn") != 0 &&
-        strcmp(value, "info") != 0 && strcmp(value, "debug") != 0)
-        return err_set(err, ERR_INPUT, "log_level: say error, warn, info or debug");
-    if (strcmp(setting->name, "objects") == 0 && strcmp(value, "postgres") != 0 && strcmp(value, "s3") != 0)
-        return err_set(err, ERR_INPUT, "objects: say postgres or s3");
+    if (cure != NULL)
+        return err_set(err, ERR_INPUT, "%s: %s", setting->name, cure);
     strcpy(text, value);
     return true;
 }

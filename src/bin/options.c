@@ -16,7 +16,7 @@ static const char usage[] = "usage: spawn-fcgi -n -s SOCKET -M 0660 -b 1024 -- m
                             "  -c, --config FILE  settings; default $MAYFLY_CONFIG or " DEFAULT_CONFIG "\n"
                             "      --pool NAME    name of its pool, for the log and X-Mayfly-Worker\n"
                             "  -t, --test         check the configuration and the schema, and exit\n"
-                            "      --no-secret    with -t: leave out the secret, which a reload is not shown\n"
+                            "      --no-secret    with -t: leave out what only credentials hold, for a reload\n"
                             "  -V, --version      print the version and exit\n"
                             "  -h, --help         print this and exit\n"
                             "\n"

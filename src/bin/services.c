@@ -38,6 +38,8 @@ static bool open_files(struct services *services, struct err *err)
                     .clock = services->clock,
                     .log = &services->log},
     };
+    if (strcmp(services->config.objects, "s3") == 0 && services->config.s3_bucket[0] == '\0')
+        return err_set(err, ERR_INPUT, "objects: s3 wants a bucket; set s3_bucket too");
     return services->config.s3_bucket[0] == '\0' ||
            s3_new(&files->objects.s3, &services->config, services->clock, &services->log, err);
 }
@@ -79,7 +81,7 @@ static bool open_all(struct services *services, struct err *err)
 {
     struct session_store *store = &services->sessions;
 
-    if (!open_measuring(services, err))
+    if (!open_measuring(services, err) || !db_check(&services->config, err))
         return false;
     services->log = (struct log){
         .clock = services->clock, .level = config_log_level(&services->config), .worker = services->worker};
@@ -110,6 +112,16 @@ bool services_prepare(struct services *services, const char *config_path, const 
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
 {
     return services_prepare(services, config_path, pool, err) && load_secret(services, err);
+}
+
+bool services_check(const struct services *services, const char *config_path, bool is_worker, struct err *err)
+{
+    const struct config *config = &services->config;
+    bool key = is_worker || strchr(config->s3_credentials, '/') != NULL;
+    struct err reason = {.kind = ERR_NONE};
+
+    return config->s3_bucket[0] == '\0' || s3_check(config, key, &reason) ||
+           config_refuse(config, config_path, &reason, err);
 }
 
 void services_close(struct services *services)

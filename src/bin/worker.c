@@ -186,7 +186,8 @@ static bool worker_open(struct worker *worker, const struct options *options, st
                                                                  err))
         return false;
     if (options->check_only)
-        return check_schema(worker, err);
+        return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
+               check_schema(worker, err);
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
                          config->stream_timeout_ms, err))
         return false;
