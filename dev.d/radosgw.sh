@@ -185,8 +185,8 @@ radosgw_settings() {
     endpoint=http://127.0.0.1:$(radosgw_port http)
     ! grep -qxF "s3_endpoint = $endpoint" "$SCRATCH/etc/mayfly.conf" || return 0
     setting_set s3_endpoint "$endpoint"
-    setting_set s3_bucket "$RADOSGW_BUCKET"
     setting_set s3_credentials "$SCRATCH/etc/s3"
+    setting_set s3_bucket "$RADOSGW_BUCKET"
     ! service_pid nginx || nginx_refresh "$(nginx_port)"
 }
 

@@ -67,7 +67,7 @@ static void comments_blank_lines_and_spaces_are_passed_over(void **state)
                         "\tcache\t=\t\n"
                         "  session_idle_s  =  60  \n"
                         "cookie_secure = NO\n"
-                        "public_origin = https://example.org/#x\n"
+                        "secret_file = /secret#x\n"
                         "log_level = debug",
                         &config),
                    &unit->err);
@@ -75,7 +75,7 @@ static void comments_blank_lines_and_spaces_are_passed_over(void **state)
     assert_string_equal(config.cache, "");
     assert_int_equal(config.session_idle_s, 60);
     assert_false(config.cookie_secure);
-    assert_string_equal(config.public_origin, "https://example.org/#x");
+    assert_string_equal(config.secret_file, "/secret#x");
     assert_string_equal(config.log_level, "debug");
 }
 
@@ -92,6 +92,14 @@ static void each_refusal_names_its_line_and_what_to_do(void **state)
         {"worker_header =\n", ":1: worker_header: say yes or no"},
         {"log_level = loud\n", ":1: log_level: say error, warn, info or debug"},
         {"log_level =\n", ":1: log_level: say error, warn, info or debug"},
+        {"objects = disk\n", ":1: objects: say postgres or s3"},
+        {"public_origin = banana\n", ":1: public_origin: say http:// or https:// and the host"},
+        {"public_origin = ftp://a\n", ":1: public_origin: say http:// or https:// and the host"},
+        {"public_origin = https://\n", ":1: public_origin: say http:// or https:// and the host"},
+        {"public_origin = https://a.b/\n", ":1: public_origin: say http:// or https:// and the host"},
+        {"public_origin = https://a.b, https://c.d\n", ":1: public_origin: say http:// or https:// and the host"},
+        {"cookie_domain = http://x\n", ":1: cookie_domain: say a domain alone, such as example.org"},
+        {"cookie_domain = a.b; Path=/\n", ":1: cookie_domain: say a domain alone, such as example.org"},
         {"cache_fresh_s = 0\n", ":1: cache_fresh_s: say a whole number from 1 to 60"},
         {"cache_fresh_s = 61\n", ":1: cache_fresh_s: say a whole number from 1 to 60"},
         {"cache_fresh_s = -5\n", ":1: cache_fresh_s: say a whole number from 1 to 60"},
@@ -132,6 +140,57 @@ static void a_file_that_cant_be_read_is_named(void **state)
     assert_refused(config_load(&config, "/nowhere/mayfly.conf", &unit->err), &unit->err, ERR_INPUT,
                    "/nowhere/mayfly.conf: No such file or directory; name another file with -c");
     assert_refused(config_load(&config, "/", &unit->err), &unit->err, ERR_INPUT, "/: can't be read");
+}
+
+/* Most are found later: by whoever opens what the setting names. */
+static void a_later_refusal_gets_the_line_of_its_setting(void **state)
+{
+    static const char text[] = "# one\n\nstatsd = localhost:8125\n  cache_fresh_s=5\n";
+    static const struct {
+        const char *reason, *wanted;
+    } cases[] = {
+        {"statsd: say unix:/path or ADDRESS:PORT", ":3: statsd: say unix:/path or ADDRESS:PORT"},
+        {"cache_fresh_s: no", ":4: cache_fresh_s: no"},
+        {"cache: 'a:b': say host:port", "/0120.conf: cache: 'a:b': say host:port"}, /* at its default */
+        {"stats: no", NULL},
+        {"statsd_prefixes: no", NULL},
+        {"out of memory", NULL},
+        {"", NULL},
+    };
+    struct unit *unit = *state;
+    struct config config;
+
+    assert_granted(load(unit, text, &config), &unit->err);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct err reason = {.kind = ERR_NONE};
+
+        err_set(&reason, ERR_INPUT, "%s", cases[i].reason);
+        assert_false(config_refuse(&config, "/0120.conf", &reason, &unit->err));
+        if (cases[i].wanted != NULL)
+            assert_refused(false, &unit->err, ERR_INPUT, cases[i].wanted);
+        else
+            assert_string_equal(unit->err.detail, cases[i].reason);
+        err_clear(&unit->err);
+    }
+}
+
+static void origins_and_domains_are_taken_as_they_occur(void **state)
+{
+    static const char *const cases[][2] = {
+        {"public_origin", ""},
+        {"public_origin", "https://example.org"},
+        {"public_origin", "HTTP://localhost:8080"},
+        {"public_origin", "https://[2001:db8::1]:8443"},
+        {"cookie_domain", ""},
+        {"cookie_domain", "example.org"},
+        {"cookie_domain", ".a-b.example.org"},
+    };
+    struct unit *unit = *state;
+    struct config config;
+
+    config_init(&config);
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_granted(config_set(&config, cases[i][0], cases[i][1], &unit->err), &unit->err);
 }
 
 static void a_line_that_is_too_long_is_refused(void **state)
@@ -312,6 +371,8 @@ int main(void)
         PROMISE(each_refusal_names_its_line_and_what_to_do),
         PROMISE(the_refusal_begins_with_the_name_of_the_file),
         PROMISE(a_file_that_cant_be_read_is_named),
+        PROMISE(origins_and_domains_are_taken_as_they_occur),
+        PROMISE(a_later_refusal_gets_the_line_of_its_setting),
         PROMISE(a_line_that_is_too_long_is_refused),
         PROMISE(every_number_is_taken_at_its_bounds_and_refused_beyond),
         PROMISE(flags_know_three_words_for_each_answer),

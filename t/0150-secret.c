@@ -4,6 +4,9 @@
 
 #include "unit.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #define KEY_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define KEY_B "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
 #define KEY_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
@@ -58,8 +61,25 @@ static void a_wrong_file_is_refused_with_the_line_and_the_cure(void **state)
     for (size_t i = 0; i < COUNT(cases); i++)
         assert_refused(load(unit, cases[i][0], &secret), &unit->err, ERR_INPUT, cases[i][1]);
     assert_refused(secret_load(&secret, "/nowhere/secret", &unit->err), &unit->err, ERR_INPUT,
-                   "/nowhere/secret: No such file or directory");
+                   "/nowhere/secret: No such file or directory; make it with `openssl rand -hex 32`");
     assert_refused(secret_load(&secret, "/", &unit->err), &unit->err, ERR_INPUT, "/: can't be read");
+}
+
+/* Who is told to make one would replace the installation's. */
+static void a_file_that_may_not_be_read_is_not_to_be_made_anew(void **state)
+{
+    struct unit *unit = *state;
+    struct secret secret;
+    const char *path = unit_file(KEY_A, strlen(KEY_A));
+
+    if (geteuid() == 0)
+        skip();
+    assert_int_equal(chmod(path, 0), 0);
+    assert_false(secret_load(&secret, path, &unit->err));
+    assert_null(strstr(unit->err.detail, "openssl"));
+    assert_refused(false, &unit->err, ERR_INPUT,
+                   ": Permission denied; let the workers' user, and nobody else, read it (chown, chmod)");
+    assert_int_equal(chmod(path, 0600), 0);
 }
 
 static void an_indented_key_counts_like_any_other(void **state)
@@ -236,6 +256,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         PROMISE(keys_are_read_in_their_order),
         PROMISE(a_wrong_file_is_refused_with_the_line_and_the_cure),
+        PROMISE(a_file_that_may_not_be_read_is_not_to_be_made_anew),
         PROMISE(an_indented_key_counts_like_any_other),
         PROMISE(a_refusal_never_shows_the_key),
         PROMISE(a_mac_depends_on_key_purpose_and_message),

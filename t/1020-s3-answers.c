@@ -266,14 +266,14 @@ static void nothing_is_done_before_the_first_call(void **state)
 static void settings_that_can_not_be_right_are_refused(void **state)
 {
     static const char *const cases[][3] = {
-        {"s3_endpoint", "example.org", "does not begin with https:// or http://"},
-        {"s3_endpoint", "ftp://example.org", "does not begin with"},
-        {"s3_endpoint", "https://", "is not of the form https://host:port"},
-        {"s3_endpoint", "https://example.org/path", "is not of the form"},
-        {"s3_endpoint", "https://user@example.org", "is not of the form"},
-        {"s3_endpoint", "https://exa mple.org", "is not of the form"},
-        {"s3_endpoint", "https://example.org?x", "is not of the form"},
-        {"s3_public_endpoint", "example.org", "s3_public_endpoint: 'example.org' does not begin with"},
+        {"s3_endpoint", "example.org", "'example.org': say http:// or https:// and the host"},
+        {"s3_endpoint", "ftp://example.org", "say http:// or https://"},
+        {"s3_endpoint", "https://", "say https://host or https://host:port, with nothing after it"},
+        {"s3_endpoint", "https://example.org/path", "say https://host or"},
+        {"s3_endpoint", "https://user@example.org", "say https://host or"},
+        {"s3_endpoint", "https://exa mple.org", "say https://host or"},
+        {"s3_endpoint", "https://example.org?x", "say https://host or"},
+        {"s3_public_endpoint", "example.org", "s3_public_endpoint: 'example.org': say http://"},
         {"s3_bucket", "", "s3_bucket: say the bucket's name"},
         {"s3_bucket", "a/b", "s3_bucket: say"},
         {"s3_region", "", "s3_region: say a region"},

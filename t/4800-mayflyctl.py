@@ -20,6 +20,7 @@ from mayfly import check, done, same
 
 SCRATCH = Path(os.environ.get("MAYFLY_SCRATCH", "/nowhere"))
 PROGRAM = SCRATCH / "inst/bin/mayflyctl"
+WORKER = SCRATCH / "inst/bin/mayfly-worker"
 CONFIG = SCRATCH / "etc/mayfly.conf"
 URL = os.environ.get("MAYFLY_URL", "").rstrip("/")
 NAME = f"ctl{time.time_ns() // 1000:x}"  # the stack may have served other runs
@@ -28,6 +29,18 @@ SECOND = "eleven geese across the lake"
 COMMANDS = ("user add", "user list", "user passwd", "user disable", "user enable", "user groups", "session list",
             "session end", "config show", "config check", "routes", "sweep", "fsck", "files list",
             "files show", "files move", "deploy", "prove", "top", "schema status")
+# Settings that only a worker's start finds wrong, and what to do about each.
+WRONG = (
+    ("statsd", "localhost:8125", "say unix:/path or ADDRESS:PORT"),
+    ("statsd_prefix", "a b", "say 1 to 32 letters"),
+    ("metrics_allow", "everybody", "'everybody' is no address"),
+    ("cache", "host:99999", "'host:99999': say host:port"),
+    ("database", "hots=/run dbname=x", 'invalid connection option "hots"; say host='),
+    ("database", "postgresql://[::1/mayfly", ".*IPv6 host address"),
+    ("s3_ca_file", "/nowhere/ca.pem", "/nowhere/ca.pem: No such file"),
+    ("s3_credentials", "/nowhere/s3", "/nowhere/s3: No such file"),
+    ("s3_endpoint", "example.org", "'example.org': say http:// or https://"),
+)
 
 
 def ctl(*words, typed="", config=CONFIG):
@@ -119,8 +132,38 @@ def check_system():
         wrong = with_settings(folder, login_window_s="soon")
         does("a wrong setting is named", "config", "check", status=1, err=r"other.conf:\d+: login_window_s: ",
              config=wrong)
+        wrong = with_settings(folder, statsd="localhost:8125")
+        does("so is one that only a start finds", "config", "check", status=1, err=r"other.conf:\d+: statsd: say unix:/path",
+             config=wrong)
         away = with_settings(folder, database="host=/nowhere dbname=mayfly")
         does("a database that is away", "user", "list", status=1, err=f"Look at `database` in {away}", config=away)
+
+
+def check_worker_test():
+    """What a pool's start and its reload ask. A reload is not shown the secret, and must refuse all else."""
+    with tempfile.TemporaryDirectory() as folder:
+        def tested(*options, **settings):
+            run = subprocess.run([WORKER, "--test", *options, "-c", with_settings(folder, **settings)], capture_output=True,
+                                 text=True, timeout=60)
+            return run.returncode, run.stderr
+
+        same([tested(), tested("--no-secret")], [(0, "")] * 2, "mayfly-worker --test takes what the stack runs with")
+        same([tested(secret_file="/nowhere")[0], tested("--no-secret", secret_file="/nowhere")[0]], [1, 0],
+             "without its secret too, when it is told so")
+        for name, value, wanted in WRONG:
+            status, said = tested("--no-secret", **{"s3_bucket": "b", "s3_credentials": "credential", name: value})
+            check(status == 1 and re.match(rf"mayfly-worker: {folder}/other.conf:\d+: {name}: {wanted}", said) and
+                  len(said.splitlines()) == 1, f"{name} = {value} is refused", said)
+        status, said = tested("--no-secret", objects="s3", s3_bucket="")
+        check(status == 1 and "objects: s3 wants a bucket; set s3_bucket too" in said, "S3 without a bucket is refused", said)
+        seen = [tested(*options, s3_bucket="b", s3_credentials=named)
+                for named in ("", "credential") for options in ((), ("--no-secret",))]
+        check([status for status, _ in seen] == [1, 0, 1, 0] and "AWS_ACCESS_KEY_ID is missing" in seen[0][1],
+              "a worker wants its key for S3, and who is not shown the worker's own does not", *seen)
+        does("nor does config check", "config", "check", err="is good",
+             config=with_settings(folder, s3_bucket="b", s3_credentials=""))
+        status, said = tested("--no-secret", database="host=/nowhere dbname=mayfly")
+        check(status == 0 and "the schema was not looked at" in said, "a database that is away is not", said)
 
 
 def check_add():
@@ -217,7 +260,7 @@ def check_terminal():
 if not URL or not os.access(PROGRAM, os.X_OK):
     print("1..0 # SKIP needs a stack: ./dev test 4800")
     sys.exit()
-for part in (check_words, check_system, check_add, check_list, check_groups, check_passwd, check_disable, check_sessions,
+for part in (check_words, check_system, check_worker_test, check_add, check_list, check_groups, check_passwd, check_disable, check_sessions,
              check_terminal):
     try:
         part()

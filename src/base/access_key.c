@@ -71,7 +71,7 @@ static bool load_file(const struct part *parts, const char *path, struct err *er
     bool ok = true;
 
     if (file == NULL)
-        return err_set(err, ERR_INPUT, "s3_credentials: %s: %s", path, strerror(errno));
+        return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
     /* Its own buffer would keep a copy. */
     setvbuf(file, NULL, _IONBF, 0);
     for (int number = 1; ok && fgets(line, sizeof line, file) != NULL; number++)
@@ -80,7 +80,7 @@ static bool load_file(const struct part *parts, const char *path, struct err *er
         else
             ok = parse_line(parts, line, path, number, err);
     if (ok && ferror(file))
-        ok = err_set(err, ERR_INPUT, "s3_credentials: %s: can't be read", path);
+        ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
     sodium_memzero(line, sizeof line);
     fclose(file);
     return ok;
@@ -106,10 +106,9 @@ static bool load(struct access_key *key, const char *path, struct err *err)
 
     if (path[0] != '\0' && strchr(path, '/') == NULL) {
         if (folder == NULL)
-            return err_set(err, ERR_INPUT, "s3_credentials: '%s' has no slash, and $CREDENTIALS_DIRECTORY is not set",
-                           path);
+            return err_set(err, ERR_INPUT, "'%s' has no slash, and $CREDENTIALS_DIRECTORY is not set", path);
         if (snprintf(full, sizeof full, "%s/%s", folder, path) >= (int)sizeof full)
-            return err_set(err, ERR_INPUT, "s3_credentials: the path of '%s' is too long", path);
+            return err_set(err, ERR_INPUT, "the path of '%s' is too long", path);
         path = full;
     }
     if (path[0] != '\0' ? !load_file(parts, path, err) : !load_environment(parts, err))

@@ -27,7 +27,9 @@ static const struct setting settings[] = {
 #undef NUMBER
 };
 
-enum { SETTING_COUNT = sizeof settings / sizeof settings[0], LINE_BYTES = 1024 };
+enum { LINE_BYTES = 1024 };
+
+#define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
 void config_init(struct config *config)
 {
@@ -42,17 +44,49 @@ void config_init(struct config *config)
     };
 }
 
+static bool one_of(const char *value, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(value, *words) == 0)
+            return true;
+    return false;
+}
+
+/* As browsers write it in Origin: nothing comes after the host and its port. */
+static bool origin_like(const char *value)
+{
+    const char *host = strstr(value, "://");
+
+    return (strncasecmp(value, "https://", 8) == 0 || strncasecmp(value, "http://", 7) == 0) && host[3] != '\0' &&
+           host[3 + strspn(host + 3, HOST_CHARACTERS ":[]")] == '\0';
+}
+
+/* What to say instead of a text that can't be right; NULL: it may be. */
+static const char *text_cure(const char *name, const char *value)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+    static const char *const objects[] = {"postgres", "s3", NULL};
+
+    if (strcmp(name, "log_level") == 0 && !one_of(value, levels))
+        return "say error, warn, info or debug";
+    if (strcmp(name, "objects") == 0 && !one_of(value, objects))
+        return "say postgres or s3";
+    if (strcmp(name, "public_origin") == 0 && value[0] != '\0' && !origin_like(value))
+        return "say http:// or https:// and the host, such as https://example.org, with nothing after it";
+    if (strcmp(name, "cookie_domain") == 0 && value[strspn(value, HOST_CHARACTERS)] != '\0')
+        return "say a domain alone, such as example.org";
+    return NULL;
+}
+
 static bool set_text(struct config *config, const struct setting *setting, const char *value, struct err *err)
 {
     char *text = (char *)config + setting->offset;
+    const char *cure = text_cure(setting->name, value);
 
     if (strlen(value) >= CONFIG_TEXT_BYTES)
         return err_set(err, ERR_INPUT, "%s: longer than %d characters", setting->name, CONFIG_TEXT_BYTES - 1);
-    if (strcmp(setting->name, "log_level") == 0 && strcmp(value, "error") != 0 && strcmp(value, "warn") != 0 &&
-        strcmp(value, "info") != 0 && strcmp(value, "debug") != 0)
-        return err_set(err, ERR_INPUT, "log_level: say error, warn, info or debug");
-    if (strcmp(setting->name, "objects") == 0 && strcmp(value, "postgres") != 0 && strcmp(value, "s3") != 0)
-        return err_set(err, ERR_INPUT, "objects: say postgres or s3");
+    if (cure != NULL)
+        return err_set(err, ERR_INPUT, "%s: %s", setting->name, cure);
     strcpy(text, value);
     return true;
 }
@@ -82,17 +116,17 @@ static bool set_number(struct config *config, const struct setting *setting, con
     return true;
 }
 
-static const struct setting *find(const char *name)
+static const struct setting *find(const char *name, size_t length)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (strcmp(settings[i].name, name) == 0)
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++)
+        if (strlen(settings[i].name) == length && memcmp(settings[i].name, name, length) == 0)
             return &settings[i];
     return NULL;
 }
 
 bool config_set(struct config *config, const char *name, const char *value, struct err *err)
 {
-    const struct setting *setting = find(name);
+    const struct setting *setting = find(name, strlen(name));
 
     if (setting == NULL)
         return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
@@ -118,7 +152,7 @@ static char *trim(char *text)
     return text;
 }
 
-static bool set_line(struct config *config, char *line, bool seen[SETTING_COUNT], struct err *err)
+static bool set_line(struct config *config, char *line, int number, struct err *err)
 {
     char *name = trim(line);
     char *value = strchr(name, '=');
@@ -130,18 +164,17 @@ static bool set_line(struct config *config, char *line, bool seen[SETTING_COUNT]
         return err_set(err, ERR_INPUT, "'%s' is not of the form name = value", name);
     *value++ = '\0';
     name = trim(name);
-    setting = find(name);
-    if (setting != NULL && seen[setting - settings])
+    setting = find(name, strlen(name));
+    if (setting != NULL && config->lines[setting - settings] != 0)
         return err_set(err, ERR_INPUT, "%s: set twice; remove one", name);
     if (setting != NULL)
-        seen[setting - settings] = true;
+        config->lines[setting - settings] = number;
     return config_set(config, name, trim(value), err);
 }
 
 bool config_load(struct config *config, const char *path, struct err *err)
 {
     FILE *file = fopen(path, "re");
-    bool seen[SETTING_COUNT] = {false};
     char line[LINE_BYTES];
     int number = 0;
     bool ok = true;
@@ -155,13 +188,25 @@ bool config_load(struct config *config, const char *path, struct err *err)
         number++;
         if (strchr(line, '\n') == NULL && !feof(file))
             ok = err_set(err, ERR_INPUT, "%s:%d: longer than %d characters", path, number, LINE_BYTES - 2);
-        else if (!set_line(config, line, seen, &reason))
+        else if (!set_line(config, line, number, &reason))
             ok = err_set(err, ERR_INPUT, "%s:%d: %s", path, number, reason.detail);
     }
     if (ok && ferror(file))
         ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
     fclose(file);
     return ok;
+}
+
+bool config_refuse(const struct config *config, const char *path, const struct err *reason, struct err *err)
+{
+    const struct setting *setting = find(reason->detail, strcspn(reason->detail, ":"));
+    int line = setting == NULL ? 0 : config->lines[setting - settings];
+
+    if (setting == NULL)
+        return err_set(err, reason->kind, "%s", reason->detail);
+    if (line == 0)
+        return err_set(err, reason->kind, "%s: %s", path, reason->detail);
+    return err_set(err, reason->kind, "%s:%d: %s", path, line, reason->detail);
 }
 
 /* Where a connection string may give a password, or NULL: after "password =", or after the scheme of a URI. */
@@ -192,7 +237,7 @@ static void print_text(const char *value, FILE *out)
 
 void config_print(const struct config *config, FILE *out)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
         const struct setting *setting = &settings[i];
         const char *value = (const char *)config + setting->offset;
 

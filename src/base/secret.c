@@ -36,6 +36,9 @@ bool secret_load(struct secret *secret, const char *path, struct err *err)
     bool ok = true;
 
     *secret = (struct secret){.count = 0};
+    if (file == NULL && errno == EACCES)
+        return err_set(err, ERR_INPUT, "%s: %s; let the workers' user, and nobody else, read it (chown, chmod)", path,
+                       strerror(errno));
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s; make it with `openssl rand -hex 32`, readable by the workers only",
                        path, strerror(errno));

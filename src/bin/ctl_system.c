@@ -15,10 +15,11 @@ bool config_show(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* Whoever comes here has read it all, the secret and the cache's nodes too. */
+/* Whoever comes here has read nearly all, the secret and the cache's nodes too. */
 bool config_check(struct ctl *ctl, struct err *err)
 {
-    (void)err;
+    if (!services_check(&ctl->services, ctl->config_path, false, err))
+        return false;
     fprintf(stderr, "%s: the configuration is good\n", ctl->config_path);
     return true;
 }

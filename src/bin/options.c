@@ -9,13 +9,14 @@
 
 static const char usage[] = "usage: spawn-fcgi -n -s SOCKET -M 0660 -b 1024 -- multiwatch -f N -t 500 -r 20 -- \\\n"
                             "           mayfly-worker [-c FILE] [--pool NAME]\n"
-                            "       mayfly-worker -t [-c FILE]\n"
+                            "       mayfly-worker -t [--no-secret] [-c FILE]\n"
                             "\n"
                             "One of many identical FastCGI workers; nginx reaches it through descriptor 0.\n"
                             "\n"
                             "  -c, --config FILE  settings; default $MAYFLY_CONFIG or " DEFAULT_CONFIG "\n"
                             "      --pool NAME    name of its pool, for the log and X-Mayfly-Worker\n"
                             "  -t, --test         check the configuration and the schema, and exit\n"
+                            "      --no-secret    with -t: leave out what only credentials hold, for a reload\n"
                             "  -V, --version      print the version and exit\n"
                             "  -h, --help         print this and exit\n"
                             "\n"
@@ -32,9 +33,13 @@ static bool plain_name(const char *name)
 int options_read(struct options *options, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"pool", required_argument, NULL, 'p'},
-        {"test", no_argument, NULL, 't'},         {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'},
+        {"pool", required_argument, NULL, 'p'},
+        {"test", no_argument, NULL, 't'},
+        {"no-secret", no_argument, NULL, 's'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int letter;
 
@@ -50,6 +55,9 @@ int options_read(struct options *options, int argc, char **argv)
         case 't':
             options->check_only = true;
             break;
+        case 's':
+            options->no_secret = true;
+            break;
         case 'V':
             puts("mayfly-worker " VERSION);
             return EXIT_SUCCESS;
@@ -60,6 +68,10 @@ int options_read(struct options *options, int argc, char **argv)
             fputs("Try mayfly-worker --help.\n", stderr);
             return EXIT_FAILURE;
         }
+    if (options->no_secret && !options->check_only) {
+        fputs("mayfly-worker: --no-secret is for --test only. Try --help.\n", stderr);
+        return EXIT_FAILURE;
+    }
     if (optind == argc && plain_name(options->pool))
         return -1;
     fputs("mayfly-worker: a pool's name is 1 to 32 letters, digits, '-', '_' or '.'; there are no other arguments. "

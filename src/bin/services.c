@@ -38,6 +38,8 @@ static bool open_files(struct services *services, struct err *err)
                     .clock = services->clock,
                     .log = &services->log},
     };
+    if (strcmp(services->config.objects, "s3") == 0 && services->config.s3_bucket[0] == '\0')
+        return err_set(err, ERR_INPUT, "objects: s3 wants a bucket; set s3_bucket too");
     return services->config.s3_bucket[0] == '\0' ||
            s3_new(&files->objects.s3, &services->config, services->clock, &services->log, err);
 }
@@ -74,21 +76,15 @@ static bool open_measuring(struct services *services, struct err *err)
     return statsd_open(&services->statsd, config->statsd, err);
 }
 
-bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
+/* Makes all that the settings are needed for. */
+static bool open_all(struct services *services, struct err *err)
 {
     struct session_store *store = &services->sessions;
-    char *worker = malloc(WORKER_NAME_BYTES);
 
-    if (worker == NULL || !random_start())
-        return err_set(err, ERR_DOWN, "libsodium can't start");
-    snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
-    services->worker = worker;
-    services->clock = &clock_system;
-    if (!config_load(&services->config, config_path, err) || !load_secret(services, err) ||
-        !open_measuring(services, err))
+    if (!open_measuring(services, err) || !db_check(&services->config, err))
         return false;
-    services->log =
-        (struct log){.clock = services->clock, .level = config_log_level(&services->config), .worker = worker};
+    services->log = (struct log){
+        .clock = services->clock, .level = config_log_level(&services->config), .worker = services->worker};
     services->point = crash_point();
     *store = (struct session_store){.config = &services->config, .clock = services->clock};
     store->db = db_new(&services->config, services->clock, &services->log);
@@ -97,6 +93,35 @@ bool services_open(struct services *services, const char *config_path, const cha
     db_on_point(store->db, services->point);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
            open_files(services, err);
+}
+
+bool services_prepare(struct services *services, const char *config_path, const char *pool, struct err *err)
+{
+    char *worker = malloc(WORKER_NAME_BYTES);
+    struct err reason = {.kind = ERR_NONE};
+
+    if (worker == NULL || !random_start())
+        return err_set(err, ERR_DOWN, "libsodium can't start");
+    snprintf(worker, WORKER_NAME_BYTES, "%s/%d", pool, (int)getpid());
+    services->worker = worker;
+    services->clock = &clock_system;
+    return config_load(&services->config, config_path, err) &&
+           (open_all(services, &reason) || config_refuse(&services->config, config_path, &reason, err));
+}
+
+bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
+{
+    return services_prepare(services, config_path, pool, err) && load_secret(services, err);
+}
+
+bool services_check(const struct services *services, const char *config_path, bool is_worker, struct err *err)
+{
+    const struct config *config = &services->config;
+    bool key = is_worker || strchr(config->s3_credentials, '/') != NULL;
+    struct err reason = {.kind = ERR_NONE};
+
+    return config->s3_bucket[0] == '\0' || s3_check(config, key, &reason) ||
+           config_refuse(config, config_path, &reason, err);
 }
 
 void services_close(struct services *services)

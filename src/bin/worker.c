@@ -182,10 +182,12 @@ static bool worker_open(struct worker *worker, const struct options *options, st
 {
     const struct config *config = &worker->services.config;
 
-    if (!services_open(&worker->services, options->config_path, options->pool, err))
+    if (!(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
+                                                                 err))
         return false;
     if (options->check_only)
-        return check_schema(worker, err);
+        return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
+               check_schema(worker, err);
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
                          config->stream_timeout_ms, err))
         return false;

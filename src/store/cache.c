@@ -62,15 +62,17 @@ static bool add_node(memcached_st *nodes, char *node, struct err *err)
         if (colon != NULL) {
             port = strtol(colon + 1, &end, 10);
             if (*end != '\0' || port < 1 || port > 65535)
-                return err_set(err, ERR_INPUT, "cache: '%s' is not host:port or unix:/path", node);
+                return err_set(err, ERR_INPUT, "cache: '%s': say host:port, with a port up to 65535, or unix:/path",
+                               node);
             *colon = '\0';
         }
         rc = memcached_server_add(nodes, node, (in_port_t)port);
     }
     if (rc == MEMCACHED_SUCCESS && memcached_server_count(nodes) > NODES_MAX)
-        return err_set(err, ERR_INPUT, "cache: at most %d nodes", NODES_MAX);
+        return err_set(err, ERR_INPUT, "cache: name %d nodes at most", NODES_MAX);
     if (rc != MEMCACHED_SUCCESS)
-        return err_set(err, ERR_INPUT, "cache: %s: %s", node, memcached_strerror(nodes, rc));
+        return err_set(err, ERR_INPUT, "cache: '%s': %s; say host:port or unix:/path", node,
+                       memcached_strerror(nodes, rc));
     return true;
 }
 

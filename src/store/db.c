@@ -46,6 +46,25 @@ struct db {
     uint64_t round_trips;
 };
 
+/* At a connection libpq's complaint would look like a server that is away. */
+bool db_check(const struct config *config, struct err *err)
+{
+    const char *database = config->database;
+    PQconninfoOption *options;
+    char *reason = NULL;
+
+    /* To libpq anything else is the name of a database. */
+    if (strchr(database, '=') == NULL && strstr(database, "://") == NULL)
+        return true;
+    options = PQconninfoParse(database, &reason);
+    if (options == NULL)
+        err_set(err, ERR_INPUT, "database: %.*s; say host=/run/postgresql dbname=mayfly user=mayfly, or the like",
+                (int)strcspn(reason != NULL ? reason : "", "\n"), reason != NULL ? reason : "");
+    PQconninfoFree(options);
+    PQfreemem(reason);
+    return options != NULL;
+}
+
 struct db *db_new(const struct config *config, const struct clock *clock, const struct log *log)
 {
     struct db *db = calloc(1, sizeof *db);

@@ -25,6 +25,9 @@ struct db_result {
     int rows;
 };
 
+/* ERR_INPUT when the connection string says nothing that libpq understands. */
+bool db_check(const struct config *, struct err *) MUST_CHECK;
+
 /* Does not connect. config, clock and log are borrowed. NULL when memory is out. */
 struct db *db_new(const struct config *, const struct clock *, const struct log *) MUST_CHECK;
 void db_free(struct db *);

@@ -33,6 +33,12 @@ enum {
 bool s3_new(struct s3 **, const struct config *, const struct clock *, const struct log *, struct err *) MUST_CHECK;
 void s3_free(struct s3 *);
 
+/*
+ * Whether the certificates and, if asked for, the key can be read: otherwise that shows when somebody wants a file. Asks no
+ * server. ERR_INPUT says what can't.
+ */
+bool s3_check(const struct config *, bool key, struct err *) MUST_CHECK;
+
 /* Whether the bucket answers to our key. */
 bool s3_ping(struct s3 *, struct arena *, struct err *) MUST_CHECK;
 

@@ -1,10 +1,12 @@
 #include "store/s3_call.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     STALL_BYTES_PER_S = 1024, /* with s3_stall_s: no server that works is slower */
@@ -79,6 +81,20 @@ bool s3_new(struct s3 **s3p, const struct config *config, const struct clock *cl
     return true;
 }
 
+bool s3_check(const struct config *config, bool with_key, struct err *err)
+{
+    struct access_key *key = NULL;
+    struct err reason = {.kind = ERR_NONE};
+
+    if (config->s3_ca_file[0] != '\0' && access(config->s3_ca_file, R_OK) != 0)
+        return err_set(err, ERR_INPUT, "s3_ca_file: %s: %s; the workers' user must be able to read it",
+                       config->s3_ca_file, strerror(errno));
+    if (with_key && !access_key_load(&key, config->s3_credentials, &reason))
+        return err_set(err, reason.kind, "s3_credentials: %s", reason.detail);
+    access_key_free(key);
+    return true;
+}
+
 void s3_free(struct s3 *s3)
 {
     if (s3 == NULL)
@@ -97,7 +113,7 @@ static bool load_key(struct s3 *s3, struct err *err)
     struct err reason = {.kind = ERR_NONE};
 
     return s3->key != NULL || access_key_load(&s3->key, s3->config->s3_credentials, &reason) ||
-           err_set(err, ERR_BUG, "%s", reason.detail);
+           err_set(err, ERR_BUG, "s3_credentials: %s", reason.detail);
 }
 
 static bool open_curl(struct s3 *s3, struct err *err)

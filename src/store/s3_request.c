@@ -13,12 +13,14 @@ bool s3_endpoint_parse(const char *setting, const char *url, struct s3_endpoint 
 
     endpoint->secure = strncmp(url, "https://", 8) == 0;
     if (!endpoint->secure && strncmp(url, "http://", 7) != 0)
-        return err_set(err, ERR_INPUT, "%s: '%s' does not begin with https:// or http://", setting, url);
+        return err_set(err, ERR_INPUT, "%s: '%s': say http:// or https:// and the host, such as https://s3.example.org",
+                       setting, url);
     host = url + (endpoint->secure ? 8 : 7);
     length = strcspn(host, "/");
     if (length == 0 || length >= sizeof endpoint->host || host[length + strspn(host + length, "/")] != '\0' ||
         strspn(host, allowed) < length)
-        return err_set(err, ERR_INPUT, "%s: '%s' is not of the form https://host:port", setting, url);
+        return err_set(err, ERR_INPUT, "%s: '%s': say https://host or https://host:port, with nothing after it",
+                       setting, url);
     memcpy(endpoint->host, host, length);
     endpoint->host[length] = '\0';
     /* libcurl leaves it out of the Host header, which is signed. */
