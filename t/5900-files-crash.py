@@ -15,6 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST, SCRATCH, WorkerCensus, check, dev, done, note, psql, same, settings
+from files import part, post_form, rows, usage
 from mayfly import signed_in
 
 # Where workers die; the number is the passage at which each of them does. Whoever repeats must get through: so it is beyond
@@ -145,6 +146,28 @@ def die_at(point, passage, sizes):
     same(person.differences()[:5], [], f"{point}: {len(person.files) - len(person.deleted)} files are there to the byte, none twice")
 
 
+def die_at_the_quota(point, passage, size):
+    """The attempt of nginx on the other pool finds the room taken by the first one: by its file, or by what it left behind."""
+    user, client = signed_in()
+    contents = [secrets.token_bytes(size), secrets.token_bytes(size)]
+    with settings(files_max_bytes=2 * size + 1000):
+        with WorkerCensus() as census:
+            dev("restart", "heavy-a", MAYFLY_CRASH=f"{point}:{passage}")
+            census.seen.clear()
+            for _ in range(4):  # an odd number of requests each, so both pools come first
+                answer = post_form(client, *[part("file", content, "file") for content in contents])
+                same((answer.status, usage(user), rows(user)), (201, (2 * size, 2), 2), f"{point}, no room for two attempts: one is enough",
+                     answer)
+                urls = [file["url"] for file in answer.json().get("files", [])]
+                check([client.get(url).body for url in urls] == contents, f"{point}, no room for two attempts: to the byte")
+                same([client.delete(url).status for url in urls], [204, 204], f"{point}, no room for two attempts: deleted")
+            died = census.died()
+        dev("restart", "heavy-a")
+    check(died > 0, f"{point}: workers died there", died)
+    same(usage(user), (0, 0), f"{point}, no room for two attempts: nothing of them counts in the end")
+    clean(point)
+
+
 def sweeper_dies_at(point):
     person = Person()
     person.work((10, 300000))
@@ -206,6 +229,8 @@ def storage(name):
                   s3_part_bytes=5242880):
         for point, passage in POINTS.items():
             die_at(point, BLOCK_PASSAGE[name] if point == "upload-block" else passage, SIZES[name])
+        for point, passage in (("upload-sealed", 1), ("upload-sealed", 2), ("upload-committed", 1)):
+            die_at_the_quota(point, passage, SIZES[name][-1])
         for point in SWEEP_POINTS:
             sweeper_dies_at(point)
         if name == "postgres":

@@ -89,6 +89,34 @@ def edge(way):
             same(usage(user), (0, 0), f"{name}: after all are deleted all room is back")
 
 
+def repeated_at_the_edge():
+    """What a request itself has taken is no reason to refuse its repetition."""
+    for way in (post_raw, lambda client, content, name, **headers:
+                post_form(client, part("a", content, name), part("b", b"small", "b"), **headers)):
+        user, client = signed_in()
+        with settings(files_max_bytes=SIZE + 1000):
+            first, again, other_body = [way(client, content, "same", **{"Idempotency-Key": "same"})
+                                        for content in (CONTENT, CONTENT, noise(SIZE, 2))]
+            counted = usage(user)
+            same((first.status, again.status, again.headers.get("idempotent-replayed"), again.body),
+                 (201, 201, "true", first.body), "a request that filled the quota is answered again", first, again)
+            same((other_body.status, usage(user), rows(user)), (422, counted, counted[1]), "its key with another body is refused as such",
+                 other_body)
+            check(quota_left(way(client, CONTENT, "same", **{"Idempotency-Key": "other"})), "another request finds no room")
+            counted_right(user, "and what is counted is what is there")
+
+    # All at once, and room for one: whoever begins later takes it from one that has not committed.
+    user, client = signed_in()
+    with settings(files_max_bytes=SIZE + SIZE // 2):
+        answers = at_once(AT_ONCE, lambda index: post_raw(Client(client.token), CONTENT, "same", **{"Idempotency-Key": "same"}))
+        good = [answer.json()["id"] for answer in answers if answer.status == 201]
+        check(len(set(good)) == 1 and {answer.status for answer in answers} <= {201, 409, 413, 423, 503},
+              "ten times the same request where one fits is one file", Counter(answer.status for answer in answers))
+        note(f"{Counter(answer.status for answer in answers)}")
+        same((usage(user), rows(user)), ((SIZE, 1), 1), "and counts once")
+        same(post_raw(client, CONTENT, "same", **{"Idempotency-Key": "same"}).json()["id"], good[0], "which is given again")
+
+
 def main():
     began = time.monotonic()
     for way in WAYS:
@@ -136,6 +164,7 @@ def main():
         check(len(set(good)) == 1 and {answer.status for answer in answers} <= {201, 409, 503},
               "ten times the same request at once is one file", Counter(answer.status for answer in answers))
         same((usage(user), rows(user)), ((SIZE, 1), 1), "and counts once")
+    repeated_at_the_edge()
     note(f"{time.monotonic() - began:.1f} s")
     done()
 

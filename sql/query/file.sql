@@ -4,7 +4,8 @@
 
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
--- live, bytes and files that the account may have, concat -> the row; none when that would be too much
+-- live, bytes and files that the account may have, concat, holder of a lease that is over at once or null -> the row; none
+-- when that would be too much
 WITH u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
     SELECT $2::uuid, $11::bigint, 1 WHERE $11::bigint <= $13::bigint
@@ -12,9 +13,9 @@ WITH u AS (
         WHERE a.bytes + excluded.bytes <= $13::bigint AND a.files < $14::int
     RETURNING account_id)
 INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
-    sweep_at, concat)
+    sweep_at, concat, lease, lease_until)
 SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
-    $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text
+    $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid, statement_timestamp()
 FROM u
 RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
     size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
@@ -113,6 +114,21 @@ u AS (
 p AS (
     UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
 SELECT id FROM o;
+
+-- name: file_give_back
+-- account, holder, ids -> how many pending files of requests the holder has besides these; they are dropped. Whoever is just
+-- committing one is waited for.
+WITH o AS (
+    SELECT id, reserved FROM file
+    WHERE account_id = $1::uuid AND lease = $2::uuid AND id <> ALL ($3::uuid[]) AND via = 'upload' AND state = 'pending'
+    ORDER BY id FOR UPDATE),
+d AS (
+    UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0, lease = NULL, lease_until = NULL
+    WHERE id IN (SELECT id FROM o)),
+u AS (
+    UPDATE account_usage SET bytes = bytes - (SELECT sum(reserved) FROM o)::bigint, files = files - (SELECT count(*) FROM o)::int
+    WHERE account_id = $1::uuid AND EXISTS (SELECT FROM o))
+SELECT count(*) FROM o;
 
 -- name: file_parts_claim
 -- account, ids, seconds to live -> how many of them are whole parts, and their bytes. They are nobody's own from now on and

@@ -12,11 +12,17 @@
 /*
  * POST /upload: a form's files or a raw body, streamed. Each file is a pending row of its own from its first byte on; all
  * are committed together with the outcome, so a request that is tried again gives the first one's files.
+ *
+ * An earlier attempt may have taken the very room that this one is refused; only then is it looked for. One that was done
+ * is answered by once, and the body only passes through the hash that compares the two; of one that was cut off the pending
+ * rows are dropped, which are known by their holder: the beginning of the outcome's key.
  */
 
 /* One file of the request. */
 struct received {
-    struct upload *upload;
+    struct upload *upload; /* NULL: the request was done before, nothing is stored */
+    const char *name;
+    struct sha256 hash; /* without an upload, which has its own */
     const char *type;
     bool photo; /* the form's field "photo": the profile's picture */
     struct received *next;
@@ -25,9 +31,64 @@ struct received {
 struct receiving {
     struct multipart parser;
     bool raw;
+    bool done; /* by an earlier attempt */
+    struct outcome_key key;
+    struct uuid holder;
     struct received *first, **last;
     struct received *open; /* whose bytes come just now; NULL: a field that is no file */
 };
+
+static bool look_for_outcome(struct exchange *x, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+    struct outcome outcome;
+    enum db_rc rc = outcome_find(x->services->sessions.db, &x->arena, &receiving->key, &outcome, err);
+
+    receiving->done = rc == DB_ROW && outcome.sealed != NULL;
+    return rc != DB_FAIL;
+}
+
+static bool give_back(struct exchange *x, int64_t *dropped, struct err *err)
+{
+    const struct receiving *receiving = x->stream;
+    struct uuid *ours;
+    size_t count = 0;
+
+    for (const struct received *received = receiving->first; received != NULL; received = received->next)
+        count++;
+    ours = arena_alloc(&x->arena, (count + 1) * sizeof *ours);
+    if (ours == NULL)
+        return err_memory(err);
+    count = 0;
+    for (const struct received *received = receiving->first; received != NULL; received = received->next)
+        ours[count++] = received->upload->file.id;
+    return file_give_back(&x->services->files, &x->arena, &x->session.account, &receiving->holder, ours, count, dropped,
+                          err);
+}
+
+/* Makes the row, unless receiving->done is set. */
+static bool create(struct exchange *x, const struct file_plan *plan, struct file *file, struct err *err)
+{
+    struct receiving *receiving = x->stream;
+
+    while (!receiving->done && !file_create(&x->services->files, &x->arena, &x->session.account, plan, file, err)) {
+        struct err refused = *err;
+        int64_t dropped = 0;
+
+        if (err->kind != ERR_LARGE)
+            return false;
+        err_clear(err);
+        /* Looked for again, since one that commits between the two is not pending any more. */
+        if (!look_for_outcome(x, err) || (!receiving->done && !give_back(x, &dropped, err)) ||
+            (!receiving->done && dropped == 0 && !look_for_outcome(x, err)))
+            return false;
+        if (!receiving->done && dropped == 0) {
+            *err = refused;
+            return false;
+        }
+    }
+    return true;
+}
 
 static bool begin_file(struct exchange *x, const char *field, const char *name, size_t name_length, const char *type,
                        int64_t size, int64_t most, struct err *err)
@@ -36,7 +97,8 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
     char *safe = arena_alloc(&x->arena, DISPOSITION_NAME_BYTES), *key = arena_alloc(&x->arena, DISPOSITION_KEY_BYTES);
     char *claimed = arena_alloc(&x->arena, MEDIA_TYPE_BYTES);
     struct received *received = arena_zalloc(&x->arena, sizeof *received);
-    struct file_plan plan = {.via = "upload", .metadata = "", .size = size, .reserve = most > 0 ? most : 0};
+    struct file_plan plan = {
+        .via = "upload", .metadata = "", .size = size, .reserve = most > 0 ? most : 0, .holder = &receiving->holder};
     struct file file;
 
     if (safe == NULL || key == NULL || claimed == NULL || received == NULL)
@@ -50,10 +112,13 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
     plan.name = safe;
     plan.object_name = key;
     plan.claimed_type = claimed;
-    if (!file_create(&x->services->files, &x->arena, &x->session.account, &plan, &file, err))
+    if (!create(x, &plan, &file, err))
         return false;
-    if (upload_open(&x->services->files, &x->arena, &file.id, &x->session.account, &received->upload, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "a file that was just made is gone");
+    if (!receiving->done && upload_open_by(&x->services->files, &x->arena, &file.id, &x->session.account,
+                                           &receiving->holder, &received->upload, err) != DB_ROW)
+        return err_set(err, ERR_LOCKED, "another attempt of this request goes on with its files");
+    received->name = safe;
+    sha256_init(&received->hash);
     received->photo = strcmp(field, "photo") == 0;
     *receiving->last = received;
     receiving->last = &received->next;
@@ -67,7 +132,7 @@ static bool end_file(struct exchange *x, struct err *err)
     struct received *received = receiving->open;
 
     receiving->open = NULL;
-    if (received == NULL)
+    if (received == NULL || received->upload == NULL)
         return true;
     if (!file_answer_seal(x, received->upload, &received->type, err) || !upload_trim(received->upload, err))
         return false;
@@ -95,12 +160,20 @@ static bool part_begin(void *user, const struct multipart_part *part, struct err
     return begin_file(x, part->name, part->filename, part->filename_length, part->type, -1, most, err);
 }
 
+static bool add(struct received *received, const void *bytes, size_t length, struct err *err)
+{
+    if (received->upload != NULL)
+        return upload_add(received->upload, bytes, length, err);
+    sha256_add(&received->hash, bytes, length);
+    return true;
+}
+
 static bool part_data(void *user, const void *bytes, size_t length, struct err *err)
 {
     struct exchange *x = user;
     struct receiving *receiving = x->stream;
 
-    return receiving->open == NULL || upload_add(receiving->open->upload, bytes, length, err);
+    return receiving->open == NULL || add(receiving->open, bytes, length, err);
 }
 
 static bool part_end(void *user, struct err *err)
@@ -112,7 +185,7 @@ static bool take(struct exchange *x, const void *bytes, size_t length, struct er
 {
     struct receiving *receiving = x->stream;
 
-    return receiving->raw ? upload_add(receiving->open->upload, bytes, length, err)
+    return receiving->raw ? add(receiving->open, bytes, length, err)
                           : multipart_feed(&receiving->parser, bytes, length, err);
 }
 
@@ -155,7 +228,10 @@ static bool answer(struct exchange *x, const struct received *first, struct err 
 static bool commit(struct exchange *x, void *arg, struct err *err)
 {
     const struct received *first = arg;
+    const struct receiving *receiving = x->stream;
 
+    if (receiving->done)
+        return err_set(err, ERR_CONFLICT, "the outcome of this request is gone; send it again");
     for (const struct received *received = first; received != NULL; received = received->next)
         if (!upload_commit(received->upload, &x->arena, received->type, err) ||
             (received->photo && !set_photo(x, received, err)))
@@ -170,7 +246,9 @@ static void drop(struct exchange *x)
     struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds them when they are overdue */
 
     for (const struct received *received = receiving->first; received != NULL; received = received->next)
-        (void)!file_give_up(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account, &ignored);
+        if (received->upload != NULL)
+            (void)!file_give_up(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account,
+                                &ignored);
 }
 
 /* Stands for the body: two requests with the same key must have sent the same files. */
@@ -181,10 +259,10 @@ static bool set_fingerprint(struct exchange *x, struct err *err)
     buf_init(&x->body, &x->arena, 32 * 1024);
     for (const struct received *received = receiving->first; received != NULL; received = received->next) {
         unsigned char digest[SHA256_BYTES];
-        struct sha256 hash = received->upload->hash;
+        struct sha256 hash = received->upload != NULL ? received->upload->hash : received->hash;
 
         sha256_end(&hash, digest);
-        if (!buf_add(&x->body, digest, sizeof digest) || !buf_add_string(&x->body, received->upload->file.name))
+        if (!buf_add(&x->body, digest, sizeof digest) || !buf_add_string(&x->body, received->name))
             return err_memory(err);
     }
     x->body_read = true;
@@ -248,6 +326,9 @@ bool api_upload(struct exchange *x, struct err *err)
                        (long long)x->services->config.files_max_bytes);
     receiving->last = &receiving->first;
     receiving->raw = !request_has_type(&x->request, "multipart/form-data");
+    if (!once_key(x, &receiving->key, err))
+        return false;
+    memcpy(receiving->holder.bytes, receiving->key.key, sizeof receiving->holder.bytes);
     x->stream = receiving;
     x->sink = &sink;
     return receiving->raw ? begin_raw(x, err)

@@ -24,7 +24,7 @@ static bool check_idempotency_key(const char *key, struct err *err)
  * Without a credential the body stands in for it: two strangers who choose the same Idempotency-Key must not meet, and
  * one who knows the whole log-in could log in anyway.
  */
-static bool make_key(struct exchange *x, struct outcome_key *key, struct err *err)
+static bool bind_key(struct exchange *x, struct outcome_key *key, struct err *err)
 {
     const struct secret *secret = &x->services->secret;
     const struct request *request = &x->request;
@@ -33,9 +33,8 @@ static bool make_key(struct exchange *x, struct outcome_key *key, struct err *er
     struct buf message;
     bool ok;
 
-    if (!check_idempotency_key(request->idempotency_key, err) || !exchange_body(x, err))
+    if (!check_idempotency_key(request->idempotency_key, err))
         return false;
-    secret_mac(secret, 0, "outcome fingerprint", x->body.bytes, x->body.length, key->fingerprint);
     buf_init(&message, &x->arena, 8192);
     ok = buf_printf(&message, "%s\n%s\n%c\n%s\n", method_name(request->method), request->path, own ? 'k' : 'r',
                     own ? request->idempotency_key : request->request_id);
@@ -52,6 +51,20 @@ static bool make_key(struct exchange *x, struct outcome_key *key, struct err *er
         return err_set(err, ERR_INPUT, "the path is too long");
     secret_mac(secret, 0, "outcome", message.bytes, message.length, key->key);
     return true;
+}
+
+static bool make_key(struct exchange *x, struct outcome_key *key, struct err *err)
+{
+    if (!exchange_body(x, err))
+        return false;
+    secret_mac(&x->services->secret, 0, "outcome fingerprint", x->body.bytes, x->body.length, key->fingerprint);
+    return bind_key(x, key, err);
+}
+
+bool once_key(struct exchange *x, struct outcome_key *key, struct err *err)
+{
+    *key = (struct outcome_key){.fingerprint = {0}};
+    return x->has_token ? bind_key(x, key, err) : err_set(err, ERR_BUG, "no key without a credential or a body");
 }
 
 static void begin_answer(struct exchange *x)

@@ -7,6 +7,7 @@
 #define MAYFLY_APP_ONCE_H
 
 #include "app/exchange.h"
+#include "store/outcome.h"
 
 /*
  * Runs effect in one transaction together with the claim and the outcome, then removes the cached copies noted in
@@ -19,5 +20,8 @@ bool once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct
 
 /* Without an effect: sets x->replayed and the answer when this very request was done before. */
 bool once_find(struct exchange *, struct err *) MUST_CHECK;
+
+/* The key of a request with a credential while its body is still to come; so without the fingerprint. */
+bool once_key(struct exchange *, struct outcome_key *, struct err *) MUST_CHECK;
 
 #endif

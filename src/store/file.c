@@ -119,11 +119,14 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     const struct object_ops *back_end = object_ops_of_config(store->config);
     struct uuid id = uuid_new(store->clock);
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], block[NUMBER_BYTES], size[NUMBER_BYTES],
-        reserve[NUMBER_BYTES], keep[NUMBER_BYTES], most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES];
+        reserve[NUMBER_BYTES], keep[NUMBER_BYTES], most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES],
+        holder[UUID_TEXT_BYTES];
+    const char *concat = plan->concat != NULL ? plan->concat : "", *lease = plan->holder != NULL ? holder : NULL;
     const char *const values[] = {
         id_text, account_text, plan->via,          back_end->name, plan->object_name,
         block,   plan->name,   plan->claimed_type, plan->metadata, plan->size >= 0 ? size : NULL,
-        reserve, keep,         most_bytes,         most_files,     plan->concat != NULL ? plan->concat : ""};
+        reserve, keep,         most_bytes,         most_files,     concat,
+        lease};
     struct db_result row;
 
     uuid_format(&id, id_text);
@@ -134,6 +137,8 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(store, plan->via));
     snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
     snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
+    if (plan->holder != NULL)
+        uuid_format(plan->holder, holder);
     switch (db_query(store->db, arena, STATEMENT_FILE_CREATE, values, &row, err)) {
     case DB_FAIL:
         return false;
@@ -227,17 +232,36 @@ enum db_rc file_joined(struct file_store *store, struct arena *arena, const stru
 /* Ids as PostgreSQL array text. */
 static const char *ids_text(struct arena *arena, const struct uuid *ids, size_t count)
 {
-    char *text = arena_alloc(arena, count * UUID_TEXT_BYTES + 2), *at = text;
+    char *text = arena_alloc(arena, count * UUID_TEXT_BYTES + 3), *at = text;
 
     if (text == NULL)
         return NULL;
+    *at++ = '{';
     for (size_t i = 0; i < count; i++) {
-        *at++ = i == 0 ? '{' : ',';
+        if (i > 0)
+            *at++ = ',';
         uuid_format(&ids[i], at);
         at += UUID_TEXT_BYTES - 1;
     }
     memcpy(at, "}", 2);
     return text;
+}
+
+bool file_give_back(struct file_store *store, struct arena *arena, const struct uuid *account,
+                    const struct uuid *holder, const struct uuid *ours, size_t count, int64_t *dropped, struct err *err)
+{
+    char account_text[UUID_TEXT_BYTES], holder_text[UUID_TEXT_BYTES];
+    const char *const values[] = {account_text, holder_text, ids_text(arena, ours, count)};
+    struct db_result row;
+
+    if (values[2] == NULL)
+        return err_memory(err);
+    uuid_format(account, account_text);
+    uuid_format(holder, holder_text);
+    if (db_query(store->db, arena, STATEMENT_FILE_GIVE_BACK, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "no answer about earlier attempts");
+    *dropped = db_number(&row, 0, 0);
+    return true;
 }
 
 static bool claim_parts(struct file_store *store, struct arena *arena, const struct uuid *account, const char *ids,

@@ -41,9 +41,10 @@ struct file_plan {
     const char *object_name; /* safe for a key */
     const char *claimed_type;
     const char *metadata;
-    const char *concat; /* NULL: not made of parts */
-    int64_t size;       /* -1: not known */
-    int64_t reserve;    /* bytes to count for its account from now on */
+    const char *concat;        /* NULL: not made of parts */
+    int64_t size;              /* -1: not known */
+    int64_t reserve;           /* bytes to count for its account from now on */
+    const struct uuid *holder; /* by whom file_give_back finds it while nobody else leases it; NULL: not at all */
 };
 
 struct file_store {
@@ -79,6 +80,13 @@ enum db_rc file_drop(struct file_store *, struct arena *, const struct uuid *id,
 /* The same for a pending file only: of a commit whose answer was lost nobody knows here, and what it committed stays. */
 enum db_rc file_give_up(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                         struct err *) MUST_CHECK;
+
+/*
+ * What earlier attempts of a request left pending, via "upload" and with its holder, counts no more; not these, which are of
+ * the attempt that asks. One that is still alive loses its lease by that, and can't commit.
+ */
+bool file_give_back(struct file_store *, struct arena *, const struct uuid *account, const struct uuid *holder,
+                    const struct uuid *ours, size_t count, int64_t *dropped, struct err *) MUST_CHECK;
 
 enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        const char *name, struct err *) MUST_CHECK;
