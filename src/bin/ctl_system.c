@@ -2,6 +2,7 @@
 #include "app/routes.h"
 #include "bin/ctl.h"
 #include "bin/schema.h"
+#include "bin/services.h"
 #include "store/sweep.h"
 
 #include <inttypes.h>
