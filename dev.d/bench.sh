@@ -9,9 +9,13 @@ command_bench() {
     if [[ ${1-} == files ]]; then
         program=bench_files.py
         shift
+        (($# == 0)) || [[ $* == --s3 ]] || usage_error "bench files does not know '$*'"
+    elif (($# > 0)) && [[ ! $* =~ ^[1-9][0-9]{0,2}$ ]]; then
+        usage_error "bench: '$*' is not a number of rounds"
     fi
     scratch_folders
     stack_lock
+    scratch_claim
     stack_clear
     build_install
     trap stack_down EXIT

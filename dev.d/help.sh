@@ -125,7 +125,8 @@ TEXT
   bench                measure
   stack up|down        a stack without a build, for tests
 
-Everything is in one folder in /tmp, or in MAYFLY_SCRATCH. MAYFLY_WORKERS sets the workers of the pools a and b (2).
+Everything is in one folder in /tmp, or in MAYFLY_SCRATCH: for up, test or bench, since each leaves alone what is another's.
+MAYFLY_WORKERS sets the workers of the pools a and b (2).
 TEXT
     esac
 }

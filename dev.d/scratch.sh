@@ -46,6 +46,22 @@ scratch_folders() {
     mkdir -p "${POOLS[@]/#/$SCRATCH/run/}"
 }
 
+# What somebody's folder holds is not for commands of another kind: test and bench begin with nothing. Folders that nobody
+# named have their kind in their name.
+scratch_claim() {
+    local kind=$KIND
+
+    if [[ -r $SCRATCH/kind ]]; then
+        read -r kind <"$SCRATCH/kind"
+    elif [[ -n ${MAYFLY_SCRATCH-} ]]; then
+        kind=up
+    fi
+    [[ ! -d $SCRATCH/pg || $kind == "$KIND" ]] ||
+        die "$SCRATCH holds a stack of ./dev $kind, which ./dev $KIND leaves alone." \
+            "Name another folder in MAYFLY_SCRATCH, or remove that stack and its data with ./dev down --clean."
+    printf '%s\n' "$KIND" >"$SCRATCH/kind"
+}
+
 # Commands that speak of a stack need one.
 scratch_require() {
     case $1 in

@@ -124,6 +124,7 @@ command_up() {
 
     scratch_folders
     stack_lock
+    scratch_claim
     before=$(program_stamp)
     build_install
     if $s3; then
@@ -156,7 +157,7 @@ command_down() {
     --clean)
         stack_lock && stack_down
         # The folder itself may be somebody's choice, or in a place where it can't be made again.
-        rm -rf "${SCRATCH:?}"/{inst,etc,log,pid,run,pg,ceph,tmp,state,port,lock}
+        rm -rf "${SCRATCH:?}"/{inst,etc,log,pid,run,pg,ceph,tmp,state,port,kind,lock}
         rmdir "$SCRATCH" 2>/dev/null || true
         ;;
     *) usage_error "down does not know '$1'" ;;

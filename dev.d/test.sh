@@ -95,6 +95,7 @@ command_test() {
 
     scratch_folders
     stack_lock
+    scratch_claim
     stack_clear
     build_install
     # shellcheck disable=SC2064 # as it is now
