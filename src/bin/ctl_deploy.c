@@ -75,8 +75,9 @@ bool system_deploy(struct ctl *ctl, struct err *err)
 
         if (!restart(units[i]))
             return err_set(err, ERR_DOWN,
-                           "%s does not come back: journalctl -u %s says why. %zu of %zu pools were restarted before, "
-                           "the rest runs on as it was. To go back, install the version before and deploy again",
+                           "%s does not come back: journalctl -u %s says why. %zu of %zu pools were restarted before. "
+                           "The rest runs on as it was only until its workers are replaced (worker_max_age_s): cure "
+                           "that, or install the version before, and deploy again at once",
                            units[i], units[i], i, count);
         fprintf(stderr, "%s answers again after %lld ms\n", units[i],
                 (long long)(clock_system.monotonic_us() - began_us) / 1000);
