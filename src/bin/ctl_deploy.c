@@ -68,6 +68,9 @@ bool system_deploy(struct ctl *ctl, struct err *err)
     size_t count;
 
     (void)ctl;
+    /* systemctl's refusal would look like a pool that does not come back. */
+    if (geteuid() != 0)
+        return err_set(err, ERR_DENIED, "run this as root, who alone may restart pools; nothing was restarted");
     if (!list_pools(units, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
