@@ -58,7 +58,7 @@ static const struct ctl_command commands[] = {
     {"config", "show", "", "print every setting with its help", .run = config_show, .need = NEED_CONFIG},
     {"config", "check", "", "check the configuration", .run = config_check},
     {"routes", NULL, "", "print what is served, and to whom", .run = system_routes, .need = NEED_NO_CONFIG},
-    {"sweep", NULL, "", "remove what has had its time; run it daily", .run = system_sweep},
+    {"sweep", NULL, "", "remove what has had its time; run it hourly", .run = system_sweep},
     {"fsck", NULL, "[--repair] [--deep] [--json]", "compare the rows of files with the bytes that are stored",
      .run = files_fsck, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = EXIT_USAGE,
      .notes = "--repair removes what belongs to nobody and counts anew what is counted wrong; it never touches a file.\n"
