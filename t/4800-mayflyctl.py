@@ -122,6 +122,7 @@ def check_system():
              config=wrong)
         away = with_settings(folder, database="host=/nowhere dbname=mayfly")
         does("a database that is away", "user", "list", status=1, err=f"Look at `database` in {away}", config=away)
+        does("a schema that can't be looked at is not called old", "schema", "status", status=2, config=away)
 
 
 def check_add():
