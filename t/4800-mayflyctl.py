@@ -125,6 +125,7 @@ def check_system():
     does("config show", "config", "show", out=r"(?m)^cache_fresh_s = \d+$")
     does("routes", "routes", out=r"(?m)^DELETE +/sessions/:id +signed in$")
     does("schema status", "schema", "status", out="accounts-and-sessions", err="as this build needs it")
+    does("deploy is root's", "deploy", status=1, err="as root.*nothing was restarted")
     does("sweep", "sweep", err=r"\d+ rows removed, \d+ partitions")
     with tempfile.TemporaryDirectory() as folder:
         does("a file that is not there", "config", "check", status=1, err="other.conf: No such file",
@@ -137,6 +138,7 @@ def check_system():
              config=wrong)
         away = with_settings(folder, database="host=/nowhere dbname=mayfly")
         does("a database that is away", "user", "list", status=1, err=f"Look at `database` in {away}", config=away)
+        does("a schema that can't be looked at is not called old", "schema", "status", status=2, config=away)
 
 
 def check_worker_test():

@@ -58,7 +58,7 @@ static const struct ctl_command commands[] = {
     {"config", "show", "", "print every setting with its help", .run = config_show, .need = NEED_CONFIG},
     {"config", "check", "", "check the configuration", .run = config_check},
     {"routes", NULL, "", "print what is served, and to whom", .run = system_routes, .need = NEED_NO_CONFIG},
-    {"sweep", NULL, "", "remove what has had its time; run it daily", .run = system_sweep},
+    {"sweep", NULL, "", "remove what has had its time; run it hourly", .run = system_sweep},
     {"fsck", NULL, "[--repair] [--deep] [--json]", "compare the rows of files with the bytes that are stored",
      .run = files_fsck, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = EXIT_USAGE,
      .notes = "--repair removes what belongs to nobody and counts anew what is counted wrong; it never touches a file.\n"
@@ -74,7 +74,8 @@ static const struct ctl_command commands[] = {
               "changes. When it is stopped, run it again: it goes on with the file that it was at.\n"},
     {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
      .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
-              "come back ends it, and the others run on as they were. As root.\n"},
+              "come back ends it, and the others run on as they were, until their workers are replaced (worker_max_age_s).\n"
+              "As root.\n"},
     {"prove", NULL, "--url URL [--users N] [--clients N] [--duration S] [--hook [outage:][SECONDS:]NAME=COMMAND] [--upload yes|no] [--seed N] [--json FILE] [--html FILE]",
      "break a running site and look what was lost", .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true},
     {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),

@@ -68,6 +68,9 @@ bool system_deploy(struct ctl *ctl, struct err *err)
     size_t count;
 
     (void)ctl;
+    /* systemctl's refusal would look like a pool that does not come back. */
+    if (geteuid() != 0)
+        return err_set(err, ERR_DENIED, "run this as root, who alone may restart pools; nothing was restarted");
     if (!list_pools(units, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -75,8 +78,9 @@ bool system_deploy(struct ctl *ctl, struct err *err)
 
         if (!restart(units[i]))
             return err_set(err, ERR_DOWN,
-                           "%s does not come back: journalctl -u %s says why. %zu of %zu pools were restarted before, "
-                           "the rest runs on as it was. To go back, install the version before and deploy again",
+                           "%s does not come back: journalctl -u %s says why. %zu of %zu pools were restarted before. "
+                           "The rest runs on as it was only until its workers are replaced (worker_max_age_s): cure "
+                           "that, or install the version before, and deploy again at once",
                            units[i], units[i], i, count);
         fprintf(stderr, "%s answers again after %lld ms\n", units[i],
                 (long long)(clock_system.monotonic_us() - began_us) / 1000);
