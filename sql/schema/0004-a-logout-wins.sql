@@ -1,7 +1,8 @@
--- 0004: what a session began ends with it, and one account has one set of log-in buckets.
+-- 0004: what a session began ends with it.
 
--- For the end of a transaction: an error, and so a rollback, when the session has ended meanwhile. It can't end before COMMIT
--- then. At the end, since changes lock the account first and its sessions later. Qualified: it is part of every change.
+-- For the end of a transaction: an error, and so a rollback, when the session has ended meanwhile; otherwise it can't end before
+-- COMMIT. At the end, since changes lock the account first and its sessions later. Names are qualified, since SET search_path
+-- would cost more than the rest, at every change.
 CREATE FUNCTION session_confirm(session uuid, account uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Earlier attempts that make room one after the other: as many as nginx makes (fastcgi_next_upstream_tries). */
+enum { ATTEMPTS_MAX = 4 };
+
 /*
  * POST /upload: a form's files or a raw body, streamed. Each file is a pending row of its own from its first byte on; all
  * are committed together with the outcome, so a request that is tried again gives the first one's files.
@@ -66,23 +69,35 @@ static bool give_back(struct exchange *x, int64_t *dropped, struct err *err)
                           err);
 }
 
+/* *found: an earlier attempt was done, or it was not and its room is free again. */
+static bool find_earlier(struct exchange *x, bool *found, struct err *err)
+{
+    const struct receiving *receiving = x->stream;
+    int64_t dropped = 0;
+
+    if (!look_for_outcome(x, err) || (!receiving->done && !give_back(x, &dropped, err)))
+        return false;
+    /* Again, since one that was committed between the two is not pending any more. */
+    if (!receiving->done && dropped == 0 && !look_for_outcome(x, err))
+        return false;
+    *found = receiving->done || dropped > 0;
+    return true;
+}
+
 /* Makes the row, unless receiving->done is set. */
 static bool create(struct exchange *x, const struct file_plan *plan, struct file *file, struct err *err)
 {
-    struct receiving *receiving = x->stream;
+    const struct receiving *receiving = x->stream;
 
-    while (!receiving->done && !file_create(&x->services->files, &x->arena, &x->session.account, plan, file, err)) {
-        struct err refused = *err;
-        int64_t dropped = 0;
+    for (int earlier = 0; !receiving->done; earlier++) {
+        struct err refused = {.kind = ERR_NONE};
+        bool found = false;
 
-        if (err->kind != ERR_LARGE)
+        if (file_create(&x->services->files, &x->arena, &x->session.account, plan, file, &refused))
+            return true;
+        if (refused.kind == ERR_LARGE && earlier < ATTEMPTS_MAX && !find_earlier(x, &found, err))
             return false;
-        err_clear(err);
-        /* Looked for again, since one that commits between the two is not pending any more. */
-        if (!look_for_outcome(x, err) || (!receiving->done && !give_back(x, &dropped, err)) ||
-            (!receiving->done && dropped == 0 && !look_for_outcome(x, err)))
-            return false;
-        if (!receiving->done && dropped == 0) {
+        if (!found) {
             *err = refused;
             return false;
         }
