@@ -17,7 +17,6 @@ POOLS = ("a", "b")
 MOST_CPU = 0.2  # of one second, while nothing but hostile connections is open
 CONNECTIONS_MAX = 512  # of fcgi_server.c
 TIMEOUT_S = 5  # request_timeout_ms
-MOST_WAIT_S = TIMEOUT_S + 3  # hostile connections for every worker at once hold nginx up for so long, and no longer
 BEGIN_RESPONDER = fcgi_record(BEGIN, struct.pack(">HB5x", 1, 1))
 
 
@@ -226,14 +225,41 @@ def answers_are_sane():
     check(b"Status: 400" in received, "a body shorter than its length is a bad request", received[:300])
 
 
+def sent_slowly(pool, request, step=7000):
+    connection = fcgi_connect(pool)
+    for at in range(0, len(request), step):
+        connection.sendall(request[at:at + step])
+        time.sleep(0.01)
+    return all_received(connection)
+
+
+def bodies_that_take_their_time(token):
+    """A body that comes bit by bit is served when it is whole, one that is too long is refused; neither holds others up."""
+    honest, asked = Honest(token), {"HTTP_AUTHORIZATION": f"Bearer {token}", "CONTENT_TYPE": "application/json"}
+    document = b'{"slow":"%s"}' % (b"x" * 60000)
+    with Threads() as threads:
+        threads.repeat(honest.ask)
+        put = [sent_slowly(pool, fcgi_request("PUT", "/profile/data", document, **asked)) for pool in POOLS]
+        refused = [sent_slowly(pool, fcgi_request("PUT", "/profile/data", b" " * size, **asked), 30000)
+                   for pool in POOLS for size in (250 * 1024, 300 * 1024, 2 * 1024 * 1024)]
+    same([b"Status: 200" in answer for answer in put], [True] * 2, "a body that comes bit by bit is served", put)
+    check(Client(token)("GET", "/profile/data").json() == {"slow": "x" * 60000}, "as it was sent")
+    same([b"Status: 413" in answer for answer in refused], [True] * 6, "one that is too long is refused",
+         [answer[:100] for answer in refused])
+    same((threads.errors, set(honest.statuses)), ([], {200}), "others are served meanwhile")
+    check(honest.slowest_s <= 1, "and don't wait", honest.slowest_s)
+
+
 def main():
     rng = random.Random(5800)
     token = login(new_user("honest"))
     answers_are_sane()
     attack("all kinds, again and again", QUICK, 30, token, rng, 1)
-    attack("bodies that never come", (body_never_comes,), 2, token, rng, MOST_WAIT_S, 1.5)
-    attack("answers never read", (answers_never_read(token),), 2, token, rng, MOST_WAIT_S, 1.5)
+    attack("bodies that never come", (body_never_comes,), 30, token, rng, 1, 1.5)
+    attack("answers never read", (answers_never_read(token),), 5, token, rng, 1, 1.5)
     closes_in_time("half a head", [connection for pool in POOLS for connection in half_head(pool, rng)])
+    closes_in_time("a body that never comes", [connection for pool in POOLS for connection in body_never_comes(pool, rng)])
+    bodies_that_take_their_time(token)
     answers_are_sane()
     more_than_it_may()
     done()

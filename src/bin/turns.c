@@ -47,7 +47,7 @@ static void wait_for(struct turns *turns, struct exchange *x, struct fcgi_reques
     fcgi_wait(request, wait, x);
 }
 
-/* False: x waits for its next turn and must be kept. */
+/* False: x waits for its next turn and must be kept. Who can't be waited for any more is let go: its peer takes nothing. */
 static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_request *request)
 {
     for (int pieces = 0; pieces < PIECES_PER_TURN; pieces++) {
@@ -55,16 +55,16 @@ static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_req
         size_t length;
         bool last;
 
-        switch (fcgi_send(request)) {
-        case FCGI_SENT_PART:
+        enum fcgi_sent sent = fcgi_send(request);
+
+        if (sent == FCGI_SENT_PART && turns->streams < TURNS_STREAMS_MAX) {
             wait_for(turns, x, request, FCGI_WAIT_ROOM);
             return false;
-        case FCGI_SENT_GONE:
+        }
+        if (sent != FCGI_SENT_ALL) {
             client_gone(turns);
             fcgi_abandon(request);
             return true;
-        case FCGI_SENT_ALL:
-            break;
         }
         if (x->answer_left <= 0) {
             fcgi_sent_all(request);
@@ -95,9 +95,9 @@ static bool answer(struct turns *turns, struct exchange *x, struct fcgi_request 
         return send_pieces(turns, x, request);
     case SERVING_ANSWER:
         pass_point(turns, "before-answer");
-        if (!fcgi_finish(request, bytes->bytes, bytes->length))
-            client_gone(turns);
-        break;
+        x->answer_left = 0; /* all there is; a HEAD has no more */
+        fcgi_piece(request, bytes->bytes, bytes->length, true);
+        return send_pieces(turns, x, request);
     case SERVING_NOTHING:
     case SERVING_BODY:
     case SERVING_JOB:

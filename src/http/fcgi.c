@@ -25,13 +25,15 @@ void *fcgi_context(const struct fcgi_request *request)
 
 size_t fcgi_read(struct fcgi_request *request, void *bytes, size_t size)
 {
-    int length = size > INT32_MAX ? INT32_MAX : (int)size;
-    int got = request->head.in_turns ? 0 : FCGX_GetStr(bytes, length, request->fcgx.in);
+    int got;
 
+    if (request->reads_body)
+        return fcgi_hold_read(request, bytes, size);
+    got = FCGX_GetStr(bytes, size > INT32_MAX ? INT32_MAX : (int)size, request->fcgx.in);
     return got > 0 ? (size_t)got : 0;
 }
 
-/* The whole of a body that libfcgi reads: nginx has it already and sends it at once. */
+/* The whole of a body that libfcgi reads. */
 static enum fcgi_body_state take_at_once(struct fcgi_request *request,
                                          void (*take)(void *arg, const void *bytes, size_t length), void *arg)
 {
@@ -47,10 +49,14 @@ enum fcgi_body_state fcgi_take_body(struct fcgi_request *request,
                                     void (*take)(void *arg, const void *bytes, size_t length), void *arg)
 {
     struct fcgi_server *server = request->server;
-    enum fcgi_body_state state = FCGI_BODY_MORE;
+    enum fcgi_body_state state = request->body.state;
 
-    if (!request->head.in_turns)
+    if (!request->reads_body)
         return take_at_once(request, take, arg);
+    if (request->held_read < request->held.length) {
+        take(arg, request->held.bytes + request->held_read, request->held.length - request->held_read);
+        request->held_read = request->held.length;
+    }
     for (size_t total = 0; state == FCGI_BODY_MORE && total < TURN_MAX_BYTES;) {
         ssize_t got = recv(request->fd, server->bytes, sizeof server->bytes, MSG_DONTWAIT);
 
@@ -104,7 +110,7 @@ static bool drain(struct fcgi_request *request)
     char waste[4096];
     size_t total = 0, got;
 
-    if (request->head.in_turns)
+    if (request->reads_body)
         return request->body.state == FCGI_BODY_END || fcgi_take_body(request, ignore, NULL) == FCGI_BODY_END;
     while ((got = fcgi_read(request, waste, sizeof waste)) > 0)
         if ((total += got) > DRAIN_MAX_BYTES)
@@ -120,6 +126,7 @@ static void end_request(struct fcgi_request *request, bool sent)
     FCGX_Free(&request->fcgx, 0);
     request->fcgx.ipcFd = -1; /* ours again, and out of libfcgi's reach */
     request->context = NULL;
+    fcgi_hold_drop(request);
     if (!sent || (drained && !request->head.keep)) {
         fcgi_connection_close(request);
     } else if (drained) {
@@ -135,14 +142,6 @@ static void end_request(struct fcgi_request *request, bool sent)
         request->waiting_since_us = request->server->clock->monotonic_us();
         fcgi_connection_watch(request, EPOLLIN | EPOLLRDHUP);
     }
-}
-
-bool fcgi_finish(struct fcgi_request *request, const void *bytes, size_t length)
-{
-    bool sent = fcgi_answer_whole(request->fd, request->head.id, bytes, length);
-
-    end_request(request, sent);
-    return sent;
 }
 
 void fcgi_abandon(struct fcgi_request *request)

@@ -3,10 +3,11 @@
  * A connection (fcgi_connection.c) gives its request to libfcgi only when the head has wholly arrived, so a silent or
  * half-sent one holds nobody up; what is done with a request then is in fcgi.c.
  *
- * Bodies come in two ways. nginx holds most until they are whole, and libfcgi reads them at once. Those that nginx passes
- * on as they come (it says so by the parameter MAYFLY_STREAM) may be as slow as their client: they are taken in turns
- * with other requests, and libfcgi sees their heads only, since it would wait for the rest. Answers are sent by
- * fcgi_answer.h: whole ones in one call, long ones in turns.
+ * Bodies come in three ways. nginx holds most until they are whole, and sends them with their heads: libfcgi reads them.
+ * Of those that need longer libfcgi sees the heads only, since it would wait for the rest: they are collected here, and
+ * served when they are whole. Those that nginx passes on as they come (it says so by the parameter MAYFLY_STREAM) may be
+ * as slow as their client: they are taken in turns with other requests. Answers are sent by fcgi_answer.h: short ones in
+ * one call when the socket has room, others in turns. So nothing here ever waits but fcgi_gather.
  */
 #ifndef MAYFLY_HTTP_FCGI_H
 #define MAYFLY_HTTP_FCGI_H
@@ -30,8 +31,8 @@ enum fcgi_stop {
 
 /*
  * Takes over the listening socket, which must be on descriptor 0. Signals TERM, INT, USR1 (leave), USR2 and HUP (recycle)
- * are blocked and read here. A head must be complete, and a whole answer be taken, within request_timeout_ms; a body or
- * answer in turns may stand still for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
+ * are blocked and read here. A head, and a body that is collected, must be complete within request_timeout_ms; an answer, or
+ * a body in turns, may stand still for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
  */
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, int64_t request_timeout_ms,
                      int64_t stream_timeout_ms, struct err *) MUST_CHECK;
@@ -40,7 +41,7 @@ void fcgi_server_free(struct fcgi_server *);
 /*
  * Waits up to timeout_ms and takes at most `most` requests that can be got on with: new ones whose heads are complete, on
  * kept connections and at most one on a new one, so that a worker that is busy leaves the others to its siblings; and
- * those that fcgi_wait put aside. Each must be given to fcgi_finish, fcgi_sent_all, fcgi_abandon or fcgi_wait before the
+ * those that fcgi_wait put aside. Each must be given to fcgi_sent_all, fcgi_abandon or fcgi_wait before the
  * next call.
  */
 size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t most, int timeout_ms);
@@ -65,12 +66,12 @@ void fcgi_server_pause(struct fcgi_server *, bool paused);
 /* NULL-terminated "NAME=value" strings, borrowed until the request is given back. */
 const char *const *fcgi_params(const struct fcgi_request *);
 
-/* Up to size bytes of a body that nginx held; 0 at its end or when it was cut off: compare with CONTENT_LENGTH. */
+/* Up to size bytes of a body that does not come in turns; 0 at its end or when it was cut off: compare with CONTENT_LENGTH. */
 size_t fcgi_read(struct fcgi_request *, void *bytes, size_t size);
 
 /*
- * What has come of a body by now, slice by slice, borrowed for the call: all of one that nginx held, a bounded part of
- * one that comes in turns. After FCGI_BODY_MORE wait for more.
+ * What has come of a body by now, slice by slice, borrowed for the call: all of one that came with its head, a bounded part
+ * of one that comes in turns. After FCGI_BODY_MORE wait for more.
  */
 enum fcgi_body_state fcgi_take_body(struct fcgi_request *, void (*take)(void *arg, const void *bytes, size_t length),
                                     void *arg) MUST_CHECK;
@@ -89,13 +90,10 @@ bool fcgi_gone(const struct fcgi_request *);
 /* What fcgi_wait was given; NULL for a new request. */
 void *fcgi_context(const struct fcgi_request *);
 
-/* Sends a whole answer and ends the request; the connection is kept when both sides can. False: the peer got no answer. */
-bool fcgi_finish(struct fcgi_request *, const void *bytes, size_t length);
-
 /*
- * Sends an answer piece by piece: fcgi_piece sets the next piece (at most FCGI_RECORD_CONTENT_MAX bytes, borrowed until it
+ * Sends an answer piece by piece, or in one: fcgi_piece sets the next piece (at most FCGI_PIECE_MAX_BYTES, borrowed until it
  * is sent), fcgi_send sends what there is room for; after FCGI_SENT_PART wait for room. When the last piece has gone,
- * fcgi_sent_all ends the request.
+ * fcgi_sent_all ends the request; the connection is kept when both sides can.
  */
 void fcgi_piece(struct fcgi_request *, const void *bytes, size_t length, bool last);
 enum fcgi_sent fcgi_send(struct fcgi_request *) MUST_CHECK;

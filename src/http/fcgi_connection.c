@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 void fcgi_connection_watch(struct fcgi_request *connection, uint32_t events)
@@ -32,22 +31,17 @@ void fcgi_head_pipe_close(struct fcgi_server *server)
 
 struct fcgi_request *fcgi_connection_new(struct fcgi_server *server, int fd)
 {
-    const struct timeval timeout = {
-        .tv_sec = server->request_timeout_ms / 1000,
-        .tv_usec = server->request_timeout_ms % 1000 * 1000,
-    };
     struct fcgi_request *connection = calloc(1, sizeof *connection);
     struct epoll_event event = {.events = FCGI_HEAD_EVENTS, .data.ptr = connection};
 
-    if (connection == NULL || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
-        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (connection == NULL || epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         free(connection);
         close(fd);
         return NULL;
     }
     /* Listening socket -1: libfcgi's own accept, which can spin, fails at once. */
     FCGX_InitRequest(&connection->fcgx, -1, 0);
+    fcgi_hold_init(connection);
     connection->server = server;
     connection->fd = fd;
     connection->events = FCGI_HEAD_EVENTS;
@@ -68,6 +62,7 @@ static void forget(struct fcgi_request *connection)
     if (connection->next != NULL)
         connection->next->link = connection->link;
     connection->server->connections--;
+    fcgi_hold_drop(connection);
     free(connection);
 }
 
@@ -86,7 +81,7 @@ static bool begin_request(struct fcgi_request *connection, int fd)
     return FCGX_Accept_r(&connection->fcgx) == 0;
 }
 
-/* The head goes through a pipe, so that libfcgi reads nothing of the body that comes in turns. */
+/* The head goes through a pipe, so that libfcgi reads nothing of the body. */
 static bool read_head_only(struct fcgi_request *connection)
 {
     struct fcgi_server *server = connection->server;
@@ -107,7 +102,7 @@ static bool read_head_only(struct fcgi_request *connection)
 
 static bool read_head(struct fcgi_request *connection)
 {
-    if (connection->head.in_turns)
+    if (connection->reads_body)
         return read_head_only(connection);
     if (begin_request(connection, connection->fd))
         return true;
@@ -139,10 +134,15 @@ bool fcgi_connection_take(struct fcgi_request *connection)
         fcgi_connection_close(connection);
         return false;
     }
+    connection->reads_body = connection->head.in_turns || !fcgi_came_whole(connection, (size_t)length);
     if (!read_head(connection)) {
         LOG_EVENT(server->log, LOG_WARN, "fastcgi_head_lost", LOG_NUMBER("bytes", length));
         fcgi_connection_close(connection);
         return false;
+    }
+    if (connection->reads_body && !connection->head.in_turns) {
+        connection->waiting_since_us = server->clock->monotonic_us();
+        return fcgi_hold(connection);
     }
     connection->state = FCGI_IN_HAND;
     return true;

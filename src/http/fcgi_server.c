@@ -172,6 +172,8 @@ static bool wake(struct fcgi_request *connection)
     switch (connection->state) {
     case FCGI_IDLE:
         return fcgi_connection_take(connection);
+    case FCGI_HOLDING:
+        return fcgi_hold(connection);
     case FCGI_WAITING:
         fcgi_connection_end_wait(connection);
         return true;
@@ -191,7 +193,7 @@ static size_t take_new(struct fcgi_server *server, struct fcgi_request **request
 
     if (server->paused)
         return 0;
-    fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+    fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return 0; /* a sibling won, or the peer is gone */
     connection = fcgi_connection_new(server, fd);

@@ -301,8 +301,9 @@ def fcgi_request(method="GET", path="/health/live", body=b"", keep=False, length
                   "CONTENT_LENGTH": str(len(body) if length is None else length), "REMOTE_ADDR": "127.0.0.1",
                   "MAYFLY_REQUEST_ID": os.urandom(16).hex(), "MAYFLY_ORIGIN": "http://127.0.0.1", **more}
     pairs = b"".join(fcgi_pair(name, value) for name, value in parameters.items())
+    parts = b"".join(fcgi_record(STDIN, body[at:at + 32768]) for at in range(0, len(body), 32768))
     return (fcgi_record(BEGIN, struct.pack(">HB5x", 1, 1 if keep else 0)) + fcgi_record(PARAMS, pairs) +
-            fcgi_record(PARAMS) + (fcgi_record(STDIN, body) if body else b"") + fcgi_record(STDIN))
+            fcgi_record(PARAMS) + parts + fcgi_record(STDIN))
 
 
 def fcgi_connect(pool, timeout=20):
