@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """P1: consecutive requests of one session are answered by different workers of different pools."""
 
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -26,6 +27,8 @@ def judge(how, replies, name):
     same(Counter(reply.status for reply in replies), {200: REQUESTS}, f"{how}: all {REQUESTS} are answered with 200")
     check(all(reply.json()["username"] == name for reply in replies), f"{how}: each knows the session's user")
     same(set(by_worker), living, f"{how}: each of the {2 * EACH} workers answered some")
+    same({os.sched_getscheduler(pid) for pool in ("a", "b") for pid in workers(pool)}, {os.SCHED_BATCH},
+         f"{how}: none preempts nginx by waking up")
     check(max(by_worker.values()) <= MOST * REQUESTS, f"{how}: none answered more than {MOST:.0%}", by_worker)
     note(f"{how}: {', '.join(f'{worker} {count}' for worker, count in sorted(by_worker.items()))}")
     switches = sum(one.headers["X-Mayfly-Worker"] != next_.headers["X-Mayfly-Worker"]

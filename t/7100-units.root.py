@@ -41,6 +41,7 @@ def check_sandbox(machine):
     fields = dict(line.split(":\t", 1) for line in machine(f"cat /proc/{pid}/status").splitlines() if ":\t" in line)
     same((fields["CapEff"], fields["CapPrm"], fields["CapBnd"], fields["NoNewPrivs"], fields["Seccomp"]),
          ("0" * 16, "0" * 16, "0" * 16, "1", "2"), "a worker has no capability, none to gain, and a system-call filter")
+    check("SCHED_BATCH" in machine(f"chrt --pid {pid}"), "it preempts nobody by waking up")
     same(machine(f"stat -c %U:%G /proc/{pid}").strip(), "mayfly:www-data", "a user of its own and nginx's group")
     groups = fields["Groups"].strip().replace(" ", ",")
     inside = f"nsenter -t {pid} -m -n -- setpriv --reuid=mayfly --regid=www-data --groups={groups}"
