@@ -254,6 +254,7 @@ static void the_cap_of_a_buffer_is_exact_and_adds_all_or_nothing(void **state)
     assert_false(buf_printf(&buf, "%d", 8901));
     assert_false(buf_add(&buf, "89012", SIZE_MAX));
     assert_null(buf_reserve(&buf, 4));
+    assert_false(BUF_ADD_STRINGS(&buf, "8", "9", "01"));
     assert_string_equal(buf.bytes, "1234567");
     assert_true(buf_printf(&buf, "%d", 890));
     assert_string_equal(buf.bytes, "1234567890");

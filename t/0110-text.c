@@ -1,4 +1,5 @@
 /* UTF-8, JSON strings and identifiers: what is well-formed, what is cut, what is refused. */
+#include "base/decimal.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
 #include "base/uuid.h"
@@ -45,6 +46,31 @@ static void every_code_point_but_the_surrogates_is_well_formed(void **state)
         if (allowed && utf8_count(text, length) != 1)
             fail_msg("U+%04X counts as more than one", code);
     }
+}
+
+static void decimals_are_those_of_printf(void **state)
+{
+    static const int64_t numbers[] = {0, 1, -1, 9, 10, -10, 99, 200, 65536, 1234567890123, INT64_MAX, INT64_MIN};
+    char text[DECIMAL_BYTES], wanted[32];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        int length = snprintf(wanted, sizeof wanted, "%lld", (long long)numbers[i]);
+
+        assert_int_equal(decimal_format(numbers[i], text), length);
+        assert_string_equal(text, wanted);
+    }
+}
+
+static void padded_decimals_have_so_many_digits(void **state)
+{
+    char text[] = "________";
+
+    (void)state;
+    decimal_pad(7, 2, text);
+    decimal_pad(2026, 4, text + 2);
+    decimal_pad(12345, 1, text + 7);
+    assert_string_equal(text, "072026_5");
 }
 
 /* Three ASCII bytes, one ASCII byte and one of the 1920 pairs (two ways), or one of the 61440 triples. */
@@ -284,6 +310,8 @@ int main(void)
     const struct CMUnitTest promises[] = {
         PROMISE(every_code_point_but_the_surrogates_is_well_formed),
         PROMISE(of_all_strings_of_three_bytes_the_right_number_is_well_formed),
+        PROMISE(decimals_are_those_of_printf),
+        PROMISE(padded_decimals_have_so_many_digits),
         PROMISE(the_first_bad_byte_is_named),
         PROMISE(characters_are_code_points),
         PROMISE(controls_are_found_and_nothing_else),

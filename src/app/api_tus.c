@@ -48,12 +48,14 @@ bool tus_dress(struct exchange *x, struct err *refused, struct err *err)
 
 bool api_tus_options(struct exchange *x, struct err *err)
 {
+    char allow[ROUTE_ALLOW_MAX];
+
     x->response.status = 204;
     return response_header(&x->response, "Tus-Version", TUS_VERSION, err) &&
            response_header(&x->response, "Tus-Extension", TUS_EXTENSIONS, err) &&
            response_header(&x->response, "Tus-Checksum-Algorithm", TUS_CHECKSUM_ALGORITHMS, err) &&
            number_header(x, "Tus-Max-Size", x->services->config.file_max_bytes, err) &&
-           response_header(&x->response, "Allow", x->match.allow, err);
+           response_header(&x->response, "Allow", route_allow(&x->match, allow), err);
 }
 
 static bool check_version(const struct exchange *x, struct err *err)

@@ -50,6 +50,20 @@ bool buf_add_string(struct buf *buf, const char *text)
     return buf_add(buf, text, strlen(text));
 }
 
+bool buf_add_strings(struct buf *buf, const char *const *texts, size_t count)
+{
+    size_t before = buf->length;
+
+    for (size_t i = 0; i < count; i++)
+        if (!buf_add_string(buf, texts[i])) {
+            buf->length = before;
+            if (buf->capacity > 0)
+                buf->bytes[before] = '\0';
+            return false;
+        }
+    return true;
+}
+
 bool buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list arguments;

@@ -18,7 +18,12 @@ void buf_init(struct buf *, struct arena *, size_t max_bytes);
 /* Each adds all or nothing; false at the limit or when memory is out. */
 bool buf_add(struct buf *, const void *bytes, size_t length) MUST_CHECK;
 bool buf_add_string(struct buf *, const char *text) MUST_CHECK;
+bool buf_add_strings(struct buf *, const char *const *texts, size_t count) MUST_CHECK;
 bool buf_printf(struct buf *, const char *format, ...) MUST_CHECK PRINTF_LIKE(2, 3);
+
+#define BUF_ADD_STRINGS(buf, ...)                                                                                      \
+    buf_add_strings(buf, (const char *const[]){__VA_ARGS__},                                                           \
+                    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 /* Room for length more bytes at bytes + length, to be filled by the caller, who then adds to length; NULL as above. */
 char *buf_reserve(struct buf *, size_t length) MUST_CHECK;

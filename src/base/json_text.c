@@ -31,18 +31,34 @@ static size_t quote_character(const char *text, size_t left, char piece[PIECE_BY
     return width;
 }
 
+/* How many of the next characters stand for themselves: nearly all do. */
+static size_t plain_run(const char *text, size_t most)
+{
+    size_t length = 0;
+
+    while (length < most && text[length] >= 0x20 && text[length] < 0x7F && text[length] != '"' && text[length] != '\\')
+        length++;
+    return length;
+}
+
 size_t json_text_quote(char *out, size_t size, const char *text)
 {
     size_t left = strlen(text), length = 0;
 
     out[length++] = '"';
     while (left > 0) {
+        size_t room = size - 2 - length;
+        size_t taken = plain_run(text, left < room ? left : room), added = taken;
         char piece[PIECE_BYTES + 1];
-        size_t taken, added = quote_character(text, left, piece, &taken);
+        const char *from = text;
 
-        if (length + added + 2 > size)
+        if (taken == 0) {
+            added = quote_character(text, left, piece, &taken);
+            from = piece;
+        }
+        if (added > room)
             break;
-        memcpy(out + length, piece, added);
+        memcpy(out + length, from, added);
         length += added;
         text += taken;
         left -= taken;

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/decimal.h"
 #include "base/json_text.h"
 
 #include <stdio.h>
@@ -15,32 +16,46 @@ struct line {
     size_t length;
 };
 
-static void add(struct line *line, const char *text)
+/* Two bytes stay free for the closing brace and the line end. */
+static size_t room(const struct line *line)
 {
-    size_t length = strlen(text);
+    return sizeof line->bytes - 2 - line->length;
+}
 
-    /* Two bytes stay free for the closing brace and the line end. */
-    if (line->length + length + 2 > sizeof line->bytes)
-        return;
+static void add(struct line *line, const char *text, size_t length)
+{
     memcpy(line->bytes + line->length, text, length);
     line->length += length;
 }
 
+/* False: there is no room for the member's name and a value of least_bytes. */
+static bool begin_member(struct line *line, const char *name, size_t least_bytes)
+{
+    size_t length = strlen(name);
+
+    if (room(line) < length + sizeof ",\"\":" - 1 + least_bytes)
+        return false;
+    add(line, ",\"", 2);
+    add(line, name, length);
+    add(line, "\":", 2);
+    return true;
+}
+
 static void add_text(struct line *line, const char *name, const char *text)
 {
-    char member[VALUE_BYTES + 64];
-    int start = snprintf(member, sizeof member, ",\"%s\":", name);
-
-    json_text_quote(member + start, VALUE_BYTES, text);
-    add(line, member);
+    /* Two quotes and a NUL: the least that json_text_quote wants. */
+    if (begin_member(line, name, 3))
+        line->length +=
+            json_text_quote(line->bytes + line->length, room(line) < VALUE_BYTES ? room(line) : VALUE_BYTES, text);
 }
 
 static void add_number(struct line *line, const char *name, int64_t number)
 {
-    char member[96];
+    char text[DECIMAL_BYTES];
+    size_t length = decimal_format(number, text);
 
-    snprintf(member, sizeof member, ",\"%s\":%lld", name, (long long)number);
-    add(line, member);
+    if (begin_member(line, name, length))
+        add(line, text, length);
 }
 
 static void add_trace(struct line *line, const struct trace *trace)
@@ -54,25 +69,31 @@ static void add_trace(struct line *line, const struct trace *trace)
 
 static void add_time(struct line *line, int64_t now_ms)
 {
+    static const char pattern[] = "{\"time\":\"YYYY-MM-DDThh:mm:ss.mmmZ\"";
     time_t seconds = now_ms / 1000;
     struct tm utc;
-    char text[64];
-    size_t length;
+    char *text = line->bytes + line->length;
 
     gmtime_r(&seconds, &utc);
-    length = strftime(text, sizeof text, "{\"time\":\"%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + length, sizeof text - length, ".%03dZ\"", (int)(now_ms % 1000));
-    add(line, text);
+    add(line, pattern, sizeof pattern - 1);
+    decimal_pad((unsigned)(utc.tm_year + 1900), 4, text + 9);
+    decimal_pad((unsigned)(utc.tm_mon + 1), 2, text + 14);
+    decimal_pad((unsigned)utc.tm_mday, 2, text + 17);
+    decimal_pad((unsigned)utc.tm_hour, 2, text + 20);
+    decimal_pad((unsigned)utc.tm_min, 2, text + 23);
+    decimal_pad((unsigned)utc.tm_sec, 2, text + 26);
+    decimal_pad((unsigned)(now_ms % 1000), 3, text + 29);
 }
 
 void log_event(const struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
-    struct line line = {.length = 0};
+    struct line line;
 
     if (level > log->level)
         return;
+    line.length = 0; /* and not all of it, for each line */
     add_time(&line, log->clock->now_ms());
     add_text(&line, "level", levels[level]);
     add_text(&line, "event", event);

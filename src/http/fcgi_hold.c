@@ -63,7 +63,7 @@ static bool hold_more(struct fcgi_request *connection)
         return false;
     if (length <= 0 ||
         fcgi_body_feed(&connection->body, server->bytes, (size_t)length, keep, connection) == FCGI_BODY_CUT) {
-        LOG_EVENT(server->log, LOG_WARN, "fastcgi_body_lost", LOG_NUMBER("bytes", connection->held.length));
+        LOG_EVENT(server->log, LOG_WARN, "fastcgi_body_lost", LOG_NUMBER("bytes", (int64_t)connection->held.length));
         connection->body.state = FCGI_BODY_CUT;
     }
     return true;

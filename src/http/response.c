@@ -14,7 +14,7 @@ bool response_header(struct response *response, const char *name, const char *va
 {
     if (strpbrk(value, "\r\n") != NULL)
         return err_set(err, ERR_BUG, "line break in header %s", name);
-    if (!buf_printf(&response->headers, "%s: %s\r\n", name, value))
+    if (!BUF_ADD_STRINGS(&response->headers, name, ": ", value, "\r\n"))
         return err_set(err, ERR_BUG, "no room for header %s", name);
     return true;
 }

@@ -30,17 +30,18 @@ static bool fits(const char *pattern, const char *path, char parameters[PARAMETE
     return *pattern == '\0' && *path == '\0';
 }
 
-static void write_allow(unsigned methods, char allow[ROUTE_ALLOW_MAX])
+const char *route_allow(const struct route_match *match, char allow[ROUTE_ALLOW_MAX])
 {
+    unsigned methods = match->methods | METHOD_OPTIONS;
     size_t length = 0;
 
     if ((methods & METHOD_GET) != 0)
         methods |= METHOD_HEAD;
-    methods |= METHOD_OPTIONS;
     for (unsigned method = METHOD_GET; method <= METHOD_OPTIONS; method <<= 1)
         if ((methods & method) != 0)
             length += (size_t)snprintf(allow + length, ROUTE_ALLOW_MAX - length, "%s%s", length > 0 ? ", " : "",
                                        method_name((enum method)method));
+    return allow;
 }
 
 bool route_find(const struct route *routes, size_t count, enum method method, const char *path,
@@ -48,23 +49,22 @@ bool route_find(const struct route *routes, size_t count, enum method method, co
 {
     unsigned wanted = method == METHOD_HEAD ? METHOD_HEAD | METHOD_GET : method;
     char parameters[PARAMETERS_MAX][ROUTE_PARAMETER_MAX];
-    unsigned methods = 0;
+    char allow[ROUTE_ALLOW_MAX];
 
     *match = (struct route_match){.route = NULL};
     for (size_t i = 0; i < count; i++) {
         if (!fits(routes[i].path, path, parameters))
             continue;
-        methods |= routes[i].method;
+        match->methods |= routes[i].method;
         if ((routes[i].method & wanted) == 0 || match->route != NULL)
             continue;
         match->route = &routes[i];
         memcpy(match->parameter, parameters[0], sizeof match->parameter);
         memcpy(match->second, parameters[1], sizeof match->second);
     }
-    if (methods == 0)
+    if (match->methods == 0)
         return err_set(err, ERR_ABSENT, "there is nothing here");
-    write_allow(methods, match->allow);
     if (match->route == NULL && method != METHOD_OPTIONS)
-        return err_set(err, ERR_METHOD, "this takes %s", match->allow);
+        return err_set(err, ERR_METHOD, "this takes %s", route_allow(match, allow));
     return true;
 }

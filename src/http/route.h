@@ -31,11 +31,14 @@ struct route_match {
     const struct route *route;
     char parameter[ROUTE_PARAMETER_MAX];
     char second[ROUTE_PARAMETER_MAX];
-    char allow[ROUTE_ALLOW_MAX]; /* of the path, as Allow wants it */
+    unsigned methods; /* that the path takes */
 };
 
-/* ERR_ABSENT: no row has this path. ERR_METHOD: none has this method; allow says which there are. */
+/* ERR_ABSENT: no row has this path. ERR_METHOD: none has this method; methods says which there are. */
 bool route_find(const struct route *routes, size_t count, enum method, const char *path, struct route_match *,
                 struct err *) MUST_CHECK;
+
+/* A path's methods as Allow wants them (RFC 9110, section 10.2.1), with HEAD and OPTIONS. Returns allow. */
+const char *route_allow(const struct route_match *, char allow[ROUTE_ALLOW_MAX]);
 
 #endif
