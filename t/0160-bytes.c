@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <sodium.h>
+
 enum { MOST = 67 };
 
 static void bytes_of_each_length_come_back_from_hex_and_base64(void **state)
@@ -66,6 +68,35 @@ static void a_text_of_another_length_or_alphabet_is_refused(void **state)
     assert_true(bytes_from_base64("AAECAw", 6, bytes, sizeof bytes));
 }
 
+/* As far as libsodium is right: it takes bytes from 0x80 on for digits. */
+static void each_character_means_what_it_means_to_libsodium(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 0x80; c++)
+        for (size_t place = 0; place < 4; place++) {
+            char text[] = "AAAA";
+            unsigned char ours[3], theirs[3];
+            size_t length;
+            bool taken;
+
+            text[place] = (char)c;
+            taken = sodium_base642bin(theirs, sizeof theirs, text, 4, NULL, &length, NULL,
+                                      sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+                    length == sizeof theirs;
+            if (bytes_from_base64(text, 4, ours, sizeof ours) != taken)
+                fail_msg("byte %d", c);
+            if (taken)
+                assert_memory_equal(ours, theirs, sizeof ours);
+        }
+    for (int c = 0x80; c < 0x100; c++) {
+        const char text[] = {(char)c, 'A', 'A', 'A'};
+        unsigned char bytes[3];
+
+        if (bytes_from_base64(text, sizeof text, bytes, sizeof bytes))
+            fail_msg("byte %d", c);
+    }
+}
+
 static void bytes_are_compared_whole_and_wiped_whole(void **state)
 {
     unsigned char a[32], b[32], zeros[32] = {0};
@@ -88,6 +119,7 @@ int main(void)
         PROMISE(bytes_of_each_length_come_back_from_hex_and_base64),
         PROMISE(known_texts_are_written),
         PROMISE(a_text_of_another_length_or_alphabet_is_refused),
+        PROMISE(each_character_means_what_it_means_to_libsodium),
         PROMISE(bytes_are_compared_whole_and_wiped_whole),
     };
 
