@@ -354,7 +354,8 @@ static void a_bearer_token_comes_with_or_without_its_word(void **state)
         {"Bearer    mfs_x  ", "mfs_x"},
         {"mfs_x", "mfs_x"},
         {"  mfs_x ", "mfs_x"},
-        {"Basic YTpi", "Basic YTpi"}, /* no token, and none that would be taken for one */
+        {"Basic YTpi", NULL},
+        {"Digest username=\"a\", realm=\"b\"", NULL},
         {"", NULL},
         {"   ", NULL},
         {"Bearer ", NULL},

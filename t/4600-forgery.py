@@ -147,6 +147,12 @@ answer = visitor.post("/profile", form={"name": "evil"}, headers={"Origin": own,
 same(answer.status, 403, "a form needs its token even from our own origin", answer)
 answer = visitor.request("PATCH", "/profile", body='{"name":"evil"}', headers={"Content-Type": "text/plain"})
 check(answer.status in (403, 415), "JSON as text/plain, which any form can send, is refused", answer)
+
+# What a browser sends to a site that has auth_basic in front of it is not ours, and hides no cookie.
+basic = {"Authorization": "Basic dTpw"}
+guest, _ = browser(new_user())
+same([guest.get("/profile", headers=basic).status, guest.patch("/profile", json={"name": "x"}, headers=basic).status], [200, 403],
+     "beside Basic the cookie counts, and wants its proof")
 same((visitor.get("/profile").json()["name"], visitor.get("/profile/data").json(), visitor.get("/profile").status), ("", {"mine": 1}, 200),
      "after all of that nothing was changed and nobody is logged out")
 answer = Client().post("/login", form={"username": user.username, "password": PASSWORD}, headers={"Origin": "https://evil.example"})

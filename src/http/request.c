@@ -206,5 +206,5 @@ const char *request_bearer(const struct request *request, size_t *length)
     *length = strlen(at);
     while (*length > 0 && at[*length - 1] == ' ')
         --*length;
-    return *length > 0 ? at : NULL;
+    return *length > 0 && memchr(at, ' ', *length) == NULL ? at : NULL;
 }

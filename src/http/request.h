@@ -84,7 +84,10 @@ bool request_wants_page(const struct request *);
 /* The value of a cookie; NULL when there is none of that name. *length without the quotes that RFC 6265 allows. */
 const char *request_cookie(const struct request *, const char *name, size_t *length);
 
-/* The bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. */
+/*
+ * The bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. Credentials of another
+ * scheme are for somebody else, such as a staging site's auth_basic, and hide no cookie of ours.
+ */
 const char *request_bearer(const struct request *, size_t *length);
 
 #endif
