@@ -106,7 +106,7 @@ static bool write_answer(struct exchange *x, struct buf *answer)
     char number[DECIMAL_BYTES];
     bool ok;
 
-    buf_init(answer, &x->arena, RESPONSE_HEADERS_MAX + RESPONSE_BODY_MAX + 1024);
+    buf_init(answer, &x->arena, RESPONSE_ANSWER_MAX);
     decimal_format(response->status, number);
     ok = BUF_ADD_STRINGS(answer, "Status: ", number, "\r\nCache-Control: ", response->cache_control,
                          "\r\nX-Content-Type-Options: nosniff\r\n");

@@ -54,7 +54,6 @@ static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_req
         const void *bytes;
         size_t length;
         bool last;
-
         enum fcgi_sent sent = fcgi_send(request);
 
         if (sent == FCGI_SENT_PART && turns->streams < TURNS_STREAMS_MAX) {

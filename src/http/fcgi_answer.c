@@ -1,5 +1,7 @@
 #include "http/fcgi_answer.h"
 
+#include "http/response.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -7,6 +9,8 @@
 #include <sys/uio.h>
 
 enum { END_BYTES = 2 * FCGI_RECORD_HEADER_BYTES + 8 /* an empty ANSWER record and END_REQUEST */ };
+
+_Static_assert(RESPONSE_ANSWER_MAX <= FCGI_PIECE_MAX_BYTES, "an answer that is sent whole is one piece");
 
 /* The records of a piece, with their content where it is. */
 struct records {

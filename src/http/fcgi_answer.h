@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 enum {
-    /* Of one piece. An answer of half a megabyte, the most that response.h makes, fits. */
+    /* Of one piece: the longest answer that response.h makes fits. */
     FCGI_PIECE_RECORDS_MAX = 16,
     FCGI_PIECE_MAX_BYTES = FCGI_PIECE_RECORDS_MAX * FCGI_RECORD_CONTENT_MAX,
 };

@@ -7,7 +7,8 @@
 enum {
     /*
      * Held of a body that has not come with its head: the most that a handler reads whole (exchange.h). nginx has all of
-     * it (mayfly-small.conf: 128 KiB) and sends it at once; of a longer one the rest is read in turns.
+     * it (mayfly-small.conf: 128 KiB) and sends it at once, so that few are held at a time; of a longer one the rest is
+     * read in turns.
      */
     HELD_MAX_BYTES = 256 * 1024,
     /* buf doubles, and the last recv may go beyond the limit. */

@@ -11,6 +11,8 @@ enum {
     RESPONSE_HEADERS_MAX = 8 * 1024,
     /* A document of 64 KiB on a page, escaped; within nginx's buffers, so a worker never waits for a slow client. */
     RESPONSE_BODY_MAX = 512 * 1024,
+    /* Both, and the headers that every answer has. */
+    RESPONSE_ANSWER_MAX = RESPONSE_HEADERS_MAX + RESPONSE_BODY_MAX + 1024,
 };
 
 struct response {
