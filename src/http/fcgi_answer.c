@@ -10,7 +10,7 @@
 
 enum { END_BYTES = 2 * FCGI_RECORD_HEADER_BYTES + 8 /* an empty ANSWER record and END_REQUEST */ };
 
-_Static_assert(RESPONSE_ANSWER_MAX <= FCGI_PIECE_MAX_BYTES, "an answer that is sent whole is one piece");
+_Static_assert((int)RESPONSE_ANSWER_MAX <= (int)FCGI_PIECE_MAX_BYTES, "an answer that is sent whole is one piece");
 
 /* The records of a piece, with their content where it is. */
 struct records {
