@@ -103,7 +103,7 @@ static bool describe(struct exchange *x, const struct file *file, struct err *er
            (file->state == FILE_COMMITTED || expiry_header(x, file->expires_at_ms, err));
 }
 
-/* The worker that took the last byte died before it could say so. */
+/* Every byte is there, but this has not been said: the worker that took the last one may have died. */
 static bool complete_late(struct exchange *x, struct file *file, struct err *err)
 {
     bool part = strcmp(file->via, "part") == 0;
@@ -111,7 +111,15 @@ static bool complete_late(struct exchange *x, struct file *file, struct err *err
 
     if (file->state == FILE_COMMITTED || !is_complete(file) || (part && file->sealed))
         return true;
-    if (!file_answer_open(x, &file->id, &upload, err) || !file_answer_complete(x, upload, err))
+    switch (upload_open(&x->services->files, &x->arena, &file->id, &x->session.account, &upload, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE: /* somebody else was quicker */
+        return file_answer_upload(x, &file->id, file, err);
+    case DB_ROW:
+        break;
+    }
+    if (!file_answer_complete(x, upload, err))
         return false;
     *file = upload->file;
     return true;
@@ -451,12 +459,32 @@ static bool begin_joining(struct exchange *x, const struct uuid *id, struct err 
     return tus_join(x, upload, err);
 }
 
-/* Of a creation that is repeated: its bytes are not taken again, and the client hears where to go on. */
+/* Of a creation that is repeated: its bytes are not taken again, and the client hears where to go on, or that all is there. */
 static bool tell_offset(struct exchange *x, const struct uuid *id, struct err *err)
 {
     struct file file;
 
-    return file_answer_upload(x, id, &file, err) && number_header(x, "Upload-Offset", file.received, err);
+    return file_answer_upload(x, id, &file, err) && complete_late(x, &file, err) &&
+           number_header(x, "Upload-Offset", file.received, err);
+}
+
+/*
+ * An empty file is whole when it is created, and clients take it for uploaded then. Whoever repeats the creation may be
+ * told of a worker that died right after it; or of a file that was deleted since.
+ */
+static bool complete_empty(struct exchange *x, const struct uuid *id, struct err *err)
+{
+    struct file file;
+
+    switch (file_find(&x->services->files, &x->arena, id, &x->session.account, &file, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return true;
+    case DB_ROW:
+        return complete_late(x, &file, err);
+    }
+    return false;
 }
 
 /* Stands for the body, which creates nothing: two requests with the same key must have asked for the same upload. */
@@ -476,7 +504,6 @@ bool api_tus_create(struct exchange *x, struct err *err)
 {
     struct patching *patching = arena_zalloc(&x->arena, sizeof *patching);
     struct creation creation = {.plan = {.size = 0}};
-    struct upload *upload;
     struct uuid id;
     bool final;
 
@@ -497,9 +524,7 @@ bool api_tus_create(struct exchange *x, struct err *err)
         patching->created = true;
         return x->replayed ? tell_offset(x, &id, err) : receive(x, &id, patching, err);
     }
-    /* Nothing is to come. */
-    return creation.plan.size != 0 || x->replayed ||
-           (file_answer_open(x, &id, &upload, err) && file_answer_complete(x, upload, err));
+    return creation.plan.size != 0 || complete_empty(x, &id, err);
 }
 
 /* --- DELETE --- */
