@@ -156,6 +156,8 @@ def main():
             threads.add(dribble, connection, b"y" * 100_000, threads)
         time.sleep(1)
         judge(alone, pace(client, paths), f"{WRITERS} slow writers hold nobody up")
+        threads.over.set()
+        threads.join()
         for one in slow:
             one.__exit__(None, None, None)
     same(threads.errors, [], f"none of the {WRITERS} was cut off")
