@@ -57,7 +57,7 @@ found() {
 mistake() { found "-DREADERS=2 $1" answered "$2"; }
 reached() { found "-DREADERS=2 $2 -DREACH=$1" "($1!=$1)" "$3"; }
 
-echo 1..14
+echo 1..15
 holds   ''                               'P4a: nothing old is accepted after the answer'
 holds   -DUNREACHABLE                    'P4b: with an unreachable node, nothing old after cache_fresh_s'
 
@@ -73,6 +73,7 @@ reached 1 ''                             'reached: a hit'
 reached 2 ''                             'reached: a stale entry is filled again'
 reached 3 ''                             'reached: a fill loses against a tombstone'
 reached 4 ''                             'reached: an answer by a replay'
+reached 6 ''                             'reached: a tombstone is overwritten by a lease'
 reached 5 -DUNREACHABLE                  'reached: an answer while an old entry is in the cache'
 
-[ "$failed" -eq 0 ] && [ "$count" -eq 14 ]
+[ "$failed" -eq 0 ] && [ "$count" -eq 15 ]
