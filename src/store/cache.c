@@ -7,7 +7,13 @@
 enum { NODES_MAX = 64 };
 
 struct cache {
-    memcached_st *nodes; /* NULL: no cache is configured */
+    /*
+     * Two connections to each node, NULL when no cache is configured. What readers do goes over the first: a SET there
+     * waits in its buffer for the GETS that follows. libmemcached can't have that for some SETs only, and those of a change
+     * are waited for, so they have a second.
+     */
+    memcached_st *nodes;
+    memcached_st *writers;
     const struct clock *clock;
     const struct log *log;
     int64_t retry_us;
@@ -88,7 +94,7 @@ static bool add_nodes(memcached_st *nodes, const char *list, struct err *err)
     return true;
 }
 
-static void set_behaviour(memcached_st *nodes, const struct config *config)
+static void set_behaviour(memcached_st *nodes, const struct config *config, bool buffers)
 {
     const struct {
         memcached_behavior_t behaviour;
@@ -99,6 +105,7 @@ static void set_behaviour(memcached_st *nodes, const struct config *config)
         {MEMCACHED_BEHAVIOR_SUPPORT_CAS, 1},
         {MEMCACHED_BEHAVIOR_TCP_NODELAY, 1},
         {MEMCACHED_BEHAVIOR_NO_BLOCK, 1},
+        {MEMCACHED_BEHAVIOR_BUFFER_REQUESTS, buffers},
         {MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)config->cache_timeout_ms},
         {MEMCACHED_BEHAVIOR_POLL_TIMEOUT, (uint64_t)config->cache_timeout_ms},
         {MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, (uint64_t)config->cache_retry_s},
@@ -107,6 +114,15 @@ static void set_behaviour(memcached_st *nodes, const struct config *config)
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         memcached_behavior_set(nodes, rows[i].behaviour, rows[i].value);
+}
+
+static bool nodes_new(memcached_st **nodes, const struct config *config, bool buffers, struct err *err)
+{
+    *nodes = memcached_create(NULL);
+    if (*nodes == NULL)
+        return err_memory(err);
+    set_behaviour(*nodes, config, buffers);
+    return add_nodes(*nodes, config->cache, err);
 }
 
 bool cache_new(struct cache **cachep, const struct config *config, const struct clock *clock, const struct log *log,
@@ -120,17 +136,10 @@ bool cache_new(struct cache **cachep, const struct config *config, const struct 
     cache->clock = clock;
     cache->log = log;
     cache->retry_us = config->cache_retry_s * 1000000;
-    if (config->cache[0] != '\0') {
-        cache->nodes = memcached_create(NULL);
-        if (cache->nodes == NULL) {
-            cache_free(cache);
-            return err_memory(err);
-        }
-        set_behaviour(cache->nodes, config);
-        if (!add_nodes(cache->nodes, config->cache, err)) {
-            cache_free(cache);
-            return false;
-        }
+    if (config->cache[0] != '\0' &&
+        (!nodes_new(&cache->nodes, config, true, err) || !nodes_new(&cache->writers, config, false, err))) {
+        cache_free(cache);
+        return false;
     }
     *cachep = cache;
     return true;
@@ -141,6 +150,7 @@ void cache_free(struct cache *cache)
     if (cache == NULL)
         return;
     memcached_free(cache->nodes);
+    memcached_free(cache->writers);
     free(cache);
 }
 
@@ -208,7 +218,7 @@ void cache_get(struct cache *cache, struct arena *arena, const struct cache_key 
     }
 }
 
-void cache_add_and_get(struct cache *cache, struct arena *arena, const struct cache_key *keys, size_t count,
+void cache_set_and_get(struct cache *cache, struct arena *arena, const struct cache_key *keys, size_t count,
                        const void *bytes, size_t length, int ttl_s, struct cache_item *items)
 {
     memset(items, 0, count * sizeof *items);
@@ -217,7 +227,7 @@ void cache_add_and_get(struct cache *cache, struct arena *arena, const struct ca
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
     for (size_t i = 0; i < count; i++)
         if (!skipped(cache, keys[i].text))
-            worked(cache, memcached_add(cache->nodes, keys[i].text, strlen(keys[i].text), bytes, length, ttl_s, 0));
+            worked(cache, memcached_set(cache->nodes, keys[i].text, strlen(keys[i].text), bytes, length, ttl_s, 0));
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
     cache_get(cache, arena, keys, items, count);
 }
@@ -238,15 +248,15 @@ bool cache_set(struct cache *cache, const struct cache_key *key, const void *byt
 
     if (cache->nodes == NULL)
         return true;
-    rc = memcached_set(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0);
+    rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
     if (worked(cache, rc))
         return true;
     /* The connection may be one of before a restart, or the node be skipped: begin anew, once. */
-    memcached_quit(cache->nodes);
-    rc = memcached_set(cache->nodes, key->text, strlen(key->text), bytes, length, ttl_s, 0);
+    memcached_quit(cache->writers);
+    rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
     if (worked(cache, rc))
         return true;
-    LOG_EVENT(cache->log, LOG_WARN, "cache_set_failed", LOG_TEXT("detail", memcached_strerror(cache->nodes, rc)));
+    LOG_EVENT(cache->log, LOG_WARN, "cache_set_failed", LOG_TEXT("detail", memcached_strerror(cache->writers, rc)));
     return false;
 }
 

@@ -46,8 +46,8 @@ bool cache_enabled(const struct cache *);
 /* Reads count keys in one round trip per node; values are copied into the arena. Never fails: what fails is not there. */
 void cache_get(struct cache *, struct arena *, const struct cache_key *keys, struct cache_item *items, size_t count);
 
-/* Adds one value to each of the keys that are free, and reads what is there then: one round trip per node. */
-void cache_add_and_get(struct cache *, struct arena *, const struct cache_key *keys, size_t count, const void *bytes,
+/* Writes one value to each of the keys, and reads what is there then: one round trip per node. */
+void cache_set_and_get(struct cache *, struct arena *, const struct cache_key *keys, size_t count, const void *bytes,
                        size_t length, int ttl_s, struct cache_item *items);
 
 /* Writes when nobody wrote since the item with this stamp was read; does not wait for the answer. */

@@ -158,7 +158,7 @@ void session_cache_lease(struct cache *cache, struct arena *arena, struct sessio
     if (wanted == 0)
         return;
     random_bytes(lease.nonce, sizeof lease.nonce);
-    cache_add_and_get(cache, arena, keys, wanted, &lease, sizeof lease, LEASE_TTL_S, found);
+    cache_set_and_get(cache, arena, keys, wanted, &lease, sizeof lease, LEASE_TTL_S, found);
     for (size_t i = 0; i < wanted; i++) {
         if (found[i].length != sizeof lease || memcmp(found[i].bytes, &lease, sizeof lease) != 0)
             continue;

@@ -1,7 +1,7 @@
 /*
  * The cached copy of a session, as a state machine over one key. t/model/session_cache.pml is its model.
  *
- *   ABSENT --session_cache_lease (ADD)--> LEASED --session_cache_fill (CAS)--> ENTRY --session_cache_fill (CAS)--> ENTRY
+ *   ABSENT --session_cache_lease (SET)--> LEASED --session_cache_fill (CAS)--> ENTRY --session_cache_fill (CAS)--> ENTRY
  *   any    --session_cache_forget (SET)--> ENDED --ttl--> ABSENT
  *
  * What a reader does with what session_cache_get found:
@@ -9,6 +9,10 @@
  *   ENTRY, else                            reads the database, then fills by CAS
  *   ABSENT                                 leases, reads the database, then fills by the CAS of its own lease
  *   LEASED by another, ENDED, UNKNOWN      reads the database and leaves the cache alone
+ *
+ * A lease is SET, not ADDed, since SETs of a batch leave in one call. Of two that found nothing the later one fills; a
+ * tombstone that came in between may be overwritten, and that does no harm, since it has made every id old already, and
+ * the lease's holder reads the database after it.
  *
  * Why it holds: a fill needs the CAS of what was there before the database was read. Whatever happens in between, be it a
  * tombstone, another fill, an eviction or a flush, changes or removes that item, and the fill is dropped; a restart voids

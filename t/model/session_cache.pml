@@ -35,7 +35,7 @@
 
 mtype = { ABSENT, LEASE, ENTRY, TOMBSTONE };            /* the item */
 mtype = { NONE, OLD, NEW };                             /* the session */
-mtype = { FIND, ADD, GETS, READ, READ_TO_FILL, FILL };  /* a reader */
+mtype = { FIND, LEAVE, GETS, READ, READ_TO_FILL, FILL };  /* a reader */
 mtype = { COMMIT, FORGET, FORGET_AGAIN, ANSWER, DONE }; /* a changer */
 
 mtype db = OLD;                 /* PostgreSQL: the session, and its outcome */
@@ -111,18 +111,18 @@ active [READERS] proctype Reader() {
                 serve(item_value) }
         :: d_step { at == FIND && item == ENTRY && item_age > FRESH ->
                 see(me); at = READ_TO_FILL }
-        :: d_step { at == FIND && item == ABSENT -> at = ADD }
+        :: d_step { at == FIND && item == ABSENT -> at = LEAVE }
         :: d_step { at == FIND -> at = READ }   /* else, or no answer */
-        /* session_cache_lease: ADD, then GETS to learn the id */
-        :: d_step { at == ADD && item == ABSENT ->
+        /* session_cache_lease: SET, then GETS to learn the id */
+        :: d_step { at == LEAVE ->
+                POINT(6, item == TOMBSTONE);    /* a tombstone is overwritten */
                 put(LEASE, NONE, 0, me); at = GETS }
-        :: d_step { at == ADD && item != ABSENT -> at = GETS }
         :: d_step { at == GETS && item == LEASE && item_holder == me ->
                 see(me); at = READ_TO_FILL }
-        :: d_step { at == ADD || at == GETS ->  /* else, or no answer */
+        :: d_step { at == LEAVE || at == GETS ->        /* else, or no answer */
                 at = READ }
 #ifdef BUG_NO_LEASE
-        :: d_step { at == ADD -> at = READ_TO_FILL }
+        :: d_step { at == LEAVE -> at = READ_TO_FILL }
 #endif
         /* the database; a dead session is answered and never filled */
         :: d_step { at == READ -> serve(db); at = FIND }
