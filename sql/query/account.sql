@@ -34,7 +34,7 @@ RETURNING id;
 -- name: account_delete
 -- id -> ids of its sessions, whose cached copies must go
 WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
-    d AS (DELETE FROM session_data WHERE session_id IN (SELECT id FROM s)),
+    d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM s))),
     a AS (DELETE FROM account WHERE id = $1::uuid RETURNING id)
 SELECT s.id FROM s;
 

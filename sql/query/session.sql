@@ -1,3 +1,5 @@
+-- Lists of ids are given on as arrays: these are looked up one by one, where IN (SELECT …) may read whole tables.
+
 -- name: session_create
 -- id, account, hash, idle seconds, absolute seconds, remember, user agent, address -> expiry in ms
 INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, user_agent, address)
@@ -7,11 +9,13 @@ RETURNING to_ms(expires_at);
 
 -- name: sessions_find
 -- array of ids, the first and the last of them -> of those alive: id, hash, read at, seen at, idle, expires at (all ms),
--- account id, profile, username, e-mail, groups. By first and last a general plan prunes partitions when it starts.
+-- account id, profile, username, e-mail, groups. By first and last a general plan prunes partitions when it starts; it takes
+-- each of them for a session found, and would rather read thousands of accounts than look these up, but for OFFSET 0.
 SELECT s.id, s.secret_hash, to_ms(statement_timestamp()), to_ms(s.seen_at), (date_part('epoch', s.idle) * 1000)::bigint,
     to_ms(s.expires_at), a.id, a.profile, coalesce(a.username, ''), coalesce(a.email, ''), array_to_string(a.groups, ',')
-FROM session s JOIN account a ON a.id = s.account_id
-WHERE s.id = ANY ($1::uuid[]) AND s.id BETWEEN $2::uuid AND $3::uuid AND NOT a.disabled
+FROM session s CROSS JOIN LATERAL (
+    SELECT id, profile, username, email, groups FROM account WHERE id = s.account_id AND NOT disabled OFFSET 0) a
+WHERE s.id = ANY ($1::uuid[]) AND s.id BETWEEN $2::uuid AND $3::uuid
     AND s.expires_at > statement_timestamp() AND s.seen_at + s.idle > statement_timestamp();
 
 -- name: session_confirm
@@ -25,15 +29,15 @@ RETURNING to_ms(seen_at);
 
 -- name: session_end
 -- id, account -> id when it was there
-WITH d AS (DELETE FROM session_data WHERE session_id IN (
-    SELECT id FROM session WHERE id = $1::uuid AND account_id = $2::uuid))
+WITH d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(
+    SELECT id FROM session WHERE id = $1::uuid AND account_id = $2::uuid)))
 DELETE FROM session WHERE id = $1::uuid AND account_id = $2::uuid RETURNING id;
 
 -- name: session_end_others
 -- account, the one to keep -> ids that ended
 WITH s AS (DELETE FROM session WHERE account_id = $1::uuid AND id <> $2::uuid RETURNING id),
-    d AS (DELETE FROM session_data WHERE session_id IN (
-        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $2::uuid))
+    d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(
+        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $2::uuid)))
 SELECT id FROM s;
 
 -- name: session_rotate
@@ -48,13 +52,10 @@ SELECT remember, to_ms(expires_at) FROM n;
 
 -- name: session_end_oldest
 -- account, how many may stay, the one that stays in any case -> ids that ended
-WITH s AS (DELETE FROM session WHERE id IN (
-        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $3::uuid
-        ORDER BY seen_at DESC OFFSET greatest($2::int - 1, 0)) RETURNING id),
-    d AS (DELETE FROM session_data WHERE session_id IN (
-        SELECT id FROM session WHERE account_id = $1::uuid AND id <> $3::uuid
-        ORDER BY seen_at DESC OFFSET greatest($2::int - 1, 0)))
-SELECT id FROM s;
+WITH o AS MATERIALIZED (SELECT id FROM session WHERE account_id = $1::uuid AND id <> $3::uuid
+        ORDER BY seen_at DESC OFFSET greatest($2::int - 1, 0)),
+    d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM o)))
+DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM o)) RETURNING id;
 
 -- name: session_list
 -- account, the current one, at most so many -> JSON array, newest use first
