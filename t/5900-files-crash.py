@@ -114,6 +114,7 @@ class Person:
         for size in sizes:
             self.upload(secrets.token_bytes(size))
             self.tus(secrets.token_bytes(size), at_once=False)
+        for size in (sizes[0], sizes[-1]):
             self.tus(secrets.token_bytes(size), at_once=True)
         self.delete_one()
         self.delete_one()
