@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Workers stay small: memory does not grow over 200,000 requests, and little of it is private."""
+"""Workers stay small: memory does not grow over 200,000 requests, little of it is private, and they start with nothing to do."""
 
 import os
 import re
@@ -19,6 +19,7 @@ FIRST, LAST = 20_000, 200_000
 GROWTH_KIB = 256  # what an allocator may still take
 PRIVATE_KIB = 4096
 STARTS = 20
+MOST_START = 1.5  # times what loading the program takes; connecting to PostgreSQL and preparing statements would be 1.7
 
 
 def load_by_wrk(token, count):
@@ -97,6 +98,13 @@ def first_answer_ms():
     return took
 
 
+def load_ms():
+    """How long the program takes to be loaded, and to do nothing."""
+    began = time.monotonic()
+    subprocess.run([INST / "bin" / "mayfly-worker", "--version"], stdout=subprocess.DEVNULL, check=True)
+    return (time.monotonic() - began) * 1000
+
+
 def main():
     load = load_by_wrk if shutil.which("wrk") else load_by_pipeline
     token = login(new_user("heavy"))
@@ -117,9 +125,11 @@ def main():
         check(max(growth.values()) <= GROWTH_KIB,
               f"resident memory does not grow from {FIRST} to {LAST} requests ({GROWTH_KIB} KiB allowed)", growth)
         check(max(private for _, private in late.values()) < PRIVATE_KIB, "each has less than 4 MB of private memory", late)
-    times = sorted(first_answer_ms() for _ in range(STARTS))
-    note(f"exec to first answer: median {times[STARTS // 2]:.1f} ms, fastest {times[0]:.1f} ms, slowest {times[-1]:.1f} ms")
-    check(times[0] < 10, "a worker can give its first answer within 10 ms of exec")
+    pairs = [(first_answer_ms(), load_ms()) for _ in range(STARTS)]
+    times, loads = map(sorted, zip(*pairs))
+    note(f"exec to first answer: median {times[STARTS // 2]:.1f} ms, fastest {times[0]:.1f} ms, slowest {times[-1]:.1f} ms; "
+         f"loading the program: median {loads[STARTS // 2]:.1f} ms, fastest {loads[0]:.1f} ms")
+    check(times[0] < MOST_START * loads[0], "a worker does nothing before its first answer that can wait", times[0], loads[0])
     done()
 
 
