@@ -2,6 +2,7 @@
 """Whatever comes in by the pool's socket: others are served meanwhile, no worker dies, none spins."""
 
 import random
+import select
 import struct
 import sys
 import time
@@ -195,6 +196,18 @@ def closes_in_time(what, connections):
     note(f"{what}: all closed after {time.monotonic() - began:.1f} s")
 
 
+def gives_up_in_time(what, connections):
+    """As closes_in_time, of connections that are not read, since an answer that is taken gets on."""
+    began, hung_up = time.monotonic(), []
+    for connection in connections:
+        watcher = select.poll()
+        watcher.register(connection, select.POLLRDHUP)
+        left_s = began + TIMEOUT_S + 3 - time.monotonic()
+        hung_up.append(bool(watcher.poll(max(left_s, 0) * 1000)))
+        connection.close()
+    same(hung_up, [True] * len(connections), f"{what}: is given up after request_timeout_ms")
+
+
 def ask_kept(connection):
     connection.sendall(fcgi_request("GET", "/health/live", keep=True))
     return connection.recv(65536)
@@ -259,6 +272,8 @@ def main():
     attack("answers never read", (answers_never_read(token),), 5, token, rng, 1, 1.5)
     closes_in_time("half a head", [connection for pool in POOLS for connection in half_head(pool, rng)])
     closes_in_time("a body that never comes", [connection for pool in POOLS for connection in body_never_comes(pool, rng)])
+    unread = answers_never_read(token)
+    gives_up_in_time("an answer that is never read", [connection for pool in POOLS for connection in unread(pool, rng)])
     bodies_that_take_their_time(token)
     answers_are_sane()
     more_than_it_may()

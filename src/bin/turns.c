@@ -57,7 +57,7 @@ static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_req
         enum fcgi_sent sent = fcgi_send(request);
 
         if (sent == FCGI_SENT_PART && turns->streams < TURNS_STREAMS_MAX) {
-            wait_for(turns, x, request, FCGI_WAIT_ROOM);
+            wait_for(turns, x, request, x->source != NULL ? FCGI_WAIT_ROOM : FCGI_WAIT_TAKEN);
             return false;
         }
         if (sent != FCGI_SENT_ALL) {

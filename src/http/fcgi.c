@@ -75,6 +75,8 @@ void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
     request->state = FCGI_WAITING;
     request->context = context;
     request->waiting_since_us = request->server->clock->monotonic_us();
+    request->patience_ms =
+        wait == FCGI_WAIT_TAKEN ? request->server->request_timeout_ms : request->server->stream_timeout_ms;
     request->queued = 0;
     fcgi_connection_watch(request, wait == FCGI_WAIT_BODY ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
 }
@@ -84,6 +86,7 @@ void fcgi_wait_ms(struct fcgi_request *request, int64_t ms, void *context)
     request->state = FCGI_WAITING;
     request->context = context;
     request->waiting_since_us = request->server->clock->monotonic_us();
+    request->patience_ms = request->server->stream_timeout_ms;
     request->wake_at_us = request->waiting_since_us + ms * 1000;
     request->server->sleepers++;
     fcgi_connection_watch(request, EPOLLRDHUP);

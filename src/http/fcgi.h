@@ -31,8 +31,8 @@ enum fcgi_stop {
 
 /*
  * Takes over the listening socket, which must be on descriptor 0. Signals TERM, INT, USR1 (leave), USR2 and HUP (recycle)
- * are blocked and read here. A head, and a body that is collected, must be complete within request_timeout_ms; an answer, or
- * a body in turns, may stand still for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
+ * are blocked and read here. A head, and a body that is collected, must be complete within request_timeout_ms, for which an
+ * answer that is sent whole may stand still; a body or answer in turns may for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
  */
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, int64_t request_timeout_ms,
                      int64_t stream_timeout_ms, struct err *) MUST_CHECK;
@@ -76,7 +76,11 @@ size_t fcgi_read(struct fcgi_request *, void *bytes, size_t size);
 enum fcgi_body_state fcgi_take_body(struct fcgi_request *, void (*take)(void *arg, const void *bytes, size_t length),
                                     void *arg) MUST_CHECK;
 
-enum fcgi_wait { FCGI_WAIT_BODY, FCGI_WAIT_ROOM /* for output */ };
+enum fcgi_wait {
+    FCGI_WAIT_BODY,
+    FCGI_WAIT_ROOM,  /* for output */
+    FCGI_WAIT_TAKEN, /* the same for an answer that is sent whole: nginx takes it at once */
+};
 
 /* Puts the request aside until it can be got on with; fcgi_gather gives it back with this context. */
 void fcgi_wait(struct fcgi_request *, enum fcgi_wait, void *context);

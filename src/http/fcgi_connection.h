@@ -47,6 +47,7 @@ struct fcgi_request {
     struct fcgi_piece piece;
     void *context;
     int64_t wake_at_us;       /* in WAITING for a time; else 0 */
+    int64_t patience_ms;      /* in WAITING: how long it may stand still */
     int64_t waiting_since_us; /* for the rest of a head, or in HOLDING, WAITING and LINGERING; 0: idle */
     int queued;               /* bytes that the peer had not taken when it was looked last */
     bool overdue;             /* the peer takes nothing any more */

@@ -41,7 +41,7 @@ static void close_overdue(struct fcgi_server *server)
         return;
     server->overdue_checked_us = now_us;
     for (; connection != NULL; connection = next) {
-        int64_t limit_ms = connection->state == FCGI_WAITING ? server->stream_timeout_ms : server->request_timeout_ms;
+        int64_t limit_ms = connection->state == FCGI_WAITING ? connection->patience_ms : server->request_timeout_ms;
 
         next = connection->next;
         if (connection->state == FCGI_WAITING && gets_on(connection))
