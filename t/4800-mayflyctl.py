@@ -144,9 +144,10 @@ def check_system():
 def check_worker_test():
     """What a pool's start and its reload ask. A reload is not shown the secret, and must refuse all else."""
     with tempfile.TemporaryDirectory() as folder:
-        def tested(*options, **settings):
+        def tested(*options, libraries=None, **settings):
+            environment = {**os.environ, "LD_LIBRARY_PATH": libraries} if libraries else None
             run = subprocess.run([WORKER, "--test", *options, "-c", with_settings(folder, **settings)], capture_output=True,
-                                 text=True, timeout=60)
+                                 text=True, timeout=60, env=environment)
             return run.returncode, run.stderr
 
         same([tested(), tested("--no-secret")], [(0, "")] * 2, "mayfly-worker --test takes what the stack runs with")
@@ -162,6 +163,11 @@ def check_worker_test():
                 for named in ("", "credential") for options in ((), ("--no-secret",))]
         check([status for status, _ in seen] == [1, 0, 1, 0] and "AWS_ACCESS_KEY_ID is missing" in seen[0][1],
               "a worker wants its key for S3, and who is not shown the worker's own does not", *seen)
+        (Path(folder) / "libcurl.so.4").write_text("")
+        status, said = tested("--no-secret", libraries=folder, s3_bucket="b", s3_credentials="credential")
+        check(status == 1 and re.match(r"mayfly-worker: .*: s3_bucket: .*libcurl.so.4: .*; install libcurl\n$", said),
+              "S3 without libcurl is refused", said)
+        same(tested("--no-secret", libraries=folder, s3_bucket=""), (0, ""), "who has no S3 needs no libcurl")
         does("nor does config check", "config", "check", err="is good",
              config=with_settings(folder, s3_bucket="b", s3_credentials=""))
         status, said = tested("--no-secret", database="host=/nowhere dbname=mayfly")

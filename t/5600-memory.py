@@ -125,6 +125,8 @@ def main():
         check(max(growth.values()) <= GROWTH_KIB,
               f"resident memory does not grow from {FIRST} to {LAST} requests ({GROWTH_KIB} KiB allowed)", growth)
         check(max(private for _, private in late.values()) < PRIVATE_KIB, "each has less than 4 MB of private memory", late)
+        same([pid for pid in pids if "libcurl" in Path(f"/proc/{pid}/maps").read_text()], [],
+             "none has loaded libcurl: the files are in PostgreSQL")
     pairs = [(first_answer_ms(), load_ms()) for _ in range(STARTS)]
     times, loads = map(sorted, zip(*pairs))
     note(f"exec to first answer: median {times[STARTS // 2]:.1f} ms, fastest {times[0]:.1f} ms, slowest {times[-1]:.1f} ms; "

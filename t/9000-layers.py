@@ -28,7 +28,7 @@ BENEATH = {
 SOLE_USERS = {
     "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi(_connection)?\.[ch]",
     "fcgi_stdio.h": r"never", "fcgios.h": r"http/fcgi\.c", "zxcvbn.h": r"base/password\.c", "sodium.*": r"base/.*",
-    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(store/s3_call|bin/prove_http)\.c", "expat.h": r"store/s3_xml\.c",
+    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(store/s3_http|bin/prove_http)\.c", "expat.h": r"store/s3_xml\.c",
     "vips/.*": r"bin/thumbnail\.c", "seccomp.h": r"bin/thumbnail_limits\.c", "magic.h": r"base/media_type\.c",
     "openssl/.*": r"base/(sha1\.c|sha256\.h)",
 }

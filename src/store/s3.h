@@ -34,8 +34,8 @@ bool s3_new(struct s3 **, const struct config *, const struct clock *, const str
 void s3_free(struct s3 *);
 
 /*
- * Whether the certificates and, if asked for, the key can be read: otherwise that shows when somebody wants a file. Asks no
- * server. ERR_INPUT says what can't.
+ * Whether libcurl is there and the certificates and, if asked for, the key can be read: otherwise that shows when somebody
+ * wants a file. Asks no server. ERR_INPUT says what can't.
  */
 bool s3_check(const struct config *, bool key, struct err *) MUST_CHECK;
 

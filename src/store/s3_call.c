@@ -1,6 +1,7 @@
 #include "store/s3_call.h"
 
-#include <curl/curl.h>
+#include "store/s3_http.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +10,9 @@
 #include <unistd.h>
 
 enum {
-    STALL_BYTES_PER_S = 1024, /* with s3_stall_s: no server that works is slower */
-    FIRST_WAIT_MS = 50,       /* doubled with each retry; the wait is a random part of it, so that workers spread */
-    LONGEST_WAIT_MS = 5000,   /* also of what Retry-After may ask for */
-    CODE_BYTES = 64,          /* of S3's word for an error; the longest documented has 46 */
-    CONNECTIONS_MAX = 2,      /* of one worker: the endpoint's, and one that is being closed */
+    FIRST_WAIT_MS = 50,     /* doubled with each retry; the wait is a random part of it, so that workers spread */
+    LONGEST_WAIT_MS = 5000, /* also of what Retry-After may ask for */
+    CODE_BYTES = 64,        /* of S3's word for an error; the longest documented has 46 */
     SKEW_MAX_MS = 24 * 3600 * 1000, /* a server that is further off is wrong itself */
 };
 
@@ -23,7 +22,7 @@ struct s3 {
     const struct log *log;
     struct s3_endpoint inside, outside;
     struct access_key *key; /* NULL until the first call, as the next */
-    CURL *curl;
+    struct s3_http *http;
     int64_t skew_ms;       /* what the server's clock is ahead of ours, learnt when it refuses our time */
     int64_t down_until_us; /* after it could not be reached */
 };
@@ -31,11 +30,8 @@ struct s3 {
 /* One attempt's answer. */
 struct answer {
     struct s3_request *request;
-    CURL *curl;
     struct s3_xml *xml;
-    struct err *err;
     long status;
-    bool head_whole;
     char code[CODE_BYTES];
     int64_t retry_after_ms; /* -1: the server said nothing */
 };
@@ -89,6 +85,8 @@ bool s3_check(const struct config *config, bool with_key, struct err *err)
     if (config->s3_ca_file[0] != '\0' && access(config->s3_ca_file, R_OK) != 0)
         return err_set(err, ERR_INPUT, "s3_ca_file: %s: %s; the workers' user must be able to read it",
                        config->s3_ca_file, strerror(errno));
+    if (!s3_http_check(&reason))
+        return err_set(err, ERR_INPUT, "s3_bucket: %s", reason.detail);
     if (with_key && !access_key_load(&key, config->s3_credentials, &reason))
         return err_set(err, reason.kind, "s3_credentials: %s", reason.detail);
     access_key_free(key);
@@ -99,10 +97,7 @@ void s3_free(struct s3 *s3)
 {
     if (s3 == NULL)
         return;
-    if (s3->curl != NULL) {
-        curl_easy_cleanup(s3->curl);
-        curl_global_cleanup();
-    }
+    s3_http_free(s3->http);
     access_key_free(s3->key);
     free(s3);
 }
@@ -116,18 +111,9 @@ static bool load_key(struct s3 *s3, struct err *err)
            err_set(err, ERR_BUG, "s3_credentials: %s", reason.detail);
 }
 
-static bool open_curl(struct s3 *s3, struct err *err)
+static bool open_http(struct s3 *s3, struct err *err)
 {
-    if (s3->curl != NULL)
-        return true;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return err_set(err, ERR_DOWN, "libcurl can't start");
-    s3->curl = curl_easy_init();
-    if (s3->curl == NULL) {
-        curl_global_cleanup();
-        return err_memory(err);
-    }
-    return true;
+    return s3->http != NULL || s3_http_new(&s3->http, s3->config, err);
 }
 
 /* --- One request */
@@ -136,38 +122,6 @@ static struct sigv4_signer signer_of(const struct s3 *s3)
 {
     return (struct sigv4_signer){
         .key = s3->key, .region = s3->config->s3_region, .service = "s3", .now_ms = s3->clock->now_ms() + s3->skew_ms};
-}
-
-static void release_list(void *list)
-{
-    curl_slist_free_all(list);
-}
-
-static bool append(struct curl_slist **list, const char *line)
-{
-    struct curl_slist *longer = line == NULL ? NULL : curl_slist_append(*list, line);
-
-    if (longer != NULL)
-        *list = longer;
-    return longer != NULL;
-}
-
-/* The headers as libcurl wants them. */
-static bool header_list(struct arena *arena, const struct s3_signed *what, struct curl_slist **listp, struct err *err)
-{
-    struct curl_slist *list = NULL;
-    /* Without a value: libcurl is not to add its own. It would wait a second for a server that does not know Expect. */
-    bool ok = append(&list, "Expect:") && append(&list, "Accept:");
-
-    *listp = NULL;
-    for (size_t i = 0; i < what->header_count; i++)
-        ok = ok && append(&list, arena_printf(arena, "%s: %s", what->headers[i].name, what->headers[i].value));
-    if (!ok)
-        curl_slist_free_all(list);
-    if (!ok || !arena_defer(arena, release_list, list))
-        return err_memory(err);
-    *listp = list;
-    return true;
 }
 
 /* The elements of an error are ours, all others the request's. A 200 can be an error too: completing an upload takes long. */
@@ -181,113 +135,35 @@ static bool on_element(void *arg, const char *path, const char *text, struct err
            answer->request->element(answer->request->arg, path, text, err);
 }
 
-/* libcurl takes a head that is cut off within a line for a whole one. */
-static size_t on_head(char *line, size_t one, size_t length, void *arg)
-{
-    struct answer *answer = arg;
-
-    (void)one;
-    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        answer->head_whole = false;
-    else if (length <= 2 && (line[0] == '\r' || line[0] == '\n'))
-        answer->head_whole = true;
-    return length;
-}
-
-static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
+static bool on_body(void *arg, long status, const char *bytes, size_t length, struct err *err)
 {
     struct answer *answer = arg;
     struct s3_request *request = answer->request;
     struct err ignored = {.kind = ERR_NONE};
 
-    (void)one;
-    curl_easy_getinfo(answer->curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    if (answer->status < 300 && request->size > 0) {
-        if (length > request->size - request->length) {
-            err_set(answer->err, ERR_BUG, "%s: S3 answers with more than was asked for", request->name);
-            return 0;
-        }
+    answer->status = status;
+    if (status < 300 && request->size > 0) {
+        if (length > request->size - request->length)
+            return err_set(err, ERR_BUG, "%s: S3 answers with more than was asked for", request->name);
         memcpy(request->bytes + request->length, bytes, length);
         request->length += length;
-        return length;
+        return true;
     }
-    if (answer->xml == NULL || (answer->status < 300 && request->element == NULL))
-        return length;
-    if (s3_xml_feed(answer->xml, bytes, length, answer->status < 300 ? answer->err : &ignored))
-        return length;
+    if (answer->xml == NULL || (status < 300 && request->element == NULL))
+        return true;
+    if (s3_xml_feed(answer->xml, bytes, length, status < 300 ? err : &ignored))
+        return true;
     answer->xml = NULL;
     /* A proxy's error page is no XML; its status is enough. */
-    return answer->status < 300 ? 0 : length;
-}
-
-static void set_options(const struct s3 *s3, const struct s3_request *request, const char *url, struct curl_slist *list,
-                        int64_t remaining_ms, struct answer *answer)
-{
-    const struct config *config = s3->config;
-    CURL *curl = s3->curl;
-
-    /* Keeps the connection. */
-    curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, s3->inside.secure ? "https" : "http");
-    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    /* Whatever the environment says of proxies was not meant for this. */
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
-    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_head);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)config->s3_connect_ms);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)remaining_ms);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES_PER_S);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)config->s3_stall_s);
-    if (config->s3_ca_file[0] != '\0')
-        curl_easy_setopt(curl, CURLOPT_CAINFO, config->s3_ca_file);
-    if (strcmp(request->method, "HEAD") == 0) {
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    } else if (request->method[0] == 'P') {
-        /* From memory, so that libcurl can begin anew by itself on a kept connection that was closed. */
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body_length > 0 ? request->body : "");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    } else {
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
-    }
+    return status >= 300;
 }
 
 const char *s3_call_header(const struct s3 *s3, const char *name)
 {
-    struct curl_header *found;
-
-    return curl_easy_header(s3->curl, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : "";
+    return s3_http_header(s3->http, name);
 }
 
 /* --- What an answer means */
-
-/* What failed on the way; all else is a wrong setting or a flaw. */
-static bool cut_off(CURLcode code)
-{
-    switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-        return true;
-    default:
-        return false;
-    }
-}
 
 /* "Error Responses" of the API reference: what says "try again" although its status may not. */
 static bool try_again(const struct answer *answer)
@@ -312,15 +188,13 @@ static bool absent(const struct answer *answer)
 /* When the server refuses our time, ours is wrong, or both are: its own counts. False when that was tried already. */
 static bool learn_time(struct s3 *s3, const struct answer *answer)
 {
-    time_t theirs;
-    int64_t skew_ms;
+    int64_t theirs_ms, skew_ms;
 
     if (strcmp(answer->code, "RequestTimeTooSkewed") != 0)
         return false;
-    theirs = curl_getdate(s3_call_header(s3, "Date"), NULL);
-    if (theirs == (time_t)-1)
+    if (!s3_http_date(s3->http, s3_call_header(s3, "Date"), &theirs_ms))
         return false;
-    skew_ms = (int64_t)theirs * 1000 - s3->clock->now_ms();
+    skew_ms = theirs_ms - s3->clock->now_ms();
     if (llabs(skew_ms) > SKEW_MAX_MS || llabs(skew_ms - s3->skew_ms) < 60 * 1000)
         return false;
     s3->skew_ms = skew_ms;
@@ -386,35 +260,20 @@ static int64_t retry_after_ms(const struct s3 *s3)
 static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t remaining_ms,
                         struct answer *answer, struct err *err)
 {
-    char message[CURL_ERROR_SIZE] = "";
     struct sigv4_signer signer = signer_of(s3);
     struct s3_signed what;
-    struct curl_slist *list;
-    CURLcode code;
+    enum s3_http_outcome outcome;
 
-    *answer = (struct answer){.request = request, .curl = s3->curl, .err = err, .retry_after_ms = -1};
+    *answer = (struct answer){.request = request, .retry_after_ms = -1};
     request->length = 0;
     if (request->begin != NULL)
         request->begin(request->arg);
     if (!s3_request_sign(arena, s3->config, &s3->inside, &signer, request, &what, err) ||
-        !header_list(arena, &what, &list, err) || !s3_xml_new(&answer->xml, arena, on_element, answer, err))
+        !s3_xml_new(&answer->xml, arena, on_element, answer, err))
         return REFUSED;
-    set_options(s3, request, what.url, list, remaining_ms, answer);
-    curl_easy_setopt(s3->curl, CURLOPT_ERRORBUFFER, message);
-    code = curl_easy_perform(s3->curl);
-    curl_easy_getinfo(s3->curl, CURLINFO_RESPONSE_CODE, &answer->status);
-    /* They are this frame's and the arena's. */
-    curl_easy_setopt(s3->curl, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(s3->curl, CURLOPT_HTTPHEADER, NULL);
-    if (err->kind != ERR_NONE)
-        return REFUSED;
-    if (code == CURLE_OK && !answer->head_whole)
-        code = CURLE_PARTIAL_FILE;
-    if (code != CURLE_OK) {
-        err_set(err, cut_off(code) ? ERR_DOWN : ERR_BUG, "%s: %s", request->name,
-                message[0] != '\0' ? message : curl_easy_strerror(code));
-        return cut_off(code) ? AGAIN : REFUSED;
-    }
+    outcome = s3_http_exchange(s3->http, arena, request, &what, remaining_ms, on_body, answer, &answer->status, err);
+    if (outcome != S3_HTTP_ANSWERED)
+        return outcome == S3_HTTP_CUT ? AGAIN : REFUSED;
     if (answer->status < 300 && request->element != NULL && (answer->xml == NULL || !s3_xml_end(answer->xml, err)))
         return REFUSED;
     if (answer->status >= 200 && answer->status < 300 && answer->code[0] == '\0')
@@ -455,7 +314,7 @@ bool s3_call(struct s3 *s3, struct arena *arena, struct s3_request *request, lon
     struct answer answer;
 
     *status = 0;
-    if (!load_key(s3, err) || !open_curl(s3, err))
+    if (!load_key(s3, err) || !open_http(s3, err))
         return false;
     if (start_us < s3->down_until_us) {
         err_set(err, ERR_DOWN, "%s: S3 could not be reached a moment ago", request->name);

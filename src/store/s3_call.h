@@ -1,6 +1,6 @@
 /*
- * Asks S3: the connection, the retries, and what answers mean. The one file of the store that knows libcurl; for store/s3
- * and its parts only, see store/s3.h for what it promises.
+ * Asks S3: the key, the retries, and what answers mean. For store/s3 and its parts only, see store/s3.h for what it
+ * promises.
  */
 #ifndef MAYFLY_STORE_S3_CALL_H
 #define MAYFLY_STORE_S3_CALL_H
