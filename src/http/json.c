@@ -39,6 +39,15 @@ static size_t too_deep_at(const char *text, size_t length)
     return length;
 }
 
+/* jansson quotes what it stumbled over, which may be part of a password, and what we say is in a log of level debug. */
+static void drop_quotation(char *text)
+{
+    char *quotation = strstr(text, " near '");
+
+    if (quotation != NULL)
+        *quotation = '\0';
+}
+
 bool json_read(struct arena *arena, const char *text, size_t length, json_t **json, struct err *err)
 {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
@@ -55,8 +64,10 @@ bool json_read(struct arena *arena, const char *text, size_t length, json_t **js
     /* jsonb writes 1e21 out at length: what it gave must be read again. Its text is kept, so no digit is lost. */
     if (*json == NULL && json_error_code(&error) == json_error_numeric_overflow)
         *json = json_loadb(text, length, flags | JSON_DECODE_INT_AS_REAL, &error);
-    if (*json == NULL)
+    if (*json == NULL) {
+        drop_quotation(error.text);
         return err_set(err, ERR_INPUT, "line %d, column %d of the body: %s", error.line, error.column, error.text);
+    }
     if (!arena_defer(arena, release, *json)) {
         *json = NULL;
         return err_memory(err);
