@@ -6,7 +6,7 @@ PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
     libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
-PACKAGES_TEST=("${PACKAGES_S3[@]}" clang clang-format libclang-rt-14-dev pgbouncer prometheus python3-prometheus-client collectd-core spin wrk valgrind time
+PACKAGES_TEST=("${PACKAGES_S3[@]}" clang clang-format libclang-rt-14-dev pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
     python3-pil python3-selenium chromium chromium-driver
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
