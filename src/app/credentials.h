@@ -16,7 +16,10 @@ struct password_cost credentials_cost(const struct config *);
 bool credentials_check(struct exchange *, const char *login, const char *password, struct account *, struct attempt *,
                        struct err *) MUST_CHECK;
 
-/* The same for the account of the session at hand, before something that a stolen session must not do. */
+/*
+ * The same for the account of the session at hand, before something that a stolen session must not do; ERR_DENIED when it
+ * does not fit. True with x->replayed when this request was done before and is answered by that: nothing is left to do.
+ */
 bool credentials_confirm(struct exchange *, const char *password, struct account *, struct attempt *,
                          struct err *) MUST_CHECK;
 

@@ -233,12 +233,33 @@ class Persistent:
         return reply
 
 
+class Unknown(Exception):
+    """Without an answer, or with a 503, a client that has no key can't know what was done."""
+
+
+class Once(Persistent):
+    """Sends each request once and without a key: that it is done once is then up to nginx and the workers alone."""
+
+    def __call__(self, method, path, body=None, key=None, **headers):
+        try:
+            reply = self.client(method, path, body, key=key, **headers)
+        except Lost as lost:
+            self.surprises.append(str(lost))
+            raise Unknown from lost
+        self.seen[reply.status] += 1
+        if reply.status != 503:
+            return reply
+        if not reply.stated_503():
+            self.surprises.append(f"{method} {path}: 503 without Retry-After")
+        raise Unknown(f"{method} {path}")
+
+
 class Counting:
     """Logs in and raises a counter of its own, one acknowledged step after the other; logs in and out anew at times."""
 
-    def __init__(self):
-        self.name = new_user("counting")
-        self.http = Persistent()
+    def __init__(self, name=None, http=None):
+        self.name = name or new_user("counting")
+        self.http = http or Persistent()
         self.acknowledged = self.logins = self.logouts = 0
         self.etag = '"0"'
 
