@@ -247,5 +247,5 @@ bool api_password(struct exchange *x, struct err *err)
         return true;
     return credentials_make(x, new, (const char *[]){x->session.username, x->session.email, current, NULL}, change.hash,
                             err) &&
-           once(x, change_password, &change, err);
+           signed_in_once(x, change_password, &change, err);
 }

@@ -85,17 +85,6 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
     return ok;
 }
 
-/* On the first log-in of a day for which nobody made partitions, makes them and tries once more. */
-static bool log_in_once(struct exchange *x, struct login *login, struct err *err)
-{
-    if (once(x, log_in, login, err))
-        return true;
-    if (strcmp(err->field, SESSION_NO_PARTITION) != 0)
-        return false;
-    err_clear(err);
-    return session_make_partitions(&x->services->sessions, &x->arena, err) && once(x, log_in, login, err);
-}
-
 bool api_login(struct exchange *x, struct err *err)
 {
     const struct config *config = &x->services->config;
@@ -114,13 +103,14 @@ bool api_login(struct exchange *x, struct err *err)
     if (password_needs_rehash(&cost, login.account.password_hash) &&
         !password_hash(&cost, password, strlen(password), login.rehashed, err))
         return false;
-    if (!log_in_once(x, &login, err)) {
+    if (!signed_in_once(x, log_in, &login, err)) {
         if (err->kind != ERR_LOGIN)
             return false;
         /* Between the check and the transaction another log-in made the hash anew, or the password was changed. */
         err_clear(err);
         login.rehashed[0] = '\0';
-        if (!credentials_check(x, name, password, &login.account, &login.attempt, err) || !log_in_once(x, &login, err))
+        if (!credentials_check(x, name, password, &login.account, &login.attempt, err) ||
+            !signed_in_once(x, log_in, &login, err))
             return false;
     }
     /* A repeated request was counted as an attempt, and the first answer's transaction is long over. */

@@ -2,6 +2,7 @@
 
 #include "app/cookie.h"
 #include "app/credentials.h"
+#include "app/once.h"
 
 #include <string.h>
 
@@ -21,6 +22,17 @@ bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err
                     in->profile))
         return err_set(err, ERR_BUG, "answer is too long");
     return true;
+}
+
+bool signed_in_once(struct exchange *x, bool (*effect)(struct exchange *, void *, struct err *), void *arg,
+                    struct err *err)
+{
+    if (once(x, effect, arg, err))
+        return true;
+    if (strcmp(err->field, SESSION_NO_PARTITION) != 0)
+        return false;
+    err_clear(err);
+    return session_make_partitions(&x->services->sessions, &x->arena, err) && once(x, effect, arg, err);
 }
 
 const char *signed_in_location(const char *rd, const char *fallback)

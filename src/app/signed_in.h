@@ -15,6 +15,10 @@ struct signed_in {
 /* 200 with token, expiry and user, or 303 for a browser's form, which gets the token as a cookie only. */
 bool signed_in_answer(struct exchange *, const struct signed_in *, struct err *) MUST_CHECK;
 
+/* As once, for an effect that makes a session: on a day for which nobody made partitions, makes them and tries once more. */
+bool signed_in_once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg,
+                    struct err *) MUST_CHECK;
+
 /* A path of ours to go on to, or fallback for anything that could lead elsewhere. */
 const char *signed_in_location(const char *rd, const char *fallback);
 

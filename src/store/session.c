@@ -217,6 +217,15 @@ static bool end_oldest(struct session_store *store, struct arena *arena, const c
     return session_ids_read(ended, arena, &rows, err);
 }
 
+/* A failed check without a name: no partition takes the new id. */
+static void tell_missing_partition(struct err *err)
+{
+    if (err->kind != ERR_VALUE || err->field[0] != '\0')
+        return;
+    err_clear(err);
+    err_field(err, ERR_DOWN, SESSION_NO_PARTITION, "no partition for today; run mayflyctl sweep daily");
+}
+
 bool session_create(struct session_store *store, struct arena *arena, const struct token *token,
                     const struct uuid *account, const struct session_limits *limits,
                     const struct session_origin *origin, int64_t *expires_at_ms, struct session_ids *ended,
@@ -231,7 +240,6 @@ bool session_create(struct session_store *store, struct arena *arena, const stru
                                   limits->remember ? "t" : "f",
                                   origin->user_agent,
                                   origin->address};
-    struct err reason = {.kind = ERR_NONE};
     struct db_result row;
 
     if (values[2] == NULL)
@@ -240,11 +248,8 @@ bool session_create(struct session_store *store, struct arena *arena, const stru
     uuid_format(account, account_text);
     snprintf(idle, sizeof idle, "%lld", (long long)limits->idle_s);
     snprintf(absolute, sizeof absolute, "%lld", (long long)limits->absolute_s);
-    if (db_query(store->db, arena, STATEMENT_SESSION_CREATE, values, &row, &reason) != DB_ROW) {
-        /* A failed check without a name: no partition takes this id. */
-        if (reason.kind == ERR_VALUE && reason.field[0] == '\0')
-            return err_field(err, ERR_DOWN, SESSION_NO_PARTITION, "no partition for today; run mayflyctl sweep daily");
-        *err = reason;
+    if (db_query(store->db, arena, STATEMENT_SESSION_CREATE, values, &row, err) != DB_ROW) {
+        tell_missing_partition(err);
         return err_set(err, ERR_BUG, "session was not made");
     }
     *expires_at_ms = db_number(&row, 0, 0);
@@ -267,8 +272,10 @@ enum db_rc session_rotate(struct session_store *store, struct arena *arena, cons
     uuid_format(&session->account, account_text);
     uuid_format(&token->id, new_text);
     rc = db_query(store->db, arena, STATEMENT_SESSION_ROTATE, values, &row, err);
-    if (rc != DB_ROW)
+    if (rc != DB_ROW) {
+        tell_missing_partition(err);
         return rc;
+    }
     *remember = db_flag(&row, 0, 0);
     *expires_at_ms = db_number(&row, 0, 1);
     return DB_ROW;
