@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The two documents: what is put is there, versions only grow, conditions are kept, merge patch is RFC 7396."""
 
+import html
 import json
 import sys
 import time
@@ -209,6 +210,10 @@ phone.put("/session/data", json={"cart": "phone"})
 phone.put("/profile/data", json={"theme": "dark"})
 same((laptop.get("/session/data").json(), laptop.get("/profile/data").json()), ({}, {"theme": "dark"}),
      "a session's document is the session's, a profile's is all its sessions'")
+phone.patch("/profile/data", json={"<b>": "\"quoted\" & <i>"})
+page = phone.get("/account", headers={"Accept": PAGE}).text.partition('id="documents"')[2]
+check(all(html.escape(text) in page for text in ('"cart"', '"phone"', '"theme"', '"dark"')), "the account's page shows both", page)
+check("<b>" not in page and "<i>" not in page and "&lt;b&gt;" in page, "as text, whatever is in them", page)
 stranger, other = signed_in()
 same((other.get("/session/data").json(), other.get("/profile/data").json()), ({}, {}), "nobody else sees either")
 same([phone.get("/profile/data").json()["theme"] for _ in range(12)], ["dark"] * 12, "every worker sees the same")
