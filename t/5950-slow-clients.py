@@ -1,9 +1,7 @@
 #!/usr/bin/python3
 """Clients that read or write 1 kB/s hold nobody up, though each heavy pool has one worker; what stands still is cut."""
 
-import contextlib
 import os
-import re
 import select
 import signal
 import socket
@@ -15,9 +13,9 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import Threads, fcgi_connect, fcgi_request, wait_until, workers
+from chaos import Threads, fcgi_connect, fcgi_request, nginx_limits, wait_until, workers
 from files import half_patch, half_sent, noise, post_raw, tus_create, tus_offset
-from mayfly import SCRATCH, check, dev, done, new_user, note, same, settings, signed_in, try_login
+from mayfly import check, done, new_user, note, same, settings, signed_in, try_login
 
 RATE = 1000  # bytes a second, as over a bad line
 WRITERS = 50
@@ -30,22 +28,6 @@ GREEDY, ALLOWED = 140, 64  # by nginx; without that it would be more than both w
 BIG = noise(20_000_000)
 
 client = signed_in()[1]
-
-
-@contextlib.contextmanager
-def limits():
-    """nginx's limits are in force, which tests have switched off."""
-    path = SCRATCH / "etc" / "conf.d" / "mayfly-limits.conf"
-    before = path.read_text()
-    try:
-        path.write_text(re.sub(r"(?s)(geo .*?default\s+)0;", r"\g<1>1;", before, count=1))
-        dev("service", "signal", "nginx", "HUP")
-        time.sleep(1)
-        yield
-    finally:
-        path.write_text(before)
-        dev("service", "signal", "nginx", "HUP")
-        time.sleep(1)
 
 
 def pace(path_client, paths):
@@ -174,7 +156,7 @@ def main():
     for reader in readers:
         reader.close()
 
-    with limits():
+    with nginx_limits():
         readers = [slow_reader(big) for _ in range(GREEDY)]
         statuses = Counter(reader.recv(12)[9:] for reader in readers)
         same(statuses, {b"200": ALLOWED, b"429": GREEDY - ALLOWED}, f"of {GREEDY} downloads at once one address gets {ALLOWED}")

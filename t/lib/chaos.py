@@ -1,9 +1,11 @@
 """What the tests share that break things on purpose: workers and services, clients that notice, load around them.
 TAP, people and ./dev are those of mayfly.py."""
 
+import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -65,6 +67,35 @@ def wait_until(seconds, condition):
             return False
         time.sleep(0.02)
     return True
+
+
+@contextlib.contextmanager
+def nginx_limits():
+    """nginx's limits are in force, which tests have switched off."""
+    path = SCRATCH / "etc" / "conf.d" / "mayfly-limits.conf"
+    before = path.read_text()
+    try:
+        path.write_text(re.sub(r"(?s)(geo .*?default\s+)0;", r"\g<1>1;", before, count=1))
+        nginx_reload()
+        yield
+    finally:
+        path.write_text(before)
+        nginx_reload()
+
+
+def nginx_reload():
+    """Returns when none that has the old files takes a connection any more."""
+    old = children(service_pid("nginx"))
+    dev("service", "signal", "nginx", "HUP")
+    if not wait_until(10, lambda: all(leaving(pid) for pid in old)):
+        raise TimeoutError("nginx goes on with its old files")
+
+
+def leaving(pid):
+    try:
+        return b"shutting down" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 class WorkerCensus(threading.Thread):
