@@ -11,8 +11,10 @@ from statistics import median
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+import mayfly
 from chaos import (PASSWORD, Client, Threads, check, children, dev, done, login, new_user, note, same, service_pid, wait_until,
                    workers)
+from mayfly import PAGE, PROBLEM
 
 AWAY_S = 6
 HEAL_S = 10
@@ -131,6 +133,56 @@ def cached_goes_on(name, stop):
     return stop_and_look, judge
 
 
+class Browsers:
+    """Two people's, whose sessions have no fresh copy by the time they look: one page was read before, or none ever."""
+
+    PAGES = ("/account", "/files", "/", "/login", "/workers")
+
+    def __init__(self):
+        self.clients = [mayfly.Client(cookie=f"mayfly={mayfly.login(mayfly.new_user())}") for _ in range(2)]
+        self.form_tokens = [self.form_token(self.clients[0].get("/account", headers={"Accept": PAGE})), "not yet"]
+
+    @staticmethod
+    def form_token(page):
+        return page.text.partition('name="csrf" value="')[2].partition('"')[0]
+
+    def get(self, path, accept=PAGE):
+        return [client.get(path, headers={"Accept": accept}) for client in self.clients]
+
+    def log_out(self):
+        return [client.post("/logout", form={"csrf": token}, headers={"Accept": PAGE, "Sec-Fetch-Site": "same-origin"})
+                for client, token in zip(self.clients, self.form_tokens)]
+
+    def wait(self, what):
+        """Who can't be known is asked to come again, is not led to the log-in and keeps the cookie."""
+        for words, answers in [*((f"GET {path}", self.get(path)) for path in self.PAGES), ("POST /logout", self.log_out())]:
+            check(all(come_again(answer, "text/html; charset=utf-8") and "<h1>Service unavailable</h1>" in answer.text
+                      for answer in answers), f"{what}: a browser's {words} is a page that says to come again", *answers)
+        for path in ("/account", "/profile", "/session/data"):
+            answers = self.get(path, "application/json")
+            check(all(come_again(answer, PROBLEM) and answer.error == "unavailable" for answer in answers),
+                  f"{what}: GET {path} as JSON is problem+json that does", *answers)
+
+    def look(self, what):
+        for path in self.PAGES:
+            pages = self.get(path)
+            check(all(page.status == 200 and page.headers["content-type"].startswith("text/html") and not page.cookies
+                      for page in pages), f"{what}: browsers are shown {path}", *pages)
+            if path == "/account":
+                self.form_tokens = [self.form_token(page) for page in pages]
+
+    def leave(self, what):
+        answers = self.log_out()
+        check(all(answer.status == 303 and clears_cookie(answer) for answer in answers), f"{what}: and may log out", *answers)
+        same([(page.status, page.headers.get("location")) for page in self.get("/account")], [(303, "/login?rd=/account")] * 2,
+             f"{what}: who did is led to the log-in")
+
+
+def come_again(answer, kind):
+    return (answer.stated_503() and answer.headers.get("content-type") == kind and
+            answer.headers.get("cache-control") == "no-store" and not answer.cookies and "location" not in answer.headers)
+
+
 def signal_postgres(number):
     """The whole server: what it has forked as well."""
     postmaster = service_pid("postgres")
@@ -145,11 +197,18 @@ def main():
     name = new_user("cached")
 
     stop, judge = cached_goes_on(name, lambda: dev("service", "stop", "postgres"))
-    outage("PostgreSQL stopped", stop, lambda: dev("service", "start", "postgres"))
+    browsers = Browsers()
+    outage("PostgreSQL stopped", stop, lambda: dev("service", "start", "postgres"),
+           during=lambda _: browsers.wait("PostgreSQL stopped"))
     judge("PostgreSQL stopped")
+    browsers.look("PostgreSQL is back")
+
+    def look_and_leave(_):
+        browsers.look("memcached stopped")
+        browsers.leave("memcached stopped")
 
     outage("memcached stopped", lambda: dev("service", "stop", "memcached"), lambda: dev("service", "start", "memcached"),
-           statuses=(200,))
+           during=look_and_leave, statuses=(200,))
     before, away = outage("memcached hangs", lambda: dev("service", "signal", "memcached", "STOP"),
                      lambda: dev("service", "signal", "memcached", "CONT"), statuses=(200,))
     usual, now = (median(reply.ended - reply.started for reply in replies if reply.what == "GET /profile")
