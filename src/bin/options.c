@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EXIT_USAGE = 2 };
+
 static const char usage[] = "usage: spawn-fcgi -n -s SOCKET -M 0660 -b 1024 -- multiwatch -f N -t 500 -r 20 -- \\\n"
                             "           mayfly-worker [-c FILE] [--pool NAME]\n"
                             "       mayfly-worker -t [--no-secret] [-c FILE]\n"
@@ -66,16 +68,16 @@ int options_read(struct options *options, int argc, char **argv)
             return EXIT_SUCCESS;
         default:
             fputs("Try mayfly-worker --help.\n", stderr);
-            return EXIT_FAILURE;
+            return EXIT_USAGE;
         }
     if (options->no_secret && !options->check_only) {
         fputs("mayfly-worker: --no-secret is for --test only. Try --help.\n", stderr);
-        return EXIT_FAILURE;
+        return EXIT_USAGE;
     }
     if (optind == argc && plain_name(options->pool))
         return -1;
     fputs("mayfly-worker: a pool's name is 1 to 32 letters, digits, '-', '_' or '.'; there are no other arguments. "
           "Try --help.\n",
           stderr);
-    return EXIT_FAILURE;
+    return EXIT_USAGE;
 }
