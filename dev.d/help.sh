@@ -106,7 +106,7 @@ downloads of 1 MB and 100 MB, beside what nginx does alone.
 
   --s3   also with the files in S3, a Ceph gateway that is started as well
 TEXT
-    *) cat <<'TEXT' ;;
+    '' | help | -h | --help) cat <<'TEXT' ;;
 ./dev COMMAND [arguments]       each has --help
 
   up [--port N] [--s3] build and start everything; prints the address
@@ -128,5 +128,6 @@ TEXT
 Everything is in one folder in /tmp, or in MAYFLY_SCRATCH: for up, test or bench, since each leaves alone what is another's.
 MAYFLY_WORKERS sets the workers of the pools a and b (2).
 TEXT
+    *) usage_error "there is no command '$1'" ;;
     esac
 }

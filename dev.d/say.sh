@@ -10,6 +10,8 @@ die() {
     exit 1
 }
 
+# 2: not understood, as mayflyctl says it.
 usage_error() {
-    die "$1" 'see ./dev help'
+    printf 'dev: %s\n' "$1" 'see ./dev help' >&2
+    exit 2
 }
