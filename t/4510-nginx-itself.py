@@ -99,6 +99,9 @@ both("GET /static/nothing", 404)
 both("GET /static/", 403)
 both("POST /static/mayfly.css", 405, json={})
 both("TRACE /profile", 405)
+same([ask(words, form, **more).headers.get("allow") for form in ("application/json", PAGE)
+      for words, more in (("POST /static/mayfly.css", {"json": {}}), ("TRACE /profile", {}), ("GET /static/nothing", {}))],
+     ["GET, HEAD", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", None] * 2, "405 says which methods are taken")
 for form in ("json", "html", "hang-up"):
     both(f"GET /mayfly-error/{form}", 404)
 both("PUT /session/data", 413, " with 200 kB", body="x" * 200_000)
