@@ -12,13 +12,16 @@ from statistics import median
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
-from chaos import (PASSWORD, Client, Threads, check, children, dev, done, login, new_user, note, same, service_pid, wait_until,
-                   workers)
+from chaos import (PASSWORD, Client, Threads, at_once, check, children, dev, done, login, new_user, note, same, service_pid,
+                   wait_until, workers)
 from mayfly import PAGE, PROBLEM
 
 AWAY_S = 6
 HEAL_S = 10
 FRESH_S = 5  # cache_fresh_s
+READY = {(200, "ready", "up", "up")}
+NO_CACHE = {(200, "ready", "up", "down")}  # without it mayfly is only slower
+NO_DATABASE = {(503, "unavailable", "down", "up")}
 HUNG_RATIO = 10  # a median while the node hangs to the one before; cache_timeout_ms for each request would be far more
 
 
@@ -58,14 +61,30 @@ class Load:
         threads.repeat(self.log_in, Client())
 
 
-def outage(what, stop, start, during=lambda load: None, statuses=(200, 503)):
-    """Judges every answer from before the outage until all is well again. Returns those from before and while away."""
+def health():
+    """What the workers of the ordinary pools say of themselves, the database and the cache; each of them is heard."""
+    said, silent = set(), workers("a", "b")
+    until = time.monotonic() + HEAL_S
+    while silent and time.monotonic() < until:
+        for reply in at_once(8, lambda _: Client(keep=False)("GET", "/health/ready")):
+            document = reply.json()
+            said.add((reply.status, document["status"], document["database"]["state"], document["cache"]["state"]))
+            silent.discard(int(reply.worker.partition("/")[2]))
+    return said | {f"worker {pid} says nothing" for pid in silent}
+
+
+def outage(what, stop, start, health_away, during=lambda load: None, statuses=(200, 503)):
+    """
+    Judges every answer from before the outage until all is well again, and what /health/ready says meanwhile. Returns the
+    answers from before and while away.
+    """
     load, before = Load(), workers()
     with Threads() as threads:
         load.start(threads)
         time.sleep(0.5)
         stopped = time.monotonic()
         stop()
+        health_seen = health()
         during(load)
         time.sleep(max(0, stopped + AWAY_S - time.monotonic()))
         start()
@@ -88,6 +107,8 @@ def outage(what, stop, start, during=lambda load: None, statuses=(200, 503)):
     statuses_after = Counter(witness("GET", path).status for path in ("/profile", "/session/data") * 50)
     same(statuses_after, {200: 100}, f"{what}: afterwards 100 of 100 requests are answered with 200")
     same(workers(), before, f"{what}: by the same workers as before")
+    same(health_seen, health_away, f"{what}: /health/ready says what is away")
+    check(wait_until(HEAL_S, lambda: health() == READY), f"{what}: and that it is back", health())
     return [reply for reply in replies if reply.ended < stopped], away
 
 
@@ -193,12 +214,22 @@ def signal_postgres(number):
             pass
 
 
+def health_of_idle_workers():
+    """Those that nobody but /health/ready asks have no failure to go by."""
+    same(health(), READY, "/health/ready names the database and the cache, which are up")
+    dev("service", "stop", "memcached")
+    same(health(), NO_CACHE, "a worker that is asked for nothing else knows at once that the cache is down, and is ready")
+    dev("service", "start", "memcached")
+    check(wait_until(HEAL_S, lambda: health() == READY), "and that it is back", health())
+
+
 def main():
     name = new_user("cached")
+    health_of_idle_workers()
 
     stop, judge = cached_goes_on(name, lambda: dev("service", "stop", "postgres"))
     browsers = Browsers()
-    outage("PostgreSQL stopped", stop, lambda: dev("service", "start", "postgres"),
+    outage("PostgreSQL stopped", stop, lambda: dev("service", "start", "postgres"), NO_DATABASE,
            during=lambda _: browsers.wait("PostgreSQL stopped"))
     judge("PostgreSQL stopped")
     browsers.look("PostgreSQL is back")
@@ -208,9 +239,9 @@ def main():
         browsers.leave("memcached stopped")
 
     outage("memcached stopped", lambda: dev("service", "stop", "memcached"), lambda: dev("service", "start", "memcached"),
-           during=look_and_leave, statuses=(200,))
+           NO_CACHE, during=look_and_leave, statuses=(200,))
     before, away = outage("memcached hangs", lambda: dev("service", "signal", "memcached", "STOP"),
-                     lambda: dev("service", "signal", "memcached", "CONT"), statuses=(200,))
+                          lambda: dev("service", "signal", "memcached", "CONT"), NO_CACHE, statuses=(200,))
     usual, now = (median(reply.ended - reply.started for reply in replies if reply.what == "GET /profile")
                   for replies in (before, away))
     note(f"memcached hangs: the median GET /profile takes {now * 1000:.1f} ms, {now / usual:.1f} times what it took before")
@@ -218,7 +249,7 @@ def main():
           f"{now * 1000:.1f} ms after {usual * 1000:.1f} ms")
 
     try:
-        outage("PostgreSQL hangs", lambda: signal_postgres(signal.SIGSTOP), lambda: signal_postgres(signal.SIGCONT))
+        outage("PostgreSQL hangs", lambda: signal_postgres(signal.SIGSTOP), lambda: signal_postgres(signal.SIGCONT), NO_DATABASE)
     finally:
         signal_postgres(signal.SIGCONT)
     done()

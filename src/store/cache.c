@@ -260,13 +260,14 @@ bool cache_set(struct cache *cache, const struct cache_key *key, const void *byt
     return false;
 }
 
+/* Not by memcached_version: libmemcached remembers what it was once told, and asks no node again. */
 bool cache_ping(struct cache *cache, struct err *err)
 {
     memcached_return_t rc;
 
     if (cache->nodes == NULL)
         return true;
-    rc = memcached_version(cache->nodes);
+    memcached_stat_free(cache->nodes, memcached_stat(cache->nodes, NULL, &rc));
     if (worked(cache, rc))
         return true;
     return err_set(err, ERR_DOWN, "memcached: %s", memcached_strerror(cache->nodes, rc));

@@ -70,7 +70,7 @@ struct cache_node {
 /* Asks every node for its statistics: how many there are, in the arena. 0 without a cache, or without memory. */
 size_t cache_nodes(struct cache *, struct arena *, const struct cache_node **nodesp);
 
-/* Asks every node for its version; ERR_DOWN names the first that does not answer. */
+/* Asks every node; ERR_DOWN when one of them does not answer. */
 bool cache_ping(struct cache *, struct err *) MUST_CHECK;
 
 #endif
