@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Guessing is limited by one counter for all workers, says when to come back, and never locks the owner out for good."""
 
+import http.client
 import json
 import re
 import sys
@@ -10,9 +11,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import fcgi_connect, fcgi_request
-from mayfly import PAGE, Client, check, done, new_name, new_user, same, settings, signed_in, try_login
+from mayfly import PAGE, Client, User, check, done, new_name, new_user, psql, same, settings, signed_in, try_login
 
 WRONG = "not it at all, sorry"
+HOME, ABROAD = "127.0.0.1", [f"127.0.0.{number}" for number in range(11, 20)]
 
 
 def ask_raw(address, name):
@@ -25,6 +27,21 @@ def ask_raw(address, name):
 
 def guess(name, times):
     return [try_login(name, WRONG) for _ in range(times)]
+
+
+class Elsewhere(Client):
+    """Somebody at another address of this machine, which is the one that nginx sees."""
+
+    def __init__(self, address):
+        super().__init__()
+        self.address = address
+
+    def connect(self):
+        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout, source_address=(self.address, 0))
+
+
+def log_in_from(address, user, password=None):
+    return Elsewhere(address).post("/login", json={"username": user.username, "password": password or user.password})
 
 
 victim, bystander, unknown = new_user(), new_user(), new_name()
@@ -94,6 +111,28 @@ with settings(login_failures_per_pair=3, login_window_s=6):
 with settings(login_failures_per_pair=2, login_window_s=600):
     statuses = [ask_raw("unix:", victim.username) for _ in range(4)]
     same(statuses, [401, 401, 429, 429], "a client that nginx has no address of is limited as well")
+
+owner, _ = signed_in()  # from HOME
+with settings(login_failures_per_account=3, login_window_s=600):
+    answers = [log_in_from(address, owner, WRONG) for address in ABROAD[:4]]
+    same([answer.status for answer in answers], [401, 401, 401, 429],
+         "three guesses from three addresses are answered, the fourth from one more is 429", answers)
+    retry = answers[3].headers.get("retry-after", "")
+    check(retry.isdigit() and 1 <= int(retry) <= 200, "with Retry-After in seconds: a third of the window at most", retry)
+    same(log_in_from(ABROAD[4], owner).status, 429, "the right password is not taken either from an address that is new")
+    same(log_in_from(HOME, owner).status, 200, "but strangers lock no owner out who has a session from his address")
+    same(log_in_from(ABROAD[5], owner).status, 429, "which lets nobody else in")
+    same(log_in_from(HOME, owner, WRONG).status, 401, "while he may even mistype it")
+    same([log_in_from(ABROAD[0], bystander, password).status for password in (WRONG, None)], [401, 200],
+         "other accounts are not affected, not even where the guesses came from")
+    same(log_in_from(ABROAD[0], owner).status, 429, "nor does their session make that address one of the owner's")
+    nobody = User(new_name())
+    same([log_in_from(address, nobody, WRONG).status for address in ABROAD[:4]], [401, 401, 401, 429],
+         "a name that nobody has is limited alike")
+    psql(f"UPDATE mayfly.attempt SET updated_at = updated_at - interval '{retry or 0} seconds'")
+    same([log_in_from(address, owner).status for address in ABROAD[5:8]], [200, 200, 200],
+         "after Retry-After the owner gets in from anywhere, as often as he likes")
+    same([log_in_from(ABROAD[8], owner, WRONG).status for _ in range(2)], [401, 429], "while a guesser has one more guess")
 
 names = [new_name() for _ in range(3)]
 with settings(login_failures_per_address=3, login_window_s=6):
