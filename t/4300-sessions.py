@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -152,6 +153,51 @@ with settings(sessions_per_account=5):
         most = max(most, int(psql(f"SELECT count(*) FROM mayfly.session WHERE account_id = '{crowd.id}'")))
     same(most, 5, "parallel log-ins do not get past the limit")
     same(sum(Client(token).get("/profile").status == 200 for token in tokens), 5, "five of the last are good")
+
+# --- how long
+
+LIMITS = {"session_idle_s": 1000, "session_absolute_s": 2000, "remember_idle_s": 3000, "remember_absolute_s": 4000}
+
+
+def limits(user):
+    """Idle and absolute seconds of the ordinary session and of the remembered one."""
+    return psql("SELECT date_part('epoch', idle), date_part('epoch', expires_at - created_at) FROM mayfly.session "
+                f"WHERE account_id = '{user.id}' ORDER BY remember").split()
+
+
+def max_age(answer):
+    found = re.search(r"; Max-Age=(\d+)$", answer.cookies[0])
+    return found and int(found.group(1))
+
+
+def later(unused_s, age_s):
+    """What an ordinary session and a remembered one are answered that were last used and made so long ago."""
+    user = new_user()
+    clients = [Client(login(user)), Client(login(user, remember=True))]
+    psql(f"UPDATE mayfly.session SET seen_at = seen_at - interval '{unused_s} s', created_at = created_at - interval '{age_s} s', "
+         f"expires_at = expires_at - interval '{age_s} s' WHERE account_id = '{user.id}'")
+    return [client.get("/profile").status for client in clients]
+
+
+user = new_user()
+with settings(**LIMITS):
+    ordinary, remembered = try_login(user.username), try_login(user.username, remember=True)
+    same(limits(user), ["1000|2000", "3000|4000"], "a session that is remembered has its own idle and absolute time")
+    same(max_age(ordinary), None, "an ordinary one's cookie lasts until the browser ends")
+    check(max_age(remembered) and 3900 < max_age(remembered) <= 4000, "the other's until its absolute time", remembered.cookies)
+    client = Client(remembered.token)
+    ends = [datetime.fromisoformat(one["expires_at"]) - datetime.fromisoformat(one["seen_at"]) for one in listed(client)]
+    same(sorted(one.total_seconds() for one in ends), [1000, 3000], "and each is listed with its own end")
+    ask = f"SELECT remember, idle, expires_at FROM mayfly.session WHERE account_id = '{user.id}' ORDER BY remember"
+    before = psql(ask)
+    answer = client.post("/password", json={"current": PASSWORD, "new": "eleven herons on one leg", "end_others": False})
+    same((answer.status, psql(ask)), (200, before), "a change of the password leaves it remembered and moves no end", answer)
+    check(max_age(answer) and 3900 < max_age(answer) <= 4000, "nor its cookie's", answer.cookies)
+    for unused_s, age_s, wanted in ((990, 990, [200, 200]), (1010, 1010, [401, 200]), (2990, 2990, [401, 200]),
+                                    (3010, 3010, [401, 401]), (0, 1990, [200, 200]), (0, 2010, [401, 200]),
+                                    (0, 3990, [401, 200]), (0, 4010, [401, 401])):
+        same(later(unused_s, age_s), wanted,
+             f"an ordinary session and a remembered one, made {age_s} s ago and unused for {unused_s} s, are answered {wanted}")
 
 # --- tokens
 
