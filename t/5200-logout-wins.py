@@ -6,7 +6,6 @@ import base64
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
-from chaos import INST, PASSWORD, SCRATCH, Client, Lost, Threads, check, dev, login, new_user, done, note, same, wait_until, workers
+from chaos import (INST, MEMCACHED, PASSWORD, SCRATCH, Client, Lost, Threads, check, dev, done, flush_cache, login, new_user, note,
+                   same, wait_until, workers)
 from mayfly import psql
 
 EACH = 100  # log-outs for each state of the cache, 500 in all
@@ -28,7 +28,6 @@ LANES, READERS = 2, 2
 AFTER_S = 0.06  # readers go on for so long after the answer
 AGAIN = 4  # each token is asked so often at the end, of several workers
 FRESH_S = 5  # cache_fresh_s
-MEMCACHED = SCRATCH / "run" / "memcached.sock"
 
 
 def session_id(token):
@@ -172,10 +171,7 @@ def pause_a_worker():
 
 
 def flush():
-    with socket.socket(socket.AF_UNIX) as memcached:
-        memcached.connect(str(MEMCACHED))
-        memcached.sendall(b"flush_all\r\n")
-        assert memcached.recv(64) == b"OK\r\n"
+    flush_cache()
     time.sleep(random.uniform(0, 0.01))
 
 

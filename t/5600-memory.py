@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import (INST, PASSWORD, SCRATCH, Client, Threads, check, done, fcgi_request, login, new_user, note, same, settings,
-                   worker_size, workers)
+from chaos import (INST, PASSWORD, SCRATCH, Client, Threads, check, done, fcgi_request, flush_cache, login, new_user, note, same,
+                   settings, worker_size, workers)
 
 FIRST, LAST = 20_000, 200_000
 GROWTH_KIB = 256  # what an allocator may still take
@@ -80,13 +80,6 @@ def other_work(name):
             coming.token = coming("POST", "/login", {"username": name, "password": PASSWORD}).json()["token"]
             coming("POST", "/logout")
             flush_cache()
-
-
-def flush_cache():
-    with socket.socket(socket.AF_UNIX) as memcached:
-        memcached.connect(str(SCRATCH / "run/memcached.sock"))
-        memcached.sendall(b"flush_all\r\n")
-        assert memcached.recv(64) == b"OK\r\n"
 
 
 def growth(before, after):

@@ -19,6 +19,7 @@ from mayfly import (CHECKOUT, PASSWORD, SCRATCH, check, dev, done, new_name, not
 
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
 POOLS = ("a", "b", "heavy-a", "heavy-b")
+MEMCACHED = SCRATCH / "run" / "memcached.sock"
 
 # --- the stack
 
@@ -96,6 +97,13 @@ def leaving(pid):
         return b"shutting down" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
+
+
+def flush_cache():
+    with socket.socket(socket.AF_UNIX) as memcached:
+        memcached.connect(str(MEMCACHED))
+        memcached.sendall(b"flush_all\r\n")
+        assert memcached.recv(64) == b"OK\r\n"
 
 
 class WorkerCensus(threading.Thread):
