@@ -227,6 +227,11 @@ for answer in (Client().post("/login", form={"username": evil, "password": "x"},
 answer = Client().get("/account", headers={"Accept": PAGE})
 same((answer.status, answer.headers.get("location")), (303, "/login?rd=/account"), "a guest on /account is shown the way in")
 
+browser = Client(cookie=f"mayfly={signed_in()[1].token}")
+same([['href="/login"' in client.get(path, headers={"Accept": PAGE}).text for path in ("/", "/nothing-here")]
+      for client in (Client(), Client(cookie=f"mayfly=mfs_{'A' * 64}"), browser)],
+     [[True, True], [True, False], [False, False]], "a guest is shown the way in, and nobody else on a page that looks up no session")
+
 # --- private answers
 
 for path in ("/profile", "/sessions", "/session/data", "/profile/data", "/worker", "/health/live", "/health/ready", "/",

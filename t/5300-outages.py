@@ -177,8 +177,9 @@ class Browsers:
     def wait(self, what):
         """Who can't be known is asked to come again, is not led to the log-in and keeps the cookie."""
         for words, answers in [*((f"GET {path}", self.get(path)) for path in self.PAGES), ("POST /logout", self.log_out())]:
-            check(all(come_again(answer, "text/html; charset=utf-8") and "<h1>Service unavailable</h1>" in answer.text
-                      for answer in answers), f"{what}: a browser's {words} is a page that says to come again", *answers)
+            check(all(come_again(answer, "text/html; charset=utf-8") and "<h1>Service unavailable</h1>" in answer.text and
+                      'href="/login"' not in answer.text for answer in answers),
+                  f"{what}: a browser's {words} is a page that says to come again, and not to log in", *answers)
         for path in ("/account", "/profile", "/session/data"):
             answers = self.get(path, "application/json")
             check(all(come_again(answer, PROBLEM) and answer.error == "unavailable" for answer in answers),

@@ -40,6 +40,12 @@ static bool set_user(struct exchange *x, json_t *values)
            set_text(values, "csrf", token);
 }
 
+/* Whether a token came that nobody has looked up: the database is away, or the page needs no session. */
+static bool is_unknown(const struct exchange *x)
+{
+    return x->has_token && !x->has_session && x->lookup.found == DB_FAIL;
+}
+
 /* What every page shows: here is its name. NULL when memory is out. */
 static json_t *common_values(struct exchange *x, const char *here, const char *title)
 {
@@ -49,7 +55,8 @@ static json_t *common_values(struct exchange *x, const char *here, const char *t
     if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
         !set_text(values, "title", title) ||
         !set_text(values, "worker", x->services->config.worker_header ? x->services->worker : NULL) ||
-        !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)))
+        !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
+        (is_unknown(x) && !set_true(values, "unknown")))
         return NULL;
     return values;
 }
