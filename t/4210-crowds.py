@@ -37,11 +37,7 @@ class Client(mayfly.Client):
     """One who comes from an address of this machine, of which there are many: the last number of it."""
 
     def __init__(self, last, **more):
-        super().__init__(**more)
-        self.source = (f"{NETWORK}.{last}", 0)
-
-    def connect(self):
-        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout, source_address=self.source)
+        super().__init__(source=f"{NETWORK}.{last}", **more)
 
     def log_in(self, **headers):
         return self.post("/login", json={"username": user.username, "password": PASSWORD}, headers=headers)

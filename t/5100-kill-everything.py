@@ -17,8 +17,7 @@ POINT_SECONDS = 2
 
 
 class Registering:
-    def __init__(self, name, http):
-        del name
+    def __init__(self, _, http):
         self.http = http
         self.names = []
 

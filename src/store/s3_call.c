@@ -113,7 +113,7 @@ static bool load_key(struct s3 *s3, struct err *err)
 
 static bool open_http(struct s3 *s3, struct err *err)
 {
-    return s3->http != NULL || s3_http_new(&s3->http, s3->config, err);
+    return s3->http != NULL || s3_http_new(&s3->http, s3->config, s3->inside.secure, err);
 }
 
 /* --- One request */

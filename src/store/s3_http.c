@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <dlfcn.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ struct libcurl {
 struct s3_http {
     struct libcurl lib;
     const struct config *config;
+    bool secure;
     CURL *curl;
 };
 
@@ -87,7 +89,7 @@ static bool start(struct s3_http *http, struct err *err)
     return err_memory(err);
 }
 
-bool s3_http_new(struct s3_http **httpp, const struct config *config, struct err *err)
+bool s3_http_new(struct s3_http **httpp, const struct config *config, bool secure, struct err *err)
 {
     struct s3_http *http = calloc(1, sizeof *http);
 
@@ -95,6 +97,7 @@ bool s3_http_new(struct s3_http **httpp, const struct config *config, struct err
     if (http == NULL)
         return err_memory(err);
     http->config = config;
+    http->secure = secure;
     if (!start(http, err)) {
         free(http);
         return false;
@@ -164,7 +167,7 @@ static void set_options(struct s3_http *http, const struct s3_request *request, 
     http->lib.easy_reset(http->curl);
     set_text(http, CURLOPT_URL, url);
     set_number(http, CURLOPT_PATH_AS_IS, 1);
-    set_text(http, CURLOPT_PROTOCOLS_STR, "http,https");
+    set_text(http, CURLOPT_PROTOCOLS_STR, http->secure ? "https" : "http");
     set_number(http, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     set_number(http, CURLOPT_FOLLOWLOCATION, 0);
     /* Whatever the environment says of proxies was not meant for this. */
@@ -226,7 +229,7 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
     return answer->take(answer->arg, status_of(answer->http), bytes, length, answer->err) ? length : 0;
 }
 
-static void listen_to(struct s3_http *http, struct answer *answer)
+static void set_callbacks(struct s3_http *http, struct answer *answer)
 {
     curl_write_callback head = on_head, body = on_body;
 
@@ -269,7 +272,7 @@ enum s3_http_outcome s3_http_exchange(struct s3_http *http, struct arena *arena,
         return S3_HTTP_FAILED;
     }
     set_options(http, request, what->url, timeout_ms);
-    listen_to(http, &answer);
+    set_callbacks(http, &answer);
     http->lib.easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
     http->lib.easy_setopt(http->curl, CURLOPT_ERRORBUFFER, message);
     code = http->lib.easy_perform(http->curl);

@@ -19,8 +19,8 @@ enum s3_http_outcome {
 /* Takes the next bytes of a body, borrowed for the call. False with an error ends the exchange. */
 typedef bool s3_http_take(void *arg, long status, const char *bytes, size_t length, struct err *);
 
-/* Loads libcurl and connects to nothing; config is borrowed. ERR_BUG when libcurl can't be loaded. */
-bool s3_http_new(struct s3_http **, const struct config *, struct err *) MUST_CHECK;
+/* Loads libcurl and connects to nothing; config is borrowed. secure: by https only. ERR_BUG when libcurl can't be loaded. */
+bool s3_http_new(struct s3_http **, const struct config *, bool secure, struct err *) MUST_CHECK;
 void s3_http_free(struct s3_http *);
 
 /* Whether libcurl can be loaded, for those who would like to know before S3 is asked. ERR_BUG says what is missing. */

@@ -128,18 +128,22 @@ class Response:
 
 
 class Client:
-    """Keeps its connection. Nothing is sent that is not asked for, but Host and the length of a body."""
+    """
+    Keeps its connection. Nothing is sent that is not asked for, but Host and the length of a body. source is an address of this
+    machine to come from.
+    """
 
-    def __init__(self, token=None, cookie=None, url=None, timeout=60):
+    def __init__(self, token=None, cookie=None, url=None, timeout=60, source=None):
         place = urllib.parse.urlsplit(url or URL)
         self.host, self.port = place.hostname, place.port
         self.token = token
         self.cookie = cookie
         self.timeout = timeout
+        self.source = (source, 0) if source else None
         self.connection = None
 
     def connect(self):
-        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+        return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout, source_address=self.source)
 
     def close(self):
         if self.connection is not None:
