@@ -32,7 +32,8 @@ enum fcgi_stop {
 /*
  * Takes over the listening socket, which must be on descriptor 0. Signals TERM, INT, USR1 (leave), USR2 and HUP (recycle)
  * are blocked and read here. A head, and a body that is collected, must be complete within request_timeout_ms, for which an
- * answer that is sent whole may stand still; a body or answer in turns may for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
+ * answer that is sent whole may stand still; a body or answer in turns may for stream_timeout_ms. ERR_INPUT: descriptor 0 is
+ * not a listening socket.
  */
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, int64_t request_timeout_ms,
                      int64_t stream_timeout_ms, struct err *) MUST_CHECK;
