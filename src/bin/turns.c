@@ -62,7 +62,7 @@ static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_req
         }
         if (sent != FCGI_SENT_ALL) {
             client_gone(turns);
-            fcgi_abandon(request);
+            fcgi_abandon(request, "the peer takes no answer");
             return true;
         }
         if (x->answer_left <= 0) {
@@ -70,7 +70,7 @@ static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_req
             return true;
         }
         if (!serve_next(x, &bytes, &length, &last)) {
-            fcgi_abandon(request);
+            fcgi_abandon(request, "the answer is cut off");
             return true;
         }
         fcgi_piece(request, bytes, length, last);
@@ -100,7 +100,7 @@ static bool answer(struct turns *turns, struct exchange *x, struct fcgi_request 
     case SERVING_NOTHING:
     case SERVING_BODY:
     case SERVING_JOB:
-        fcgi_abandon(request);
+        fcgi_abandon(request, "there is no answer");
         break;
     }
     return true;
@@ -125,7 +125,7 @@ static bool take_body(struct turns *turns, struct exchange *x, struct fcgi_reque
     if (state != FCGI_BODY_CUT)
         return answer(turns, x, request, serving, &bytes);
     client_gone(turns);
-    fcgi_abandon(request);
+    fcgi_abandon(request, "the body is cut off");
     return true;
 }
 
@@ -137,7 +137,7 @@ static bool step(struct turns *turns, struct exchange *x, struct fcgi_request *r
     if (fcgi_gone(request)) {
         serve_quit(x);
         client_gone(turns);
-        fcgi_abandon(request);
+        fcgi_abandon(request, "the peer has gone");
         return true;
     }
     serving = serve_step(x, &bytes);

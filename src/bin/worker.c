@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 enum {
+    /* nginx keeps `keepalive` connections for each of its processes; beyond this a worker leaves new ones to others. */
+    CONNECTIONS_MAX = 512,
     /* Wakes to look at its age and at connections whose requests do not arrive. */
     IDLE_MS = 1000,
     /* Kept connections are closed over so long: many times what nginx takes to notice that one of them is. */
@@ -188,8 +190,8 @@ static bool worker_open(struct worker *worker, const struct options *options, st
     if (options->check_only)
         return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
                check_schema(worker, err);
-    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, config->request_timeout_ms,
-                         config->stream_timeout_ms, err))
+    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, CONNECTIONS_MAX,
+                         config->request_timeout_ms, config->stream_timeout_ms, err))
         return false;
     turns_init(&worker->turns, &worker->services, worker->server);
     worker->requests_left = config->worker_max_requests > 0 ? with_jitter(config->worker_max_requests) : -1;

@@ -2,20 +2,19 @@
 
 #include "http/fcgi_connection.h"
 
-#include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 
-enum {
-    /* A body that nobody read is read away up to this, so that the connection can be kept; else it lingers. */
-    DRAIN_MAX_BYTES = 1024 * 1024,
-    /* Of a body that comes in turns, so much in one turn: others wait no longer than a hard disk would take for it. */
-    TURN_MAX_BYTES = 256 * 1024,
-};
+/*
+ * Of a body that nobody read, at most so much is thrown away for the sake of the connection: what a site lets through to the
+ * pools that keep theirs (mayfly-small.conf: 128 KiB), and eight times that for others.
+ */
+enum { DRAIN_MAX_BYTES = 1024 * 1024 };
 
 const char *const *fcgi_params(const struct fcgi_request *request)
 {
-    return (const char *const *)request->fcgx.envp;
+    return (const char *const *)request->params;
 }
 
 void *fcgi_context(const struct fcgi_request *request)
@@ -25,71 +24,57 @@ void *fcgi_context(const struct fcgi_request *request)
 
 size_t fcgi_read(struct fcgi_request *request, void *bytes, size_t size)
 {
-    int got;
+    size_t left = request->held.length - request->held_read;
+    size_t length = left < size ? left : size;
 
-    if (request->reads_body)
-        return fcgi_hold_read(request, bytes, size);
-    got = FCGX_GetStr(bytes, size > INT32_MAX ? INT32_MAX : (int)size, request->fcgx.in);
-    return got > 0 ? (size_t)got : 0;
+    memcpy(bytes, request->held.bytes + request->held_read, length);
+    request->held_read += length;
+    return length;
 }
 
-/* The whole of a body that libfcgi reads. */
-static enum fcgi_body_state take_at_once(struct fcgi_request *request,
-                                         void (*take)(void *arg, const void *bytes, size_t length), void *arg)
+enum fcgi_body_state fcgi_take_body(struct fcgi_request *request, fcgi_body_taker *take, void *arg)
 {
-    struct fcgi_server *server = request->server;
-    size_t got;
-
-    while ((got = fcgi_read(request, server->bytes, sizeof server->bytes)) > 0)
-        take(arg, server->bytes, got);
-    return FCGX_GetError(request->fcgx.in) == 0 ? FCGI_BODY_END : FCGI_BODY_CUT;
-}
-
-enum fcgi_body_state fcgi_take_body(struct fcgi_request *request,
-                                    void (*take)(void *arg, const void *bytes, size_t length), void *arg)
-{
-    struct fcgi_server *server = request->server;
-    enum fcgi_body_state state = request->body.state;
-
-    if (!request->reads_body)
-        return take_at_once(request, take, arg);
-    if (request->held_read < request->held.length) {
+    if (request->held_read < request->held.length)
         take(arg, request->held.bytes + request->held_read, request->held.length - request->held_read);
-        request->held_read = request->held.length;
-    }
-    for (size_t total = 0; state == FCGI_BODY_MORE && total < TURN_MAX_BYTES;) {
-        ssize_t got = recv(request->fd, server->bytes, sizeof server->bytes, MSG_DONTWAIT);
+    request->held_read = request->held.length;
+    return fcgi_connection_take_body(request, take, arg);
+}
 
-        if (got < 0 && (errno == EAGAIN || errno == EINTR))
-            break;
-        if (got <= 0)
-            return request->body.state = FCGI_BODY_CUT;
-        state = fcgi_body_feed(&request->body, server->bytes, (size_t)got, take, arg);
-        total += (size_t)got;
-    }
-    return state;
+/* The peer may use the connection again, and this request's body is still on it. */
+static bool must_drain(const struct fcgi_request *request)
+{
+    return request->piece.last && request->head.keep && request->body.state != FCGI_BODY_END;
+}
+
+/* Whoever waits for a body's end to come waits no longer for each of its bytes. */
+static void wait_for(struct fcgi_request *request, uint32_t events, int64_t patience_ms, void *context)
+{
+    fcgi_connection_enter(request, FCGI_WAITING);
+    if (request->drains_since_us != 0)
+        request->since_us = request->drains_since_us;
+    request->context = context;
+    request->patience_ms = patience_ms;
+    request->queued = 0;
+    fcgi_connection_watch(request, events);
 }
 
 void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
 {
-    request->state = FCGI_WAITING;
-    request->context = context;
-    request->waiting_since_us = request->server->clock->monotonic_us();
-    request->patience_ms =
-        wait == FCGI_WAIT_TAKEN ? request->server->request_timeout_ms : request->server->stream_timeout_ms;
-    request->queued = 0;
-    fcgi_connection_watch(request, wait == FCGI_WAIT_BODY ? EPOLLIN | EPOLLRDHUP : EPOLLOUT);
+    const struct fcgi_server *server = request->server;
+
+    if (must_drain(request))
+        wait_for(request, EPOLLIN | EPOLLRDHUP, server->request_timeout_ms, context);
+    else if (wait == FCGI_WAIT_BODY)
+        wait_for(request, EPOLLIN | EPOLLRDHUP, server->stream_timeout_ms, context);
+    else
+        wait_for(request, EPOLLOUT, wait == FCGI_WAIT_TAKEN ? server->request_timeout_ms : server->stream_timeout_ms,
+                 context);
 }
 
 void fcgi_wait_ms(struct fcgi_request *request, int64_t ms, void *context)
 {
-    request->state = FCGI_WAITING;
-    request->context = context;
-    request->waiting_since_us = request->server->clock->monotonic_us();
-    request->patience_ms = request->server->stream_timeout_ms;
-    request->wake_at_us = request->waiting_since_us + ms * 1000;
-    request->server->sleepers++;
-    fcgi_connection_watch(request, EPOLLRDHUP);
+    wait_for(request, EPOLLRDHUP, request->server->stream_timeout_ms, context);
+    fcgi_wake_at(request, request->since_us + ms * 1000);
 }
 
 /* nginx never closes its half only. */
@@ -100,69 +85,77 @@ bool fcgi_gone(const struct fcgi_request *request)
     return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-static void ignore(void *arg, const void *bytes, size_t length)
-{
-    (void)arg;
-    (void)bytes;
-    (void)length;
-}
-
-/* Whether the body was read to its end, now or before. */
-static bool drain(struct fcgi_request *request)
-{
-    char waste[4096];
-    size_t total = 0, got;
-
-    if (request->reads_body)
-        return request->body.state == FCGI_BODY_END || fcgi_take_body(request, ignore, NULL) == FCGI_BODY_END;
-    while ((got = fcgi_read(request, waste, sizeof waste)) > 0)
-        if ((total += got) > DRAIN_MAX_BYTES)
-            return false;
-    return FCGX_GetError(request->fcgx.in) == 0;
-}
-
-/* The answer was sent, or never will be: on to the next request, or to the connection's end. */
-static void end_request(struct fcgi_request *request, bool sent)
-{
-    bool drained = sent && drain(request);
-
-    FCGX_Free(&request->fcgx, 0);
-    request->fcgx.ipcFd = -1; /* ours again, and out of libfcgi's reach */
-    request->context = NULL;
-    fcgi_hold_drop(request);
-    if (!sent || (drained && !request->head.keep)) {
-        fcgi_connection_close(request);
-    } else if (drained) {
-        if (request->events != FCGI_HEAD_EVENTS)
-            fcgi_connection_watch(request, FCGI_HEAD_EVENTS);
-        request->state = FCGI_IDLE;
-        request->waiting_since_us = 0;
-        if (request->server->let_go_by_us != 0)
-            fcgi_connection_let_go(request);
-    } else {
-        shutdown(request->fd, SHUT_WR); /* nginx may wait for this to see the end */
-        request->state = FCGI_LINGERING;
-        request->waiting_since_us = request->server->clock->monotonic_us();
-        fcgi_connection_watch(request, EPOLLIN | EPOLLRDHUP);
-    }
-}
-
-void fcgi_abandon(struct fcgi_request *request)
-{
-    end_request(request, false);
-}
-
 void fcgi_piece(struct fcgi_request *request, const void *bytes, size_t length, bool last)
 {
     fcgi_piece_init(&request->piece, request->head.id, bytes, length, last);
 }
 
+/* Throws the rest of the body away, as far as it has come. */
+static enum fcgi_sent drain(struct fcgi_request *request)
+{
+    if (request->drains_since_us == 0) {
+        request->drains_since_us = request->server->clock->monotonic_us();
+        request->drains_from = request->body.taken;
+    }
+    switch (fcgi_connection_take_body(request, NULL, NULL)) {
+    case FCGI_BODY_END:
+        request->drains_since_us = 0;
+        return FCGI_SENT_ALL;
+    case FCGI_BODY_MORE:
+        if (request->body.taken - request->drains_from <= DRAIN_MAX_BYTES)
+            return FCGI_SENT_PART;
+        request->flaw = "the body is too long to be thrown away";
+        break;
+    case FCGI_BODY_CUT:
+        request->flaw = "this is not the body of a request";
+        break;
+    }
+    return FCGI_SENT_GONE;
+}
+
 enum fcgi_sent fcgi_send(struct fcgi_request *request)
 {
-    return request->overdue ? FCGI_SENT_GONE : fcgi_piece_send(&request->piece, request->fd);
+    enum fcgi_sent drained = FCGI_SENT_ALL;
+
+    if (request->overdue)
+        return FCGI_SENT_GONE;
+    if (must_drain(request))
+        drained = drain(request);
+    return drained == FCGI_SENT_ALL ? fcgi_piece_send(&request->piece, request->fd) : drained;
+}
+
+void fcgi_abandon(struct fcgi_request *request, const char *reason)
+{
+    bool flawed = request->flaw != NULL;
+
+    fcgi_connection_close(request, flawed ? LOG_WARN : LOG_DEBUG, flawed ? request->flaw : reason);
+}
+
+/* The connection is the peer's again: it may be in the middle of its next request already. */
+static void keep(struct fcgi_request *request)
+{
+    struct fcgi_server *server = request->server;
+
+    fcgi_connection_forget_request(request);
+    fcgi_connection_enter(request, FCGI_IDLE);
+    if (request->events != FCGI_HEAD_EVENTS)
+        fcgi_connection_watch(request, FCGI_HEAD_EVENTS);
+    if (fcgi_reader_holds(&request->reader))
+        fcgi_wake_at(request, server->clock->monotonic_us());
+    else if (server->let_go_by_us != 0)
+        fcgi_connection_let_go(request);
 }
 
 void fcgi_sent_all(struct fcgi_request *request)
 {
-    end_request(request, true);
+    if (request->head.keep) {
+        keep(request);
+    } else if (fcgi_connection_take_body(request, NULL, NULL) == FCGI_BODY_MORE) {
+        shutdown(request->fd, SHUT_WR); /* nginx may wait for this to see the end */
+        fcgi_connection_forget_request(request);
+        fcgi_connection_enter(request, FCGI_LINGERING);
+        fcgi_connection_watch(request, EPOLLIN | EPOLLRDHUP);
+    } else {
+        fcgi_connection_close(request, LOG_DEBUG, "the answer is sent");
+    }
 }

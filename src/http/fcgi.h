@@ -1,13 +1,12 @@
 /*
  * The worker's event loop (fcgi_server.c): one epoll set over the listening socket, the kept connections and the signals.
- * A connection (fcgi_connection.c) gives its request to libfcgi only when the head has wholly arrived, so a silent or
- * half-sent one holds nobody up; what is done with a request then is in fcgi.c.
+ * A connection (fcgi_connection.c) has one reader of its bytes (fcgi_reader.c), which gives a whole head to libfcgi
+ * (fcgi_params.c) and then the body, up to its end, to whoever asks for it; what follows is the next request's. What is done
+ * with a request is in fcgi.c.
  *
- * Bodies come in three ways. nginx holds most until they are whole, and sends them with their heads: libfcgi reads them.
- * Of those that need longer libfcgi sees the heads only, since it would wait for the rest: they are collected here, and
- * served when they are whole. Those that nginx passes on as they come (it says so by the parameter MAYFLY_STREAM) may be
- * as slow as their client: they are taken in turns with other requests. Answers are sent by fcgi_answer.h: short ones in
- * one call when the socket has room, others in turns. So nothing here ever waits but fcgi_gather.
+ * A body is collected before its request is served, or comes in turns with other requests when nginx passes it on as it
+ * comes (it says so by the parameter MAYFLY_STREAM). Answers are sent by fcgi_answer.h: short ones in one call when the socket
+ * has room, others in turns. So nothing here ever waits but fcgi_gather.
  */
 #ifndef MAYFLY_HTTP_FCGI_H
 #define MAYFLY_HTTP_FCGI_H
@@ -31,12 +30,12 @@ enum fcgi_stop {
 
 /*
  * Takes over the listening socket, which must be on descriptor 0. Signals TERM, INT, USR1 (leave), USR2 and HUP (recycle)
- * are blocked and read here. A head, and a body that is collected, must be complete within request_timeout_ms, for which an
+ * are blocked and read here. With connections_max open, new ones are left to other workers. A head, and a body that is collected, must be complete within request_timeout_ms, for which an
  * answer that is sent whole may stand still; a body or answer in turns may for stream_timeout_ms. ERR_INPUT: descriptor 0 is
  * not a listening socket.
  */
-bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, int64_t request_timeout_ms,
-                     int64_t stream_timeout_ms, struct err *) MUST_CHECK;
+bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, size_t connections_max,
+                     int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *) MUST_CHECK;
 void fcgi_server_free(struct fcgi_server *);
 
 /*
@@ -67,15 +66,14 @@ void fcgi_server_pause(struct fcgi_server *, bool paused);
 /* NULL-terminated "NAME=value" strings, borrowed until the request is given back. */
 const char *const *fcgi_params(const struct fcgi_request *);
 
-/* Up to size bytes of a body that does not come in turns; 0 at its end or when it was cut off: compare with CONTENT_LENGTH. */
+/* Up to size bytes of a body that was collected; 0 at its end: compare with CONTENT_LENGTH. */
 size_t fcgi_read(struct fcgi_request *, void *bytes, size_t size);
 
 /*
- * What has come of a body by now, slice by slice, borrowed for the call: all of one that came with its head, a bounded part
- * of one that comes in turns. After FCGI_BODY_MORE wait for more.
+ * What has come of a body by now, slice by slice, borrowed for the call: all that was collected, a bounded part of what
+ * comes in turns. After FCGI_BODY_MORE wait for more.
  */
-enum fcgi_body_state fcgi_take_body(struct fcgi_request *, void (*take)(void *arg, const void *bytes, size_t length),
-                                    void *arg) MUST_CHECK;
+enum fcgi_body_state fcgi_take_body(struct fcgi_request *, fcgi_body_taker *take, void *arg) MUST_CHECK;
 
 enum fcgi_wait {
     FCGI_WAIT_BODY,
@@ -97,14 +95,14 @@ void *fcgi_context(const struct fcgi_request *);
 
 /*
  * Sends an answer piece by piece, or in one: fcgi_piece sets the next piece (at most FCGI_PIECE_MAX_BYTES, borrowed until it
- * is sent), fcgi_send sends what there is room for; after FCGI_SENT_PART wait for room. When the last piece has gone,
- * fcgi_sent_all ends the request; the connection is kept when both sides can.
+ * is sent), fcgi_send sends what there is room for; after FCGI_SENT_PART wait for room. On a connection that the peer keeps,
+ * the last piece waits until the body, read or not, is at its end. When it has gone, fcgi_sent_all ends the request.
  */
 void fcgi_piece(struct fcgi_request *, const void *bytes, size_t length, bool last);
 enum fcgi_sent fcgi_send(struct fcgi_request *) MUST_CHECK;
 void fcgi_sent_all(struct fcgi_request *);
 
-/* Ends a request that can't be answered, and its connection. */
-void fcgi_abandon(struct fcgi_request *);
+/* Ends a request that can't be answered, and its connection; the reason, a constant, goes to the log. */
+void fcgi_abandon(struct fcgi_request *, const char *reason);
 
 #endif

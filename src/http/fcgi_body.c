@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-void fcgi_body_init(struct fcgi_body *body, unsigned id)
+void fcgi_body_init(struct fcgi_body *body, unsigned id, fcgi_body_taker *take, void *arg)
 {
-    *body = (struct fcgi_body){.id = id, .state = FCGI_BODY_MORE};
+    *body = (struct fcgi_body){.id = id, .take = take, .arg = arg, .state = FCGI_BODY_MORE};
 }
 
 static size_t least(size_t a, size_t b)
@@ -12,41 +12,48 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* A whole header is there: the body goes on, or this is its end. */
-static enum fcgi_body_state begin_record(struct fcgi_body *body)
+/* A whole header is there: the body goes on, or this is its last record. */
+static void begin_record(struct fcgi_body *body)
 {
     const unsigned char *header = body->header;
 
-    if (header[0] != FCGI_RECORD_VERSION || header[1] != FCGI_RECORD_BODY || fcgi_record_id(header) != body->id)
-        return FCGI_BODY_CUT;
+    if (header[0] != FCGI_RECORD_VERSION || header[1] != FCGI_RECORD_BODY || fcgi_record_id(header) != body->id) {
+        body->state = FCGI_BODY_CUT;
+        return;
+    }
     body->header_length = 0;
     body->content_left = fcgi_record_content(header);
     body->padding_left = fcgi_record_padding(header);
-    return body->content_left > 0 ? FCGI_BODY_MORE : FCGI_BODY_END;
+    body->last = body->content_left == 0;
 }
 
-enum fcgi_body_state fcgi_body_feed(struct fcgi_body *body, const unsigned char *bytes, size_t length,
-                                    void (*take)(void *arg, const void *bytes, size_t length), void *arg)
+size_t fcgi_body_feed(void *arg, const unsigned char *bytes, size_t length)
 {
-    while (length > 0 && body->state == FCGI_BODY_MORE) {
+    struct fcgi_body *body = arg;
+    size_t at = 0;
+
+    while (at < length && body->state == FCGI_BODY_MORE) {
         size_t step;
 
         if (body->content_left > 0) {
-            step = least(body->content_left, length);
-            take(arg, bytes, step);
+            step = least(body->content_left, length - at);
+            if (body->take != NULL)
+                body->take(body->arg, bytes + at, step);
             body->content_left -= step;
+            body->taken += step;
         } else if (body->padding_left > 0) {
-            step = least(body->padding_left, length);
+            step = least(body->padding_left, length - at);
             body->padding_left -= step;
         } else {
-            step = least(sizeof body->header - body->header_length, length);
-            memcpy(body->header + body->header_length, bytes, step);
+            step = least(sizeof body->header - body->header_length, length - at);
+            memcpy(body->header + body->header_length, bytes + at, step);
             body->header_length += step;
             if (body->header_length == sizeof body->header)
-                body->state = begin_record(body);
+                begin_record(body);
         }
-        bytes += step;
-        length -= step;
+        at += step;
+        if (body->last && body->padding_left == 0)
+            body->state = FCGI_BODY_END;
     }
-    return body->state;
+    return at;
 }

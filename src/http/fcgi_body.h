@@ -1,4 +1,4 @@
-/* Takes a body out of its records as they arrive, for requests whose body is read in turns with other requests. */
+/* Takes a request's body out of its records, in whatever portions they come. */
 #ifndef MAYFLY_HTTP_FCGI_BODY_H
 #define MAYFLY_HTTP_FCGI_BODY_H
 
@@ -9,25 +9,31 @@
 
 enum fcgi_body_state {
     FCGI_BODY_MORE, /* the rest is still to come */
-    FCGI_BODY_END,  /* that was all */
+    FCGI_BODY_END,  /* that was all, with the padding of its last record: what follows belongs to the next request */
     FCGI_BODY_CUT,  /* it ended before its end: the peer is gone, gave up or speaks nonsense */
 };
 
+/* Slices of content, borrowed for the call. */
+typedef void fcgi_body_taker(void *arg, const void *bytes, size_t length);
+
 /* What is known in the middle of a record. */
 struct fcgi_body {
+    fcgi_body_taker *take; /* NULL: the content is thrown away */
+    void *arg;
+    size_t taken; /* bytes of content so far */
     unsigned id;
     unsigned char header[FCGI_RECORD_HEADER_BYTES];
     size_t header_length;
     size_t content_left;
     size_t padding_left;
+    bool last; /* the record at hand is the empty one */
     enum fcgi_body_state state;
 };
 
 /* A body of the request with this id, nothing of it read yet. */
-void fcgi_body_init(struct fcgi_body *, unsigned id);
+void fcgi_body_init(struct fcgi_body *, unsigned id, fcgi_body_taker *take, void *arg);
 
-/* Walks through bytes in any portions; take gets each slice of content, borrowed for the call. */
-enum fcgi_body_state fcgi_body_feed(struct fcgi_body *, const unsigned char *bytes, size_t length,
-                                    void (*take)(void *arg, const void *bytes, size_t length), void *arg) MUST_CHECK;
+/* A taker of fcgi_reader.h: returns how many of the bytes are the body's, less than length only after its end. */
+size_t fcgi_body_feed(void *body, const unsigned char *bytes, size_t length) MUST_CHECK;
 
 #endif

@@ -1,10 +1,17 @@
 #include "http/fcgi_connection.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum {
+    /* Held of a body that is wanted whole: the most that a handler reads (exchange.h). The rest of a longer one is drained. */
+    HELD_MAX_BYTES = 256 * 1024,
+    /* buf doubles, and the last window may go beyond the limit. */
+    HELD_ARENA_MAX_BYTES = 4 * HELD_MAX_BYTES,
+    /* Of a body that comes in turns, so much in one turn: others wait no longer than a hard disk would take for it. */
+    TURN_MAX_BYTES = 256 * 1024,
+};
 
 void fcgi_connection_watch(struct fcgi_request *connection, uint32_t events)
 {
@@ -15,18 +22,14 @@ void fcgi_connection_watch(struct fcgi_request *connection, uint32_t events)
     epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
-bool fcgi_head_pipe_open(struct fcgi_server *server)
+void fcgi_connection_enter(struct fcgi_request *connection, enum fcgi_connection_state state)
 {
-    return pipe2(server->head_pipe, O_CLOEXEC | O_NONBLOCK) == 0;
-}
+    bool stands = state != FCGI_IDLE && state != FCGI_IN_HAND;
 
-void fcgi_head_pipe_close(struct fcgi_server *server)
-{
-    for (int i = 0; i < 2; i++) {
-        if (server->head_pipe[i] >= 0)
-            close(server->head_pipe[i]);
-        server->head_pipe[i] = -1;
-    }
+    if (connection->state == state)
+        return;
+    connection->state = state;
+    connection->since_us = stands ? connection->server->clock->monotonic_us() : 0;
 }
 
 struct fcgi_request *fcgi_connection_new(struct fcgi_server *server, int fd)
@@ -39,143 +42,160 @@ struct fcgi_request *fcgi_connection_new(struct fcgi_server *server, int fd)
         close(fd);
         return NULL;
     }
-    /* Listening socket -1: libfcgi's own accept, which can spin, fails at once. */
-    FCGX_InitRequest(&connection->fcgx, -1, 0);
-    fcgi_hold_init(connection);
-    connection->server = server;
-    connection->fd = fd;
-    connection->events = FCGI_HEAD_EVENTS;
-    connection->next = server->first;
-    connection->link = &server->first;
-    if (server->first != NULL)
-        server->first->link = &connection->next;
-    server->first = connection;
+    *connection = (struct fcgi_request){
+        .server = server,
+        .fd = fd,
+        .state = FCGI_COLLECTING,
+        .since_us = server->clock->monotonic_us(),
+        .events = FCGI_HEAD_EVENTS,
+        .reader.leaves = true,
+    };
+    arena_init(&connection->arena, HELD_ARENA_MAX_BYTES);
+    LIST_INSERT_HEAD(&server->all, connection, in_all);
     server->connections++;
     return connection;
 }
 
-static void forget(struct fcgi_request *connection)
+void fcgi_connection_forget_request(struct fcgi_request *connection)
 {
-    if (connection->wake_at_us != 0)
-        connection->server->sleepers--;
-    *connection->link = connection->next;
-    if (connection->next != NULL)
-        connection->next->link = connection->link;
+    free(connection->params);
+    connection->params = NULL;
+    arena_free(&connection->arena);
+    connection->head.length = 0;
+    connection->context = NULL;
+}
+
+void fcgi_connection_close(struct fcgi_request *connection, enum log_level level, const char *reason)
+{
+    LOG_EVENT(connection->server->log, level, "fastcgi_closed", LOG_TEXT("reason", reason));
+    fcgi_wake_never(connection);
+    fcgi_connection_forget_request(connection);
+    fcgi_reader_free(&connection->reader);
+    close(connection->fd);
+    LIST_REMOVE(connection, in_all);
     connection->server->connections--;
-    fcgi_hold_drop(connection);
     free(connection);
 }
 
-void fcgi_connection_close(struct fcgi_request *connection)
+/* A body for which there is no memory counts as cut off. */
+static void hold(void *arg, const void *bytes, size_t length)
 {
-    FCGX_Free(&connection->fcgx, 0);
-    close(connection->fd);
-    forget(connection);
+    struct fcgi_request *connection = arg;
+
+    if (!buf_add(&connection->held, bytes, length))
+        connection->body.state = FCGI_BODY_CUT;
 }
 
-/* libfcgi begins a request that came from here. */
-static bool begin_request(struct fcgi_request *connection, int fd)
+/* A whole head begins a request; a body that is wanted whole follows it, one that comes in turns is left until it is asked for. */
+static size_t take_head(void *arg, const unsigned char *bytes, size_t length)
 {
-    connection->fcgx.ipcFd = fd;
-    connection->fcgx.keepConnection = 1; /* or libfcgi would begin by closing it */
-    return FCGX_Accept_r(&connection->fcgx) == 0;
-}
+    struct fcgi_request *connection = arg;
+    struct fcgi_head_facts head;
+    enum fcgi_head found = fcgi_head_check(bytes, length, &head);
 
-/* The head goes through a pipe, so that libfcgi reads nothing of the body. */
-static bool read_head_only(struct fcgi_request *connection)
-{
-    struct fcgi_server *server = connection->server;
-    size_t length = connection->head.length;
-
-    /* A pipe holds 64 KiB, as much as a head may have, and is empty between two heads. */
-    if (recv(connection->fd, server->bytes, length, MSG_DONTWAIT) == (ssize_t)length &&
-        write(server->head_pipe[1], server->bytes, length) == (ssize_t)length &&
-        begin_request(connection, server->head_pipe[0])) {
-        fcgi_body_init(&connection->body, connection->head.id);
-        return true;
+    if (found == FCGI_HEAD_PARTIAL)
+        return 0;
+    if (found == FCGI_HEAD_BAD) {
+        connection->flaw = "this is not the head of a request";
+        return 0;
     }
-    /* libfcgi closes what it fails to read; whatever is left in the pipe must meet no other head. */
-    fcgi_head_pipe_close(server);
-    (void)!fcgi_head_pipe_open(server); /* the next head tries again */
-    return false;
+    connection->params = fcgi_params_decode(&connection->server->decoder, bytes, head.length);
+    if (connection->params == NULL) {
+        connection->flaw = "there is no memory for a head";
+        return 0;
+    }
+    connection->head = head;
+    connection->drains_since_us = 0;
+    connection->held_read = 0;
+    buf_init(&connection->held, &connection->arena, HELD_ARENA_MAX_BYTES);
+    fcgi_body_init(&connection->body, head.id, hold, connection);
+    if (head.in_turns)
+        return head.length;
+    return head.length + fcgi_body_feed(&connection->body, bytes + head.length, length - head.length);
 }
 
-static bool read_head(struct fcgi_request *connection)
+/* Whether the request can be given to a handler. */
+static bool collected(const struct fcgi_request *connection)
 {
-    if (connection->reads_body)
-        return read_head_only(connection);
-    if (begin_request(connection, connection->fd))
-        return true;
-    connection->fd = -1; /* libfcgi has closed it */
-    return false;
+    return connection->head.length > 0 && (connection->head.in_turns || connection->body.state != FCGI_BODY_MORE ||
+                                           connection->held.length >= HELD_MAX_BYTES);
 }
 
 bool fcgi_connection_take(struct fcgi_request *connection)
 {
-    struct fcgi_server *server = connection->server;
-    ssize_t length = recv(connection->fd, server->bytes, sizeof server->bytes, MSG_PEEK | MSG_DONTWAIT);
-    enum fcgi_head head;
+    struct fcgi_window *window = &connection->server->window;
+    enum fcgi_came came;
 
-    if (length < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    if (length <= 0) {
-        fcgi_connection_close(connection);
-        return false;
-    }
-    head = fcgi_head_check(server->bytes, (size_t)length, &connection->head);
-    if (head == FCGI_HEAD_PARTIAL) {
-        if (connection->waiting_since_us == 0)
-            connection->waiting_since_us = server->clock->monotonic_us();
-        return false;
-    }
-    connection->waiting_since_us = 0;
-    if (head == FCGI_HEAD_BAD) {
-        LOG_EVENT(server->log, LOG_WARN, "bad_fastcgi_head", LOG_NUMBER("bytes", length));
-        fcgi_connection_close(connection);
-        return false;
-    }
-    connection->reads_body = connection->head.in_turns || !fcgi_came_whole(connection, (size_t)length);
-    if (!read_head(connection)) {
-        LOG_EVENT(server->log, LOG_WARN, "fastcgi_head_lost", LOG_NUMBER("bytes", length));
-        fcgi_connection_close(connection);
+    fcgi_wake_never(connection);
+    do {
+        if (connection->head.length == 0)
+            came = fcgi_reader_read(&connection->reader, connection->fd, window, take_head, connection);
+        else
+            came = fcgi_reader_read(&connection->reader, connection->fd, window, fcgi_body_feed, &connection->body);
+        /* Only the first request of a connection can be one whose peer must notice that its worker died: see t/5955. */
+        if (connection->head.length > 0)
+            connection->reader.leaves = false;
+    } while (came == FCGI_CAME_BYTES && connection->reader.full && !collected(connection) && connection->flaw == NULL);
+    if (came == FCGI_CAME_END) {
+        bool began = connection->reader.length > 0 || connection->head.length > 0;
+
+        fcgi_connection_close(connection, began ? LOG_WARN : LOG_DEBUG,
+                              began ? "the peer has gone inside a request" : "the peer has gone");
         return false;
     }
-    if (connection->reads_body && !connection->head.in_turns) {
-        connection->waiting_since_us = server->clock->monotonic_us();
-        return fcgi_hold(connection);
+    if (connection->head.length > 0 && connection->body.state == FCGI_BODY_CUT)
+        connection->flaw = "this is not the body of a request";
+    if (connection->flaw != NULL) {
+        fcgi_connection_close(connection, LOG_WARN, connection->flaw);
+        return false;
     }
-    connection->state = FCGI_IN_HAND;
-    return true;
+    if (came == FCGI_CAME_BYTES)
+        fcgi_connection_enter(connection, collected(connection) ? FCGI_IN_HAND : FCGI_COLLECTING);
+    return connection->state == FCGI_IN_HAND;
+}
+
+enum fcgi_body_state fcgi_connection_take_body(struct fcgi_request *connection, fcgi_body_taker *take, void *arg)
+{
+    struct fcgi_body *body = &connection->body;
+    size_t limit = body->taken + TURN_MAX_BYTES;
+    enum fcgi_came came = FCGI_CAME_BYTES;
+
+    body->take = take;
+    body->arg = arg;
+    for (bool more = true; more && body->state == FCGI_BODY_MORE && body->taken < limit;) {
+        came = fcgi_reader_read(&connection->reader, connection->fd, &connection->server->window, fcgi_body_feed, body);
+        more = came == FCGI_CAME_BYTES && connection->reader.full;
+    }
+    if (came == FCGI_CAME_END)
+        body->state = FCGI_BODY_CUT;
+    return body->state;
 }
 
 void fcgi_connection_end_wait(struct fcgi_request *connection)
 {
-    if (connection->wake_at_us != 0)
-        connection->server->sleepers--;
-    connection->wake_at_us = 0;
-    connection->waiting_since_us = 0;
-    connection->state = FCGI_IN_HAND;
-}
-
-/* One that was just accepted has no head yet. Nor is half a head left alone. */
-bool fcgi_connection_idle(const struct fcgi_request *connection)
-{
-    return connection->state == FCGI_IDLE && connection->head.length > 0 && connection->waiting_since_us == 0;
+    fcgi_wake_never(connection);
+    fcgi_connection_enter(connection, FCGI_IN_HAND);
 }
 
 void fcgi_connection_let_go(struct fcgi_request *connection)
 {
     char byte;
 
-    if (recv(connection->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) <= 0)
-        fcgi_connection_close(connection);
+    if (!fcgi_reader_holds(&connection->reader) &&
+        recv(connection->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) <= 0)
+        fcgi_connection_close(connection, LOG_DEBUG, "this worker ends");
+}
+
+static size_t waste(void *arg, const unsigned char *bytes, size_t length)
+{
+    (void)arg;
+    (void)bytes;
+    return length;
 }
 
 void fcgi_connection_linger(struct fcgi_request *connection)
 {
-    struct fcgi_server *server = connection->server;
-    ssize_t got = recv(connection->fd, server->bytes, sizeof server->bytes, MSG_DONTWAIT);
-
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-        fcgi_connection_close(connection);
+    if (fcgi_reader_read(&connection->reader, connection->fd, &connection->server->window, waste, NULL) ==
+        FCGI_CAME_END)
+        fcgi_connection_close(connection, LOG_DEBUG, "the peer has seen its answer");
 }

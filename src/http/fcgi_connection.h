@@ -1,6 +1,6 @@
 /*
- * What the loop (fcgi_server.c), what is due in it (fcgi_due.c), its connections, the bodies that are collected on them
- * (fcgi_hold.c) and their requests (fcgi.c) share; nobody else includes it.
+ * What the loop (fcgi_server.c), what is due in it (fcgi_due.c), its connections and their requests (fcgi.c) share; nobody
+ * else includes it.
  */
 #ifndef MAYFLY_HTTP_FCGI_CONNECTION_H
 #define MAYFLY_HTTP_FCGI_CONNECTION_H
@@ -9,48 +9,57 @@
 #include "http/fcgi.h"
 #include "http/fcgi_answer.h"
 #include "http/fcgi_head.h"
+#include "http/fcgi_params.h"
+#include "http/fcgi_reader.h"
 
-#include <fcgiapp.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 
 /* For heads: edge-triggered, so that half a head does not wake anybody again. */
 #define FCGI_HEAD_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
 
 /*
- * The life of a connection:
+ * The life of a connection; fcgi_connection_enter makes each transition.
  *
- *   IDLE --fcgi_connection_take: a request is there--> IN_HAND --fcgi_sent_all--> IDLE, or closed
- *   IDLE --fcgi_connection_take: its body is not--> HOLDING --fcgi_hold: now it is--> IN_HAND
- *   HOLDING --the deadline--> closed
- *   IN_HAND --fcgi_wait, fcgi_wait_ms--> WAITING --an event, or the deadline--> IN_HAND
- *   IN_HAND --fcgi_sent_all before the body's end--> LINGERING --the peer closes, or the deadline--> closed
+ *   COLLECTING --fcgi_connection_take: the head is there, and the body as far as it is wanted whole--> IN_HAND
+ *   IN_HAND --fcgi_wait, fcgi_wait_ms--> WAITING --an event, the time, or the deadline--> IN_HAND
+ *   IN_HAND --fcgi_sent_all: answered, and the body is at its end--> IDLE, or closed
+ *   IDLE --fcgi_connection_take: the next request begins--> COLLECTING
+ *   IN_HAND --fcgi_sent_all before the body's end, when the peer won't use the connection again--> LINGERING
+ *   any --fcgi_connection_close--> gone
  *
- * Whoever answers before the body has come must not close: nginx would still be writing, and take the broken pipe for a
- * dead worker.
+ * A peer that may use the connection again gets no end of an answer before its request's body is at its end: until then
+ * fcgi_send says that a part is left, and takes the body away. Closing instead would break the pipe that nginx is writing
+ * to, and nginx would take that for a dead worker; so LINGERING reads until the peer closes.
  */
-enum fcgi_connection_state { FCGI_IDLE, FCGI_HOLDING, FCGI_IN_HAND, FCGI_WAITING, FCGI_LINGERING };
+enum fcgi_connection_state { FCGI_COLLECTING, FCGI_IDLE, FCGI_IN_HAND, FCGI_WAITING, FCGI_LINGERING };
 
 /* One connection of nginx, and the request on it when there is one. */
 struct fcgi_request {
-    FCGX_Request fcgx;
     struct fcgi_server *server;
-    struct fcgi_request *next, **link; /* all connections of the server */
+    LIST_ENTRY(fcgi_request) in_all, in_due; /* the server's lists */
     int fd;
     enum fcgi_connection_state state;
-    uint32_t events; /* that the epoll set has it for */
-    struct fcgi_head_facts head;
-    bool reads_body;       /* here; else libfcgi does, since all of it has come */
-    struct fcgi_body body; /* with reads_body */
-    struct arena held_arena;
-    struct buf held; /* what has come of a body that a handler may want whole */
+    int64_t since_us; /* in COLLECTING, WAITING and LINGERING: what the deadline counts from; else 0 */
+    uint32_t events;  /* that the epoll set has it for */
+    struct fcgi_reader reader;
+    const char *flaw; /* why the connection can't go on; a constant, or NULL */
+
+    struct fcgi_head_facts head; /* length 0: not there yet */
+    char **params;
+    struct fcgi_body body;
+    struct arena arena; /* the held body's */
+    struct buf held;    /* a body that a handler may want whole */
     size_t held_read;
     struct fcgi_piece piece;
     void *context;
-    int64_t wake_at_us;       /* in WAITING for a time; else 0 */
-    int64_t patience_ms;      /* in WAITING: how long it may stand still */
-    int64_t waiting_since_us; /* for the rest of a head, or in HOLDING, WAITING and LINGERING; 0: idle */
-    int queued;               /* bytes that the peer had not taken when it was looked last */
-    bool overdue;             /* the peer takes nothing any more */
+
+    int64_t patience_ms;     /* in WAITING: how long it may stand still */
+    int queued;              /* bytes that the peer had not taken when it was looked last */
+    bool overdue;            /* the peer takes nothing any more */
+    int64_t drains_since_us; /* the rest of the body is thrown away before the answer's end; else 0 */
+    size_t drains_from;      /* and so much of it had come before */
+    int64_t wake_at_us;      /* 0: not in the list of those that are due */
 };
 
 struct fcgi_server {
@@ -58,10 +67,11 @@ struct fcgi_server {
     const struct log *log;
     int64_t request_timeout_ms;
     int64_t stream_timeout_ms;
+    size_t connections_max;
     int epoll_fd;
     int signal_fd;
-    int head_pipe[2]; /* takes heads whose bodies libfcgi is not to read to it, and not a byte more */
-    bool listening;   /* the listening socket is in the epoll set */
+    struct fcgi_decoder decoder;
+    bool listening; /* the listening socket is in the epoll set */
     bool paused;
     enum fcgi_stop asked; /* by signals */
     enum fcgi_stop stop;
@@ -69,26 +79,36 @@ struct fcgi_server {
     int64_t let_go_next_us; /* when an idle one is closed */
     int64_t overdue_checked_us;
     size_t connections;
-    size_t sleepers; /* connections with a wake_at_us */
-    struct fcgi_request *first;
-    unsigned char bytes[FCGI_HEAD_MAX_BYTES]; /* to look at what waits, and to pass on what came */
+    LIST_HEAD(, fcgi_request) all;
+    LIST_HEAD(, fcgi_request) due; /* to be woken at their time */
+    struct fcgi_window window;
 };
 
 /* A connection of this descriptor, whose head is waited for; takes over fd. NULL: it was closed. */
 struct fcgi_request *fcgi_connection_new(struct fcgi_server *, int fd) MUST_CHECK;
-void fcgi_connection_close(struct fcgi_request *);
+
+/* The reason goes to the log: at level warn for a peer's or our own fault, at debug for what is usual. */
+void fcgi_connection_close(struct fcgi_request *, enum log_level, const char *reason);
+
+void fcgi_connection_enter(struct fcgi_request *, enum fcgi_connection_state);
 
 /* What the epoll set has it for from now on; also wakes it again for what is ready already. */
 void fcgi_connection_watch(struct fcgi_request *, uint32_t events);
 
-/* Takes the request on a connection when it is there; closes a connection that is over or speaks nonsense. */
+/* Takes the request on a connection when it is there: true, and IN_HAND. Closes a connection that is over or speaks nonsense. */
 bool fcgi_connection_take(struct fcgi_request *) MUST_CHECK;
+
+/*
+ * Shows take what has come of the body by now, a bounded part of it; NULL throws it away. After FCGI_BODY_CUT the connection
+ * is of no use.
+ */
+enum fcgi_body_state fcgi_connection_take_body(struct fcgi_request *, fcgi_body_taker *take, void *arg) MUST_CHECK;
+
+/* Forgets the request: the next one on this connection begins with the byte after its body. */
+void fcgi_connection_forget_request(struct fcgi_request *);
 
 /* WAITING -> IN_HAND */
 void fcgi_connection_end_wait(struct fcgi_request *);
-
-/* Has answered at least once, and may do so again. */
-bool fcgi_connection_idle(const struct fcgi_request *);
 
 /* Closes an idle connection, unless a request has just come on it. */
 void fcgi_connection_let_go(struct fcgi_request *);
@@ -96,33 +116,17 @@ void fcgi_connection_let_go(struct fcgi_request *);
 /* Throws away what comes after the answer, until the peer has seen it and closes. */
 void fcgi_connection_linger(struct fcgi_request *);
 
-void fcgi_hold_init(struct fcgi_request *);
-
-/* Whether the body is there with its head, in the first length bytes that wait: libfcgi can read it, and won't wait. */
-bool fcgi_came_whole(const struct fcgi_request *, size_t length) MUST_CHECK;
-
-/*
- * Collects the body of a request whose head was taken. True, and IN_HAND: it is whole, or longer than is held. False:
- * HOLDING, or closed since it is cut off.
- */
-bool fcgi_hold(struct fcgi_request *) MUST_CHECK;
-
-/* Up to size bytes of what is held; 0: that was all. */
-size_t fcgi_hold_read(struct fcgi_request *, void *bytes, size_t size);
-
-/* Forgets what is held. */
-void fcgi_hold_drop(struct fcgi_request *);
+/* Is woken at this time, whatever happens on it. */
+void fcgi_wake_at(struct fcgi_request *, int64_t at_us);
+void fcgi_wake_never(struct fcgi_request *);
 
 /* At most timeout_ms: less when something is due sooner. */
 int fcgi_until_due(const struct fcgi_server *, int timeout_ms) MUST_CHECK;
 
 /* Takes the requests whose time to wake has come, at most `most`. */
-size_t fcgi_wake_sleepers(struct fcgi_server *, struct fcgi_request **requests, size_t most);
+size_t fcgi_wake_due(struct fcgi_server *, struct fcgi_request **requests, size_t most);
 
 /* Ends what does not get on, and lets go of an idle connection when that is due. */
 void fcgi_close_due(struct fcgi_server *);
-
-bool fcgi_head_pipe_open(struct fcgi_server *) MUST_CHECK;
-void fcgi_head_pipe_close(struct fcgi_server *);
 
 #endif

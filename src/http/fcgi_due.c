@@ -35,7 +35,7 @@ static void wake_overdue(struct fcgi_request *connection)
 static void close_overdue(struct fcgi_server *server)
 {
     int64_t now_us = server->clock->monotonic_us();
-    struct fcgi_request *connection = server->first, *next;
+    struct fcgi_request *connection = LIST_FIRST(&server->all), *next;
 
     if (now_us - server->overdue_checked_us < 1000000)
         return;
@@ -43,15 +43,17 @@ static void close_overdue(struct fcgi_server *server)
     for (; connection != NULL; connection = next) {
         int64_t limit_ms = connection->state == FCGI_WAITING ? connection->patience_ms : server->request_timeout_ms;
 
-        next = connection->next;
+        next = LIST_NEXT(connection, in_all);
         if (connection->state == FCGI_WAITING && gets_on(connection))
-            connection->waiting_since_us = now_us;
-        if (connection->waiting_since_us == 0 || now_us - connection->waiting_since_us <= limit_ms * 1000)
+            connection->since_us = now_us;
+        if (connection->since_us == 0 || now_us - connection->since_us <= limit_ms * 1000)
             continue;
         if (connection->state == FCGI_WAITING)
             wake_overdue(connection);
+        else if (connection->state == FCGI_LINGERING)
+            fcgi_connection_close(connection, LOG_DEBUG, "the peer does not close after its answer");
         else
-            fcgi_connection_close(connection);
+            fcgi_connection_close(connection, LOG_WARN, "the request does not come in time");
     }
 }
 
@@ -75,16 +77,16 @@ void fcgi_server_let_go(struct fcgi_server *server, int64_t within_ms)
 static void let_one_go(struct fcgi_server *server)
 {
     int64_t now_us = server->clock->monotonic_us();
-    struct fcgi_request *oldest = NULL;
+    struct fcgi_request *connection, *oldest = NULL;
     size_t idle = 0;
 
     if (now_us >= server->let_go_by_us || now_us < server->let_go_next_us)
         return;
-    for (struct fcgi_request *connection = server->first; connection != NULL; connection = connection->next)
-        if (fcgi_connection_idle(connection)) {
-            oldest = connection;
-            idle++;
-        }
+    LIST_FOREACH(connection, &server->all, in_all)
+    if (connection->state == FCGI_IDLE) {
+        oldest = connection;
+        idle++;
+    }
     plan_let_go(server, now_us, idle);
     if (oldest != NULL)
         fcgi_connection_let_go(oldest);
@@ -103,33 +105,61 @@ static int sooner(int timeout_ms, int64_t left_us)
     return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
 
-/* A handful sleep at a time, so a list will do. */
+void fcgi_wake_at(struct fcgi_request *connection, int64_t at_us)
+{
+    fcgi_wake_never(connection);
+    connection->wake_at_us = at_us;
+    LIST_INSERT_HEAD(&connection->server->due, connection, in_due);
+}
+
+void fcgi_wake_never(struct fcgi_request *connection)
+{
+    if (connection->wake_at_us != 0)
+        LIST_REMOVE(connection, in_due);
+    connection->wake_at_us = 0;
+}
+
+/* Few sleep at a time, so a list will do. */
 int fcgi_until_due(const struct fcgi_server *server, int timeout_ms)
 {
-    int64_t now_us = server->clock->monotonic_us();
+    const struct fcgi_request *connection;
+    int64_t now_us;
 
+    if (LIST_EMPTY(&server->due) && server->let_go_by_us == 0)
+        return timeout_ms;
+    now_us = server->clock->monotonic_us();
     if (now_us < server->let_go_by_us)
         timeout_ms = sooner(timeout_ms, server->let_go_next_us - now_us);
-    if (server->sleepers == 0)
-        return timeout_ms;
-    for (const struct fcgi_request *connection = server->first; connection != NULL; connection = connection->next)
-        if (connection->wake_at_us != 0)
-            timeout_ms = sooner(timeout_ms, connection->wake_at_us - now_us);
+    LIST_FOREACH(connection, &server->due, in_due)
+    timeout_ms = sooner(timeout_ms, connection->wake_at_us - now_us);
     return timeout_ms;
 }
 
-size_t fcgi_wake_sleepers(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
+/* One that sleeps goes on; on an idle one the next request may have come with the last. */
+static bool wake(struct fcgi_request *connection)
 {
-    int64_t now_us = server->clock->monotonic_us();
+    bool idle = connection->state == FCGI_IDLE;
+
+    fcgi_wake_never(connection);
+    if (idle)
+        return fcgi_connection_take(connection);
+    fcgi_connection_end_wait(connection);
+    return true;
+}
+
+size_t fcgi_wake_due(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
+{
+    struct fcgi_request *connection = LIST_FIRST(&server->due), *next;
+    int64_t now_us;
     size_t count = 0;
 
-    if (server->sleepers == 0)
+    if (connection == NULL)
         return 0;
-    for (struct fcgi_request *connection = server->first; connection != NULL && count < most;
-         connection = connection->next)
-        if (connection->wake_at_us != 0 && connection->wake_at_us <= now_us) {
-            fcgi_connection_end_wait(connection);
+    now_us = server->clock->monotonic_us();
+    for (; connection != NULL && count < most; connection = next) {
+        next = LIST_NEXT(connection, in_due);
+        if (connection->wake_at_us <= now_us && wake(connection))
             requests[count++] = connection;
-        }
+    }
     return count;
 }

@@ -14,8 +14,6 @@
 enum {
     LISTEN_FD = 0,
     EVENTS_MAX = 64,
-    /* nginx keeps `keepalive` connections for each of its processes; beyond this a worker leaves new ones to others. */
-    CONNECTIONS_MAX = 512,
 };
 
 /* Marks which source an event comes from; connections carry their own address. */
@@ -80,7 +78,7 @@ static void preempt_nobody(void)
 }
 
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, const struct log *log,
-                     int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *err)
+                     size_t connections_max, int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *err)
 {
     struct fcgi_server *server;
 
@@ -92,14 +90,12 @@ bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, co
         return err_memory(err);
     server->clock = clock;
     server->log = log;
+    server->connections_max = connections_max;
     server->request_timeout_ms = request_timeout_ms;
     server->stream_timeout_ms = stream_timeout_ms;
-    server->head_pipe[0] = server->head_pipe[1] = -1;
     server->signal_fd = open_signals();
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    /* libfcgi would wait up to two seconds for the peer to close first. */
-    if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) != 0 || FCGX_Init() != 0 || server->signal_fd < 0 ||
-        server->epoll_fd < 0 || !fcgi_head_pipe_open(server) ||
+    if (!fcgi_decoder_open(&server->decoder) || server->signal_fd < 0 || server->epoll_fd < 0 ||
         !watch(server, server->signal_fd, EPOLLIN, &signal_mark)) {
         fcgi_server_free(server);
         return err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
@@ -114,13 +110,13 @@ void fcgi_server_free(struct fcgi_server *server)
 {
     if (server == NULL)
         return;
-    while (server->first != NULL)
-        fcgi_connection_close(server->first);
+    while (!LIST_EMPTY(&server->all))
+        fcgi_connection_close(LIST_FIRST(&server->all), LOG_DEBUG, "this worker ends");
     if (server->epoll_fd >= 0)
         close(server->epoll_fd);
     if (server->signal_fd >= 0)
         close(server->signal_fd);
-    fcgi_head_pipe_close(server);
+    fcgi_decoder_close(&server->decoder);
     free(server);
 }
 
@@ -158,7 +154,7 @@ size_t fcgi_server_connections(const struct fcgi_server *server)
 
 void fcgi_server_pause(struct fcgi_server *server, bool paused)
 {
-    paused = paused || server->connections >= CONNECTIONS_MAX;
+    paused = paused || server->connections >= server->connections_max;
     if (paused == server->paused)
         return;
     server->paused = paused;
@@ -185,9 +181,8 @@ static bool wake(struct fcgi_request *connection)
 {
     switch (connection->state) {
     case FCGI_IDLE:
+    case FCGI_COLLECTING:
         return fcgi_connection_take(connection);
-    case FCGI_HOLDING:
-        return fcgi_hold(connection);
     case FCGI_WAITING:
         fcgi_connection_end_wait(connection);
         return true;
@@ -243,7 +238,7 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
     /* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
     if (accept_one && count < most)
         count += take_new(server, requests + count);
-    count += fcgi_wake_sleepers(server, requests + count, most - count);
+    count += fcgi_wake_due(server, requests + count, most - count);
     fcgi_close_due(server);
     return count;
 }
