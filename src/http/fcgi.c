@@ -46,12 +46,9 @@ static bool must_drain(const struct fcgi_request *request)
     return request->piece.last && request->head.keep && request->body.state != FCGI_BODY_END;
 }
 
-/* Whoever waits for a body's end to come waits no longer for each of its bytes. */
 static void wait_for(struct fcgi_request *request, uint32_t events, int64_t patience_ms, void *context)
 {
     fcgi_connection_enter(request, FCGI_WAITING);
-    if (request->drains_since_us != 0)
-        request->since_us = request->drains_since_us;
     request->context = context;
     request->patience_ms = patience_ms;
     request->queued = 0;
@@ -93,24 +90,24 @@ void fcgi_piece(struct fcgi_request *request, const void *bytes, size_t length, 
 /* Throws the rest of the body away, as far as it has come. */
 static enum fcgi_sent drain(struct fcgi_request *request)
 {
+    const struct fcgi_server *server = request->server;
+    int64_t now_us = server->clock->monotonic_us();
+    enum fcgi_body_state state;
+
     if (request->drains_since_us == 0) {
-        request->drains_since_us = request->server->clock->monotonic_us();
+        request->drains_since_us = now_us;
         request->drains_from = request->body.taken;
     }
-    switch (fcgi_connection_take_body(request, NULL, NULL)) {
-    case FCGI_BODY_END:
-        request->drains_since_us = 0;
-        return FCGI_SENT_ALL;
-    case FCGI_BODY_MORE:
-        if (request->body.taken - request->drains_from <= DRAIN_MAX_BYTES)
-            return FCGI_SENT_PART;
-        request->flaw = "the body is too long to be thrown away";
-        break;
-    case FCGI_BODY_CUT:
+    state = fcgi_connection_take_body(request, NULL, NULL);
+    if (state == FCGI_BODY_CUT)
         request->flaw = "this is not the body of a request";
-        break;
-    }
-    return FCGI_SENT_GONE;
+    else if (request->body.taken - request->drains_from > DRAIN_MAX_BYTES)
+        request->flaw = "the body is too long to be thrown away";
+    else if (now_us - request->drains_since_us > server->request_timeout_ms * 1000)
+        request->flaw = "the body does not end in time";
+    if (request->flaw != NULL)
+        return FCGI_SENT_GONE;
+    return state == FCGI_BODY_END ? FCGI_SENT_ALL : FCGI_SENT_PART;
 }
 
 enum fcgi_sent fcgi_send(struct fcgi_request *request)

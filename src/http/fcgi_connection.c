@@ -136,7 +136,8 @@ bool fcgi_connection_take(struct fcgi_request *connection)
         if (connection->head.length > 0)
             connection->reader.leaves = false;
     } while (came == FCGI_CAME_BYTES && connection->reader.full && !collected(connection) && connection->flaw == NULL);
-    if (came == FCGI_CAME_END) {
+    /* Half a head stays in the socket, and hides the end behind it. */
+    if (came == FCGI_CAME_END || (connection->reader.leaves && fcgi_gone(connection))) {
         bool began = connection->reader.length > 0 || connection->head.length > 0;
 
         fcgi_connection_close(connection, began ? LOG_WARN : LOG_DEBUG,

@@ -18,7 +18,7 @@ struct fcgi_window {
 struct fcgi_reader {
     unsigned char *rest; /* owned; NULL: all was taken */
     size_t length;       /* of the rest */
-    bool full;           /* the last read filled the window: the socket may hold more, which epoll does not say again */
+    bool full;           /* the socket may hold more, which epoll has said already */
     bool leaves;         /* what is not taken stays in the socket, so that closing early breaks the connection */
 };
 
