@@ -181,13 +181,13 @@ def main():
 
 
 def private_memory():
-    """Of the largest ordinary worker, after all of the above; a heavy one has its argon2id memory while it computes."""
+    """Of the largest ordinary worker, after all of the above; one of passwords has its argon2id memory while it computes."""
     most = 0
     for pid in subprocess.run(["pgrep", "-f", f"mayfly-worker -c {SCRATCH}/"], capture_output=True, text=True).stdout.split():
         try:
             if open(f"/proc/{pid}/comm").read().strip() != "mayfly-worker":
                 continue
-            if "heavy" in open(f"/proc/{pid}/cmdline").read():
+            if open(f"/proc/{pid}/cmdline").read().split("\0")[4] not in ("a", "b"):
                 continue
             rollup = open(f"/proc/{pid}/smaps_rollup").read()
         except OSError:

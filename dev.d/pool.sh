@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A pool: spawn-fcgi opens the socket and becomes multiwatch, which keeps N workers alive.
 
-POOLS=(a b heavy-a heavy-b)
+POOLS=(a b password-a password-b files-a files-b)
 
 pool_check() {
     [[ " ${POOLS[*]} " == *" $1 "* ]] || usage_error "there is no pool '$1'; the pools are ${POOLS[*]}"
@@ -13,7 +13,7 @@ pool_size() {
 
     size=$(state_get "$1")
     case $1 in
-    heavy-*) printf '%s' "${size:-1}" ;;
+    password-* | files-*) printf '%s' "${size:-1}" ;;
     *) printf '%s' "${size:-${MAYFLY_WORKERS:-2}}" ;;
     esac
 }

@@ -18,7 +18,7 @@ HOME, ABROAD = "127.0.0.1", [f"127.0.0.{number}" for number in range(11, 20)]
 
 def ask_raw(address, name):
     """A wrong log-in from an address that only nginx can name."""
-    connection = fcgi_connect("heavy-a")
+    connection = fcgi_connect("password-a")
     connection.sendall(fcgi_request("POST", "/login", json.dumps({"username": name, "password": WRONG}).encode(), REMOTE_ADDR=address))
     received = connection.recv(65536)
     return int(re.search(rb"Status: (\d+)", received).group(1))
@@ -44,7 +44,7 @@ with settings(login_failures_per_pair=3, login_window_s=6):
     same(answer.error, "too_many_requests", "with its word", answer)
     retry = answer.headers.get("retry-after", "")
     check(retry.isdigit() and 1 <= int(retry) <= 6, "and Retry-After in seconds", retry)
-    same(len({answer.pool for answer in answers}), 2, "both heavy pools answered: they count together",
+    same(len({answer.pool for answer in answers}), 2, "both pools answered: they count together",
          [answer.worker for answer in answers])
     check("set-cookie" not in answer.headers, "no cookie is touched")
     same(try_login(victim.username).status, 429, "the right password is not taken now either: a guesser learns nothing")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A crowd at the heavy pools: nginx lets in what is within its limits, and tells the rest from that address to come again."""
+"""A crowd that logs in: nginx lets in what is within its limits, and tells the rest from that address to come again."""
 
 import contextlib
 import http.client

@@ -332,7 +332,7 @@ with postgres_away():
     answer = tus_create(client, 5)
     check(answer.stated_503() and answer.headers.get("tus-resumable") == "1.0.0", "POST is 503", answer)
 check(wait_until(15, lambda: tus_offset(client, url) == 200_000), "when it is back HEAD tells the offset")
-with pools_away("heavy-a", "heavy-b"):
+with pools_away("files-a", "files-b"):
     answer = tus_head(client, url)
     tus(answer, 423, "HEAD is 423 while no worker answers", upload_offset=None, cache_control="no-store")
     check("Retry-After" in answer.headers, "and says when to come again", answer)

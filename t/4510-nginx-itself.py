@@ -16,7 +16,7 @@ TITLES = {400: "Bad request", 403: "Forbidden", 404: "Not found", 405: "Method n
 WORDS = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large",
          501: "bad_request", 503: "unavailable"}
 # Of these a client learns nothing.
-INTERNALS = re.compile(r"nginx|sock|upstream|fastcgi|fcgi|pool|heavy|/run/|/tmp/|\d+\.\d+\.\d+\.\d+", re.I)
+INTERNALS = re.compile(r"nginx|sock|upstream|fastcgi|fcgi|pool|(?:password|files)-[ab]|/run/|/tmp/|\d+\.\d+\.\d+\.\d+", re.I)
 
 user, client = signed_in()
 browser = Client(cookie=f"mayfly={client.token}")
@@ -69,11 +69,12 @@ def log_in(accept="application/json"):
 
 # --- no worker
 
-with pools_away("heavy-a", "heavy-b"):
-    same(client.get("/profile").status, 200, "without the heavy pools sessions go on")
+with pools_away("password-a", "password-b"):
+    same(client.get("/profile").status, 200, "without the pools of passwords sessions go on")
+    same(client.get("/files").status, 200, "and files")
     problem(log_in(), 503, "without them nobody logs in")
     page(log_in(PAGE), 503, "without them no browser does")
-    with pools_away("a", "b"):
+    with pools_away("a", "b", "files-a", "files-b"):
         for words in ("GET /", "GET /profile", "GET /login", "GET /account", "GET /session/data", "GET /sessions",
                       "GET /workers", "GET /health/live", "GET /files", "GET /files/x", "GET /shared/x"):
             both(words, 503)

@@ -22,7 +22,7 @@ from mayfly import SCRATCH, Client, check, dev, done, login, new_user, psql, sam
 
 SOCKET = SCRATCH / "run/statsd.sock"
 WORDS = [SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "top"]
-POOLS = ("a", "b", "heavy-a", "heavy-b")
+POOLS = ("a", "b", "password-a", "password-b", "files-a", "files-b")
 END = re.compile(r"\x1b\[(?:[HJK]|2J)")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import POOLS
 from mayfly import PAGE, Client, check, done, same, settings
 
 GUEST = Client()
@@ -18,7 +19,7 @@ def told():
                          ("/nothing", PAGE), ("/nothing", "application/json")):
         answer = GUEST.get(path, headers={"Accept": accept})
         found[f"{path} {answer.status}"] = [place for place, text in (("header", str(answer.headers)), ("body", answer.text))
-                                            if any(f"{pool}/" in text.replace("data/", "") for pool in ("heavy-a", "heavy-b"))
+                                            if any(f"{pool}/" in text for pool in POOLS[2:])
                                             or any(f"{quote}{pool}/{digit}" in text for quote in "\"'>" for pool in "ab"
                                                    for digit in range(1, 10))]
     return found

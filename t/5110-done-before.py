@@ -67,10 +67,10 @@ def ask_raw(pool, name, request_id):
 def last_registration():
     with settings(login_failures_per_address=2):
         names, ids = [new_name("last") for _ in range(3)], [os.urandom(16).hex() for _ in range(3)]
-        same(ask_raw("heavy-a", names[0], ids[0]), (201, False), "registrations: the first of two that are allowed")
-        same([ask_raw(pool, names[1], ids[1]) for pool in ("heavy-a", "heavy-b")], [(201, False), (201, True)],
+        same(ask_raw("password-a", names[0], ids[0]), (201, False), "registrations: the first of two that are allowed")
+        same([ask_raw(pool, names[1], ids[1]) for pool in ("password-a", "password-b")], [(201, False), (201, True)],
              "registrations: the second, which is the last, may be repeated")
-        same(ask_raw("heavy-b", names[2], ids[2]), (429, False), "registrations: the third is refused")
+        same(ask_raw("password-b", names[2], ids[2]), (429, False), "registrations: the third is refused")
 
 
 def main():

@@ -185,7 +185,7 @@ def scenes(one, two):
         demoted.append(two.psql("SELECT clock_timestamp()"))
 
     def switch():
-        for _ in range(6):  # the heavy pools' workers have not met a write yet
+        for _ in range(6):  # the other pools' workers have not met a write yet
             Client()("POST", "/login", {"username": new_name(), "password": PASSWORD})
         demoted.append(two.psql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'mayfly' AND "
                                 f"backend_start < '{demoted[0]}'"))

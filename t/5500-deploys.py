@@ -147,18 +147,18 @@ def leaves_while_full():
     head = {"length": 1000, "keep": False, "CONTENT_TYPE": "application/offset+octet-stream", "MAYFLY_STREAM": "1",
             "HTTP_AUTHORIZATION": f"Bearer {token}", "HTTP_TUS_RESUMABLE": "1.0.0", "HTTP_UPLOAD_LENGTH": "1000"}
     end = fcgi_record(STDIN)
-    uploads = [fcgi_connect("heavy-b") for _ in range(STREAMS)]
+    uploads = [fcgi_connect("files-b") for _ in range(STREAMS)]
     for one in uploads:
         one.sendall(fcgi_request("POST", "/uploads", b"x" * 10, **head).removesuffix(end))
     wait_until(5, lambda: int(psql("SELECT count(*) FROM mayfly.file WHERE state = 'pending' AND size = 1000")) >= STREAMS)
-    queued = fcgi_connect("heavy-b")
+    queued = fcgi_connect("files-b")
     queued.sendall(fcgi_request("GET", "/health/live"))
-    os.kill(service_pid("pool-heavy-b"), signal.SIGTERM)
+    os.kill(service_pid("pool-files-b"), signal.SIGTERM)
     for one in uploads:
         one.sendall(fcgi_record(STDIN, b"x" * 990) + end)
     same([one for one in uploads if b"Status: 201" not in one.recv(65536)], [], f"a pool that leaves takes the {STREAMS} uploads in hand")
     check(b'"live"' in queued.recv(65536), "and answers what was queued meanwhile")
-    dev("restart", "heavy-b")
+    dev("restart", "files-b")
 
 
 def main():
@@ -166,7 +166,8 @@ def main():
     leaves_while_full()
     lets_go()
     deploy(f"pool a, then b restarted {RESTARTS} times", restart_pools, lambda _: RESTARTS * 4)
-    deploy("heavy pools restarted", lambda: [dev("restart", pool) for pool in ("heavy-a", "heavy-b") * 5], lambda _: 10)
+    deploy("pools of files and of passwords restarted",
+           lambda: [dev("restart", pool) for pool in ("files-a", "password-a", "files-b", "password-b") * 3], lambda _: 12)
     deploy(f"scaled from 2 to {SCALE} and back", scale, lambda _: 2 * (SCALE - 2))
     deploy("reloaded by USR2 10 times", reload, lambda _: 10 * 6)
     with settings(worker_max_requests=100):

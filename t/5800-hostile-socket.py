@@ -215,7 +215,7 @@ def ask_kept(connection):
 
 def more_than_it_may():
     """A worker has as many connections as it may: the next one waits, and the worker does not spin for it."""
-    pool = "heavy-a"
+    pool = "files-a"
     connections = [fcgi_connect(pool) for _ in range(CONNECTIONS_MAX)]
     same([one for one in connections if b'"live"' not in ask_kept(one)], [], f"{CONNECTIONS_MAX} connections of one worker are answered")
     waiting = send(pool, fcgi_request())

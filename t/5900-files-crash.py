@@ -161,7 +161,7 @@ def die_at_the_quota(point, passage, size):
     contents = [secrets.token_bytes(size), secrets.token_bytes(size)]
     with settings(files_max_bytes=2 * size + 1000):
         with WorkerCensus() as census:
-            dev("restart", "heavy-a", MAYFLY_CRASH=f"{point}:{passage}")
+            dev("restart", "files-a", MAYFLY_CRASH=f"{point}:{passage}")
             census.seen.clear()
             for _ in range(4):  # an odd number of requests each, so both pools come first
                 answer = post_form(client, *[part("file", content, "file") for content in contents])
@@ -171,7 +171,7 @@ def die_at_the_quota(point, passage, size):
                 check([client.get(url).body for url in urls] == contents, f"{point}, no room for two attempts: to the byte")
                 same([client.delete(url).status for url in urls], [204, 204], f"{point}, no room for two attempts: deleted")
             died = census.died()
-        dev("restart", "heavy-a")
+        dev("restart", "files-a")
     check(died > 0, f"{point}: workers died there", died)
     same(usage(user), (0, 0), f"{point}, no room for two attempts: nothing of them counts in the end")
     clean(point)

@@ -18,7 +18,7 @@ from files import file_url, rows, usage
 from mayfly import CHECKOUT, SCRATCH, URL, check, dev, done, note, psql, same, signed_in
 
 KILLS = 100
-POOLS = ("heavy-a", "heavy-b")  # that take uploads
+POOLS = ("files-a", "files-b")  # that take uploads
 SEED = 4
 TUS_JS_CLIENT = "tus-js-client@4.3.1"
 MB = 1_000_000

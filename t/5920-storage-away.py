@@ -109,14 +109,14 @@ def main():
 
     # A worker that dies.
     download = Download(url, 100_000)
-    dying = workers("heavy-a", "heavy-b")
+    dying = workers("files-a", "files-b")
     dev("kill")
     began = time.monotonic()
     whole = download.rest()
     took = time.monotonic() - began
     check(not whole and took < 5, "a download whose worker is killed breaks off at once, so the client can come again",
           len(download.got), took)
-    check(wait_until(5, lambda: len(workers("heavy-a", "heavy-b") - dying) == 2) and download.resume(url), "and is resumed")
+    check(wait_until(5, lambda: len(workers("files-a", "files-b") - dying) == 2) and download.resume(url), "and is resumed")
     with half_sent(client, "POST", "/upload", len(CONTENT), CONTENT[:10_000_000]) as posting:
         time.sleep(0.2)
         dev("kill")

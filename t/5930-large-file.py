@@ -104,7 +104,7 @@ def peaks(pids, doing, *arguments):
 def main():
     # The same workers from the first to the last byte.
     with settings(worker_max_requests=0, worker_max_age_s=0):
-        pids = workers("heavy-a", "heavy-b")
+        pids = workers("files-a", "files-b")
         for _ in range(10):
             client.get("/files")
         idle = max(memory(pid)[0] for pid in pids)
@@ -128,7 +128,7 @@ def main():
             same(got, (digests[LARGE], LARGE), f"{name}: it comes back as it was")
             check(peak <= small_down + MORE_KIB and peak <= idle + OVER_KIB, f"{name}: nor to send it", peak, small_down, idle)
             same(client.delete(url).status, 204, f"{name}: it is deleted")
-        same(workers("heavy-a", "heavy-b"), pids, "the workers are those of the beginning")
+        same(workers("files-a", "files-b"), pids, "the workers are those of the beginning")
     done()
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Clients that read or write 1 kB/s hold nobody up, though each heavy pool has one worker; what stands still is cut."""
+"""Clients that read or write 1 kB/s hold nobody up, though each pool of files has one worker; what stands still is cut."""
 
 import os
 import select
@@ -149,7 +149,7 @@ def main():
     readers = [slow_reader(big) for _ in range(WRITERS)]
     time.sleep(1)
     judge(alone, pace(client, paths), f"{WRITERS} readers that take nothing hold nobody up")
-    for worker in workers("heavy-a", "heavy-b"):
+    for worker in workers("files-a", "files-b"):
         os.kill(worker, signal.SIGUSR2)
     time.sleep(0.5)
     judge(alone, pace(client, paths), "nor while workers that are to end let them finish")
@@ -180,7 +180,7 @@ def main():
             threads.over.set()
         same(threads.errors, [], "one that goes on slowly is not cut")
         # Without nginx, whose own buffers hide for long that somebody reads.
-        idle, slow, received = slow_reader(big), fcgi_connect("heavy-a"), []
+        idle, slow, received = slow_reader(big), fcgi_connect("files-a"), []
         slow.sendall(fcgi_request("GET", big, HTTP_AUTHORIZATION=f"Bearer {client.token}", MAYFLY_STREAM="1"))
         with Threads() as threads:
             threads.add(sip, slow, threads, received, 2000)

@@ -13,8 +13,8 @@ from bouncer import clients, complaints, installed, pgbouncer
 from chaos import Client, Threads, check, dev, done, login, new_user, note, psql, same, settings, wait_until, workers
 
 SERVERS = 20
-SIZES = {"a": 90, "b": 90, "heavy-a": 10, "heavy-b": 10}
-NORMAL = {"a": 2, "b": 2, "heavy-a": 1, "heavy-b": 1}
+SIZES = {"a": 90, "b": 90, "password-a": 6, "password-b": 6, "files-a": 4, "files-b": 4}
+NORMAL = {"a": 2, "b": 2, "password-a": 1, "password-b": 1, "files-a": 1, "files-b": 1}
 PEOPLE = 12
 LOAD_S = 8
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import CHECKOUT, check, done, same
+from chaos import CHECKOUT, PASSWORD, check, done, same, wait_until
 from ledger import Ledger
 from machine import POOLS, Machine, deploy, package, readme_blocks, require
 
@@ -67,7 +67,7 @@ def check_file(machine, token):
     same(client.get(url).body, image, "and comes back as it was")
     thumbnail = client.get(f"{url}?size=64".replace("?", "/thumbnail?"))
     check(thumbnail.status == 200 and thumbnail.headers.get("Content-Type") == "image/jpeg", "its thumbnail is made in the sandbox",
-          thumbnail, "\n".join(machine.journal("mayfly-pool@heavy-a")[-5:]), "\n".join(machine.journal("mayfly-pool@heavy-b")[-5:]))
+          thumbnail, "\n".join(machine.journal("mayfly-pool@files-a")[-5:]), "\n".join(machine.journal("mayfly-pool@files-b")[-5:]))
 
 
 def check_deployment(machine):
@@ -102,6 +102,37 @@ def check_upgrade(machine):
     same(old & machine.workers(), set(), "and every worker is of it")
     check(any("schema is at" in line for line in machine.journal("mayfly-schema")[updates:]),
           "mayfly-schema, which is enabled, was started before", machine.journal("mayfly-schema"))
+
+
+def check_old_pools(machine):
+    """The upgrade of a host whose nginx still names heavy-a and heavy-b: they serve on, the new pools come beside them."""
+    old, new = ("heavy-a", "heavy-b"), [pool for pool in POOLS if len(pool) > 1]
+    machine(f"""
+        cp /etc/nginx/conf.d/mayfly-host.conf /root/new-host.conf
+        sed -Ei 's,/(files|password)-([ab])/,/heavy-\\2/,' /etc/nginx/conf.d/mayfly-host.conf
+        echo WORKERS=1 >/etc/default/mayfly-heavy-a
+        systemctl start {" ".join(f"mayfly-pool@{pool}" for pool in old)}
+        nginx -s reload
+        systemctl stop {" ".join(f"mayfly-pool@{pool}" for pool in new)}
+        rm -f {" ".join(f"/etc/default/mayfly-{pool}" for pool in new)}""")
+    ran = machine.run("apt-get install --reinstall /run/machine/next.deb")
+    check("systemctl disable --now mayfly-pool@heavy-a mayfly-pool@heavy-b" in ran.stdout + ran.stderr,
+          "yesterday's pools: the package says how they are to end", ran.stdout, ran.stderr)
+    states = machine.run("systemctl is-active " + " ".join(f"mayfly-pool@{pool}" for pool in (*old, *new))).stdout.split()
+    same(states, ["active"] * 6, "they run on, and the new ones beside them")
+    same({pool: len(machine.workers(pool)) for pool in ("password-a", "files-a")}, {"password-a": 1, "files-a": 1},
+         "with as many workers as the old ones had")
+    login = {"username": "ann", "password": PASSWORD}
+    same(machine.client()("POST", "/login", login).headers.get("X-Mayfly-Worker", "")[:5], "heavy", "log-ins go to the old ones")
+    machine("systemctl stop mayfly.target; systemctl start mayfly.target")
+    same(machine.client()("POST", "/login", login).status, 200, "also after the target was started again")
+    machine("""
+        cp /root/new-host.conf /etc/nginx/conf.d/mayfly-host.conf
+        nginx -s reload
+        systemctl disable --now mayfly-pool@heavy-a mayfly-pool@heavy-b
+        rm /etc/default/mayfly-heavy-a""")
+    check(wait_until(5, lambda: machine.client()("POST", "/login", login).headers.get("X-Mayfly-Worker", "")[:8] == "password"),
+          "with nginx's new files they go to the new ones, and the old ones end")
 
 
 def check_old_schema(machine):
@@ -153,6 +184,7 @@ def main():
         with Machine(deb, upgrade) as machine:
             check_deployment(machine)
             check_upgrade(machine)
+            check_old_pools(machine)
             check_old_schema(machine)
             check_removal(machine)
     done()

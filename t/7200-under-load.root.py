@@ -47,12 +47,12 @@ def deploys(machine):
 
 
 def broken_deploy(machine):
-    old = machine.workers("b", "heavy-a", "heavy-b")
+    old = machine.workers(*POOLS[1:])
     machine("cp -p /usr/bin/mayfly-worker /root/good; install /bin/false /usr/bin/mayfly-worker")
     ran = machine.run("mayflyctl deploy")
     check(ran.returncode == 1 and "mayfly-pool@a.service does not come back" in ran.stderr and "install the version before" in ran.stderr,
           "a program that does not start: deploy stops at the first pool and says how to go back", ran.stderr)
-    same(machine.workers("b", "heavy-a", "heavy-b"), old, "a program that does not start: the other pools run on as they were")
+    same(machine.workers(*POOLS[1:]), old, "a program that does not start: the other pools run on as they were")
     machine("install /root/good /usr/bin/mayfly-worker; mayflyctl deploy")
     check(whole(machine), "the program of before, deployed again: all workers are back")
 

@@ -12,11 +12,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import PASSWORD, check, done, new_name, note, same
 from ledger import Ledger
-from machine import Machine, deploy, package, require
+from machine import POOLS, Machine, deploy, package, require
 
 # The first host has the README's pools; the second one others. PostgreSQL and memcached are on unix sockets, which networks
 # do not separate.
-HOSTS = {"first": (("a", "b", "heavy-a", "heavy-b"), 1), "second": (("c", "d", "heavy-c", "heavy-d"), 2)}
+HOSTS = {"first": (POOLS, 1), "second": (("c", "d", "files-c", "files-d", "password-c", "password-d"), 2)}
 AWAY_S = 9  # longer than an edge waits for a host that says nothing
 
 

@@ -180,12 +180,12 @@ same(sorted(path for path in paths if not (CHECKOUT / path).exists() and not (SR
 links = {link for link in re.findall(r"\]\(([^)#]+)\)", readme + hacking) if "://" not in link}
 same(sorted(link for link in links if not (CHECKOUT / link).exists()), [], "and link to such")
 routes = FILES["app/routes.c"]
-heavy = (CHECKOUT / "nginx/mayfly.conf").read_text()
+costly = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
         re.search(r"\bcredentials_(check|confirm|make)\(", body)}
 rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+\}', routes)
 same(sorted(f"{method}:{path}" for method, path, handler in rows if handler in slow),
-     sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", heavy, re.M)), "nginx sends to the heavy pools what verifies passwords, and nothing else")
+     sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", costly, re.M)), "nginx sends to the pools of passwords what verifies passwords, and nothing else")
 locations = re.findall(r"^location (~|\^~|=) (\S+) \{", (CHECKOUT / "nginx/mayfly-locations.conf").read_text(), re.M)
 tests = {"~": lambda path, place: re.search(place, path), "^~": str.startswith, "=": str.__eq__}
 check(len(rows) > 40, "the route table is read", len(rows))

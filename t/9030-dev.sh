@@ -89,7 +89,7 @@ ok 'a command that is none is not understood' says 2 "no command 'bogus'" ./dev 
 ok 'and is told where to look' grep -q './dev help' "$folder/said"
 ok 'not even with --help' says 2 "no command 'bogus'" ./dev bogus --help
 ok 'nor is ./dev help of it' says 2 "no command 'bogus'" ./dev help bogus
-ok 'restart of a pool that is none' says 2 "no pool 'bogus'; the pools are a b heavy-a heavy-b" ./dev restart bogus
+ok 'restart of a pool that is none' says 2 "no pool 'bogus'; the pools are a b password-a password-b files-a files-b" ./dev restart bogus
 ok 'scale to no number' says 2 "'none' is not a number" ./dev scale a none
 ok 'a service that is none' says 2 "no service 'bogus'" ./dev service start bogus
 ok 'config without a value' says 2 'a name and a value' ./dev config cache_fresh_s

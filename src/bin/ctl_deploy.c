@@ -15,7 +15,7 @@ enum {
     POOLS_MAX = 64,
 };
 
-/* Those that run, in the order of their names: a, b, heavy-a, heavy-b. */
+/* Those that run, whatever they are called, in the order of their names: a, b, files-a, files-b, password-a, password-b. */
 static const char list_command[] =
     "systemctl list-units --plain --no-legend --state=active,reloading,activating 'mayfly-pool@*.service'";
 

@@ -18,7 +18,7 @@ from mayfly import (CHECKOUT, PASSWORD, SCRATCH, check, dev, done, new_name, not
                     settings)
 
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
-POOLS = ("a", "b", "heavy-a", "heavy-b")
+POOLS = ("a", "b", "password-a", "password-b", "files-a", "files-b")
 MEMCACHED = SCRATCH / "run" / "memcached.sock"
 
 # --- the stack

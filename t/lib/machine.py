@@ -21,7 +21,7 @@ from chaos import CHECKOUT, Client
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
 HOST = "example.org"  # as in nginx/site.conf
-POOLS = ("a", "b", "heavy-a", "heavy-b")
+POOLS = ("a", "b", "files-a", "files-b", "password-a", "password-b")
 CLONE_NEWNET = 0x40000000
 # What a machine needs that this one may not have; Debian's packages and their services.
 SERVICES = ("nginx", "postgresql", "memcached")
