@@ -73,7 +73,7 @@ def check_file(machine, token):
 def check_deployment(machine):
     last = deploy(machine, lambda passed, block, ran: check(passed, f"README: {block.splitlines()[0][:70]}", ran.stdout, ran.stderr))
     check('"token":"mfs_' in last.stdout, "the first log-in gets a token", last.stdout)
-    for name, block in zip(("reload and scale", "schema", "TCP"), readme_blocks("Afterwards")):
+    for name, block in zip(("reload and scale", "schema", "old pools", "TCP"), readme_blocks("Afterwards")):
         ran = machine.run(block)
         check(ran.returncode == 0, f"README, afterwards: {name}", ran.stderr)
     machine("rm -r /etc/systemd/system/*.service.d; systemctl daemon-reload")

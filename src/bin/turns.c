@@ -1,5 +1,9 @@
 #include "bin/turns.h"
 
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* A reader that takes whatever it gets has this many pieces of its answer in one turn. */
 enum { PIECES_PER_TURN = 4 };
 
@@ -7,32 +11,86 @@ void turns_init(struct turns *turns, struct services *services, struct fcgi_serv
 {
     turns->services = services;
     turns->server = server;
-    for (size_t i = 0; i < sizeof turns->exchanges / sizeof turns->exchanges[0]; i++) {
-        arena_init(&turns->exchanges[i].arena, ARENA_MAX_BYTES);
-        turns->idle[turns->idle_count++] = &turns->exchanges[i];
-    }
+    admission_init(&turns->admission, (size_t)services->config.password_queue,
+                   (size_t)services->config.password_queue_address);
 }
 
-static void release(struct turns *turns, struct exchange *x)
+static void link_turn(struct turn **list, struct turn *turn)
 {
-    x->sink = NULL;
-    x->job = NULL;
-    exchange_close(x);
-    turns->idle[turns->idle_count++] = x;
+    turn->next = *list;
+    turn->link = list;
+    if (turn->next != NULL)
+        turn->next->link = &turn->next;
+    *list = turn;
+}
+
+static void unlink_turn(struct turn *turn)
+{
+    *turn->link = turn->next;
+    if (turn->next != NULL)
+        turn->next->link = turn->link;
+}
+
+/* NULL: memory is out. */
+static struct turn *take_turn(struct turns *turns, struct fcgi_request *request)
+{
+    struct turn *turn = turns->idle;
+
+    if (turn != NULL) {
+        unlink_turn(turn);
+        turns->idle_count--;
+    } else {
+        turn = calloc(1, sizeof *turn);
+        if (turn == NULL)
+            return NULL;
+        arena_init(&turn->exchange.arena, ARENA_MAX_BYTES);
+    }
+    turn->request = request;
+    link_turn(&turns->in_hand, turn);
+    return turn;
+}
+
+static void free_turn(struct turn *turn)
+{
+    unlink_turn(turn);
+    arena_free(&turn->exchange.arena);
+    free(turn);
+}
+
+static void release(struct turns *turns, struct turn *turn)
+{
+    turn->exchange.sink = NULL;
+    turn->exchange.job = NULL;
+    if (turns->idle_count >= TURNS_BATCH_MAX) {
+        free_turn(turn);
+        return;
+    }
+    exchange_close(&turn->exchange);
+    unlink_turn(turn);
+    link_turn(&turns->idle, turn);
+    turns->idle_count++;
 }
 
 void turns_free(struct turns *turns)
 {
-    for (size_t i = 0; i < sizeof turns->exchanges / sizeof turns->exchanges[0]; i++) {
-        struct exchange *x = &turns->exchanges[i];
+    for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next) {
+        struct exchange *x = &turn->exchange;
         struct buf unread;
 
         if (x->job != NULL)
             serve_quit(x);
         if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
             log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
-        arena_free(&x->arena);
     }
+    while (turns->in_hand != NULL)
+        free_turn(turns->in_hand);
+    while (turns->idle != NULL)
+        free_turn(turns->idle);
+}
+
+bool turns_wait(const struct turns *turns)
+{
+    return turns->streams > 0 || turns->admission.count > 0;
 }
 
 static void client_gone(struct turns *turns)
@@ -40,42 +98,44 @@ static void client_gone(struct turns *turns)
     log_event(&turns->services->log, LOG_INFO, "client_gone", NULL, 0);
 }
 
-/* Puts x aside until its connection is ready. It keeps its exchange, also when it had been put aside before. */
-static void wait_for(struct turns *turns, struct exchange *x, struct fcgi_request *request, enum fcgi_wait wait)
+/* Puts a turn aside until its connection is ready. It keeps its exchange, also when it had been put aside before. */
+static void wait_for(struct turns *turns, struct turn *turn, enum fcgi_wait wait)
 {
     turns->streams++;
-    fcgi_wait(request, wait, x);
+    fcgi_wait(turn->request, wait, turn);
 }
 
-/* False: x waits for its next turn and must be kept. Who can't be waited for any more is let go: its peer takes nothing. */
-static bool send_pieces(struct turns *turns, struct exchange *x, struct fcgi_request *request)
+/* False: it waits for its next turn and must be kept. Who can't be waited for any more is let go: its peer takes nothing. */
+static bool send_pieces(struct turns *turns, struct turn *turn)
 {
+    struct exchange *x = &turn->exchange;
+
     for (int pieces = 0; pieces < PIECES_PER_TURN; pieces++) {
         const void *bytes;
         size_t length;
         bool last;
-        enum fcgi_sent sent = fcgi_send(request);
+        enum fcgi_sent sent = fcgi_send(turn->request);
 
         if (sent == FCGI_SENT_PART && turns->streams < TURNS_STREAMS_MAX) {
-            wait_for(turns, x, request, x->source != NULL ? FCGI_WAIT_ROOM : FCGI_WAIT_TAKEN);
+            wait_for(turns, turn, x->source != NULL ? FCGI_WAIT_ROOM : FCGI_WAIT_TAKEN);
             return false;
         }
         if (sent != FCGI_SENT_ALL) {
             client_gone(turns);
-            fcgi_abandon(request, "the peer takes no answer");
+            fcgi_abandon(turn->request, "the peer takes no answer");
             return true;
         }
         if (x->answer_left <= 0) {
-            fcgi_sent_all(request);
+            fcgi_sent_all(turn->request);
             return true;
         }
         if (!serve_next(x, &bytes, &length, &last)) {
-            fcgi_abandon(request, "the answer is cut off");
+            fcgi_abandon(turn->request, "the answer is cut off");
             return true;
         }
-        fcgi_piece(request, bytes, length, last);
+        fcgi_piece(turn->request, bytes, length, last);
     }
-    wait_for(turns, x, request, FCGI_WAIT_ROOM);
+    wait_for(turns, turn, FCGI_WAIT_ROOM);
     return false;
 }
 
@@ -85,22 +145,21 @@ static void pass_point(struct turns *turns, const char *name)
         turns->services->point(name);
 }
 
-static bool answer(struct turns *turns, struct exchange *x, struct fcgi_request *request, enum serving serving,
-                   const struct buf *bytes)
+static bool answer(struct turns *turns, struct turn *turn, enum serving serving, const struct buf *bytes)
 {
     switch (serving) {
     case SERVING_PIECES:
-        fcgi_piece(request, bytes->bytes, bytes->length, false);
-        return send_pieces(turns, x, request);
+        fcgi_piece(turn->request, bytes->bytes, bytes->length, false);
+        return send_pieces(turns, turn);
     case SERVING_ANSWER:
         pass_point(turns, "before-answer");
-        x->answer_left = 0; /* all there is; a HEAD has no more */
-        fcgi_piece(request, bytes->bytes, bytes->length, true);
-        return send_pieces(turns, x, request);
+        turn->exchange.answer_left = 0; /* all there is; a HEAD has no more */
+        fcgi_piece(turn->request, bytes->bytes, bytes->length, true);
+        return send_pieces(turns, turn);
     case SERVING_NOTHING:
     case SERVING_BODY:
     case SERVING_JOB:
-        fcgi_abandon(request, "there is no answer");
+        fcgi_abandon(turn->request, "there is no answer");
         break;
     }
     return true;
@@ -111,49 +170,52 @@ static void take_slice(void *arg, const void *bytes, size_t length)
     serve_take(arg, bytes, length);
 }
 
-static bool take_body(struct turns *turns, struct exchange *x, struct fcgi_request *request)
+static bool take_body(struct turns *turns, struct turn *turn)
 {
-    enum fcgi_body_state state = fcgi_take_body(request, take_slice, x);
+    struct exchange *x = &turn->exchange;
+    enum fcgi_body_state state = fcgi_take_body(turn->request, take_slice, x);
     enum serving serving;
     struct buf bytes;
 
     if (state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE) {
-        wait_for(turns, x, request, FCGI_WAIT_BODY);
+        wait_for(turns, turn, FCGI_WAIT_BODY);
         return false;
     }
     serving = serve_end(x, state == FCGI_BODY_END, &bytes);
     if (state != FCGI_BODY_CUT)
-        return answer(turns, x, request, serving, &bytes);
+        return answer(turns, turn, serving, &bytes);
     client_gone(turns);
-    fcgi_abandon(request, "the body is cut off");
+    fcgi_abandon(turn->request, "the body is cut off");
     return true;
 }
 
-static bool step(struct turns *turns, struct exchange *x, struct fcgi_request *request)
+static bool step(struct turns *turns, struct turn *turn)
 {
+    struct exchange *x = &turn->exchange;
     enum serving serving;
     struct buf bytes;
 
-    if (fcgi_gone(request)) {
+    if (fcgi_gone(turn->request)) {
         serve_quit(x);
         client_gone(turns);
-        fcgi_abandon(request, "the peer has gone");
+        fcgi_abandon(turn->request, "the peer has gone");
         return true;
     }
     serving = serve_step(x, &bytes);
     if (serving != SERVING_JOB)
-        return answer(turns, x, request, serving, &bytes);
+        return answer(turns, turn, serving, &bytes);
     if (x->pause_ms == 0) {
-        wait_for(turns, x, request, FCGI_WAIT_ROOM);
+        wait_for(turns, turn, FCGI_WAIT_ROOM);
     } else {
         turns->streams++;
-        fcgi_wait_ms(request, x->pause_ms, x);
+        fcgi_wait_ms(turn->request, x->pause_ms, turn);
     }
     return false;
 }
 
-static bool begin(struct turns *turns, struct exchange *x, struct fcgi_request *request, const struct err *opened)
+static bool begin(struct turns *turns, struct turn *turn, const struct err *opened)
 {
+    struct exchange *x = &turn->exchange;
     struct buf bytes;
     enum serving serving = serve(x, opened, &bytes);
 
@@ -161,8 +223,8 @@ static bool begin(struct turns *turns, struct exchange *x, struct fcgi_request *
         turns->streams >= TURNS_STREAMS_MAX)
         serving = serve_busy(x, &bytes);
     if (serving == SERVING_JOB)
-        return step(turns, x, request);
-    return serving == SERVING_BODY ? take_body(turns, x, request) : answer(turns, x, request, serving, &bytes);
+        return step(turns, turn);
+    return serving == SERVING_BODY ? take_body(turns, turn) : answer(turns, turn, serving, &bytes);
 }
 
 static size_t read_body(void *source, void *bytes, size_t size)
@@ -170,64 +232,174 @@ static size_t read_body(void *source, void *bytes, size_t size)
     return fcgi_read(source, bytes, size);
 }
 
+static struct turn *open_turn(struct turns *turns, struct fcgi_request *request, struct err *opened)
+{
+    const struct body_source body = {.read = read_body, .source = request};
+    struct turn *turn = take_turn(turns, request);
+
+    err_clear(opened);
+    if (turn != NULL)
+        exchange_open(&turn->exchange, turns->services, fcgi_params(request), &body, opened);
+    return turn;
+}
+
+/* Answers 429. When the queue will have been served is known well enough. */
+static void refuse(struct turns *turns, struct turn *turn)
+{
+    struct err err = {.kind = ERR_NONE};
+    struct buf bytes;
+
+    err_set(&err, ERR_LIMIT, "There are too many requests like this one at the moment. Try again shortly.");
+    err.retry_after_s = 1 + (int64_t)turns->admission.count * turns->served_us / 1000000;
+    if (answer(turns, turn, serve(&turn->exchange, &err, &bytes), &bytes))
+        release(turns, turn);
+}
+
+static struct turn *turn_of(struct admission_entry *entry)
+{
+    return (struct turn *)(void *)((char *)entry - offsetof(struct turn, entry));
+}
+
+/* Puts one whose password is to be verified into the queue, which may refuse it, or another in its favour. */
+static void enqueue(struct turns *turns, struct turn *turn)
+{
+    const struct request *request = &turn->exchange.request;
+    struct admission_entry *refused;
+
+    turn->entry = (struct admission_entry){.key = address_key_of(request->address),
+                                           .exempt = strcmp(request->queue, "exempt") == 0};
+    refused = admission_put(&turns->admission, &turn->entry);
+    if (refused != &turn->entry) {
+        turn->queued = true;
+        fcgi_wait(turn->request, FCGI_WAIT_TURN, turn);
+    }
+    if (refused == NULL)
+        return;
+    if (turn_of(refused)->queued)
+        fcgi_resume(turn_of(refused)->request);
+    turn_of(refused)->queued = false;
+    refuse(turns, turn_of(refused));
+}
+
 /* What came for the first time: asks the cache once for all, then answers each. */
 static void begin_batch(struct turns *turns, struct fcgi_request *const *requests, size_t count)
 {
-    struct exchange *exchanges[TURNS_BATCH_MAX] = {NULL};
+    struct turn *batch[TURNS_BATCH_MAX];
+    struct exchange *exchanges[TURNS_BATCH_MAX];
     struct err opened[TURNS_BATCH_MAX];
     bool over[TURNS_BATCH_MAX];
+    size_t now = 0;
 
     for (size_t i = 0; i < count; i++) {
-        const struct body_source body = {.read = read_body, .source = requests[i]};
+        struct turn *turn = open_turn(turns, requests[i], &opened[now]);
 
-        err_clear(&opened[i]);
-        exchanges[i] = turns->idle[--turns->idle_count];
-        exchange_open(exchanges[i], turns->services, fcgi_params(requests[i]), &body, &opened[i]);
+        if (turn == NULL) {
+            fcgi_abandon(requests[i]);
+        } else if (opened[now].kind == ERR_NONE && turn->exchange.request.queue[0] != '\0') {
+            enqueue(turns, turn);
+        } else {
+            batch[now] = turn;
+            exchanges[now++] = &turn->exchange;
+        }
     }
-    serve_prefetch(exchanges, opened, count);
-    for (size_t i = 0; i < count; i++)
-        over[i] = begin(turns, exchanges[i], requests[i], &opened[i]);
+    if (now > 0)
+        serve_prefetch(exchanges, opened, now);
+    for (size_t i = 0; i < now; i++)
+        over[i] = begin(turns, batch[i], &opened[i]);
     /* Only now: what was prefetched together lives in the first one's memory. */
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < now; i++)
         if (over[i])
-            release(turns, exchanges[i]);
+            release(turns, batch[i]);
 }
 
-static void go_on(struct turns *turns, struct fcgi_request *request)
+/* One whose client has gone, or that has waited for as long as anything may stand still. */
+static void leave_queue(struct turns *turns, struct turn *turn)
 {
-    struct exchange *x = fcgi_context(request);
+    admission_leave(&turns->admission, &turn->entry);
+    turn->queued = false;
+    client_gone(turns);
+    fcgi_abandon(turn->request);
+    release(turns, turn);
+}
+
+static void go_on(struct turns *turns, struct turn *turn)
+{
     bool over;
 
     turns->streams--;
-    if (x->job != NULL)
-        over = step(turns, x, request);
+    if (turn->exchange.job != NULL)
+        over = step(turns, turn);
     else
-        over = x->sink != NULL ? take_body(turns, x, request) : send_pieces(turns, x, request);
+        over = turn->exchange.sink != NULL ? take_body(turns, turn) : send_pieces(turns, turn);
     if (over)
-        release(turns, x);
+        release(turns, turn);
 }
 
-size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
+/* The one whose turn it is: its session is looked up only now, so that it is no older than its answer. */
+static void serve_queued(struct turns *turns)
 {
-    struct fcgi_request *requests[TURNS_BATCH_MAX], *fresh[TURNS_BATCH_MAX], *waiting[TURNS_BATCH_MAX];
-    size_t count, begun = 0, continued = 0;
+    struct admission_entry *entry = admission_take(&turns->admission);
+    struct err opened = {.kind = ERR_NONE};
+    struct exchange *x;
+    struct turn *turn;
+    int64_t began_us;
+
+    if (entry == NULL)
+        return;
+    turn = turn_of(entry);
+    turn->queued = false;
+    fcgi_resume(turn->request);
+    x = &turn->exchange;
+    began_us = turns->services->clock->monotonic_us();
+    serve_prefetch(&x, &opened, 1);
+    if (begin(turns, turn, &opened))
+        release(turns, turn);
+    turns->served_us = turns->services->clock->monotonic_us() - began_us;
+}
+
+/* Returns how many were ready; adds to *begun those that were new. */
+static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
+{
+    struct fcgi_request *requests[TURNS_BATCH_MAX], *fresh[TURNS_BATCH_MAX];
+    struct turn *waiting[TURNS_BATCH_MAX];
+    size_t count, new = 0, continued = 0;
 
     fcgi_server_pause(turns->server, turns->streams >= TURNS_STREAMS_MAX);
     count = fcgi_gather(turns->server, requests, TURNS_BATCH_MAX, timeout_ms);
     for (size_t i = 0; i < count; i++) {
-        if (fcgi_context(requests[i]) == NULL)
-            fresh[begun++] = requests[i];
+        struct turn *turn = fcgi_context(requests[i]);
+
+        if (turn == NULL)
+            fresh[new ++] = requests[i];
+        else if (turn->queued)
+            leave_queue(turns, turn);
         else
-            waiting[continued++] = requests[i];
+            waiting[continued++] = turn;
     }
     /* New ones first: most of them take no time. */
-    if (begun > 0)
-        begin_batch(turns, fresh, begun);
+    if (new > 0)
+        begin_batch(turns, fresh, new);
     for (size_t i = 0; i < continued; i++)
         go_on(turns, waiting[i]);
+    *begun += new;
+    return count;
+}
+
+size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
+{
+    size_t begun = 0;
+    bool waiting = turns->admission.count > 0;
+
+    *any = take_ready(turns, waiting ? 0 : timeout_ms, &begun) > 0 || waiting;
+    /*
+     * The socket's own queue knows no addresses, so it is emptied between two passwords; not at once, since siblings that
+     * become free are to find something in it: as many as wait here already.
+     */
+    for (size_t more = turns->admission.count; more > 0 && take_ready(turns, 0, &begun) > 0; more--)
+        ;
+    serve_queued(turns);
     /* What is logged until the next request is about none. */
     turns->services->log.trace = NULL;
     statsd_flush(&turns->services->statsd);
-    *any = count > 0;
     return begun;
 }

@@ -1,12 +1,17 @@
 /*
  * The requests that a worker has in hand. Most are answered in the batch in which they came. One whose body comes slowly,
- * or whose answer is long, keeps its exchange and gets a turn whenever its connection is ready, so that it holds nobody
+ * or whose answer is long, keeps its turn and gets on whenever its connection is ready, so that it holds nobody
  * up: opened -> (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come between
  * other requests too: its connection is ready for the answer all the time, so it has a step in each round.
+ *
+ * What verifies a password takes the whole worker for tens of milliseconds, so it is queued (app/admission.h): whole requests
+ * are taken from the socket between two passwords, one is served in each round, and what is beyond the queue's bounds is
+ * answered at once.
  */
 #ifndef MAYFLY_BIN_TURNS_H
 #define MAYFLY_BIN_TURNS_H
 
+#include "app/admission.h"
 #include "app/serve.h"
 #include "http/fcgi.h"
 
@@ -17,13 +22,24 @@ enum {
     TURNS_STREAMS_MAX = 64,
 };
 
+/* One request in hand. */
+struct turn {
+    struct exchange exchange;
+    struct fcgi_request *request;
+    struct admission_entry entry;
+    bool queued;               /* it waits for its password */
+    struct turn *next, **link; /* all that are in hand, or all that are idle */
+};
+
 struct turns {
     struct services *services;
     struct fcgi_server *server;
-    struct exchange exchanges[TURNS_BATCH_MAX + TURNS_STREAMS_MAX];
-    struct exchange *idle[TURNS_BATCH_MAX + TURNS_STREAMS_MAX];
+    struct admission admission;
+    struct turn *in_hand;
+    struct turn *idle; /* that keep a block of memory for the next request */
     size_t idle_count;
-    size_t streams; /* requests that wait for their next turn */
+    size_t streams;    /* requests that wait for their next turn, but for a password */
+    int64_t served_us; /* how long the last password took */
 };
 
 void turns_init(struct turns *, struct services *, struct fcgi_server *);
@@ -33,5 +49,8 @@ void turns_free(struct turns *);
 
 /* Gathers what is ready within timeout_ms and gets on with it. Returns how many were new. */
 size_t turns_take(struct turns *, int timeout_ms, bool *any);
+
+/* Whether requests wait for their next turn, or for a password. */
+bool turns_wait(const struct turns *);
 
 #endif

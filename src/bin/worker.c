@@ -90,7 +90,7 @@ static void finish_streams(struct worker *worker, int64_t limit_ms)
 {
     int64_t since_ms = now_ms(worker);
 
-    while (worker->turns.streams > 0 && now_ms(worker) - since_ms < limit_ms) {
+    while (turns_wait(&worker->turns) && now_ms(worker) - since_ms < limit_ms) {
         if (fcgi_server_stopping(worker->server) == FCGI_LEAVE && limit_ms > LEAVE_STREAMS_MS)
             limit_ms = LEAVE_STREAMS_MS;
         take(worker, IDLE_MS);
@@ -152,7 +152,7 @@ static void worker_loop(struct worker *worker)
     finish_streams(worker, DRAIN_STREAMS_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);
     answer_last(worker);
-    finish_streams(worker, LAST_STREAMS_MS);
+    finish_streams(worker, worker->turns.admission.count > 0 ? DRAIN_MS : LAST_STREAMS_MS);
 }
 
 static int64_t with_jitter(int64_t limit)

@@ -58,14 +58,20 @@ static void wait_for(struct fcgi_request *request, uint32_t events, int64_t pati
 void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
 {
     const struct fcgi_server *server = request->server;
+    int64_t patience_ms = wait == FCGI_WAIT_TAKEN || must_drain(request) ? server->request_timeout_ms
+                                                                         : server->stream_timeout_ms;
+    uint32_t events = EPOLLOUT;
 
-    if (must_drain(request))
-        wait_for(request, EPOLLIN | EPOLLRDHUP, server->request_timeout_ms, context);
-    else if (wait == FCGI_WAIT_BODY)
-        wait_for(request, EPOLLIN | EPOLLRDHUP, server->stream_timeout_ms, context);
-    else
-        wait_for(request, EPOLLOUT, wait == FCGI_WAIT_TAKEN ? server->request_timeout_ms : server->stream_timeout_ms,
-                 context);
+    if (must_drain(request) || wait == FCGI_WAIT_BODY)
+        events = EPOLLIN | EPOLLRDHUP;
+    else if (wait == FCGI_WAIT_TURN)
+        events = EPOLLRDHUP;
+    wait_for(request, events, patience_ms, context);
+}
+
+void fcgi_resume(struct fcgi_request *request)
+{
+    fcgi_connection_end_wait(request);
 }
 
 void fcgi_wait_ms(struct fcgi_request *request, int64_t ms, void *context)

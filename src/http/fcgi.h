@@ -79,6 +79,7 @@ enum fcgi_wait {
     FCGI_WAIT_BODY,
     FCGI_WAIT_ROOM,  /* for output */
     FCGI_WAIT_TAKEN, /* the same for an answer that is sent whole: nginx takes it at once */
+    FCGI_WAIT_TURN,  /* for fcgi_resume; fcgi_gather gives it back when its peer goes, or when it has waited for too long */
 };
 
 /* Puts the request aside until it can be got on with; fcgi_gather gives it back with this context. */
@@ -86,6 +87,9 @@ void fcgi_wait(struct fcgi_request *, enum fcgi_wait, void *context);
 
 /* The same for a time; also given back when its peer goes. */
 void fcgi_wait_ms(struct fcgi_request *, int64_t ms, void *context);
+
+/* Takes back a request that was put aside, before fcgi_gather does. */
+void fcgi_resume(struct fcgi_request *);
 
 /* Whether nobody is there any more to read the answer. */
 bool fcgi_gone(const struct fcgi_request *);

@@ -62,6 +62,7 @@ static const struct {
     ROW("HTTP_UPLOAD_CHECKSUM", upload_checksum),
     ROW("HTTP_UPLOAD_CONCAT", upload_concat),
     ROW("MAYFLY_STREAM", stream),
+    ROW("MAYFLY_QUEUE", queue),
     ROW("MAYFLY_S3", storage),
 #undef ROW
 };

@@ -62,6 +62,7 @@ struct request {
     const char *upload_checksum;
     const char *upload_concat;
     const char *stream;  /* not "": the body comes in turns, and can't be read whole */
+    const char *queue;   /* "address": waits for a password's turn, within its address's bounds; "exempt": without */
     const char *storage; /* where nginx gets files from by itself; "": it doesn't */
     struct body_source body;
 };
