@@ -93,7 +93,7 @@ def reload():
     for _ in range(10):
         old = workers()
         dev("kill", "-USR2")
-        if not wait_until(10, lambda: not old & workers() and len(workers()) == 6):  # pylint: disable=cell-var-from-loop
+        if not wait_until(10, lambda: not old & workers() and len(workers()) == 8):  # pylint: disable=cell-var-from-loop
             raise TimeoutError("workers were not replaced after USR2")
 
 
@@ -169,7 +169,7 @@ def main():
     deploy("pools of files and of passwords restarted",
            lambda: [dev("restart", pool) for pool in ("files-a", "password-a", "files-b", "password-b") * 3], lambda _: 12)
     deploy(f"scaled from 2 to {SCALE} and back", scale, lambda _: 2 * (SCALE - 2))
-    deploy("reloaded by USR2 10 times", reload, lambda _: 10 * 6)
+    deploy("reloaded by USR2 10 times", reload, lambda _: 10 * 8)
     with settings(worker_max_requests=100):
         # The bound varies by chance, a worker finishes what it has in hand, and the last ones are not through yet.
         deploy("recycled each 100 requests", recycle, lambda requests: requests // 200)

@@ -79,7 +79,7 @@ enum fcgi_wait {
     FCGI_WAIT_BODY,
     FCGI_WAIT_ROOM,  /* for output */
     FCGI_WAIT_TAKEN, /* the same for an answer that is sent whole: nginx takes it at once */
-    FCGI_WAIT_TURN,  /* for fcgi_resume; fcgi_gather gives it back when its peer goes, or when it has waited for too long */
+    FCGI_WAIT_TURN,  /* for fcgi_resume; also given back when its peer goes or it has waited for too long */
 };
 
 /* Puts the request aside until it can be got on with; fcgi_gather gives it back with this context. */
