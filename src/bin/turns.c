@@ -294,7 +294,7 @@ static void begin_batch(struct turns *turns, struct fcgi_request *const *request
         struct turn *turn = open_turn(turns, requests[i], &opened[now]);
 
         if (turn == NULL) {
-            fcgi_abandon(requests[i]);
+            fcgi_abandon(requests[i], "there is no memory for a request");
         } else if (opened[now].kind == ERR_NONE && turn->exchange.request.queue[0] != '\0') {
             enqueue(turns, turn);
         } else {
@@ -318,7 +318,7 @@ static void leave_queue(struct turns *turns, struct turn *turn)
     admission_leave(&turns->admission, &turn->entry);
     turn->queued = false;
     client_gone(turns);
-    fcgi_abandon(turn->request);
+    fcgi_abandon(turn->request, "the peer has gone");
     release(turns, turn);
 }
 
@@ -362,7 +362,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
 {
     struct fcgi_request *requests[TURNS_BATCH_MAX], *fresh[TURNS_BATCH_MAX];
     struct turn *waiting[TURNS_BATCH_MAX];
-    size_t count, new = 0, continued = 0;
+    size_t count, fresh_count = 0, continued = 0;
 
     fcgi_server_pause(turns->server, turns->streams >= TURNS_STREAMS_MAX);
     count = fcgi_gather(turns->server, requests, TURNS_BATCH_MAX, timeout_ms);
@@ -370,18 +370,18 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
         struct turn *turn = fcgi_context(requests[i]);
 
         if (turn == NULL)
-            fresh[new ++] = requests[i];
+            fresh[fresh_count++] = requests[i];
         else if (turn->queued)
             leave_queue(turns, turn);
         else
             waiting[continued++] = turn;
     }
     /* New ones first: most of them take no time. */
-    if (new > 0)
-        begin_batch(turns, fresh, new);
+    if (fresh_count > 0)
+        begin_batch(turns, fresh, fresh_count);
     for (size_t i = 0; i < continued; i++)
         go_on(turns, waiting[i]);
-    *begun += new;
+    *begun += fresh_count;
     return count;
 }
 
