@@ -6,12 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/*
- * Of a body that nobody read, at most so much is thrown away for the sake of the connection: what a site lets through to the
- * pools that keep theirs (mayfly-small.conf: 128 KiB), and eight times that for others.
- */
-enum { DRAIN_MAX_BYTES = 1024 * 1024 };
-
 const char *const *fcgi_params(const struct fcgi_request *request)
 {
     return (const char *const *)request->params;
@@ -58,8 +52,8 @@ static void wait_for(struct fcgi_request *request, uint32_t events, int64_t pati
 void fcgi_wait(struct fcgi_request *request, enum fcgi_wait wait, void *context)
 {
     const struct fcgi_server *server = request->server;
-    int64_t patience_ms = wait == FCGI_WAIT_TAKEN || must_drain(request) ? server->request_timeout_ms
-                                                                         : server->stream_timeout_ms;
+    int64_t patience_ms =
+        wait == FCGI_WAIT_TAKEN || must_drain(request) ? server->request_timeout_ms : server->stream_timeout_ms;
     uint32_t events = EPOLLOUT;
 
     if (must_drain(request) || wait == FCGI_WAIT_BODY)
@@ -93,22 +87,18 @@ void fcgi_piece(struct fcgi_request *request, const void *bytes, size_t length, 
     fcgi_piece_init(&request->piece, request->head.id, bytes, length, last);
 }
 
-/* Throws the rest of the body away, as far as it has come. */
+/* Throws the rest of the body away, as far as it has come; however long it is, it has so much time and no more. */
 static enum fcgi_sent drain(struct fcgi_request *request)
 {
     const struct fcgi_server *server = request->server;
     int64_t now_us = server->clock->monotonic_us();
     enum fcgi_body_state state;
 
-    if (request->drains_since_us == 0) {
+    if (request->drains_since_us == 0)
         request->drains_since_us = now_us;
-        request->drains_from = request->body.taken;
-    }
     state = fcgi_connection_take_body(request, NULL, NULL);
     if (state == FCGI_BODY_CUT)
         request->flaw = "this is not the body of a request";
-    else if (request->body.taken - request->drains_from > DRAIN_MAX_BYTES)
-        request->flaw = "the body is too long to be thrown away";
     else if (now_us - request->drains_since_us > server->request_timeout_ms * 1000)
         request->flaw = "the body does not end in time";
     if (request->flaw != NULL)

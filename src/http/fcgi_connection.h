@@ -58,7 +58,6 @@ struct fcgi_request {
     int queued;              /* bytes that the peer had not taken when it was looked last */
     bool overdue;            /* the peer takes nothing any more */
     int64_t drains_since_us; /* the rest of the body is thrown away before the answer's end; else 0 */
-    size_t drains_from;      /* and so much of it had come before */
     int64_t wake_at_us;      /* 0: not in the list of those that are due */
 };
 
