@@ -120,6 +120,24 @@ static void and_when_some_are_read_in_part(void **state)
     in_every_split(5, 1);
 }
 
+/* Each byte that waits in a socket takes as much of its room as a page. */
+static void a_long_head_may_come_byte_by_byte(void **state)
+{
+    static const char value[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    (void)state;
+    stream_begin(&stream, 1, true);
+    for (int i = 0; i < 40; i++) {
+        char pair[100];
+        size_t length = (size_t)snprintf(pair, sizeof pair, "%c%c%s", 4, (char)(sizeof value - 1 - 4), value);
+
+        stream_record(&stream, FCGI_RECORD_PARAMS, 1, pair, length, 0);
+    }
+    stream_record(&stream, FCGI_RECORD_PARAMS, 1, NULL, 0, 0);
+    stream_body(&stream, 1, "x", 1, 1, 0);
+    byte_by_byte(1);
+}
+
 static void long_bodies_end_beyond_every_block(void **state)
 {
     static const size_t lengths[] = {8 << 10, 64 << 10, 128 << 10, 256 << 10};
@@ -250,6 +268,18 @@ static void records_that_are_none_of_a_request_end_the_connection(void **state)
         }
 }
 
+static void a_head_whose_parameters_libfcgi_would_lose_ends_the_connection(void **state)
+{
+    static const char responder[8] = {0, 1, 1};
+
+    (void)state;
+    stream_record(&stream, FCGI_RECORD_BEGIN, 1, responder, sizeof responder, 8);
+    stream_record(&stream, FCGI_RECORD_PARAMS, 1, "\x04\x01NAMEv", 7, 1);
+    stream_record(&stream, FCGI_RECORD_PARAMS, 1, NULL, 0, 0);
+    stream_body(&stream, 1, "", 0, 1, 0);
+    the_connection_ends_after("a padded beginning", 0);
+}
+
 static void a_record_of_another_request_or_version_ends_the_connection(void **state)
 {
     (void)state;
@@ -348,12 +378,14 @@ int main(void)
         CONNECTION_PROMISE(pipelined_requests_are_each_their_own_in_every_split),
         CONNECTION_PROMISE(so_they_are_when_nobody_reads_their_bodies),
         CONNECTION_PROMISE(and_when_some_are_read_in_part),
+        CONNECTION_PROMISE(a_long_head_may_come_byte_by_byte),
         CONNECTION_PROMISE(long_bodies_end_beyond_every_block),
         CONNECTION_PROMISE(a_body_that_is_too_long_to_be_held_is_read_to_its_end_all_the_same),
         CONNECTION_PROMISE(an_answer_does_not_end_before_its_request_where_connections_are_kept),
         CONNECTION_PROMISE(where_they_are_not_it_leaves_at_once_and_the_connection_ends),
         CONNECTION_PROMISE(a_download_leaves_its_bodys_end_in_the_socket),
         CONNECTION_PROMISE(records_that_are_none_of_a_request_end_the_connection),
+        CONNECTION_PROMISE(a_head_whose_parameters_libfcgi_would_lose_ends_the_connection),
         CONNECTION_PROMISE(a_record_of_another_request_or_version_ends_the_connection),
         CONNECTION_PROMISE(a_peer_that_leaves_inside_a_request_gets_no_answer_and_is_no_request),
         CONNECTION_PROMISE(what_does_not_come_in_time_ends),

@@ -115,9 +115,9 @@ static inline struct loop_seen *loop_begin(struct loop *loop, struct fcgi_reques
     struct loop_seen *seen = &loop->seen[loop->count++];
 
     *seen = (struct loop_seen){.params = LOOP_HASH_START, .body = LOOP_HASH_START};
-    for (const char *const *pair = fcgi_params(request); *pair != NULL; pair++)
-        if (strncmp(*pair, "FCGI_ROLE=", 10) != 0)
-            seen->params = loop_hash(seen->params, *pair, strlen(*pair) + 1);
+    /* The first is libfcgi's own: FCGI_ROLE. */
+    for (const char *const *pair = fcgi_params(request) + 1; *pair != NULL; pair++)
+        seen->params = loop_hash(seen->params, *pair, strlen(*pair) + 1);
     return seen;
 }
 

@@ -132,12 +132,10 @@ bool fcgi_connection_take(struct fcgi_request *connection)
             came = fcgi_reader_read(&connection->reader, connection->fd, window, take_head, connection);
         else
             came = fcgi_reader_read(&connection->reader, connection->fd, window, fcgi_body_feed, &connection->body);
-        /* Only the first request of a connection can be one whose peer must notice that its worker died: see t/5955. */
-        if (connection->head.length > 0)
-            connection->reader.leaves = false;
+        /* Nothing stays in the socket but a body that comes in turns, and that only behind the first head (t/5955). */
+        connection->reader.leaves = false;
     } while (came == FCGI_CAME_BYTES && connection->reader.full && !collected(connection) && connection->flaw == NULL);
-    /* Half a head stays in the socket, and hides the end behind it. */
-    if (came == FCGI_CAME_END || (connection->reader.leaves && fcgi_gone(connection))) {
+    if (came == FCGI_CAME_END) {
         bool began = connection->reader.length > 0 || connection->head.length > 0;
 
         fcgi_connection_close(connection, began ? LOG_WARN : LOG_DEBUG,

@@ -49,8 +49,10 @@ enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length, struct
         size_t content_length = fcgi_record_content(record);
         size_t whole = FCGI_RECORD_HEADER_BYTES + content_length + fcgi_record_padding(record);
 
-        if (record[0] != FCGI_RECORD_VERSION || record[1] != (begun ? FCGI_RECORD_PARAMS : FCGI_RECORD_BEGIN) ||
-            (!begun && content_length != BEGIN_BODY_BYTES))
+        if (record[0] != FCGI_RECORD_VERSION || record[1] != (begun ? FCGI_RECORD_PARAMS : FCGI_RECORD_BEGIN))
+            return FCGI_HEAD_BAD;
+        /* Behind one that is padded libfcgi 2.4.2 finds no parameters; nobody pads it. */
+        if (!begun && (content_length != BEGIN_BODY_BYTES || fcgi_record_padding(record) != 0))
             return FCGI_HEAD_BAD;
         /* libfcgi skips records of another request, and takes those of request 0 for questions about itself. */
         if (fcgi_record_id(record) == 0 || (begun && fcgi_record_id(record) != facts->id))

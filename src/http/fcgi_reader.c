@@ -61,7 +61,7 @@ enum fcgi_came fcgi_reader_read(struct fcgi_reader *reader, int fd, struct fcgi_
     length += (size_t)got;
     taken = take(arg, window->bytes, length);
     if (reader->leaves) {
-        reader->full = reader->full || (taken > 0 && taken < length);
+        reader->full = reader->full || taken < length;
         return remove_taken(fd, window, taken) ? FCGI_CAME_BYTES : FCGI_CAME_END;
     }
     return keep_rest(reader, window->bytes + taken, length - taken) ? FCGI_CAME_BYTES : FCGI_CAME_END;
