@@ -88,7 +88,7 @@ static void what_is_left_in_the_socket_is_there_for_whoever_looks(void **state)
     pair.reader.leaves = true;
     say(&pair, "abcdef");
     assert_int_equal(read_once(&pair, &eater), FCGI_CAME_BYTES);
-    assert_false(fcgi_reader_holds(&pair.reader));
+    assert_true(fcgi_reader_holds(&pair.reader)); /* no event tells of it */
     assert_int_equal(recv(pair.worker, rest, sizeof rest, MSG_PEEK), 4);
     assert_memory_equal(rest, "cdef", 4);
     pair.reader.leaves = false;
