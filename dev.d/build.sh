@@ -12,10 +12,20 @@ build_folder() {
 
 # Only what `make install` puts somewhere depends on the prefix, so it is given there.
 build() {
-    local build options=() targets=(all) target
+    # shellcheck disable=SC2034 # for build_in
+    local options=() targets=(all)
 
-    build=$(build_folder)
+    # shellcheck disable=SC2034 # for build_in
     ! $SANITIZE || options=(--enable-sanitizers)
+    [[ $1 != test ]] || targets+=('check TESTS=')
+    build_in "$(build_folder)" options targets
+}
+
+# build_in FOLDER OPTIONS TARGETS: the last two are names of arrays, of what configure is told and of what is made.
+build_in() {
+    local build=$1 target
+    local -n configure_options=$2 make_targets=$3
+
     mkdir -p "$build" 2>/dev/null || true
     [[ -w $build ]] ||
         die "$build can't be written to; run this as $(stat -c %U "$CHECKOUT"), who owns the checkout"
@@ -27,11 +37,10 @@ build() {
     fi
     if [[ ! -f $build/Makefile ]]; then
         say 'configure'
-        (cd "$build" && "$CHECKOUT/configure" -q "${options[@]}") || die "configure failed; see $build/config.log"
+        (cd "$build" && "$CHECKOUT/configure" -q "${configure_options[@]}") || die "configure failed; see $build/config.log"
     fi
-    [[ $1 != test ]] || targets+=('check TESTS=')
     # One after the other: together they would build the same objects twice at once.
-    for target in "${targets[@]}"; do
+    for target in "${make_targets[@]}"; do
         # shellcheck disable=SC2086 # a target and its variable
         make -s -C "$build" -j"$(nproc)" $target >&2 || die 'the build failed; what the compiler says is above'
     done

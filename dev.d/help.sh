@@ -106,6 +106,14 @@ downloads of 1 MB and 100 MB, beside what nginx does alone.
 
   --s3   also with the files in S3, a Ceph gateway that is started as well
 TEXT
+    fuzz) cat <<'TEXT' ;;
+./dev fuzz [harness] [seconds]
+
+Builds the harnesses of t/fuzz with clang, libFuzzer, ASan and UBSan in build-fuzz/, and lets each, or one, look for input
+that crashes its parser or breaks a promise; for 60 seconds, or as long as is said. What a harness has learned is kept in
+corpus of the scratch folder and used the next time; an input that fails is in crash, and belongs in t/fuzz/past/HARNESS
+with its fix. t/0950 tries those again, and runs each harness for some seconds.
+TEXT
     '' | help | -h | --help) cat <<'TEXT' ;;
 ./dev COMMAND [arguments]       each has --help
 
@@ -123,9 +131,10 @@ TEXT
   test [pattern...]    every test, in a stack of its own
   prove [option...]    break it, and prove that nothing is lost
   bench                measure
+  fuzz [harness] [s]   feed the parsers with what was never sent
   stack up|down        a stack without a build, for tests
 
-Everything is in one folder in /tmp, or in MAYFLY_SCRATCH: for up, test or bench, since each leaves alone what is another's.
+Everything is in one folder in /tmp, or in MAYFLY_SCRATCH: for up, test, bench or fuzz, since each leaves alone what is another's.
 MAYFLY_WORKERS sets the workers of the pools a and b (2).
 TEXT
     *) usage_error "there is no command '$1'" ;;

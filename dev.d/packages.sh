@@ -6,7 +6,8 @@ PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
     libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
-PACKAGES_TEST=("${PACKAGES_S3[@]}" clang clang-format libclang-rt-14-dev pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
+PACKAGES_FUZZ=(clang libclang-rt-14-dev)
+PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
     python3-pil python3-selenium chromium chromium-driver
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
@@ -25,7 +26,7 @@ packages_missing() {
     done
 }
 
-# packages_require up|s3|test|bench
+# packages_require up|s3|test|bench|fuzz
 packages_require() {
     local wanted=("${PACKAGES_UP[@]}") missing become=()
 
@@ -33,6 +34,7 @@ packages_require() {
     [[ $1 != test ]] || wanted+=("${PACKAGES_TEST[@]}")
     [[ $1 != test ]] || command -v npm >/dev/null || wanted+=("${PACKAGES_NPM[@]}")
     [[ $1 != bench ]] || wanted+=("${PACKAGES_BENCH[@]}")
+    [[ $1 != fuzz ]] || wanted+=("${PACKAGES_FUZZ[@]}")
     command -v dpkg-query >/dev/null || die 'this needs Debian 12: there is no dpkg here'
     mapfile -t missing < <(packages_missing "${wanted[@]}")
     ((${#missing[@]} > 0)) || return 0

@@ -13,7 +13,7 @@ scratch_choose() {
     local name
 
     KIND=${MAYFLY_KIND:-up}
-    [[ $1 != test && $1 != bench ]] || KIND=$1
+    [[ ! $1 =~ ^(test|bench|fuzz)$ ]] || KIND=$1
     name=$KIND
     export MAYFLY_CHECKOUT_ID=${MAYFLY_CHECKOUT_ID:-$(checkout_id)}
     ! $SANITIZE || name=sanitize
@@ -65,7 +65,7 @@ scratch_claim() {
 # Commands that speak of a stack need one.
 scratch_require() {
     case $1 in
-    up | test | bench | stack) ;;
+    up | test | bench | fuzz | stack) ;;
     *) [[ -d $SCRATCH/pid ]] || die "nothing runs in $SCRATCH; start it with ./dev up" ;;
     esac
 }

@@ -47,7 +47,7 @@ checkout_copy() {
     mkdir -m 0755 "$copy" 2>/dev/null || [[ -O $copy && -d $copy && ! -L $copy ]] ||
         die "$copy is not ours; remove it, or move the checkout to a folder that $RUNNER can read"
     say "$RUNNER can't read $CHECKOUT; this works on a copy, $copy"
-    tar -C "$CHECKOUT" --exclude=./build --exclude=./build-sanitized --exclude=./build-ci --exclude=./.git -cf - . |
+    tar -C "$CHECKOUT" --exclude=./build --exclude=./build-sanitized --exclude=./build-fuzz --exclude=./build-ci --exclude=./.git -cf - . |
         tar -C "$copy" --no-same-owner --no-overwrite-dir -xf -
     (cd "$copy" && find dev.d etc nginx sql src t -type f) | while IFS= read -r file; do
         [[ -e $CHECKOUT/$file ]] || rm -f "${copy:?}/$file"
@@ -81,7 +81,10 @@ prepare() {
     else
         scratch_make
     fi
-    build "$purpose"
+    if [[ $purpose != fuzz ]]; then
+        build "$purpose"
+    fi
+    ! fuzz_wanted "$@" || build_fuzz
     ((EUID != 0)) || MAYFLY_PREPARED=yes hand_over "$@"
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import POOLS, fcgi_request, wait_until
+from chaos import fcgi_request, wait_until
 from files import CHUNK, TUS, noise
 from mayfly import FORM, SCRATCH, Client, check, done, login, new_user, note, psql, same
 from smuggle import FORGED_ADDRESS, FORGED_ID, FastCgi, Forger, Wire, Witness, is_answer, run_until, trace
@@ -45,7 +45,8 @@ class Attacker:
         self.user, self.token = own
         self.forger = Forger(self.rng, self.token, self.user.username)
         self.bearer = {"Authorization": f"Bearer {self.token}"}
-        self.bodies = [self.forger.dense(20000, make) for make in (self.forger.short, self.forger.slow) for _ in range(10)]
+        makers = (self.forger.short, self.forger.slow)
+        self.bodies = [self.forger.dense(20000, make) for make in makers for _ in range(10)]
         self.wire = None
 
     def target(self):
@@ -358,7 +359,8 @@ def main():
     count = sum((Counter(result["count"]) for result in results), Counter())
     note(f"{dict(sorted(count.items()))}, slowest {max(result['slowest_s'] for result in results):.2f} s")
     same((len(wrong), wrong[:10]), (0, []), "everybody gets his own answers, in time")
-    check(min(count["honest 200"], count["attacker 401"], count["attacker 405"], count[pools[0]]) > 20, "there was something to see", count)
+    check(min(count["honest 200"], count["attacker 401"], count["attacker 405"], count[pools[0]]) > 20 or wrong,
+          "there was something to see", count)
 
     names = Counter(request_id for _, request_id, *_ in answers)
     same({name: times for name, times in names.items() if times > 1}, {}, "no id of a request is on two answers")
@@ -376,12 +378,14 @@ def main():
     note(f"workers' logs: {dict(events)}")
     same(events["bad_fastcgi_head"], 0, "no worker met a head that nobody has sent")
     logs = b"".join(path.read_bytes() for path in (SCRATCH / "log").glob("*.log"))
-    same((logs.count(FORGED_ID.encode()), logs.count(FORGED_ADDRESS.encode())), (0, 0), "no forged id, trace or address is in a log")
-    same(psql(f"SELECT count(*) FROM mayfly.session WHERE address = '{FORGED_ADDRESS}'"), "0", "nobody has logged in from the forged address")
-    same([Client(token).get("/profile/data").json() for _, token in own], [{}, {}], "nothing was written by a request inside of a body")
-    for user, token in victims:
-        if Client(token).get("/profile").json()["username"] != user.username:
-            check(False, "every session is still its owner's", user.username)
+    same((logs.count(FORGED_ID.encode()), logs.count(FORGED_ADDRESS.encode())), (0, 0),
+         "no forged id, trace or address is in a log")
+    same(psql(f"SELECT count(*) FROM mayfly.session WHERE address = '{FORGED_ADDRESS}'"), "0",
+         "nobody has logged in from the forged address")
+    same([Client(token).get("/profile/data").json() for _, token in own], [{}, {}],
+         "nothing was written by a request inside of a body")
+    same([user.username for user, token in victims if Client(token).get("/profile").json()["username"] != user.username], [],
+         "every session is still its owner's")
     done()
 
 

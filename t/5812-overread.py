@@ -123,7 +123,8 @@ def attempt(pool, way, rng, report):
                     continue
                 report["closed"] += 1
             except Violation as violation:
-                report["wrong"].append(f"{kind[0]} {kind[1]} of {len(first[0])} bytes, then {follower[0]} {follower[1]}: {violation}")
+                report["wrong"].append(f"{kind[0]} {kind[1]} of {len(first[0])} bytes, then {follower[0]} {follower[1]}: "
+                                       f"{violation}")
             wire.connection.close()
             wire = None
             if len(report["wrong"]) >= ENOUGH:
@@ -141,7 +142,7 @@ def main():
             report = {"rounds": 0, "closed": 0, "wrong": []}
             attempt(pool, way, random.Random(f"{SEED} {pool} {way.__name__}"), report)
             note(f"{pool}, {way.__name__}: {report['rounds']} rounds, {report['closed']} connections closed in time")
-            same(report["wrong"], [], f"{pool}: requests that follow {'each other' if way is after else 'at once'} get their own answers")
+            same(report["wrong"], [], f"{pool}: who comes {'after an answer' if way is after else 'at once'} gets his own answer")
             check(report["rounds"] >= 40 or report["wrong"], f"{pool}: there was something to see", report)
     done()
 

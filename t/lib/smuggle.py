@@ -60,14 +60,16 @@ class Forger:
         if kind < 0.8:
             return forged_request(self.rng, "GET", "/profile", **known)
         if kind < 0.97:
-            return forged_request(self.rng, "PUT", "/profile/data", b'{"smuggled":true}', CONTENT_TYPE="application/json", **known)
+            return forged_request(self.rng, "PUT", "/profile/data", b'{"smuggled":true}', CONTENT_TYPE="application/json",
+                                  **known)
         return self.slow()
 
     def records(self):
         """What comes around the requests."""
         return self.rng.choice((
-            b"", b"", padded(STDIN), padded(STDIN) * 2, padded(ABORT), padded(STDOUT, b"Status: 200\r\n\r\nsmuggled") + padded(STDOUT),
-            padded(END, bytes(8)), padded(STDOUT) + padded(END, bytes(8)), padded(PARAMS), padded(BEGIN, struct.pack(">HB5x", 1, KEEP)),
+            b"", b"", padded(STDIN), padded(STDIN) * 2, padded(ABORT), padded(PARAMS), padded(BEGIN, struct.pack(">HB5x", 1, KEEP)),
+            padded(STDOUT, b"Status: 200\r\n\r\nsmuggled") + padded(STDOUT), padded(END, bytes(8)),
+            padded(STDOUT) + padded(END, bytes(8)),
             fcgi_record(GET_VALUES, fcgi_pair("FCGI_MPXS_CONNS", "") * 3, 0), fcgi_record(ABORT, b"", 2)))
 
     def body(self, length):
@@ -88,7 +90,8 @@ class Forger:
     def length(self, most):
         """Just below, at or just beyond a block, counted from the body's beginning or, as far as that is known, the request's."""
         block = self.rng.choice([one for one in BLOCKS if one <= most + 4096])
-        nearby = self.rng.choice((0, 1, -1, 8, -8, self.rng.randrange(-24, 24), -8 * self.rng.randrange(250), -self.rng.randrange(2000)))
+        nearby = self.rng.choice((0, 1, -1, 8, -8, self.rng.randrange(-24, 24), -8 * self.rng.randrange(250),
+                                  -self.rng.randrange(2000)))
         return max(1, min(block + nearby, most))
 
 

@@ -1,0 +1,117 @@
+#!/usr/bin/python3
+"""seeds.py OUT: writes what each harness begins with, from t/data and by hand, to OUT/HARNESS. Always the same files."""
+
+import hashlib
+import struct
+import sys
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+
+
+def samples(folder):
+    """The inputs of a parser's tests; what they are to give stands beside them."""
+    for path in sorted((DATA / folder).rglob("*")):
+        if path.is_file() and path.suffix not in (".out", ".err"):
+            yield path.read_bytes()
+
+
+def record(kind, content=b"", request_id=1, padding=0):
+    return struct.pack(">BBHHBB", 1, kind, request_id, len(content), padding, 0) + content + bytes(padding)
+
+
+def pair(name, value):
+    return bytes([len(name), len(value)]) + name + value
+
+
+def csv():
+    for data in samples("csv"):
+        yield b"\x04" + data
+
+
+def fcgi_head():
+    head = (record(1, b"\0\1\1" + bytes(5)) + record(4, pair(b"REQUEST_METHOD", b"GET") + pair(b"MAYFLY_STREAM", b"1"), padding=3) +
+            record(4))
+    yield b"\x06" + head
+    yield b"\x00" + head + record(5, b"abc", padding=5) + record(5)
+    yield b"\x02" + record(9, pair(b"FCGI_MAX_CONNS", b""), 0)
+
+
+def fields():
+    for folder, kind in (("tus-checksum", 0), ("tus-concat", 0), ("tus-length", 0), ("tus-metadata", 0), ("tus-offset", 0),
+                         ("range", 1), ("etag", 1), ("disposition", 2), ("filename", 2), ("cookie", 3), ("token", 4)):
+        for data in samples(folder):
+            yield bytes([kind]) + data
+    yield (b"\x03/files/x\nname=a&q=1\napplication/json; charset=utf-8\nmayfly=\"mfs_x\"; a=b\nBearer mfs_x\n"
+           b"text/html,application/json\n12\nPOST\nPATCH")
+    yield b"\x0400-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    yield b"\x0410.0.0.0/8, 2001:db8::/32, unix"
+
+
+def json():
+    for data in samples("json"):
+        yield b"\x00" + data
+    for data in samples("form"):
+        yield b"\x01" + data
+
+
+def multipart():
+    for data in samples("multipart"):
+        yield b"\x05" + data  # its first line is the content type, where it has one
+        yield b"\x00multipart/form-data; boundary=b\n" + data
+    yield (b"\x03multipart/form-data; boundary=b\n--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"x\"\r\n\r\n"
+           b"hi\r\n--b--\r\n")
+
+
+XML = (
+    b'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    b"<IsTruncated>true</IsTruncated><Contents><Key>uploads/a</Key><Size>10</Size>"
+    b"<LastModified>2026-11-24T18:16:44.000Z</LastModified></Contents></ListBucketResult>",
+    b"<ListMultipartUploadsResult><IsTruncated>false</IsTruncated><Upload><Key>uploads/a</Key><UploadId>u</UploadId>"
+    b"<Initiated>2026-11-24T18:16:44.000Z</Initiated></Upload></ListMultipartUploadsResult>",
+    b"<ListPartsResult><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><ETag>&quot;abc&quot;</ETag>"
+    b"<Size>5242880</Size></Part></ListPartsResult>",
+    b"<Error><Code>SlowDown</Code><Message>m</Message></Error>",
+    b"<InitiateMultipartUploadResult><UploadId>abc</UploadId></InitiateMultipartUploadResult>",
+    b'<CopyPartResult><ETag>"x"</ETag></CopyPartResult>',
+    b'<CompleteMultipartUploadResult><ETag>"x"</ETag></CompleteMultipartUploadResult>',
+    b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>',
+)
+
+
+def s3_answer():
+    for kind, xml in enumerate(XML):
+        for status in (b"200 OK", b"404 Not Found", b"503 Slow Down"):
+            yield (bytes([kind]) + b"HTTP/1.1 " + status + b"\r\nContent-Length: %d\r\nETag: \"t\"\r\n"
+                   b"Date: Tue, 24 Nov 2026 18:16:44 GMT\r\n\r\n" % len(xml) + xml)
+    for kind in (3, 4):
+        yield bytes([kind]) + b"HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\nContent-Range: bytes 10-14/15\r\n\r\nabcde"
+    yield b"\x03HTTP/1.1 416 Range\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+
+
+def s3_xml():
+    for xml in XML:
+        yield b"\x03" + xml
+
+
+def sniff():
+    yield from (
+        b"\x89PNG\r\n\x1a\n" + bytes(20), b"GIF89a..", b"\xff\xd8\xff\xe0", b"<!doctype html><script>",
+        b'<svg xmlns="http://www.w3.org/2000/svg">', b"%PDF-1.7", b"PK\x03\x04" + bytes(60), b"RIFF....WEBPVP8 ",
+        b"\xef\xbb\xbf<html>", b"plain text", b'<?xml version="1.0"?><svg>', b"\xfe\xff\0<\0h")
+
+
+def template():
+    yield b'{{#a}}{{.}}{{/a}}{{^b}}x{{/b}}{{a.b}}{{> p}}{{! note}}\n{"a":[1,"<b>",{"b":2}],"b":null}'
+    yield b'{{name}}\n{"files":[{"name":"<x>","id":"a"}],"user":{"display":"q"}}'
+
+
+def main(out):
+    for harness in (csv, fcgi_head, fields, json, multipart, s3_answer, s3_xml, sniff, template):
+        folder = Path(out) / harness.__name__
+        folder.mkdir(parents=True, exist_ok=True)
+        for data in harness():
+            (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+main(sys.argv[1])
