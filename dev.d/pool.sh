@@ -27,6 +27,8 @@ pool_start() {
     size=$(pool_size "$1")
     state_set "$1" "$size"
     rm -f "$socket"
+    # As LimitNOFILE= of the unit.
+    ulimit -S -n 8192 || true
     spawn "pool-$1" /usr/bin/spawn-fcgi -n -s "$socket" -M 0660 -b 1024 -- \
         /usr/bin/multiwatch -f "$size" -t 500 -r 1000 -- \
         "$INST/bin/mayfly-worker" -c "$SCRATCH/etc/mayfly.conf" --pool "$1"

@@ -52,10 +52,12 @@ command_config() {
 nginx_write() {
     local etc=$SCRATCH/etc shipped=$INST/share/mayfly/nginx name
 
-    for name in locations pass fastcgi small params errors; do
+    for name in locations pass fastcgi small params errors events; do
         cp "$shipped/mayfly-$name.conf" "$etc/snippets/"
     done
     cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"
+    mkdir -p "$etc/main.d"
+    cp "$shipped/mayfly-main.conf" "$etc/main.d/"
     sed -e "s,/run/mayfly/,$SCRATCH/run/,; s,/usr/local/share/mayfly/,$INST/share/mayfly/," \
         "$shipped/mayfly-host.conf" >"$etc/conf.d/mayfly-host.conf"
     # The gateway chooses its port when it first starts.
@@ -79,8 +81,9 @@ daemon off;
 worker_processes 2;
 pid $SCRATCH/pid/nginx.pid;
 error_log $SCRATCH/log/nginx.log warn;
+include main.d/*.conf;
 events {
-    worker_connections 4096;
+    include snippets/mayfly-events.conf;
 }
 http {
     include /etc/nginx/mime.types;

@@ -87,7 +87,7 @@ nginx_refresh() {
 }
 
 nginx_files() {
-    cat "$SCRATCH"/etc/nginx.conf "$SCRATCH"/etc/conf.d/* "$SCRATCH"/etc/snippets/* | cksum
+    cat "$SCRATCH"/etc/nginx.conf "$SCRATCH"/etc/main.d/* "$SCRATCH"/etc/conf.d/* "$SCRATCH"/etc/snippets/* | cksum
 }
 
 # One at a time, and never while a test of the same folder runs. spawn closes it for what it starts.

@@ -44,9 +44,10 @@ def make_host(machine, name):
 
 
 def make_edge(machine):
-    """Debian's own nginx, of which nothing is left but edge.conf."""
+    """Debian's own nginx, of which nothing is left but edge.conf, its limits and mayfly-events.conf."""
     machine("""
-        rm /etc/nginx/conf.d/mayfly* /etc/nginx/snippets/mayfly* /etc/nginx/sites-enabled/*
+        rm /etc/nginx/conf.d/mayfly.conf /etc/nginx/conf.d/mayfly-host.conf /etc/nginx/sites-enabled/*
+        find /etc/nginx/snippets -name 'mayfly-*' ! -name mayfly-events.conf -delete
         sed 's,192.0.2.21,10.99.1.2,; s,192.0.2.22,10.99.2.2,' /usr/share/mayfly/nginx/edge.conf >/etc/nginx/sites-enabled/mayfly
         nginx -t
         systemctl restart nginx

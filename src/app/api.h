@@ -32,6 +32,7 @@ bool api_profile_data_delete(struct exchange *, struct err *);
 
 /* api_upload.c */
 bool api_upload(struct exchange *, struct err *);
+bool api_upload_admit(struct exchange *, struct err *);
 
 /* api_tus.c */
 bool api_tus_options(struct exchange *, struct err *);

@@ -7,6 +7,7 @@
 #include "store/account.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Earlier attempts that make room one after the other: as many as nginx makes (fastcgi_next_upstream_tries). */
@@ -328,6 +329,28 @@ static bool begin_raw(struct exchange *x, struct err *err)
                       x->request.content_length, x->request.content_length, err);
 }
 
+static bool check_length(const struct exchange *x, int64_t length, struct err *err)
+{
+    if (length > x->services->config.files_max_bytes)
+        return err_set(err, ERR_LARGE, "your files may have %lld bytes together",
+                       (long long)x->services->config.files_max_bytes);
+    return true;
+}
+
+/* Whether this session may send a body of ?length= bytes: what is hopeless is refused before a byte of it is taken. */
+bool api_upload_admit(struct exchange *x, struct err *err)
+{
+    json_t *query;
+    const char *length;
+
+    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
+        !json_text(query, "length", &length, err) ||
+        !check_length(x, length != NULL ? strtoll(length, NULL, 10) : 0, err))
+        return false;
+    x->response.status = 204;
+    return true;
+}
+
 bool api_upload(struct exchange *x, struct err *err)
 {
     const struct multipart_events events = {
@@ -336,9 +359,8 @@ bool api_upload(struct exchange *x, struct err *err)
 
     if (receiving == NULL)
         return err_memory(err);
-    if (x->request.content_length > x->services->config.files_max_bytes)
-        return err_set(err, ERR_LARGE, "your files may have %lld bytes together",
-                       (long long)x->services->config.files_max_bytes);
+    if (!check_length(x, x->request.content_length, err))
+        return false;
     receiving->last = &receiving->first;
     receiving->raw = !request_has_type(&x->request, "multipart/form-data");
     if (!once_key(x, &receiving->key, err))

@@ -37,6 +37,7 @@ const struct route routes[] = {
     {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete, NULL},
 
     {METHOD_POST, "/upload", NEED_LOGIN, api_upload, NULL},
+    {METHOD_GET, "/upload/admit", NEED_LOGIN, api_upload_admit, NULL}, /* nginx asks, before it takes a long body */
     {METHOD_OPTIONS, "/uploads", NEED_NOTHING, api_tus_options, tus_dress},
     {METHOD_OPTIONS, "/uploads/:id", NEED_NOTHING, api_tus_options, tus_dress},
     {METHOD_POST, "/uploads", NEED_LOGIN, api_tus_create, tus_dress},

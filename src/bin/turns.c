@@ -46,6 +46,7 @@ static struct turn *take_turn(struct turns *turns, struct fcgi_request *request)
         arena_init(&turn->exchange.arena, ARENA_MAX_BYTES);
     }
     turn->request = request;
+    turn->body_bytes = 0;
     link_turn(&turns->in_hand, turn);
     return turn;
 }
@@ -167,25 +168,42 @@ static bool answer(struct turns *turns, struct turn *turn, enum serving serving,
 
 static void take_slice(void *arg, const void *bytes, size_t length)
 {
-    serve_take(arg, bytes, length);
+    struct turn *turn = arg;
+
+    turn->body_bytes += (int64_t)length;
+    serve_take(&turn->exchange, bytes, length);
+}
+
+/* A body that would hold its place for next to nothing. Readers need no such look: nginx takes 16 KiB of an answer at a time. */
+static bool too_slow(const struct turns *turns, const struct turn *turn)
+{
+    const struct config *config = &turns->services->config;
+    int64_t past_us = turns->services->clock->monotonic_us() - turn->exchange.started_us;
+
+    return past_us > config->stream_grace_s * 1000000 &&
+           turn->body_bytes < config->stream_least_bytes_s * (past_us / 1000000);
 }
 
 static bool take_body(struct turns *turns, struct turn *turn)
 {
     struct exchange *x = &turn->exchange;
-    enum fcgi_body_state state = fcgi_take_body(turn->request, take_slice, x);
+    enum fcgi_body_state state = fcgi_take_body(turn->request, take_slice, turn);
+    bool waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
     enum serving serving;
     struct buf bytes;
 
-    if (state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE) {
+    if (waits && !too_slow(turns, turn)) {
         wait_for(turns, turn, FCGI_WAIT_BODY);
         return false;
     }
     serving = serve_end(x, state == FCGI_BODY_END, &bytes);
-    if (state != FCGI_BODY_CUT)
+    if (!waits && state != FCGI_BODY_CUT)
         return answer(turns, turn, serving, &bytes);
-    client_gone(turns);
-    fcgi_abandon(turn->request, "the body is cut off");
+    if (waits)
+        LOG_EVENT(&turns->services->log, LOG_INFO, "too_slow", LOG_NUMBER("bytes", turn->body_bytes));
+    else
+        client_gone(turns);
+    fcgi_abandon(turn->request, waits ? "the body is too slow" : "the body is cut off");
     return true;
 }
 

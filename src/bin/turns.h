@@ -26,6 +26,7 @@ enum {
 struct turn {
     struct exchange exchange;
     struct fcgi_request *request;
+    int64_t body_bytes; /* of a body that comes in turns */
     struct admission_entry entry;
     bool queued;               /* it waits for its password */
     struct turn *next, **link; /* all that are in hand, or all that are idle */
