@@ -37,6 +37,27 @@ def fcgi_head():
     yield b"\x02" + record(9, pair(b"FCGI_MAX_CONNS", b""), 0)
 
 
+def fcgi_connection():
+    def request(uri, body=b"", keep=1, stream=False, request_id=1, padding=0):
+        pairs = pair(b"DOCUMENT_URI", uri) + (pair(b"MAYFLY_STREAM", b"1") if stream else b"")
+        yield record(1, bytes((0, 1, keep)) + bytes(5), request_id) + record(4, pairs, request_id) + record(4, b"", request_id)
+        for at in range(0, len(body), 50):
+            yield record(5, body[at:at + 50], request_id, padding)
+        yield record(5, b"", request_id, padding)
+
+    def stream(*requests):
+        return b"".join(b"".join(parts) for parts in requests)
+
+    forged = stream(request(b"/forged"))
+    streams = (stream(request(b"/a"), request(b"/b", b"x" * 120, padding=3), request(b"/c", forged, stream=True)),
+               stream(request(b"/a", forged * 3, stream=True, keep=0)),
+               stream(request(b"/z", b"y" * 10, request_id=7), [record(2)], request(b"/n")))
+    for policies in (0, 0b01010101, 0b10100100):
+        for step in (0, 1, 7):
+            for data in streams:
+                yield bytes((policies, step)) + data
+
+
 def fields():
     for folder, kind in (("tus-checksum", 0), ("tus-concat", 0), ("tus-length", 0), ("tus-metadata", 0), ("tus-offset", 0),
                          ("range", 1), ("etag", 1), ("disposition", 2), ("filename", 2), ("cookie", 3), ("token", 4)):
@@ -107,7 +128,7 @@ def template():
 
 
 def main(out):
-    for harness in (csv, fcgi_head, fields, json, multipart, s3_answer, s3_xml, sniff, template):
+    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, s3_answer, s3_xml, sniff, template):
         folder = Path(out) / harness.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for data in harness():
