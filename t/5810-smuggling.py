@@ -26,6 +26,7 @@ SEED = int(os.environ.get("MAYFLY_SEED", "5810"))
 # Whoever lost bytes is waited for by a worker for request_timeout_ms (5 s), or waits for an answer until nginx has enough.
 MOST_S = 5
 SMALL, LARGE = 131072, 1048576  # what nginx takes on ordinary paths; enough for uploads
+NGINX_SAYS = {401, 403, 413, 429}  # by itself, of what is too long or too much
 HONEST = 10
 ATTACKERS = 12
 JSON, OCTETS = "application/json", "application/octet-stream"
@@ -118,8 +119,8 @@ class Attacker:
     def judge(self, asked, answer, took_s):
         method, path, statuses, name = asked
         self.witness.saw("attacker", name, answer, took_s)
-        if answer.status == 413 and "x-mayfly-worker" not in answer.headers:
-            return  # nginx's own
+        if answer.status in NGINX_SAYS and "x-mayfly-worker" not in answer.headers:
+            return
         if answer.status not in statuses:
             self.witness.blame(f"attacker: {method} {path} answered with {answer}")
         if b"honest" in answer.body or b"smuggled" in answer.body:
