@@ -83,7 +83,7 @@ static void each_refusal_says_why(void **state)
                    "only JPEG, PNG, WebP and GIF");
     assert_refused(make(unit, &config, "", 0, 320, &thumbnail), &unit->err, ERR_TYPE, "only JPEG, PNG, WebP and GIF");
     assert_refused(make(unit, &config, huge, sizeof huge - 1, 320, &thumbnail), &unit->err, ERR_LARGE,
-                   "more than 50000000 pixels");
+                   "more than 50000000 pixels, or more than 65535 rows");
     assert_refused(make(unit, &config, red, 22, 320, &thumbnail), &unit->err, ERR_VALUE, "damaged or cut off");
 }
 
@@ -103,7 +103,7 @@ static void the_settings_are_the_programs_limits(void **state)
     config.thumbnail_memory_bytes = 1024 * 1024;
     assert_refused(make(unit, &config, red, sizeof red - 1, 320, &thumbnail), &unit->err, ERR_VALUE, "too much work");
     assert_granted(make_by(unit,
-                           "[ \"$*\" = '--max-pixels 50000000 --memory-bytes 536870912 --cpu-s 10 320' ] && printf "
+                           "[ \"$*\" = '--max-pixels 50000000 --max-side 65535 --memory-bytes 536870912 --cpu-s 5 320' ] && printf "
                            "'\\377\\330\\377\\340'",
                            20000, &thumbnail),
                    &unit->err);

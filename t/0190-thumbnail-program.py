@@ -22,7 +22,7 @@ from PIL import Image, ImageCms, ImageOps
 PROGRAM = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build")) / "mayfly-thumbnail"
 MADE, NO_IMAGE, TOO_LARGE, BROKEN, LIMITS, BUG = 0, 40, 41, 42, 43, 44
 NAMES = {MADE: "made", NO_IMAGE: "no image", TOO_LARGE: "too large", BROKEN: "broken", LIMITS: "limits", BUG: "bug"}
-MEMORY_BYTES, CPU_S = 536870912, 10  # the defaults
+MEMORY_BYTES, CPU_S = 536870912, 5  # the defaults
 SEED = 190
 Image.MAX_IMAGE_PIXELS = None
 
@@ -249,6 +249,14 @@ for name, image, wanted in [
     note(f"{name}: {run.cpu_s / normal.cpu_s:.2f} of the ordinary JPEG's computing, {run.memory_kib / normal.memory_kib:.2f} of its memory")
     if "too large" in wanted:
         check(run.cpu_s < 1.5 * normal.cpu_s + 0.05 and run.memory_kib < 1.5 * normal.memory_kib, "and costs no more than an ordinary image", run, normal)
+for name, size in (("1 x 7,500,000", (1, 7_500_000)), ("7,500,000 x 1", (7_500_000, 1)), ("1 x 65,536", (1, 65536)), ("65,536 x 1", (65536, 1))):
+    run = Run(png(*size, depth=8, colour=2))
+    same((run.outcome, run.output), ("too large", b""), f"a PNG of {name} pixels is refused, though it has few", run)
+    check(run.cpu_s < normal.cpu_s + 0.1 and run.memory_kib < 2 * normal.memory_kib, "by its header", run, normal)
+for size in ((1, 65535), (65535, 1), (760, 65535)):
+    run = Run(png(*size, depth=8, colour=6))
+    same(run.outcome, "made", f"one of {size} is made", run)
+    check(run.cpu_s < 30 * normal.cpu_s + 0.1, "at the cost of a large image", run, normal)
 bomb = jpeg_bomb(16000)
 run = Run(bomb, 320, "--max-pixels", "1000000000")
 same(run.outcome, "made", "that bomb is a valid image: only the pixel limit refuses it", run)

@@ -338,13 +338,29 @@ UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), lease = NU
 WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state = 'pending'
     AND (lease_until IS NULL OR lease_until <= statement_timestamp());
 
+-- name: file_thumbnail_budget
+-- account
+INSERT INTO thumbnail_budget (account_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING;
+
+-- name: file_thumbnail_turn
+-- account -> ms of computing that its thumbnails have spent; no row: another request of the account is just claiming. Nobody
+-- waits for the row; it orders the account's claims, so that each sees those before it.
+SELECT thumbnail_spent(spent_ms, at) FROM thumbnail_budget WHERE account_id = $1::uuid FOR UPDATE SKIP LOCKED;
+
+-- name: file_thumbnail_spend
+-- account, ms
+UPDATE thumbnail_budget SET spent_ms = thumbnail_spent(spent_ms, at) + $2::bigint, at = statement_timestamp()
+WHERE account_id = $1::uuid;
+
 -- name: file_thumbnail_claim
--- id, account, original, box, back end, block bytes, holder, ms, seconds to live -> id; no row: somebody else has it, or there
--- is no such original
+-- id, account, original, box, back end, block bytes, holder, ms, seconds to live, the account's share -> id; no row: somebody else
+-- has it, the account has its share in hand, or there is no such original
 INSERT INTO file (id, account_id, via, parent_id, box, back_end, object_name, block_bytes, name, lease, lease_until, sweep_at)
 SELECT $1::uuid, o.account_id, 'thumbnail', o.id, $4::int, $5::text, 'thumbnail', $6::bigint, o.name, $7::uuid,
     statement_timestamp() + make_interval(secs => $8::int / 1000.0), statement_timestamp() + make_interval(secs => $9::int)
-FROM file o WHERE o.id = $3::uuid AND o.account_id = $2::uuid AND o.state = 'committed'
+FROM file o WHERE o.id = $3::uuid AND o.account_id = $2::uuid AND o.state = 'committed' AND (
+    SELECT count(*) FROM file c WHERE c.account_id = $2::uuid AND c.via = 'thumbnail' AND c.state = 'pending'
+        AND c.lease IS NOT NULL AND c.lease_until > statement_timestamp()) < $10::int
 ON CONFLICT (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting' DO NOTHING
 RETURNING id;
 

@@ -71,6 +71,17 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 7
+\set name '0007-thumbnail-shares'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0007-thumbnail-shares.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 RESET ROLE;
 -- Settings of the role, not of a connection, so that they hold behind PgBouncer's transaction pooling too.
 ALTER ROLE mayfly SET search_path = mayfly;

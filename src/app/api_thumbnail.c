@@ -23,20 +23,33 @@ enum {
     SIZE_DEFAULT = 256,
     /* Each holds a whole image, and its child as much memory as thumbnail_memory_bytes says. */
     AT_ONCE = 2,
-    CHILD_PAUSE_MS = 5,        /* an ordinary image takes 20 and more */
-    PAUSE_MIN_MS = 20,         /* for somebody else's, then twice as long each time, */
-    PAUSE_MAX_MS = 250,        /* up to this */
-    CLAIM_BEYOND_MS = 10000,   /* the child's deadline: to copy the image and to keep the thumbnail */
+    /* Of one account that wait in one worker, at half of what a worker keeps in hand: a page of files shows a hundred, which two
+       or more workers share. */
+    ACCOUNT_WAITING_MAX = 32,
+    CHILD_PAUSE_MS = 5,      /* an ordinary image takes 20 and more */
+    PAUSE_MIN_MS = 20,       /* for somebody else's, then twice as long each time, */
+    PAUSE_MAX_MS = 250,      /* up to this; */
+    PAUSE_ROOM_MS = 20,      /* and for room in this worker always so long: whoever comes later has no better chance */
+    CLAIM_BEYOND_MS = 10000, /* the child's deadline: to copy the image and to keep the thumbnail */
     PATIENCE_BEYOND_MS = 5000, /* the same: to see a maker fail, and try */
 };
 
 static const int sizes[] = {64, 128, 256, 512, 1024};
+
+/* What a request waits for. */
+enum awaited {
+    NOTHING,
+    ROOM,  /* in this worker */
+    MAKER, /* somebody else, who makes this thumbnail */
+    SHARE, /* another thumbnail of the account */
+};
 
 struct thumbing {
     struct file original;
     int box;
     int64_t until_us; /* who waits waits no longer */
     int64_t pause_ms;
+    enum awaited awaited;
     bool (*stage)(struct exchange *, struct thumbing *, bool *done, struct err *);
     /* From here on only for who makes it. */
     bool has_claim;
@@ -46,12 +59,29 @@ struct thumbing {
     bool is_counted;
     struct services *services;
     struct child_running *child;
+    int64_t child_since_us;
+    struct thumbing *next; /* of this worker */
 };
+
+/* How many of one account this worker has in hand, most of which wait. */
+static int of_account(const struct services *services, const struct uuid *account)
+{
+    int count = 0;
+
+    for (const struct thumbing *one = services->thumbings; one != NULL; one = one->next)
+        count += memcmp(&one->original.account, account, sizeof *account) == 0;
+    return count;
+}
 
 static void release(void *arg)
 {
     struct thumbing *thumbing = arg;
+    struct thumbing **place = &thumbing->services->thumbings;
 
+    while (*place != NULL && *place != thumbing)
+        place = &(*place)->next;
+    if (*place != NULL)
+        *place = thumbing->next;
     if (thumbing->image >= 0)
         close(thumbing->image);
     if (thumbing->is_counted)
@@ -97,9 +127,14 @@ static bool keep_and_send(struct exchange *x, struct thumbing *thumbing, const s
 
 static bool attend(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
 {
-    struct thumbnail thumbnail;
+    struct thumbnail thumbnail = {.cpu_ms = 0};
+    bool ok = thumbnail_attend(&x->services->config, &x->services->log, thumbing->child, 0, done, &thumbnail, err);
 
-    if (!thumbnail_attend(&x->services->config, &x->services->log, thumbing->child, 0, done, &thumbnail, err))
+    if (!ok || *done) {
+        thumbing->child = NULL;
+        file_thumbnail_spend(&x->services->files, &x->arena, &thumbing->original, thumbnail.cpu_ms);
+    }
+    if (!ok)
         return false;
     x->pause_ms = CHILD_PAUSE_MS;
     return !*done || keep_and_send(x, thumbing, &thumbnail, err);
@@ -117,6 +152,7 @@ static bool copy(struct exchange *x, struct thumbing *thumbing, bool *done, stru
         return write(thumbing->image, bytes, length) == (ssize_t)length ||
                err_set(err, ERR_DOWN, "no memory for an image: %s", strerror(errno));
     thumbing->stage = attend;
+    thumbing->child_since_us = x->services->clock->monotonic_us();
     return thumbnail_start(&x->services->config, &x->arena, thumbing->image, thumbing->box, &thumbing->child, err);
 }
 
@@ -142,10 +178,17 @@ static bool refuse_again(const struct file_thumbnail *found, struct err *err)
     return err_set(err, ERR_BUG, "a thumbnail was refused as %s", found->refused);
 }
 
-static bool wait(struct exchange *x, struct thumbing *thumbing, struct err *err)
+static bool wait_for(struct exchange *x, struct thumbing *thumbing, enum awaited awaited, struct err *err)
 {
+    thumbing->awaited = awaited;
     if (x->services->clock->monotonic_us() > thumbing->until_us)
-        return err_set(err, ERR_DOWN, "a thumbnail is not made in time");
+        return awaited == SHARE
+                   ? err_set(err, ERR_LIMIT, "other thumbnails of this account come first; ask again later")
+                   : err_set(err, ERR_DOWN, "a thumbnail is not made in time");
+    if (awaited == ROOM) {
+        x->pause_ms = PAUSE_ROOM_MS;
+        return true;
+    }
     x->pause_ms = thumbing->pause_ms;
     thumbing->pause_ms = thumbing->pause_ms * 2 < PAUSE_MAX_MS ? thumbing->pause_ms * 2 : PAUSE_MAX_MS;
     return true;
@@ -156,14 +199,14 @@ static bool try_to_make(struct exchange *x, struct thumbing *thumbing, struct er
     struct services *services = x->services;
 
     if (services->thumbnails_in_hand >= AT_ONCE)
-        return wait(x, thumbing, err);
+        return wait_for(x, thumbing, ROOM, err);
     switch (file_thumbnail_claim(&services->files, &x->arena, &thumbing->original, thumbing->box,
                                  services->config.thumbnail_timeout_ms + CLAIM_BEYOND_MS, &thumbing->lease,
                                  &thumbing->id, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
-        return wait(x, thumbing, err);
+        return wait_for(x, thumbing, SHARE, err);
     case DB_ROW:
         break;
     }
@@ -177,6 +220,8 @@ static bool find(struct exchange *x, struct thumbing *thumbing, bool *done, stru
 {
     struct file_thumbnail found;
 
+    if (thumbing->awaited == ROOM && x->services->thumbnails_in_hand >= AT_ONCE)
+        return wait_for(x, thumbing, ROOM, err);
     switch (file_thumbnail_find(&x->services->files, &x->arena, &thumbing->original, thumbing->box, &found, err)) {
     case DB_FAIL:
         return false;
@@ -191,7 +236,7 @@ static bool find(struct exchange *x, struct thumbing *thumbing, bool *done, stru
     }
     if (!found.is_claimed)
         return try_to_make(x, thumbing, err);
-    return found.refused[0] != '\0' ? refuse_again(&found, err) : wait(x, thumbing, err);
+    return found.refused[0] != '\0' ? refuse_again(&found, err) : wait_for(x, thumbing, MAKER, err);
 }
 
 /* --- the job */
@@ -203,6 +248,11 @@ static void quit(struct exchange *x)
     if (thumbing->has_claim)
         file_thumbnail_release(&x->services->files, &x->arena, &thumbing->id, &thumbing->lease);
     thumbing->has_claim = false;
+    /* A client that went away to begin anew has had this, too. */
+    if (thumbing->child != NULL)
+        file_thumbnail_spend(&x->services->files, &x->arena, &thumbing->original,
+                             (x->services->clock->monotonic_us() - thumbing->child_since_us) / 1000);
+    thumbing->child = NULL;
 }
 
 static bool is_about_the_image(const struct err *err)
@@ -278,6 +328,13 @@ bool api_thumbnail(struct exchange *x, struct err *err)
     if (!read_size(x, &thumbing->box, err) || !file_answer_find(x, &thumbing->original, err) ||
         !check(x, &thumbing->original, err))
         return false;
+    if (of_account(x->services, &thumbing->original.account) >= ACCOUNT_WAITING_MAX) {
+        err_set(err, ERR_LIMIT, "too many thumbnails of this account are asked for at once; ask again later");
+        err->retry_after_s = 1;
+        return false;
+    }
+    thumbing->next = x->services->thumbings;
+    x->services->thumbings = thumbing;
     thumbing->lease = uuid_new(x->services->clock);
     thumbing->until_us = x->services->clock->monotonic_us() + patience_ms * 1000;
     thumbing->pause_ms = PAUSE_MIN_MS;

@@ -18,6 +18,8 @@ enum {
     ARENA_MAX_BYTES = 8 * 1024 * 1024,
 };
 
+struct thumbing;
+
 /* One of each per worker, for its whole life. */
 struct services {
     struct config config;
@@ -27,8 +29,9 @@ struct services {
     struct statsd statsd;
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    const char *worker;     /* "pool/pid" */
-    int thumbnails_in_hand; /* that are being made by this worker just now */
+    const char *worker;         /* "pool/pid" */
+    int thumbnails_in_hand;     /* that are being made by this worker just now */
+    struct thumbing *thumbings; /* requests for thumbnails that this worker has in hand; app/api_thumbnail.c's */
     void (*point)(const char *name);
 };
 

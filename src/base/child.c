@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -199,19 +200,26 @@ static bool listen_to(struct child_running *running, int64_t until_us, bool *ove
     return true;
 }
 
+static int64_t milliseconds(const struct timeval *time)
+{
+    return (int64_t)time->tv_sec * 1000 + time->tv_usec / 1000;
+}
+
 /* Whatever happened: the group is killed while its leader, not yet reaped, still holds its number. */
 static bool finish(struct child_running *running, struct err *err)
 {
     struct child_result *result = &running->result;
+    struct rusage usage = {0};
     int status = 0;
     pid_t reaped;
 
     kill(-running->pid, SIGKILL);
     kill(running->pid, SIGKILL); /* should it not have got as far as its group */
     do
-        reaped = waitpid(running->pid, &status, 0);
+        reaped = wait4(running->pid, &status, 0, &usage);
     while (reaped < 0 && errno == EINTR);
     running->pid = -1;
+    result->cpu_ms = milliseconds(&usage.ru_utime) + milliseconds(&usage.ru_stime);
     close_once(&running->pidfd);
     close_once(&running->output);
     close_once(&running->complaint);

@@ -33,6 +33,7 @@ struct child_result {
     int code;
     const char *output; /* in the arena, with a NUL behind it */
     size_t output_length;
+    int64_t cpu_ms;                        /* computing time, of the program and of what it waited for */
     char complaint[CHILD_COMPLAINT_BYTES]; /* the first line on its standard error, or "" */
 };
 

@@ -29,8 +29,10 @@ static bool refuse(enum thumbnail_status status, const struct config *config, co
     case THUMBNAIL_NO_IMAGE:
         return err_set(err, ERR_TYPE, "only JPEG, PNG, WebP and GIF images have thumbnails");
     case THUMBNAIL_TOO_LARGE:
-        return err_set(err, ERR_LARGE, "an image of more than %" PRId64 " pixels gets no thumbnail",
-                       config->thumbnail_max_pixels);
+        return err_set(err, ERR_LARGE,
+                       "an image of more than %" PRId64 " pixels, or more than %" PRId64
+                       " rows or columns, gets no thumbnail; send it smaller",
+                       config->thumbnail_max_pixels, config->thumbnail_max_side);
     case THUMBNAIL_BROKEN:
         return err_set(err, ERR_VALUE, "the image is damaged or cut off, so it has no thumbnail");
     case THUMBNAIL_LIMITS:
@@ -62,7 +64,8 @@ static bool take(const struct child_result *result, struct thumbnail *thumbnail,
     const char *bytes = result->output;
     size_t length = result->output_length;
 
-    *thumbnail = (struct thumbnail){NULL, bytes, length};
+    thumbnail->bytes = bytes;
+    thumbnail->length = length;
     if (length > 3 && memcmp(bytes, "\xFF\xD8\xFF", 3) == 0)
         thumbnail->type = "image/jpeg";
     else if (length > 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0)
@@ -74,9 +77,18 @@ bool thumbnail_start(const struct config *config, struct arena *arena, int input
                      struct child_running **running, struct err *err)
 {
     const bool installed = config->thumbnail_program[0] == '\0';
-    char pixels[24], memory[24], cpu[24], size[12];
-    const char *const argv[] = {
-        "mayfly-thumbnail", "--max-pixels", pixels, "--memory-bytes", memory, "--cpu-s", cpu, size, NULL};
+    char pixels[24], side[24], memory[24], cpu[24], size[12];
+    const char *const argv[] = {"mayfly-thumbnail",
+                                "--max-pixels",
+                                pixels,
+                                "--max-side",
+                                side,
+                                "--memory-bytes",
+                                memory,
+                                "--cpu-s",
+                                cpu,
+                                size,
+                                NULL};
     const struct child child = {.program = installed ? INSTALLED_PROGRAM : config->thumbnail_program,
                                 .argv = argv,
                                 .input = input,
@@ -86,6 +98,7 @@ bool thumbnail_start(const struct config *config, struct arena *arena, int input
     if (box < THUMBNAIL_BOX_MIN || box > THUMBNAIL_BOX_MAX)
         return err_field(err, ERR_INPUT, "size", "size is from %d to %d pixels", THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX);
     snprintf(pixels, sizeof pixels, "%" PRId64, config->thumbnail_max_pixels);
+    snprintf(side, sizeof side, "%" PRId64, config->thumbnail_max_side);
     snprintf(memory, sizeof memory, "%" PRId64, config->thumbnail_memory_bytes);
     snprintf(cpu, sizeof cpu, "%" PRId64, config->thumbnail_cpu_s);
     snprintf(size, sizeof size, "%d", box);
@@ -104,6 +117,7 @@ bool thumbnail_attend(const struct config *config, const struct log *log, struct
         return false;
     if (!*over)
         return true;
+    *thumbnail = (struct thumbnail){.cpu_ms = result.cpu_ms};
     status = status_of(&result);
     if (result.end != CHILD_EXITED)
         log_end(log, LOG_WARN, &result);

@@ -15,7 +15,7 @@
 enum thumbnail_status {
     THUMBNAIL_MADE = 0,
     THUMBNAIL_NO_IMAGE = 40,  /* none of the formats that are read */
-    THUMBNAIL_TOO_LARGE = 41, /* more pixels than allowed, by the header; nothing was decoded */
+    THUMBNAIL_TOO_LARGE = 41, /* more pixels, rows or columns than allowed, by the header; nothing was decoded */
     THUMBNAIL_BROKEN = 42,    /* damaged or cut off */
     THUMBNAIL_LIMITS = 43,    /* it needed more memory, time or output than allowed */
     THUMBNAIL_BUG = 44,       /* called wrongly, or the program's own fault */
@@ -33,6 +33,7 @@ struct thumbnail {
     const char *type; /* a constant: "image/jpeg", or "image/webp" where the image is transparent */
     const void *bytes;
     size_t length;
+    int64_t cpu_ms; /* what it took; also when it was refused */
 };
 
 /*
@@ -40,7 +41,7 @@ struct thumbnail {
  * frame of an animation. input is a descriptor of a regular file that nobody writes to meanwhile; its offset is moved.
  * The bytes live in the arena. Waits for at most thumbnail_timeout_ms; nothing of the child outlives the call.
  *
- * ERR_TYPE: no JPEG, PNG, WebP or GIF. ERR_LARGE: too many pixels. ERR_VALUE: broken, or it takes more than the limits
+ * ERR_TYPE: no JPEG, PNG, WebP or GIF. ERR_LARGE: too many pixels, rows or columns. ERR_VALUE: broken, or it takes more than the limits
  * allow. ERR_DOWN: the program can't be started. ERR_BUG: it failed in another way.
  */
 bool thumbnail_make(const struct config *, const struct log *, struct arena *, int input, int box, struct thumbnail *,

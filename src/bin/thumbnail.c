@@ -29,24 +29,28 @@ static const double WHITE = 255;
 struct options {
     int box;
     int64_t max_pixels;
+    int64_t max_side;
     struct thumbnail_limits limits;
 };
 
 static const char usage[] =
-    "usage: mayfly-thumbnail [--max-pixels N] [--memory-bytes N] [--cpu-s N] BOX <IMAGE >THUMBNAIL\n"
+    "usage: mayfly-thumbnail [--max-pixels N] [--max-side N] [--memory-bytes N] [--cpu-s N]\n"
+    "                        BOX <IMAGE >THUMBNAIL\n"
     "\n"
     "Makes a thumbnail of a JPEG, PNG, WebP or GIF image, at most BOX x BOX pixels (16 to 1024).\n"
     "Standard input must be a regular file. mayfly-worker starts this program; its settings\n"
     "thumbnail_... become the options.\n"
     "\n"
     "      --max-pixels N    refuse images of more pixels; default 50000000\n"
+    "      --max-side N      refuse images of more rows or columns; default 65535\n"
     "      --memory-bytes N  address space, the libraries' included; default 536870912\n"
-    "      --cpu-s N         seconds of computing; default 10\n"
+    "      --cpu-s N         seconds of computing; default 5\n"
     "  -V, --version         print the version and exit\n"
     "  -h, --help            print this and exit\n"
     "\n"
-    "Exit status: 0 made, 40 none of these formats, 41 too many pixels, 42 broken or cut off,\n"
-    "             43 more memory, time or output than allowed, 44 called wrongly or a fault of its own\n";
+    "Exit status: 0 made, 40 none of these formats, 41 too many pixels, rows or columns,\n"
+    "             42 broken or cut off, 43 more memory, time or output than allowed, 44 called wrongly or a fault of "
+    "its own\n";
 
 static enum thumbnail_status complain(enum thumbnail_status status, const char *reason)
 {
@@ -73,6 +77,7 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
 {
     static const struct option longs[] = {
         {"max-pixels", required_argument, NULL, 'p'},
+        {"max-side", required_argument, NULL, 's'},
         {"memory-bytes", required_argument, NULL, 'm'},
         {"cpu-s", required_argument, NULL, 'c'},
         {"version", no_argument, NULL, 'V'},
@@ -87,6 +92,7 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
     config_init(&standard);
     *options = (struct options){
         .max_pixels = standard.thumbnail_max_pixels,
+        .max_side = standard.thumbnail_max_side,
         .limits = {standard.thumbnail_memory_bytes, standard.thumbnail_cpu_s, THUMBNAIL_OUTPUT_MAX_BYTES},
     };
     *status = THUMBNAIL_MADE;
@@ -94,6 +100,9 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
         switch (letter) {
         case 'p':
             good = number(optarg, 1, INT64_MAX, &options->max_pixels);
+            break;
+        case 's':
+            good = number(optarg, 1, INT64_MAX, &options->max_side);
             break;
         case 'm':
             good = number(optarg, 1, INT64_MAX, &options->limits.memory_bytes);
@@ -202,6 +211,8 @@ static enum thumbnail_status check_header(const struct options *options, bool *p
         status = failure();
     else if ((int64_t)vips_image_get_width(image) * vips_image_get_height(image) > options->max_pixels)
         status = complain(THUMBNAIL_TOO_LARGE, "too many pixels");
+    else if (vips_image_get_width(image) > options->max_side || vips_image_get_height(image) > options->max_side)
+        status = complain(THUMBNAIL_TOO_LARGE, "too many rows or columns");
     else
         *profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
     VIPS_UNREF(image);

@@ -1,6 +1,6 @@
 /*
  * Thumbnails that are kept: rows of files via "thumbnail", one for each original and box (a unique index says so). They count
- * for nobody's quota, are found by their original only and go with it.
+ * for nobody's quota, but an account's are made within its share of computing; they are found by their original only and go with it.
  *
  *   file_thumbnail_find: none, or its maker is overdue -> file_thumbnail_claim: one of all who ask gets it
  *     made:    file_thumbnail_open gives the claimed row as an upload: upload_add, upload_seal, upload_commit
@@ -17,6 +17,8 @@
 enum {
     /* Limits may be raised and programs mended; until then a bomb costs one attempt an hour. */
     FILE_THUMBNAIL_REFUSED_S = 3600,
+    /* Of thumbnail_account_cpu_s: a tenth of the time that passes, as thumbnail_spent in the schema has it. */
+    FILE_THUMBNAIL_DRAIN_MS_PER_S = 100,
 };
 
 struct file_thumbnail {
@@ -30,7 +32,10 @@ struct file_thumbnail {
 enum db_rc file_thumbnail_find(struct file_store *, struct arena *, const struct file *original, int box,
                                struct file_thumbnail *, struct err *) MUST_CHECK;
 
-/* Takes it for `ms`, by this lease. DB_NONE: somebody else has it, or the original is gone. */
+/*
+ * Takes it for `ms`, by this lease. DB_NONE: somebody else has it, the account has its share in hand, or the original is gone.
+ * ERR_LIMIT: the account's thumbnails have spent their computing time.
+ */
 enum db_rc file_thumbnail_claim(struct file_store *, struct arena *, const struct file *original, int box, int64_t ms,
                                 const struct uuid *lease, struct uuid *id, struct err *) MUST_CHECK;
 
@@ -40,6 +45,9 @@ enum db_rc file_thumbnail_open(struct file_store *, struct arena *, const struct
 
 bool file_thumbnail_refuse(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *lease,
                            const struct err *reason, struct err *) MUST_CHECK;
+
+/* Counts what a thumbnail took, made or refused. What can't be counted is not. */
+void file_thumbnail_spend(struct file_store *, struct arena *, const struct file *original, int64_t cpu_ms);
 
 /* What can't be given back runs out. */
 void file_thumbnail_release(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *lease);

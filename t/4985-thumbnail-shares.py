@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+"""Thumbnails of one account and the others: whoever uploads the worst of images, ten at a time, costs others nothing."""
+
+import io
+import random
+import struct
+import sys
+import threading
+import time
+import zlib
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from mayfly import Client, check, done, new_user, note, psql, same, settings, signed_in, try_login
+
+from PIL import Image
+
+MANY = 10
+
+
+def png_chunk(name, content):
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(width, height, depth=8, channels=3, filtered=0):
+    """A valid PNG of one pattern again and again: few bytes, and all the work of decoding."""
+    squeeze = zlib.compressobj(1)
+    row = bytes([filtered]) + (bytes(range(256)) * (width * depth * channels // 2048 + 1))[: width * depth * channels // 8]
+    body = b"".join(squeeze.compress(row) for _ in range(height)) + squeeze.flush()
+    kind = {3: 2, 4: 6}[channels]
+    return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)) +
+            png_chunk(b"IDAT", body) + png_chunk(b"IEND", b""))
+
+
+def photograph(seed):
+    out = io.BytesIO()
+    Image.frombytes("RGB", (400, 300), random.Random(seed).randbytes(360000)).resize((4000, 3000)).save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def frames(count):
+    return (b"GIF89a\x40\0\x40\0\x80\0\0\xff\0\0\xff\xff\xff" + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0" * count + b";")
+
+
+def progressive(side):
+    out = io.BytesIO()
+    Image.effect_noise((side, side), 40).convert("RGB").save(out, "JPEG", quality=30, progressive=True)
+    return out.getvalue()
+
+
+def upload(client, body):
+    answer = client.post("/upload?name=a", body=body)
+    if answer.status != 201:
+        raise RuntimeError(f"/upload answers {answer}")
+    return answer.json()["id"]
+
+
+def thumbnail(client, file, size=256):
+    return client.get(f"/files/{file}/thumbnail?size={size}")
+
+
+def timed(work):
+    began = time.monotonic()
+    return work(), time.monotonic() - began
+
+
+def ask(token, file, answers, size=256):
+    client = Client(token, timeout=60)
+    try:
+        answers.append(thumbnail(client, file, size))
+    except OSError as failure:
+        answers.append(failure)
+
+
+def all_at_once(client, files):
+    answers = []
+    threads = [threading.Thread(target=ask, args=(client.token, file, answers)) for file in files]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def claims(user):
+    """How many of an account's thumbnails are being made."""
+    return int(psql("SELECT count(*) FROM mayfly.file WHERE via = 'thumbnail' AND state = 'pending' AND claimed_type = '' AND "
+                    f"lease_until > statement_timestamp() AND account_id = '{user.id}'"))
+
+
+def beside(threads, hostile, honest, photographs):
+    """What others see meanwhile: the slowest thumbnail, the slowest log-in, wrong answers, and the most claims of the hostile."""
+    slowest = {"thumbnail": 0, "login": 0}
+    wrong, most, turn = [], 0, 0
+    while any(thread.is_alive() for thread in threads):
+        answer, took = timed(lambda: thumbnail(honest, photographs[turn % len(photographs)], (64, 128, 256, 512, 1024)[turn // len(photographs)]))
+        slowest["thumbnail"] = max(slowest["thumbnail"], took)
+        wrong += [answer] if answer.status != 200 else []
+        most = max(most, claims(hostile))
+        answer, took = timed(lambda: try_login(visitor.username))
+        slowest["login"] = max(slowest["login"], took)
+        wrong += [answer] if answer.status != 200 else []
+        turn = min(turn + 1, 5 * len(photographs) - 1)
+    return slowest, wrong, most, turn
+
+
+hostile, attacker = signed_in()
+_, honest = signed_in()
+visitor = new_user()
+with settings(thumbnail_account_cpu_s=1000):
+    photographs = [upload(honest, photograph(seed)) for seed in range(12)]
+    idle = max(timed(lambda file=file: thumbnail(honest, file))[1] for file in photographs[:3])
+    note(f"a photograph takes {idle:.2f} s on an idle machine")
+
+    # --- what is refused by its header
+
+    tall, wide = png(1, 7_500_000), png(7_500_000, 1)
+    for what, body in (("1 x 7,500,000", tall), ("7,500,000 x 1", wide)):
+        files = [upload(attacker, body) for _ in range(MANY)]
+        threads, answers = all_at_once(attacker, files)
+        slowest, wrong, most, _ = beside(threads, hostile, honest, photographs[3:6])
+        same({getattr(one, "status", one) for one in answers}, {413}, f"ten PNGs of {what} pixels are refused", *answers[:1])
+        check(all("rows or columns" in one.json()["detail"] for one in answers), "with a word on what to do", *answers[:1])
+        same(wrong, [], "meanwhile others get their thumbnails and log in")
+
+    # --- what costs the most of all that is allowed
+
+    worst = png(7000, 7000, depth=16, channels=4, filtered=4)
+    alone, one_image = timed(lambda: thumbnail(attacker, upload(attacker, worst)))
+    check(alone.status in (200, 422), "the most expensive image that is allowed", alone)
+    note(f"it takes {one_image:.2f} s, {one_image / idle:.1f} times a photograph")
+    for what, bodies in (("the worst PNG", [worst] * MANY), ("GIFs of 100,000 frames", [frames(100_000)] * MANY),
+                         ("progressive JPEGs", [progressive(6900)] * MANY)):
+        files = [upload(attacker, body) for body in bodies]
+        threads, answers = all_at_once(attacker, files)
+        slowest, wrong, most, count = beside(threads, hostile, honest, photographs[6:])
+        note(f"{what}: {count} thumbnails and log-ins of others meanwhile, the slowest {slowest['thumbnail']:.2f} s and "
+             f"{slowest['login']:.2f} s; at most {most} of the account's were made at once")
+        check(most <= 1, f"{what}, ten at once: one of the account's is made at a time", most)
+        same(wrong, [], "others get their thumbnails and log in")
+        check(slowest["thumbnail"] < 1.5 * one_image + 3 * idle, "and wait for no more than one such image", slowest, one_image)
+        check(slowest["login"] < one_image + 3 * idle, "nor do log-ins", slowest, one_image)
+        check({getattr(one, "status", 0) for one in answers} <= {200, 422, 429}, "whoever asked for them is answered, too",
+              *[one for one in answers if getattr(one, "status", 0) not in (200, 422, 429)])
+
+# --- one account's computing time
+
+with settings(thumbnail_account_cpu_s=1):
+    files = [upload(attacker, worst) for _ in range(3)]
+    answers = [thumbnail(attacker, file) for file in files]
+    last = answers[-1]
+    same((last.status, last.error), (429, "too_many_requests"), "an account that has spent its computing time is refused", last)
+    check(1 <= int(last.headers.get("retry-after", 0)) <= 600, "and hears when to come again", last.headers)
+    same(thumbnail(honest, photographs[0], 1024).status, 200, "nobody else is")
+    spent = "SELECT mayfly.thumbnail_spent(spent_ms, at) FROM mayfly.thumbnail_budget WHERE account_id = "
+    third, hurried = signed_in()
+    file = upload(hurried, worst)
+    try:
+        thumbnail(Client(hurried.token, timeout=1.0), file)
+    except OSError:
+        pass
+    until = time.monotonic() + 10
+    while int(psql(f"{spent}'{third.id}'") or 0) == 0 and time.monotonic() < until:
+        time.sleep(0.05)
+    check(int(psql(f"{spent}'{third.id}'") or 0) > 0, "who goes away before the end has spent it as well")
+    psql(f"UPDATE mayfly.thumbnail_budget SET at = at - interval '1 day' WHERE account_id = '{hostile.id}'")
+    check(thumbnail(attacker, files[-1]).status in (200, 422), "later it is made")
+done()
