@@ -102,11 +102,13 @@ static void the_settings_are_the_programs_limits(void **state)
     standard(&config);
     config.thumbnail_memory_bytes = 1024 * 1024;
     assert_refused(make(unit, &config, red, sizeof red - 1, 320, &thumbnail), &unit->err, ERR_VALUE, "too much work");
-    assert_granted(make_by(unit,
-                           "[ \"$*\" = '--max-pixels 50000000 --max-side 65535 --memory-bytes 536870912 --cpu-s 5 320' ] && printf "
-                           "'\\377\\330\\377\\340'",
-                           20000, &thumbnail),
-                   &unit->err);
+    assert_granted(
+        make_by(
+            unit,
+            "[ \"$*\" = '--max-pixels 50000000 --max-side 65535 --memory-bytes 536870912 --cpu-s 5 320' ] && printf "
+            "'\\377\\330\\377\\340'",
+            20000, &thumbnail),
+        &unit->err);
 }
 
 static void a_box_out_of_range_is_refused_before_anything_is_started(void **state)

@@ -2,13 +2,14 @@
 """POST /upload: forms and raw bodies become files once and whole, whatever their names; what is refused leaves nothing."""
 
 import sys
+import threading
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from files import BOUNDARY, form, half_sent, noise, part, post_form, post_raw, rows, sha256, usage
-from mayfly import CHECKOUT, PAGE, Client, check, done, psql, same, settings, signed_in
+from mayfly import CHECKOUT, PAGE, SCRATCH, Client, check, done, psql, same, settings, signed_in
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da636460f80f000105"
                     "010127182d720000000049454e44ae426082")
@@ -157,6 +158,80 @@ same((other.status, rows(user)), (422, before[1] + 1), "another file by the same
 form_key = {"Idempotency_Key": "once-as-form"}
 first, again = (post_form(client, part("f", b"1", "1"), part("f", b"2", "2"), **form_key) for _ in range(2))
 same((first.json(), rows(user)), (again.json(), before[1] + 3), "a form's files are there once as well", again)
+
+# --- whatever the program that finds types does
+
+TUS = {"Tus-Resumable": "1.0.0"}
+UNKNOWN = "application/octet-stream"
+
+
+def stand_in(script):
+    """A program that misbehaves in place of mayfly-sniff."""
+    path = SCRATCH / "tmp" / "sniff"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+def tus_at_once(client, content):
+    return client.post("/uploads", body=content, headers={**TUS, "Upload-Length": str(len(content)), "Content-Type": "application/offset+octet-stream"})
+
+
+def type_of(client, identity):
+    return psql(f"SELECT type FROM mayfly.file WHERE id = '{identity}' AND state = 'committed'")
+
+
+_, sender = signed_in()
+with settings(sniff_program=stand_in("kill -s SEGV $$")):
+    answer = post_raw(sender, b"some words", "words")
+    same((answer.status, answer.json().get("type")), (201, UNKNOWN), "it crashes: the file is kept as of no known type", answer)
+    answer = post_raw(sender, PNG, "a.png")
+    same((answer.status, answer.json().get("type")), (201, "image/png"), "what our own rules know does not ask it", answer)
+    answer = post_form(sender, part("a", b"some words", "words"), part("b", PNG, "a.png"), part("c", b"others", "words"))
+    same([one["type"] for one in answer.json().get("files", [])], [UNKNOWN, "image/png", UNKNOWN], "so with several files", answer)
+    answer = tus_at_once(sender, b"words by tus")
+    same((answer.status, answer.headers.get("upload-offset"), type_of(sender, answer.headers["location"].rsplit("/", 1)[1])),
+         (201, "12", UNKNOWN), "and by tus", answer)
+with settings(sniff_program="/nowhere/mayfly-sniff"):
+    answer = post_raw(sender, b"some words", "words")
+    same((answer.status, answer.json().get("type")), (201, UNKNOWN), "it is not there: so, too", answer)
+with settings(sniff_program=stand_in("exec sleep 60")):
+    answers, slowest = [], 0
+    _, second = signed_in()
+    threads = [threading.Thread(target=lambda: answers.append(post_raw(Client(sender.token), b"some words", "words"))),
+               threading.Thread(target=lambda: answers.append(tus_at_once(Client(sender.token), b"words by tus")))]
+    threads += [threading.Thread(target=lambda: answers.append(post_raw(Client(second.token), b"others", "words")))]
+    for thread in threads:
+        thread.start()
+    asked = 0
+    while any(thread.is_alive() for thread in threads):
+        began = time.monotonic()
+        answer = post_raw(second, PNG, "a.png")
+        slowest = max(slowest, time.monotonic() - began) if answer.status == 201 else 99
+        asked += 1
+    same([one.status for one in answers], [201, 201, 201], "it hangs: the files are kept all the same", *answers)
+    same(psql(f"SELECT count(*) FROM mayfly.file WHERE account_id = (SELECT account_id FROM mayfly.file WHERE id = "
+              f"'{answers[0].json()['id'] if answers[0].body else answers[1].json()['id']}') AND state = 'pending'"), "0", "and none is left behind")
+    check(asked > 5 and slowest < 1, "meanwhile the workers serve others", asked, slowest)
+    hurried = Client(sender.token, timeout=0.3)
+    try:
+        post_raw(hurried, b"left alone", "left-alone")
+    except OSError:
+        hurried.close()
+    creation = sender.post("/uploads", headers={**TUS, "Upload-Length": "5"})
+    where = creation.headers["location"]
+    hurried = Client(sender.token, timeout=0.3)
+    try:
+        hurried.request("PATCH", where, body=b"words", headers={**TUS, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"})
+    except OSError:
+        hurried.close()
+until = time.monotonic() + 10
+while psql("SELECT count(*) FROM mayfly.file WHERE name = 'left-alone' AND state = 'pending'") != "0" and time.monotonic() < until:
+    time.sleep(0.1)
+same(psql("SELECT count(*) FROM mayfly.file WHERE name = 'left-alone' AND state = 'pending'"), "0", "who goes away before the type is found leaves nothing")
+answer = sender.request("HEAD", where, headers=TUS)
+same((answer.status, answer.headers.get("upload-offset"), type_of(sender, where.rsplit("/", 1)[1])), (200, "5", "text/plain"),
+     "or, by tus, an upload that the next HEAD completes", answer)
 
 # --- the account's end
 

@@ -29,7 +29,7 @@ SOLE_USERS = {
     "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi(_connection)?\.[ch]",
     "fcgi_stdio.h": r"never", "fcgios.h": r"http/fcgi\.c", "zxcvbn.h": r"base/password\.c", "sodium.*": r"base/.*",
     "jansson.h": r"http/json\.[ch]", "curl/.*": r"(store/s3_http|bin/prove_http)\.c", "expat.h": r"store/s3_xml\.c",
-    "vips/.*": r"bin/thumbnail\.c", "seccomp.h": r"bin/thumbnail_limits\.c", "magic.h": r"base/media_type\.c",
+    "vips/.*": r"bin/thumbnail\.c", "seccomp.h": r"bin/child_limits\.c", "magic.h": r"bin/sniff\.c",
     "openssl/.*": r"base/(sha1\.c|sha256\.h)",
 }
 # Writable symbols that a worker may have, each with its reason. There is none.
@@ -85,7 +85,7 @@ same(broken, [], f"each of {len(HEADERS)} headers compiles alone")
 
 objects = [path for name in FILES if name.endswith(".c") for path in [BUILD / "src" / (name[:-2] + ".o")] if path.exists()]
 objects += [path for path in (BUILD / "src/http/pages.o",) if path.exists()]
-sources = [name for name in FILES if name.endswith(".c") and not re.match(r"bin/(ctl|thumbnail)", name)]
+sources = [name for name in FILES if name.endswith(".c") and not re.match(r"bin/(ctl|thumbnail|sniff|child_limits)", name)]
 missing = [name for name in sources if not (BUILD / "src" / (name[:-2] + ".o")).exists()]
 same(missing, [], f"the objects are in {BUILD}")
 
@@ -120,6 +120,17 @@ if shutil.which("nm"):
 static = [place for place, group in lines_like(r"^\s+static (?!const\b|_Noreturn|inline)[a-z_ ]+[ *]+\w+(\[[^\]]*\])*( =|;)")
           if not re.search(r"static .*\bconst\b", FILES[place.split(":")[0]].splitlines()[int(place.split(":")[1]) - 1])]
 same(static, [], "no function has a static variable that is not const")
+
+# --- what parses strangers' files is not in a worker
+
+parsers = r"lib(magic|vips|jpeg|png|webp|gif|nsgif)"
+for program in ("mayfly-worker", "mayflyctl"):
+    needed = subprocess.run(["ldd", BUILD / program], capture_output=True, text=True, check=True).stdout
+    same(re.findall(rf"^\s*({parsers}\S*)", needed, re.M), [], f"{program} is linked with no library that parses what strangers send")
+    strings = (BUILD / program).read_bytes()
+    same(re.findall(parsers.encode() + rb"[a-z0-9.-]*\.so", strings), [], "and loads none later")
+check("libmagic" in subprocess.run(["ldd", BUILD / "mayfly-sniff"], capture_output=True, text=True, check=True).stdout,
+      "mayfly-sniff has it, so this test would see it")
 
 # --- SQL
 

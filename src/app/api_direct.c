@@ -236,6 +236,12 @@ static bool refuse(struct exchange *x, const struct upload *upload, struct err *
     return err_field(err, ERR_CHECKSUM, "sha256", "the bytes have another SHA-256; they were removed");
 }
 
+static bool tell_created(struct exchange *x, const struct file *file, struct err *err)
+{
+    x->response.status = 201;
+    return file_answer_add(&x->response.body, file, err);
+}
+
 static bool commit(struct exchange *x, struct upload *upload, const struct claim *claim, struct err *err)
 {
     unsigned char sha256[SHA256_BYTES];
@@ -244,10 +250,7 @@ static bool commit(struct exchange *x, struct upload *upload, const struct claim
     sha256_end(&hash, sha256);
     if (!agrees(claim, sha256))
         return refuse(x, upload, err);
-    if (!file_answer_commit(x, upload, err))
-        return false;
-    x->response.status = 201;
-    return file_answer_add(&x->response.body, &upload->file, err);
+    return file_answer_commit(x, upload, tell_created, err);
 }
 
 /* Any worker goes on from there. */
@@ -278,8 +281,7 @@ bool api_direct_complete(struct exchange *x, struct err *err)
     if (file.state == FILE_COMMITTED) {
         if (!agrees(&claim, file.sha256))
             return err_field(err, ERR_CHECKSUM, "sha256", "the file has another SHA-256");
-        x->response.status = 201;
-        return file_answer_add(&x->response.body, &file, err);
+        return tell_created(x, &file, err);
     }
     if (!file_answer_open(x, &file.id, &upload, err))
         return false;

@@ -50,6 +50,7 @@ struct thumbing {
     int64_t until_us; /* who waits waits no longer */
     int64_t pause_ms;
     enum awaited awaited;
+    bool is_crowded; /* it has waited for another thumbnail of its account */
     bool (*stage)(struct exchange *, struct thumbing *, bool *done, struct err *);
     /* From here on only for who makes it. */
     bool has_claim;
@@ -181,8 +182,9 @@ static bool refuse_again(const struct file_thumbnail *found, struct err *err)
 static bool wait_for(struct exchange *x, struct thumbing *thumbing, enum awaited awaited, struct err *err)
 {
     thumbing->awaited = awaited;
+    thumbing->is_crowded |= awaited == SHARE;
     if (x->services->clock->monotonic_us() > thumbing->until_us)
-        return awaited == SHARE
+        return thumbing->is_crowded
                    ? err_set(err, ERR_LIMIT, "other thumbnails of this account come first; ask again later")
                    : err_set(err, ERR_DOWN, "a thumbnail is not made in time");
     if (awaited == ROOM) {

@@ -103,33 +103,30 @@ static bool describe(struct exchange *x, const struct file *file, struct err *er
            (file->state == FILE_COMMITTED || expiry_header(x, file->expires_at_ms, err));
 }
 
-/* Every byte is there, but this has not been said: the worker that took the last one may have died. */
-static bool complete_late(struct exchange *x, struct file *file, struct err *err)
+/* Every byte may be there without this having been said, when the worker that took the last one died. Then tells. */
+static bool complete_late(struct exchange *x, struct file *file, file_answer_then *then, struct err *err)
 {
     bool part = strcmp(file->via, "part") == 0;
     struct upload *upload;
 
     if (file->state == FILE_COMMITTED || !is_complete(file) || (part && file->sealed))
-        return true;
+        return then == NULL || then(x, file, err);
     switch (upload_open(&x->services->files, &x->arena, &file->id, &x->session.account, &upload, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE: /* somebody else was quicker */
-        return file_answer_upload(x, &file->id, file, err);
+        return file_answer_upload(x, &file->id, file, err) && (then == NULL || then(x, file, err));
     case DB_ROW:
         break;
     }
-    if (!file_answer_complete(x, upload, err))
-        return false;
-    *file = upload->file;
-    return true;
+    return file_answer_complete(x, upload, then, err);
 }
 
 bool api_tus_head(struct exchange *x, struct err *err)
 {
     struct file file;
 
-    return check_version(x, err) && find(x, &file, err) && complete_late(x, &file, err) && describe(x, &file, err);
+    return check_version(x, err) && find(x, &file, err) && complete_late(x, &file, describe, err);
 }
 
 /* --- PATCH, and POST with a body --- */
@@ -171,9 +168,10 @@ static bool checksum_right(struct patching *patching)
     return memcmp(digest, patching->checksum.digest, patching->checksum.length) == 0;
 }
 
-static bool keep_or_complete(struct exchange *x, struct upload *upload, struct err *err)
+static bool tell_received(struct exchange *x, const struct file *file, struct err *err)
 {
-    return is_complete(&upload->file) ? file_answer_complete(x, upload, err) : upload_keep(upload, err);
+    return number_header(x, "Upload-Offset", file->received, err) &&
+           (x->response.status == 201 || file->state == FILE_COMMITTED || expiry_header(x, file->expires_at_ms, err));
 }
 
 /* Only the answer would tell the client where this upload is: without one nobody goes on with it. */
@@ -191,12 +189,9 @@ static bool end(struct exchange *x, bool whole, struct err *err)
         return err_set(err, ERR_CHECKSUM, "the bytes have another checksum; nothing of them was kept");
     if (!whole && is_unknown(x, patching))
         return err_set(err, ERR_INPUT, "the body was cut off");
-    if (!keep_or_complete(x, upload, err))
-        return false;
     x->response.status = patching->created ? 201 : 204;
-    return number_header(x, "Upload-Offset", upload->file.received, err) &&
-           (patching->created || upload->file.state == FILE_COMMITTED ||
-            expiry_header(x, upload->file.expires_at_ms, err));
+    return is_complete(&upload->file) ? file_answer_complete(x, upload, tell_received, err)
+                                      : upload_keep(upload, err) && tell_received(x, &upload->file, err);
 }
 
 /*
@@ -399,7 +394,7 @@ static bool check_part(struct exchange *x, const struct uuid *id, size_t number,
         return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: part %zu is no partial upload", number);
     if (!is_complete(&file))
         return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: part %zu is not complete", number);
-    return complete_late(x, &file, err);
+    return complete_late(x, &file, NULL, err);
 }
 
 static bool check_parts(struct exchange *x, const struct creation *creation, struct err *err)
@@ -464,8 +459,8 @@ static bool tell_offset(struct exchange *x, const struct uuid *id, struct err *e
 {
     struct file file;
 
-    return file_answer_upload(x, id, &file, err) && complete_late(x, &file, err) &&
-           number_header(x, "Upload-Offset", file.received, err);
+    return file_answer_upload(x, id, &file, err) && number_header(x, "Upload-Offset", file.received, err) &&
+           complete_late(x, &file, NULL, err);
 }
 
 /*
@@ -482,7 +477,7 @@ static bool complete_empty(struct exchange *x, const struct uuid *id, struct err
     case DB_NONE:
         return true;
     case DB_ROW:
-        return complete_late(x, &file, err);
+        return complete_late(x, &file, NULL, err);
     }
     return false;
 }

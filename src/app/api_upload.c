@@ -1,5 +1,6 @@
 #include "app/api.h"
 #include "app/file_answer.h"
+#include "app/file_typing.h"
 #include "app/once.h"
 #include "http/disposition.h"
 #include "http/form.h"
@@ -27,7 +28,7 @@ struct received {
     struct upload *upload; /* NULL: the request was done before, nothing is stored */
     const char *name;
     struct sha256 hash; /* without an upload, which has its own */
-    const char *type;
+    struct file_typing *typing;
     bool photo; /* the form's field "photo": the profile's picture */
     struct received *next;
 };
@@ -150,7 +151,8 @@ static bool end_file(struct exchange *x, struct err *err)
     receiving->open = NULL;
     if (received == NULL || received->upload == NULL)
         return true;
-    if (!file_answer_seal(x, received->upload, &received->type, err) || !upload_trim(received->upload, err))
+    if (!upload_seal(received->upload, err) || !file_typing_begin(x, received->upload, &received->typing, err) ||
+        !upload_trim(received->upload, err))
         return false;
     upload_shed(received->upload);
     return true;
@@ -207,8 +209,10 @@ static bool take(struct exchange *x, const void *bytes, size_t length, struct er
 
 static bool set_photo(struct exchange *x, const struct received *received, struct err *err)
 {
-    if (strncmp(received->type, "image/", strlen("image/")) != 0)
-        return err_field(err, ERR_TYPE, "photo", "photo: this is %s, not an image", received->type);
+    const char *type = received->typing->type;
+
+    if (strncmp(type, "image/", strlen("image/")) != 0)
+        return err_field(err, ERR_TYPE, "photo", "photo: this is %s, not an image", type);
     return account_set_photo(x->services->sessions.db, &x->arena, &x->session.account, &received->upload->file.id,
                              err) != DB_FAIL &&
            session_ids_of(&x->services->sessions, &x->arena, &x->session.account, &x->forgets, err);
@@ -249,7 +253,7 @@ static bool commit(struct exchange *x, void *arg, struct err *err)
     if (receiving->done)
         return err_set(err, ERR_CONFLICT, "the outcome of this request is gone; send it again");
     for (const struct received *received = first; received != NULL; received = received->next)
-        if (!upload_commit(received->upload, &x->arena, received->type, err) ||
+        if (!upload_commit(received->upload, &x->arena, received->typing->type, err) ||
             (received->photo && !set_photo(x, received, err)))
             return false;
     return answer(x, first, err);
@@ -285,9 +289,49 @@ static bool set_fingerprint(struct exchange *x, struct err *err)
     return true;
 }
 
+static bool finish(struct exchange *x, struct err *err)
+{
+    const struct receiving *receiving = x->stream;
+
+    if (!set_fingerprint(x, err) || !once(x, commit, receiving->first, err))
+        return false;
+    if (x->replayed)
+        drop(x);
+    else
+        file_point(&x->services->files, "upload-committed");
+    return true;
+}
+
+/* Looks for the types, one after the other; *known: all of them are. */
+static bool find_types(struct exchange *x, bool *known, struct err *err)
+{
+    const struct receiving *receiving = x->stream;
+
+    *known = true;
+    for (const struct received *received = receiving->first; *known && received != NULL; received = received->next) {
+        if (received->typing == NULL)
+            continue;
+        if (!file_typing_attend(received->typing, err))
+            return false;
+        *known = received->typing->type != NULL;
+    }
+    return true;
+}
+
+static bool step(struct exchange *x, bool *done, struct err *err)
+{
+    if (find_types(x, done, err) && (!*done || finish(x, err)))
+        return true;
+    drop(x);
+    return false;
+}
+
+static const struct job job = {.step = step, .quit = drop};
+
 static bool end(struct exchange *x, bool whole, struct err *err)
 {
     struct receiving *receiving = x->stream;
+    bool known;
 
     if (!whole)
         err_set(err, ERR_INPUT, "the body was cut off");
@@ -295,12 +339,11 @@ static bool end(struct exchange *x, bool whole, struct err *err)
         end_file(x, err);
     else if (multipart_finish(&receiving->parser, err) && receiving->first == NULL)
         err_set(err, ERR_VALUE, "there is no file in this form");
-    if (err->kind != ERR_NONE || !set_fingerprint(x, err) || !once(x, commit, receiving->first, err))
+    if (err->kind != ERR_NONE || !find_types(x, &known, err))
         return false;
-    if (x->replayed)
-        drop(x);
-    else
-        file_point(&x->services->files, "upload-committed");
+    if (known)
+        return finish(x, err);
+    x->job = &job;
     return true;
 }
 

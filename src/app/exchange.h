@@ -20,6 +20,14 @@ enum {
 
 struct thumbing;
 
+/* At once in one worker; each account has one of them, so that files of one that take long keep nobody else's waiting. */
+enum { SNIFFS_AT_ONCE = 4 };
+
+struct sniffing {
+    bool taken;
+    struct uuid account;
+};
+
 /* One of each per worker, for its whole life. */
 struct services {
     struct config config;
@@ -32,6 +40,7 @@ struct services {
     const char *worker;         /* "pool/pid" */
     int thumbnails_in_hand;     /* that are being made by this worker just now */
     struct thumbing *thumbings; /* requests for thumbnails that this worker has in hand; app/api_thumbnail.c's */
+    struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file_typing.c's */
     void (*point)(const char *name);
 };
 
@@ -42,7 +51,7 @@ struct services {
 struct body_sink {
     /* The next bytes, borrowed. After an error nothing more comes but drop. */
     bool (*take)(struct exchange *, const void *bytes, size_t length, struct err *);
-    /* The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response. */
+    /* The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response, or sets x->job. */
     bool (*end)(struct exchange *, bool whole, struct err *);
     /* Taking, ending or the request as a whole failed: lets go of what was begun. */
     void (*drop)(struct exchange *);

@@ -1,5 +1,6 @@
 #include "app/file_answer.h"
 
+#include "app/file_typing.h"
 #include "base/json_text.h"
 
 #include <stdio.h>
@@ -27,26 +28,12 @@ bool file_answer_add(struct buf *out, const struct file *file, struct err *err)
            err_set(err, ERR_BUG, "answer is too long");
 }
 
-bool file_answer_type(struct exchange *x, struct upload *upload, const char **type, struct err *err)
-{
-    char *head = arena_alloc(&x->arena, MEDIA_TYPE_SNIFF_BYTES);
-    char claimed[MEDIA_TYPE_BYTES], sniffed[MEDIA_TYPE_BYTES];
-    size_t length;
-
-    if (head == NULL)
-        return err_memory(err);
-    if (!upload_head(upload, head, MEDIA_TYPE_SNIFF_BYTES, &length, err) ||
-        !media_type_sniff(head, length, sniffed, err))
-        return false;
-    media_type_normalise(upload->file.claimed_type, claimed);
-    *type = arena_strdup(&x->arena, media_type_settle(claimed, sniffed, NULL));
-    return *type != NULL || err_memory(err);
-}
-
-bool file_answer_seal(struct exchange *x, struct upload *upload, const char **type, struct err *err)
-{
-    return upload_seal(upload, err) && file_answer_type(x, upload, type, err);
-}
+/* A sealed upload whose type is looked for; then it is committed. */
+struct finishing {
+    struct upload *upload;
+    struct file_typing *typing;
+    file_answer_then *then;
+};
 
 struct commit {
     struct upload *upload;
@@ -79,25 +66,66 @@ static bool keep_what_came(struct upload *upload)
     return false;
 }
 
-bool file_answer_commit(struct exchange *x, struct upload *upload, struct err *err)
+static bool tell(struct exchange *x, const struct upload *upload, file_answer_then *then, struct err *err)
 {
-    struct commit work = {.upload = upload, .x = x};
+    return then == NULL || then(x, &upload->file, err);
+}
 
-    if (!file_answer_type(x, upload, &work.type, err) || !db_transaction(x->services->files.db, commit, &work, err))
+static bool finish(struct exchange *x, const struct finishing *finishing, struct err *err)
+{
+    struct commit work = {.upload = finishing->upload, .type = finishing->typing->type, .x = x};
+
+    if (!db_transaction(x->services->files.db, commit, &work, err))
         return false;
     file_point(&x->services->files, "upload-committed");
+    return tell(x, finishing->upload, finishing->then, err);
+}
+
+static bool step(struct exchange *x, bool *done, struct err *err)
+{
+    const struct finishing *finishing = x->stream;
+
+    if (!file_typing_attend(finishing->typing, err))
+        return keep_what_came(finishing->upload);
+    *done = finishing->typing->type != NULL;
+    return !*done || finish(x, finishing, err) || keep_what_came(finishing->upload);
+}
+
+/* Whoever asks for the upload next finds it sealed, and commits it. */
+static void quit(struct exchange *x)
+{
+    const struct finishing *finishing = x->stream;
+
+    upload_leave(finishing->upload);
+}
+
+static const struct job job = {.step = step, .quit = quit};
+
+bool file_answer_commit(struct exchange *x, struct upload *upload, file_answer_then *then, struct err *err)
+{
+    struct finishing *finishing = arena_alloc(&x->arena, sizeof *finishing);
+
+    if (finishing == NULL)
+        return err_memory(err);
+    *finishing = (struct finishing){.upload = upload, .then = then};
+    if (!file_typing_begin(x, upload, &finishing->typing, err))
+        return false;
+    if (finishing->typing->type != NULL)
+        return finish(x, finishing, err);
+    x->stream = finishing;
+    x->job = &job;
     return true;
 }
 
-bool file_answer_complete(struct exchange *x, struct upload *upload, struct err *err)
+bool file_answer_complete(struct exchange *x, struct upload *upload, file_answer_then *then, struct err *err)
 {
     if (strcmp(upload->file.via, "part") == 0) {
         if (!upload_seal(upload, err))
             return keep_what_came(upload);
         upload_leave(upload);
-        return true;
+        return tell(x, upload, then, err);
     }
-    return (upload_seal(upload, err) && file_answer_commit(x, upload, err)) || keep_what_came(upload);
+    return (upload_seal(upload, err) && file_answer_commit(x, upload, then, err)) || keep_what_came(upload);
 }
 
 static bool no_upload(struct err *err)

@@ -9,20 +9,17 @@
 /* Adds {"id", "url", "name", "size", "type", "sha256", "created_at"} of a committed file. */
 bool file_answer_add(struct buf *, const struct file *, struct err *) MUST_CHECK;
 
-/* The type of a whole object by its bytes and what was claimed, in the arena. */
-bool file_answer_type(struct exchange *, struct upload *, const char **type, struct err *) MUST_CHECK;
-
-/* Makes the object whole first. */
-bool file_answer_seal(struct exchange *, struct upload *, const char **type, struct err *) MUST_CHECK;
+/* What is to be told of an upload once it is complete. */
+typedef bool file_answer_then(struct exchange *, const struct file *, struct err *);
 
 /*
- * All bytes are there: seals the upload and commits it, with its type. A part of another file is only sealed; the parts of
- * this one are dropped.
+ * All bytes are there: seals the upload and commits it, with its type; then tells. A part of another file is only sealed; the
+ * parts of this one are dropped. While the type is looked for, the exchange has a job, which does the rest.
  */
-bool file_answer_complete(struct exchange *, struct upload *, struct err *) MUST_CHECK;
+bool file_answer_complete(struct exchange *, struct upload *, file_answer_then *, struct err *) MUST_CHECK;
 
-/* Commits a sealed upload with its type; ERR_LOGIN when the session has ended meanwhile. */
-bool file_answer_commit(struct exchange *, struct upload *, struct err *) MUST_CHECK;
+/* The same of a sealed upload; ERR_LOGIN when the session has ended meanwhile. */
+bool file_answer_commit(struct exchange *, struct upload *, file_answer_then *, struct err *) MUST_CHECK;
 
 /* An upload of this account, pending or committed, and the lease of a pending one; ERR_ABSENT when there is none. */
 bool file_answer_upload(struct exchange *, const struct uuid *, struct file *, struct err *) MUST_CHECK;

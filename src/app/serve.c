@@ -229,7 +229,12 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
     if (x->failure.kind != ERR_NONE)
         drop_sink(x);
     x->sink = NULL;
-    serving = complete(x, &x->failure, answer);
+    if (x->job != NULL && whole && x->failure.kind == ERR_NONE) {
+        serving = SERVING_JOB;
+    } else {
+        quit_job(x);
+        serving = complete(x, &x->failure, answer);
+    }
     log_as(x, NULL);
     return serving;
 }

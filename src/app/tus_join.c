@@ -21,8 +21,10 @@ static bool go_on(struct exchange *x, struct joining *joining, bool *done, struc
         return upload_add(joining->upload, bytes, length, err);
     if (++joining->at < joining->count)
         return file_reader_turn_to(x, joining->reader, &joining->parts[joining->at], err);
-    *done = true;
-    return file_answer_complete(x, joining->upload, err);
+    if (!file_answer_complete(x, joining->upload, NULL, err))
+        return false;
+    *done = x->stream == joining; /* unless its type is looked for */
+    return true;
 }
 
 static bool step(struct exchange *x, bool *done, struct err *err)
@@ -72,7 +74,7 @@ bool tus_join(struct exchange *x, struct upload *upload, struct err *err)
     if (joining == NULL)
         return err_memory(err);
     if (upload->file.sealed)
-        return file_answer_complete(x, upload, err);
+        return file_answer_complete(x, upload, NULL, err);
     joining->upload = upload;
     if (!open_parts(x, joining, err)) {
         upload_leave(upload);

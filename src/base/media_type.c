@@ -1,28 +1,12 @@
 #include "base/media_type.h"
 
 #include <ctype.h>
-#include <magic.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 static const char UNKNOWN[] = "application/octet-stream";
 static const char PLAIN[] = "text/plain";
-
-/* What libmagic may do with one file: it has had loops and deep recursion, and its own limits are for the command line. */
-static const struct {
-    int parameter;
-    size_t most;
-} bounds[] = {
-    {MAGIC_PARAM_BYTES_MAX, MEDIA_TYPE_SNIFF_BYTES},
-    {MAGIC_PARAM_INDIR_MAX, 15},
-    {MAGIC_PARAM_NAME_MAX, 30},
-    {MAGIC_PARAM_ELF_PHNUM_MAX, 128},
-    {MAGIC_PARAM_ELF_SHNUM_MAX, 128},
-    {MAGIC_PARAM_ELF_NOTES_MAX, 64},
-    {MAGIC_PARAM_REGEX_MAX, 4096},
-};
 
 /* --- by our own rules */
 
@@ -46,7 +30,7 @@ static const struct signature signatures[] = {
     SIGNATURE(4, "ftypavif", "image/avif"),
     SIGNATURE(4, "ftypavis", "image/avif"),
     SIGNATURE(0, "%PDF-", "application/pdf"),
-    SIGNATURE(0, "\x1A\x45\xDF\xA3", "video/webm"), /* or Matroska: see by_our_rules */
+    SIGNATURE(0, "\x1A\x45\xDF\xA3", "video/webm"), /* or Matroska: see media_type_known */
     SIGNATURE(0, "\x1F\x8B\x08", "application/gzip"),
 };
 
@@ -126,11 +110,12 @@ static const char *by_markup(const char *bytes, size_t length)
     return is_html(at, end) ? "text/html" : NULL;
 }
 
-/* The type by our own rules, or NULL. */
-static const char *by_our_rules(const char *bytes, size_t length)
+const char *media_type_known(const void *first, size_t length)
 {
-    const char *type;
+    const char *bytes = first, *type;
 
+    if (length > MEDIA_TYPE_SNIFF_BYTES)
+        length = MEDIA_TYPE_SNIFF_BYTES;
     if (length == 0)
         return UNKNOWN;
     type = by_signature(bytes, length);
@@ -139,7 +124,7 @@ static const char *by_our_rules(const char *bytes, size_t length)
     return type != NULL ? type : by_markup(bytes, length);
 }
 
-/* --- by libmagic */
+/* --- names */
 
 static bool starts_with(const char *text, const char *part)
 {
@@ -183,55 +168,6 @@ static const char *known_as(const char *type)
     return type;
 }
 
-static bool load(magic_t magic)
-{
-    if (magic_load(magic, NULL) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
-        if (magic_setparam(magic, bounds[i].parameter, &bounds[i].most) != 0)
-            return false;
-    return true;
-}
-
-static bool by_libmagic(const void *bytes, size_t length, char type[MEDIA_TYPE_BYTES], struct err *err)
-{
-    /* Looking into archives would start programs. */
-    magic_t magic = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_ELF);
-    const char *found;
-    bool ok = false;
-
-    if (magic == NULL)
-        return err_memory(err);
-    if (!load(magic)) {
-        const char *reason = magic_error(magic);
-
-        err_set(err, ERR_DOWN, "libmagic: %s", reason != NULL ? reason : "a limit is refused");
-        goto out;
-    }
-    found = magic_buffer(magic, bytes, length);
-    /* Where it gives up it has met a file that is broken or made to tire it: nobody knows what that is. */
-    media_type_normalise(found, type);
-    ok = true;
-out:
-    magic_close(magic);
-    /* 2 of the 3 MB that it took would otherwise stay in the heap for good. */
-    malloc_trim(0);
-    return ok;
-}
-
-bool media_type_sniff(const void *bytes, size_t length, char type[MEDIA_TYPE_BYTES], struct err *err)
-{
-    const char *ours;
-
-    if (length > MEDIA_TYPE_SNIFF_BYTES)
-        length = MEDIA_TYPE_SNIFF_BYTES;
-    ours = by_our_rules(bytes, length);
-    if (ours == NULL)
-        return by_libmagic(bytes, length, type, err);
-    snprintf(type, MEDIA_TYPE_BYTES, "%s", ours);
-    return true;
-}
-
 /* --- claims */
 
 /* restricted-name-chars of RFC 6838. */
@@ -259,7 +195,7 @@ void media_type_normalise(const char *claimed, char type[MEDIA_TYPE_BYTES])
         return;
     right = name_length(claimed + left + 1);
     length = left + 1 + right;
-    if (right == 0 || length >= MEDIA_TYPE_BYTES || strchr("; \t", claimed[length]) == NULL)
+    if (right == 0 || length >= MEDIA_TYPE_BYTES || strchr("; \t\n", claimed[length]) == NULL)
         return;
     for (size_t i = 0; i < length; i++)
         type[i] = (char)tolower((unsigned char)claimed[i]);

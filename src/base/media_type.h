@@ -1,13 +1,10 @@
 /*
  * What kind of file these bytes are, and what a browser may do with it. Names and claims come from whoever uploads; the
  * bytes decide. The formats that matter to browsers are told here, as the WHATWG's "MIME Sniffing" tells them, since
- * libmagic misses some of those that can carry a script; for everything else it is asked.
+ * libmagic misses some of those that can carry a script; for everything else it is asked, in a process of its own.
  */
 #ifndef MAYFLY_BASE_MEDIA_TYPE_H
 #define MAYFLY_BASE_MEDIA_TYPE_H
-
-#include "base/attr.h"
-#include "base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,17 +12,15 @@
 enum {
     /* "type/subtype" and NUL. RFC 6838 allows 127 characters on each side; what has more than this is no known type. */
     MEDIA_TYPE_BYTES = 128,
-    /* Give media_type_sniff so many first bytes when there are as many: Office documents show their kind only here. */
+    /* Tell by so many first bytes when there are as many: Office documents show their kind only here. */
     MEDIA_TYPE_SNIFF_BYTES = 16 * 1024,
 };
 
 /*
- * The type of a file that begins so: lower case, no parameters; "application/octet-stream" for what nobody knows, an empty
- * file with it. length beyond MEDIA_TYPE_SNIFF_BYTES is not looked at. Asks libmagic only when it has to, and lets it
- * and its tables go before it returns: 0.5 to 10 ms, and nothing to carry for workers that see no uploads.
- * ERR_DOWN: libmagic's table can't be loaded.
+ * The type of a file that begins so by the rules here, a constant: lower case, no parameters; "application/octet-stream" for an
+ * empty file. NULL: libmagic is to be asked (base/media_sniff.h). length beyond MEDIA_TYPE_SNIFF_BYTES is not looked at.
  */
-bool media_type_sniff(const void *bytes, size_t length, char type[MEDIA_TYPE_BYTES], struct err *) MUST_CHECK;
+const char *media_type_known(const void *bytes, size_t length);
 
 /*
  * Makes a type that was claimed comparable: lower case, without parameters, of the grammar of RFC 6838. What is not, such

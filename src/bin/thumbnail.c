@@ -1,13 +1,13 @@
 /*
  * mayfly-thumbnail: reads one image from descriptor 0, writes its thumbnail to descriptor 1 and ends. It is the only
- * program of mayfly that decodes images, and takes from itself all that decoding does not need (bin/thumbnail_limits.c).
+ * program of mayfly that decodes images, and takes from itself all that decoding does not need (bin/child_limits.c).
  * base/thumbnail.c starts it, with a deadline.
  *
  * Thumbnails of opaque images are JPEG, those of transparent ones WebP: with an alpha channel WebP takes a fraction of
  * PNG's bytes for a photograph, and browsers have read it since 2020.
  */
 #include "base/thumbnail.h"
-#include "bin/thumbnail_limits.h"
+#include "bin/child_limits.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -30,7 +30,7 @@ struct options {
     int box;
     int64_t max_pixels;
     int64_t max_side;
-    struct thumbnail_limits limits;
+    struct child_limits limits;
 };
 
 static const char usage[] =
@@ -325,7 +325,7 @@ static enum thumbnail_status run(const char *program, const struct options *opti
 
     /* One heap for all threads: each further one would reserve 128 MiB of the address space. */
     mallopt(M_ARENA_MAX, 1);
-    if (!ends_prepare() || !thumbnail_limits_apply(&options->limits))
+    if (!ends_prepare() || !child_limits_apply(&options->limits))
         return complain(THUMBNAIL_BUG, strerror(errno));
     /* Of anything else the library would read everything first. */
     if (fstat(STDIN_FILENO, &input) != 0 || !S_ISREG(input.st_mode))

@@ -184,29 +184,6 @@ static bool too_slow(const struct turns *turns, const struct turn *turn)
            turn->body_bytes < config->stream_least_bytes_s * (past_us / 1000000);
 }
 
-static bool take_body(struct turns *turns, struct turn *turn)
-{
-    struct exchange *x = &turn->exchange;
-    enum fcgi_body_state state = fcgi_take_body(turn->request, take_slice, turn);
-    bool waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
-    enum serving serving;
-    struct buf bytes;
-
-    if (waits && !too_slow(turns, turn)) {
-        wait_for(turns, turn, FCGI_WAIT_BODY);
-        return false;
-    }
-    serving = serve_end(x, state == FCGI_BODY_END, &bytes);
-    if (!waits && state != FCGI_BODY_CUT)
-        return answer(turns, turn, serving, &bytes);
-    if (waits)
-        LOG_EVENT(&turns->services->log, LOG_INFO, "too_slow", LOG_NUMBER("bytes", turn->body_bytes));
-    else
-        client_gone(turns);
-    fcgi_abandon(turn->request, waits ? "the body is too slow" : "the body is cut off");
-    return true;
-}
-
 static bool step(struct turns *turns, struct turn *turn)
 {
     struct exchange *x = &turn->exchange;
@@ -229,6 +206,31 @@ static bool step(struct turns *turns, struct turn *turn)
         fcgi_wait_ms(turn->request, x->pause_ms, turn);
     }
     return false;
+}
+
+static bool take_body(struct turns *turns, struct turn *turn)
+{
+    struct exchange *x = &turn->exchange;
+    enum fcgi_body_state state = fcgi_take_body(turn->request, take_slice, turn);
+    bool waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
+    enum serving serving;
+    struct buf bytes;
+
+    if (waits && !too_slow(turns, turn)) {
+        wait_for(turns, turn, FCGI_WAIT_BODY);
+        return false;
+    }
+    serving = serve_end(x, state == FCGI_BODY_END, &bytes);
+    if (serving == SERVING_JOB)
+        return step(turns, turn);
+    if (!waits && state != FCGI_BODY_CUT)
+        return answer(turns, turn, serving, &bytes);
+    if (waits)
+        LOG_EVENT(&turns->services->log, LOG_INFO, "too_slow", LOG_NUMBER("bytes", turn->body_bytes));
+    else
+        client_gone(turns);
+    fcgi_abandon(turn->request, waits ? "the body is too slow" : "the body is cut off");
+    return true;
 }
 
 static bool begin(struct turns *turns, struct turn *turn, const struct err *opened)

@@ -63,6 +63,7 @@ void fcgi_connection_forget_request(struct fcgi_request *connection)
     arena_free(&connection->arena);
     connection->head.length = 0;
     connection->context = NULL;
+    connection->piece = (struct fcgi_piece){.last = false};
 }
 
 void fcgi_connection_close(struct fcgi_request *connection, enum log_level level, const char *reason)

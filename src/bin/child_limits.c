@@ -1,4 +1,4 @@
-#include "bin/thumbnail_limits.h"
+#include "bin/child_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +109,7 @@ static bool filter_apply(void)
     return failed == 0;
 }
 
-bool thumbnail_limits_apply(const struct thumbnail_limits *limits)
+bool child_limits_apply(const struct child_limits *limits)
 {
     return limit(RLIMIT_CORE, 0, 0) && limit(RLIMIT_NOFILE, DESCRIPTORS_MAX, DESCRIPTORS_MAX) &&
            limit(RLIMIT_FSIZE, limits->file_bytes, limits->file_bytes) &&

@@ -1,0 +1,148 @@
+/* What a worker sees of mayfly-sniff: a type, whatever the file does to the program, in a bounded time and without a trace. */
+#include "base/media_sniff.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static const char words[] = "Just a few words of plain text.\n";
+static const struct log silent = {.clock = &clock_system, .level = LOG_ERROR, .worker = "unit/1"};
+
+static const char *sniff_by(struct unit *unit, const char *program)
+{
+    static char type[MEDIA_TYPE_BYTES];
+    struct child_running *running;
+    struct config config;
+    bool over = false;
+
+    config_init(&config);
+    snprintf(config.sniff_program, sizeof config.sniff_program, "%s", program);
+    assert_granted(media_sniff_start(&config, &unit->arena, words, sizeof words - 1, &running, &unit->err), &unit->err);
+    while (!over)
+        media_sniff_attend(&silent, running, 100, &over, type);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    return type;
+}
+
+/* With a program that stands in for one that misbehaves: this script. */
+static const char *sniff_by_script(struct unit *unit, const char *script)
+{
+    char path[] = "/tmp/mayfly-unit-XXXXXX";
+    int fd = mkostemp(path, O_CLOEXEC);
+    const char *type;
+
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd, "#!/bin/sh\n%s\n", script) > 0);
+    assert_int_equal(fchmod(fd, 0700), 0);
+    close(fd);
+    type = sniff_by(unit, path);
+    unlink(path);
+    return type;
+}
+
+static void the_program_tells_a_type(void **state)
+{
+    assert_string_equal(sniff_by(*state, SNIFF_PROGRAM), "text/plain");
+}
+
+static void however_it_ends_there_is_a_type(void **state)
+{
+    static const char *const scripts[] = {
+        "kill -s SEGV $$",
+        "kill -s KILL $$",
+        "kill -s XCPU $$",
+        "exit 1",
+        "exit 127",
+        "echo image/png; exit 1",
+        "exit 0",
+        "echo 'no type'",
+        "echo 'image/png, text/html'",
+        "printf 'text/html\\r\\nSet-Cookie: a'",
+        "exec cat /dev/zero",
+        "while :; do echo image/png; done",
+        "exec sleep 60",
+        "sleep 60 & exec sleep 60",
+    };
+
+    for (size_t i = 0; i < COUNT(scripts); i++) {
+        int64_t began_us = clock_system.monotonic_us();
+
+        assert_string_equal(sniff_by_script(*state, scripts[i]), "application/octet-stream");
+        assert_true(clock_system.monotonic_us() - began_us < 10 * 1000 * 1000);
+    }
+    assert_string_equal(sniff_by_script(*state, "echo image/x-Thing"), "image/x-thing");
+}
+
+static void one_that_is_not_there_is_an_error_or_no_type(void **state)
+{
+    assert_string_equal(sniff_by(*state, "/nowhere/mayfly-sniff"), "application/octet-stream");
+}
+
+static void looking_waits_no_longer_than_it_may(void **state)
+{
+    struct unit *unit = *state;
+    char path[] = "/tmp/mayfly-unit-XXXXXX", type[MEDIA_TYPE_BYTES];
+    int fd = mkostemp(path, O_CLOEXEC);
+    struct child_running *running;
+    struct config config;
+    int64_t began_us;
+    bool over;
+
+    assert_true(fd >= 0);
+    assert_true(dprintf(fd, "#!/bin/sh\nexec sleep 60\n") > 0);
+    assert_int_equal(fchmod(fd, 0700), 0);
+    close(fd);
+    config_init(&config);
+    strcpy(config.sniff_program, path);
+    assert_granted(media_sniff_start(&config, &unit->arena, words, sizeof words - 1, &running, &unit->err), &unit->err);
+    began_us = clock_system.monotonic_us();
+    media_sniff_attend(&silent, running, 0, &over, type);
+    assert_false(over);
+    assert_true(clock_system.monotonic_us() - began_us < 1000 * 1000);
+    unlink(path);
+}
+
+/* It stands still where it has read nothing yet, as long as its input's other end says nothing: a pipe instead of a file. */
+static void it_gives_up_its_rights_before_it_reads(void **state)
+{
+    int ends[2], output[2];
+    char type[64] = "";
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(output, O_CLOEXEC), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        dup2(ends[0], STDIN_FILENO);
+        dup2(output[1], STDOUT_FILENO);
+        dup2(output[1], STDERR_FILENO);
+        execl(SNIFF_PROGRAM, "mayfly-sniff", (char *)NULL);
+        _exit(127);
+    }
+    close(output[1]);
+    assert_true(read(output[0], type, sizeof type - 1) > 0);
+    assert_contains(type, "mayfly-sniff: ");
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(output[0]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest promises[] = {
+        PROMISE(the_program_tells_a_type),
+        PROMISE(however_it_ends_there_is_a_type),
+        PROMISE(one_that_is_not_there_is_an_error_or_no_type),
+        PROMISE(looking_waits_no_longer_than_it_may),
+        PROMISE(it_gives_up_its_rights_before_it_reads),
+    };
+
+    return KEEP_PROMISES(promises);
+}
