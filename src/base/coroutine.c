@@ -1,0 +1,238 @@
+#include "base/coroutine.h"
+
+#include "base/fiber.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+    /* Stacks that are kept for the next ones; a worker that is busy begins and ends a few in each round of its loop. */
+    SPARE_MAX = 8,
+    EVENTS_MAX = 64,
+};
+
+enum coroutine_state { RUNNING, WAITING, READY };
+
+struct coroutine {
+    struct coroutines *set;
+    struct coroutine *next, **link; /* all of the set */
+    struct coroutine *next_ready;
+    struct fiber *fiber;
+    void *arg;
+    enum coroutine_state state;
+    int64_t until_us;
+};
+
+struct coroutines {
+    const struct clock *clock;
+    size_t most, count;
+    int epoll_fd;
+    bool cancelled;
+    struct coroutine *first, *self;
+    struct coroutine *ready, **ready_end;
+    size_t ready_count;
+    struct fiber *spare[SPARE_MAX];
+    size_t spare_count;
+};
+
+/* --- The set */
+
+bool coroutines_new(struct coroutines **setp, const struct clock *clock, size_t most, struct err *err)
+{
+    struct coroutines *set = calloc(1, sizeof *set);
+
+    *setp = NULL;
+    if (set == NULL)
+        return err_memory(err);
+    set->clock = clock;
+    set->most = most;
+    set->ready_end = &set->ready;
+    set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (set->epoll_fd < 0) {
+        free(set);
+        return err_set(err, ERR_BUG, "epoll_create1: %s", strerror(errno));
+    }
+    *setp = set;
+    return true;
+}
+
+void coroutines_free(struct coroutines *set)
+{
+    if (set == NULL)
+        return;
+    while (set->spare_count > 0)
+        fiber_free(set->spare[--set->spare_count]);
+    close(set->epoll_fd);
+    free(set);
+}
+
+int coroutines_fd(const struct coroutines *set)
+{
+    return set->epoll_fd;
+}
+
+size_t coroutines_count(const struct coroutines *set)
+{
+    return set->count;
+}
+
+/* There are not so many that a list would not do. */
+int coroutines_timeout_ms(const struct coroutines *set, int timeout_ms)
+{
+    int64_t now_us = set->clock->monotonic_us(), least_us = timeout_ms * INT64_C(1000);
+
+    if (set->ready_count > 0)
+        return 0;
+    for (const struct coroutine *one = set->first; one != NULL; one = one->next)
+        if (one->state == WAITING && one->until_us - now_us < least_us)
+            least_us = one->until_us - now_us;
+    return least_us > 0 ? (int)((least_us + 999) / 1000) : 0;
+}
+
+void coroutine_wake(struct coroutine *coroutine)
+{
+    struct coroutines *set;
+
+    if (coroutine == NULL || coroutine->state != WAITING)
+        return;
+    set = coroutine->set;
+    coroutine->state = READY;
+    coroutine->next_ready = NULL;
+    *set->ready_end = coroutine;
+    set->ready_end = &coroutine->next_ready;
+    set->ready_count++;
+}
+
+size_t coroutines_gather(struct coroutines *set)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int64_t now_us = set->clock->monotonic_us();
+    int count = set->count > 0 ? epoll_wait(set->epoll_fd, events, EVENTS_MAX, 0) : 0;
+
+    for (int i = 0; i < count; i++)
+        coroutine_wake(events[i].data.ptr);
+    for (struct coroutine *one = set->first; one != NULL; one = one->next)
+        if (one->until_us <= now_us || set->cancelled)
+            coroutine_wake(one);
+    return set->ready_count;
+}
+
+struct coroutine *coroutines_next(struct coroutines *set)
+{
+    struct coroutine *coroutine = set->ready;
+
+    if (coroutine == NULL)
+        return NULL;
+    set->ready = coroutine->next_ready;
+    if (set->ready == NULL)
+        set->ready_end = &set->ready;
+    set->ready_count--;
+    return coroutine;
+}
+
+void coroutines_cancel(struct coroutines *set)
+{
+    set->cancelled = true;
+}
+
+/* --- One of them */
+
+struct coroutine *coroutine_new(struct coroutines *set, void (*run)(void *), void *arg)
+{
+    struct coroutine *coroutine = set->count < set->most ? calloc(1, sizeof *coroutine) : NULL;
+
+    if (coroutine == NULL)
+        return NULL;
+    coroutine->fiber = set->spare_count > 0 ? set->spare[--set->spare_count] : fiber_new();
+    if (coroutine->fiber == NULL) {
+        free(coroutine);
+        return NULL;
+    }
+    fiber_prepare(coroutine->fiber, run, arg);
+    coroutine->set = set;
+    coroutine->arg = arg;
+    coroutine->next = set->first;
+    coroutine->link = &set->first;
+    if (set->first != NULL)
+        set->first->link = &coroutine->next;
+    set->first = coroutine;
+    set->count++;
+    return coroutine;
+}
+
+static void forget(struct coroutine *coroutine)
+{
+    struct coroutines *set = coroutine->set;
+
+    *coroutine->link = coroutine->next;
+    if (coroutine->next != NULL)
+        coroutine->next->link = coroutine->link;
+    set->count--;
+    if (set->spare_count < SPARE_MAX)
+        set->spare[set->spare_count++] = coroutine->fiber;
+    else
+        fiber_free(coroutine->fiber);
+    free(coroutine);
+}
+
+void *coroutine_arg(const struct coroutine *coroutine)
+{
+    return coroutine->arg;
+}
+
+bool coroutine_resume(struct coroutine *coroutine)
+{
+    struct coroutines *set = coroutine->set;
+    bool ended;
+
+    set->self = coroutine;
+    coroutine->state = RUNNING;
+    ended = fiber_enter(coroutine->fiber);
+    set->self = NULL;
+    if (ended)
+        forget(coroutine);
+    return ended;
+}
+
+struct coroutine *coroutine_self(const struct coroutines *set)
+{
+    return set != NULL ? set->self : NULL;
+}
+
+/* --- Waiting */
+
+/* Without a loop that could go on with others. */
+static bool wait_here(const struct clock *clock, int fd, short events, int64_t until_us)
+{
+    struct pollfd watched = {.fd = fd, .events = events};
+    int64_t left_us = until_us == COROUTINE_NEVER ? INT64_MAX : until_us - clock->monotonic_us();
+    int64_t left_ms = left_us / 1000 + (left_us % 1000 > 0);
+
+    if (left_us <= 0)
+        return true;
+    /* A signal or a wait that was cut short only makes the caller look again. */
+    (void)!poll(&watched, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+    return true;
+}
+
+bool coroutine_wait(struct coroutines *set, const struct clock *clock, int fd, short events, int64_t until_us)
+{
+    struct coroutine *self = coroutine_self(set);
+    struct epoll_event event = {.events = (uint32_t)events, .data.ptr = self};
+
+    if (set == NULL)
+        return wait_here(clock, fd, events, until_us);
+    if (self == NULL || set->cancelled || (fd >= 0 && epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0))
+        return false;
+    self->state = WAITING;
+    self->until_us = until_us;
+    fiber_leave(self->fiber);
+    /* The descriptor may have been closed meanwhile, and the set has forgotten it. */
+    if (fd >= 0)
+        epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    return !set->cancelled;
+}
