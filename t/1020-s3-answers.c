@@ -216,7 +216,7 @@ static void script(struct test *test, const char *text)
 static struct s3 *open_s3(struct test *test)
 {
     if (test->s3 == NULL)
-        assert_granted(s3_new(&test->s3, &test->config, &clock_system, &test->log, &test->err), &test->err);
+        assert_granted(s3_new(&test->s3, &test->config, &clock_system, &test->log, NULL, &test->err), &test->err);
     return test->s3;
 }
 
@@ -285,7 +285,7 @@ static void settings_that_can_not_be_right_are_refused(void **state)
         struct config before = test->config;
 
         set(test, cases[i][0], cases[i][1]);
-        assert_refused(s3_new(&s3, &test->config, &clock_system, &test->log, &test->err), &test->err, ERR_INPUT,
+        assert_refused(s3_new(&s3, &test->config, &clock_system, &test->log, NULL, &test->err), &test->err, ERR_INPUT,
                        cases[i][2]);
         test->config = before;
     }
@@ -312,7 +312,7 @@ static void a_url_is_as_the_settings_say(void **state)
         set(test, "s3_endpoint", cases[i][0]);
         set(test, "s3_public_endpoint", cases[i][1]);
         set(test, "s3_path_style", cases[i][2]);
-        assert_granted(s3_new(&s3, &test->config, &clock_system, &test->log, &test->err), &test->err);
+        assert_granted(s3_new(&s3, &test->config, &clock_system, &test->log, NULL, &test->err), &test->err);
         assert_granted(s3_presign(s3, &test->arena, "a b", &grant, &url, &test->err), &test->err);
         if (strncmp(url, cases[i][3], strlen(cases[i][3])) != 0)
             fail_msg("%s does not begin with %s", url, cases[i][3]);

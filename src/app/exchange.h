@@ -2,6 +2,7 @@
 #ifndef MAYFLY_APP_EXCHANGE_H
 #define MAYFLY_APP_EXCHANGE_H
 
+#include "base/coroutine.h"
 #include "base/secret.h"
 #include "base/statsd.h"
 #include "http/fcgi_record.h"
@@ -35,6 +36,7 @@ struct services {
     const struct clock *clock;
     struct log log;
     struct statsd statsd;
+    struct coroutines *coroutines; /* NULL in mayflyctl, which has nobody to go on with while it waits */
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
     const char *worker;         /* "pool/pid" */

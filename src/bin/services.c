@@ -41,7 +41,7 @@ static bool open_files(struct services *services, struct err *err)
     if (strcmp(services->config.objects, "s3") == 0 && services->config.s3_bucket[0] == '\0')
         return err_set(err, ERR_INPUT, "objects: s3 wants a bucket; set s3_bucket too");
     return services->config.s3_bucket[0] == '\0' ||
-           s3_new(&files->objects.s3, &services->config, services->clock, &services->log, err);
+           s3_new(&files->objects.s3, &services->config, services->clock, &services->log, services->coroutines, err);
 }
 
 /*
@@ -127,6 +127,7 @@ bool services_check(const struct services *services, const char *config_path, bo
 void services_close(struct services *services)
 {
     s3_free(services->files.objects.s3);
+    coroutines_free(services->coroutines);
     db_free(services->sessions.db);
     cache_free(services->sessions.cache);
     bytes_wipe(&services->secret, sizeof services->secret);

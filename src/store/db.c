@@ -429,6 +429,11 @@ static void roll_back(struct db *db)
     db->transaction = TRANSACTION_NONE;
 }
 
+bool db_in_transaction(const struct db *db)
+{
+    return db->transaction != TRANSACTION_NONE || db->queued > 0;
+}
+
 bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err *), void *arg, struct err *err)
 {
     for (int try = 1;; try++) {

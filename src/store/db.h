@@ -78,6 +78,9 @@ bool db_flag(const struct db_result *, int row, int column);
 bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err *), void *arg,
                     struct err *) MUST_CHECK;
 
+/* Whether that is so just now. Whoever lets others of this process get on meanwhile must not: the connection is theirs too. */
+bool db_in_transaction(const struct db *);
+
 /* Called at named points around COMMIT; the crash tests end the process there. NULL: nothing. */
 void db_on_point(struct db *, void (*point)(const char *name));
 

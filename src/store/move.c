@@ -98,7 +98,7 @@ static bool put_block(struct db *db, void *arg, struct err *err)
 
 static bool send_block(struct moving *moving, struct err *err)
 {
-    if (!db_transaction(db_of(moving), put_block, moving, err))
+    if (!object_write(objects_of(moving), moving->move->to, put_block, moving, err))
         return false;
     if (moving->blocks != NULL) {
         const char *tag = arena_strdup(&moving->arena, moving->tag);
@@ -162,7 +162,7 @@ static bool copy(struct moving *moving, struct err *err)
     /* What is full is a block, also at the end. */
     return is_right(moving, &hash, moving->from_name, err) &&
            ((int64_t)moving->held < block || send_block(moving, err)) &&
-           db_transaction(db_of(moving), finish, moving, err) &&
+           object_write(objects_of(moving), moving->move->to, finish, moving, err) &&
            /* Another, who was stopped, may have begun it too. */
            (moving->block_count == 0 || moving->move->to->tidy == NULL ||
             moving->move->to->tidy(objects_of(moving), &moving->scratch, &moving->target, err));

@@ -1,5 +1,6 @@
 #include "store/object.h"
 
+#include "store/db.h"
 #include "store/object_postgres.h"
 #include "store/object_s3.h"
 
@@ -28,6 +29,12 @@ const struct object_ops *object_ops_named(const char *name)
 const struct object_ops *object_ops_of_config(const struct config *config)
 {
     return object_ops_named(config->objects);
+}
+
+bool object_write(struct object_store *store, const struct object_ops *ops,
+                  bool (*work)(struct db *, void *, struct err *), void *arg, struct err *err)
+{
+    return ops->in_database ? db_transaction(store->db, work, arg, err) : work(store->db, arg, err);
 }
 
 bool object_reachable(const struct object_store *store, const struct object_ops *ops)

@@ -11,8 +11,9 @@
  * by any worker, since its answer may have been lost; whoever goes on must hold the file's lease, so that there is one
  * writer. remove is right at any time and after any crash; what it can't know of, list finds.
  *
- * put_block and finish are called within db_transaction, together with what the row says about them: a back end may write
- * to the database itself, with its COMMIT.
+ * A back end in the database (in_database) writes put_block and finish within its caller's db_transaction, together with what
+ * the row says about them. Any other one does its work before the transaction that records it: it may have to wait, and
+ * others use the connection meanwhile (base/coroutine.h). So within a transaction it refuses to do anything but to sign.
  *
  * Errors: ERR_DOWN when the back end is away, to be tried again; ERR_ABSENT; ERR_BUG when somebody has to look into it.
  */
@@ -29,6 +30,7 @@
 
 enum {
     OBJECT_KEY_MAX = 512,  /* bytes: prefix, id and a safe name; S3 takes 1,024 */
+    OBJECT_TAG_MAX = 128,  /* bytes, as S3_TAG_MAX */
     OBJECT_PAGE_MAX = 1000 /* entries of one listing, as S3 has it */
 };
 
@@ -81,6 +83,7 @@ struct object_listing {
 
 struct object_ops {
     const char *name; /* as in the setting and in a file's row: "postgres", "s3" */
+    bool in_database; /* its objects are rows: put_block and finish take effect with the caller's COMMIT */
 
     /* Size of the blocks of a file whose length will be size; -1: not known yet. */
     int64_t (*block_bytes)(const struct object_store *, int64_t size);
@@ -145,6 +148,10 @@ const struct object_ops *object_ops_of_config(const struct config *) MUST_CHECK;
 
 /* All back ends, for whoever goes through them; ends with NULL. */
 const struct object_ops *const *object_ops_all(void);
+
+/* Runs work, which puts a block or finishes, where this back end wants it: in a transaction, or outside of any. */
+bool object_write(struct object_store *, const struct object_ops *, bool (*work)(struct db *, void *arg, struct err *),
+                  void *arg, struct err *) MUST_CHECK;
 
 /* Whether the settings say where this back end is. */
 bool object_reachable(const struct object_store *, const struct object_ops *);

@@ -272,6 +272,7 @@ static bool list(struct object_store *store, struct arena *arena, const char *af
 
 const struct object_ops object_postgres = {
     .name = "postgres",
+    .in_database = true,
     .block_bytes = block_bytes,
     .begin = begin,
     .put_block = put_block,

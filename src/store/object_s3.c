@@ -1,5 +1,6 @@
 #include "store/object_s3.h"
 
+#include "store/db.h"
 #include "store/s3.h"
 
 #include <inttypes.h>
@@ -7,12 +8,19 @@
 
 enum { MIB = 1024 * 1024 };
 
-/* Every operation begins here. */
-static bool ready(const struct object_store *store, const struct object *object, struct err *err)
+static bool has_place(const struct object_store *store, const struct object *object, struct err *err)
 {
     if (store->s3 == NULL)
         return err_set(err, ERR_BUG, "a file is in S3, but the settings s3_... do not say where");
     return object_key_check(object->key, err);
+}
+
+/* Every operation that asks S3 begins here. */
+static bool ready(const struct object_store *store, const struct object *object, struct err *err)
+{
+    if (db_in_transaction(store->db))
+        return err_set(err, ERR_BUG, "S3 is asked for %s within a transaction", object->key);
+    return has_place(store, object, err);
 }
 
 /* So that the whole file needs no more parts than S3 takes; the tail is one of them. */
@@ -168,7 +176,7 @@ static bool s3_sign(struct object_store *store, struct arena *arena, const struc
                                    .browser = grant->browser};
 
     *url = NULL;
-    return ready(store, object, err) && s3_presign(store->s3, arena, object->key, &asked, url, err);
+    return has_place(store, object, err) && s3_presign(store->s3, arena, object->key, &asked, url, err);
 }
 
 static bool s3_blocks(struct object_store *store, struct arena *arena, const struct object *object, int64_t first,

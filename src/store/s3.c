@@ -11,10 +11,10 @@
 bool s3_ping(struct s3 *s3, struct arena *arena, struct err *err)
 {
     struct s3_request request = {.name = "HEAD bucket", .method = "HEAD", .key = ""};
-    long status;
+    struct s3_answer answer;
     struct err reason = {.kind = ERR_NONE};
 
-    if (s3_call(s3, arena, &request, &status, &reason))
+    if (s3_call(s3, arena, &request, &answer, &reason))
         return true;
     if (reason.kind == ERR_ABSENT)
         return err_set(err, ERR_BUG, "S3 has no bucket '%s'", s3_call_bucket(s3));
@@ -29,10 +29,10 @@ bool s3_put(struct s3 *s3, struct arena *arena, const char *key, const char *typ
 {
     struct s3_request request = {
         .name = "PUT object", .method = "PUT", .key = key, .body = bytes, .body_length = length};
-    long status;
+    struct s3_answer answer;
 
     s3_request_header(&request, "content-type", type);
-    return s3_call(s3, arena, &request, &status, err);
+    return s3_call(s3, arena, &request, &answer, err);
 }
 
 bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset, void *bytes, size_t size,
@@ -41,7 +41,7 @@ bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset,
     struct s3_request request = {.name = "GET object", .method = "GET", .key = key, .bytes = bytes, .size = size};
     const char *range = arena_printf(arena, "bytes=%" PRId64 "-%" PRId64, offset, offset + (int64_t)size - 1);
     int64_t first = -1, last = -1, total = -1;
-    long status;
+    struct s3_answer answer;
 
     *length = 0;
     if (range == NULL)
@@ -49,18 +49,17 @@ bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset,
     if (size == 0 || offset < 0)
         return err_set(err, ERR_BUG, "GET object: %zu bytes from %" PRId64, size, offset);
     s3_request_header(&request, "range", range);
-    if (!s3_call(s3, arena, &request, &status, err))
+    if (!s3_call(s3, arena, &request, &answer, err))
         return false;
-    if (status == 416)
+    if (answer.status == 416)
         return true;
     /* Whoever passes over the range gives another part of the file. */
-    if (status != 206 ||
-        sscanf(s3_call_header(s3, "Content-Range"), "bytes %" SCNd64 "-%" SCNd64 "/%" SCNd64, &first, &last, &total) !=
-            3 ||
+    if (answer.status != 206 ||
+        sscanf(answer.header[S3_HEADER_RANGE], "bytes %" SCNd64 "-%" SCNd64 "/%" SCNd64, &first, &last, &total) != 3 ||
         first != offset || last != offset + (int64_t)request.length - 1 ||
         (request.length < size && offset + (int64_t)request.length != total))
-        return err_set(err, ERR_BUG, "GET object: S3 answers %ld with %zu bytes, %s, to %s", status, request.length,
-                       s3_call_header(s3, "Content-Range"), range);
+        return err_set(err, ERR_BUG, "GET object: S3 answers %ld with %zu bytes, %s, to %s", answer.status,
+                       request.length, answer.header[S3_HEADER_RANGE], range);
     *length = request.length;
     return true;
 }
@@ -68,21 +67,21 @@ bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset,
 bool s3_head(struct s3 *s3, struct arena *arena, const char *key, int64_t *size, struct err *err)
 {
     struct s3_request request = {.name = "HEAD object", .method = "HEAD", .key = key};
-    long status;
+    struct s3_answer answer;
 
     *size = -1;
-    if (!s3_call(s3, arena, &request, &status, err))
+    if (!s3_call(s3, arena, &request, &answer, err))
         return false;
-    return s3_number(s3_call_header(s3, "Content-Length"), size, err);
+    return s3_number(answer.header[S3_HEADER_LENGTH], size, err);
 }
 
 /* What is not there need not be removed. */
 static bool perform_removal(struct s3 *s3, struct arena *arena, struct s3_request *request, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
-    long status;
+    struct s3_answer answer;
 
-    if (s3_call(s3, arena, request, &status, &reason) || reason.kind == ERR_ABSENT)
+    if (s3_call(s3, arena, request, &answer, &reason) || reason.kind == ERR_ABSENT)
         return true;
     *err = reason;
     return false;
@@ -131,12 +130,12 @@ bool s3_upload_begin(struct s3 *s3, struct arena *arena, const char *key, const 
                                  .element = on_wanted,
                                  .begin = wanted_begin,
                                  .arg = &wanted};
-    long status;
+    struct s3_answer answer;
 
     *upload = NULL;
     s3_request_query(&request, "uploads", "");
     s3_request_header(&request, "content-type", type);
-    if (!s3_call(s3, arena, &request, &status, err))
+    if (!s3_call(s3, arena, &request, &answer, err))
         return false;
     if (wanted.text == NULL || wanted.text[0] == '\0')
         return err_set(err, ERR_BUG, "POST uploads: S3 gives no id");
@@ -163,14 +162,14 @@ bool s3_upload_part(struct s3 *s3, struct arena *arena, const char *key, const c
                     const void *bytes, size_t length, const char **tag, struct err *err)
 {
     struct s3_request request = {.name = "PUT part", .method = "PUT", .key = key, .body = bytes, .body_length = length};
-    long status;
+    struct s3_answer answer;
 
     *tag = NULL;
     /* libcurl would name a form's type. */
     s3_request_header(&request, "content-type", "application/octet-stream");
-    if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &status, err))
+    if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &answer, err))
         return false;
-    *tag = s3_tag(arena, s3_call_header(s3, "ETag"));
+    *tag = s3_tag(arena, answer.header[S3_HEADER_ETAG]);
     return *tag != NULL || err_set(err, ERR_BUG, "PUT part: S3 gives no ETag");
 }
 
@@ -187,7 +186,7 @@ bool s3_upload_copy(struct s3 *s3, struct arena *arena, const char *key, const c
     const char *encoded = sigv4_encode(arena, from, '/');
     const char *source = encoded == NULL ? NULL : arena_printf(arena, "/%s/%s", s3_call_bucket(s3), encoded);
     const char *range = arena_printf(arena, "bytes=%" PRId64 "-%" PRId64, offset, offset + length - 1);
-    long status;
+    struct s3_answer answer;
 
     *tag = NULL;
     if (source == NULL || range == NULL)
@@ -195,7 +194,7 @@ bool s3_upload_copy(struct s3 *s3, struct arena *arena, const char *key, const c
     s3_request_header(&request, "content-type", "application/octet-stream");
     s3_request_header(&request, "x-amz-copy-source", source);
     s3_request_header(&request, "x-amz-copy-source-range", range);
-    if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &status, err))
+    if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &answer, err))
         return false;
     *tag = wanted.text == NULL ? NULL : s3_tag(arena, wanted.text);
     return *tag != NULL || err_set(err, ERR_BUG, "PUT part copy: S3 gives no ETag");
@@ -232,7 +231,7 @@ bool s3_upload_complete(struct s3 *s3, struct arena *arena, const char *key, con
                                  .element = on_wanted,
                                  .begin = wanted_begin,
                                  .arg = &wanted};
-    long status;
+    struct s3_answer answer;
     struct buf text;
 
     if (count < 1 || count > S3_PARTS_MAX)
@@ -243,7 +242,7 @@ bool s3_upload_complete(struct s3 *s3, struct arena *arena, const char *key, con
     s3_request_header(&request, "content-type", "application/xml");
     request.body = text.bytes;
     request.body_length = text.length;
-    if (!s3_call(s3, arena, &request, &status, err))
+    if (!s3_call(s3, arena, &request, &answer, err))
         return false;
     return wanted.text != NULL || err_set(err, ERR_BUG, "POST complete: S3 does not say that it is");
 }

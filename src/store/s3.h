@@ -1,6 +1,9 @@
 /*
- * An S3-compatible object storage (Amazon S3 API Reference, version 2006-03-01). One connection for each worker, made when
- * it is first needed and kept; nothing before that, not even the key is read.
+ * An S3-compatible object storage (Amazon S3 API Reference, version 2006-03-01). Connections are made when they are first
+ * needed and kept; nothing is done before that, not even the key is read.
+ *
+ * Whoever calls waits for the answer. Within a coroutine (base/coroutine.h) others go on meanwhile, and many may have an
+ * exchange in hand; a worker's loop itself may ask for nothing but URLs.
  *
  * A cut connection, a time-out, a 5xx and what S3 documents as "try again" are tried again s3_retries times, each after a
  * longer, random wait, and within s3_timeout_ms altogether; nothing else is. So each of these functions may have been
@@ -17,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/config.h"
+#include "base/coroutine.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -29,8 +33,12 @@ enum {
     S3_TAG_MAX = 128,     /* of an ETag: AWS 34, others somewhat more */
 };
 
-/* Connects to nothing. config, clock and log are borrowed. ERR_INPUT when the endpoint or the bucket can't be right. */
-bool s3_new(struct s3 **, const struct config *, const struct clock *, const struct log *, struct err *) MUST_CHECK;
+/*
+ * Connects to nothing. config, clock, log and the coroutines, NULL where there are none, are borrowed. ERR_INPUT when the
+ * endpoint or the bucket can't be right.
+ */
+bool s3_new(struct s3 **, const struct config *, const struct clock *, const struct log *, struct coroutines *,
+            struct err *) MUST_CHECK;
 void s3_free(struct s3 *);
 
 /*

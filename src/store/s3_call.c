@@ -1,12 +1,12 @@
 #include "store/s3_call.h"
 
+#include "base/semaphore.h"
 #include "store/s3_http.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -14,26 +14,31 @@ enum {
     LONGEST_WAIT_MS = 5000, /* also of what Retry-After may ask for */
     CODE_BYTES = 64,        /* of S3's word for an error; the longest documented has 46 */
     SKEW_MAX_MS = 24 * 3600 * 1000, /* a server that is further off is wrong itself */
+    /* In hand of one worker at a time, each on a connection of its own: a worker with one processor fills no more of them. */
+    EXCHANGES_MAX = 16,
 };
 
 struct s3 {
     const struct config *config;
     const struct clock *clock;
     const struct log *log;
+    struct coroutines *coroutines; /* NULL: who calls waits */
+    struct semaphore exchanges;
     struct s3_endpoint inside, outside;
     struct access_key *key; /* NULL until the first call, as the next */
     struct s3_http *http;
     int64_t skew_ms;       /* what the server's clock is ahead of ours, learnt when it refuses our time */
     int64_t down_until_us; /* after it could not be reached */
+    int64_t answered_at_us;
 };
 
-/* One attempt's answer. */
-struct answer {
+/* One attempt. */
+struct attempt {
     struct s3_request *request;
     struct s3_xml *xml;
-    long status;
+    long status; /* as long as the body comes */
     char code[CODE_BYTES];
-    int64_t retry_after_ms; /* -1: the server said nothing */
+    struct s3_answer *answer;
 };
 
 enum outcome { DONE, REFUSED, AGAIN };
@@ -59,7 +64,7 @@ static bool set_endpoints(struct s3 *s3, struct err *err)
 }
 
 bool s3_new(struct s3 **s3p, const struct config *config, const struct clock *clock, const struct log *log,
-            struct err *err)
+            struct coroutines *coroutines, struct err *err)
 {
     struct s3 *s3 = calloc(1, sizeof *s3);
 
@@ -69,6 +74,8 @@ bool s3_new(struct s3 **s3p, const struct config *config, const struct clock *cl
     s3->config = config;
     s3->clock = clock;
     s3->log = log;
+    s3->coroutines = coroutines;
+    semaphore_init(&s3->exchanges, EXCHANGES_MAX);
     if (!set_endpoints(s3, err)) {
         free(s3);
         return false;
@@ -113,7 +120,8 @@ static bool load_key(struct s3 *s3, struct err *err)
 
 static bool open_http(struct s3 *s3, struct err *err)
 {
-    return s3->http != NULL || s3_http_new(&s3->http, s3->config, s3->inside.secure, err);
+    return s3->http != NULL ||
+           s3_http_new(&s3->http, s3->config, s3->clock, s3->coroutines, s3->inside.secure, EXCHANGES_MAX, err);
 }
 
 /* --- One request */
@@ -127,21 +135,21 @@ static struct sigv4_signer signer_of(const struct s3 *s3)
 /* The elements of an error are ours, all others the request's. A 200 can be an error too: completing an upload takes long. */
 static bool on_element(void *arg, const char *path, const char *text, struct err *err)
 {
-    struct answer *answer = arg;
+    struct attempt *attempt = arg;
 
     if (strcmp(path, "Error/Code") == 0)
-        snprintf(answer->code, sizeof answer->code, "%s", text[0] != '\0' ? text : "unknown");
-    return strncmp(path, "Error", 5) == 0 || answer->status >= 300 || answer->request->element == NULL ||
-           answer->request->element(answer->request->arg, path, text, err);
+        snprintf(attempt->code, sizeof attempt->code, "%s", text[0] != '\0' ? text : "unknown");
+    return strncmp(path, "Error", 5) == 0 || attempt->status >= 300 || attempt->request->element == NULL ||
+           attempt->request->element(attempt->request->arg, path, text, err);
 }
 
 static bool on_body(void *arg, long status, const char *bytes, size_t length, struct err *err)
 {
-    struct answer *answer = arg;
-    struct s3_request *request = answer->request;
+    struct attempt *attempt = arg;
+    struct s3_request *request = attempt->request;
     struct err ignored = {.kind = ERR_NONE};
 
-    answer->status = status;
+    attempt->status = status;
     if (status < 300 && request->size > 0) {
         if (length > request->size - request->length)
             return err_set(err, ERR_BUG, "%s: S3 answers with more than was asked for", request->name);
@@ -149,50 +157,45 @@ static bool on_body(void *arg, long status, const char *bytes, size_t length, st
         request->length += length;
         return true;
     }
-    if (answer->xml == NULL || (status < 300 && request->element == NULL))
+    if (attempt->xml == NULL || (status < 300 && request->element == NULL))
         return true;
-    if (s3_xml_feed(answer->xml, bytes, length, status < 300 ? err : &ignored))
+    if (s3_xml_feed(attempt->xml, bytes, length, status < 300 ? err : &ignored))
         return true;
-    answer->xml = NULL;
+    attempt->xml = NULL;
     /* A proxy's error page is no XML; its status is enough. */
     return status >= 300;
-}
-
-const char *s3_call_header(const struct s3 *s3, const char *name)
-{
-    return s3_http_header(s3->http, name);
 }
 
 /* --- What an answer means */
 
 /* "Error Responses" of the API reference: what says "try again" although its status may not. */
-static bool try_again(const struct answer *answer)
+static bool try_again(const struct attempt *attempt)
 {
     static const char *const codes[] = {"RequestTimeout",   "SlowDown",           "InternalError",
                                         "OperationAborted", "ServiceUnavailable", "Throttling"};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (strcmp(answer->code, codes[i]) == 0)
+        if (strcmp(attempt->code, codes[i]) == 0)
             return true;
-    return answer->status == 429 || (answer->status >= 500 && answer->status != 501);
+    return attempt->answer->status == 429 || (attempt->answer->status >= 500 && attempt->answer->status != 501);
 }
 
-static bool absent(const struct answer *answer)
+static bool absent(const struct attempt *attempt)
 {
-    if (answer->status != 404)
+    if (attempt->answer->status != 404)
         return false;
-    return answer->code[0] == '\0' || strcmp(answer->code, "NoSuchKey") == 0 ||
-           strcmp(answer->code, "NoSuchUpload") == 0;
+    return attempt->code[0] == '\0' || strcmp(attempt->code, "NoSuchKey") == 0 ||
+           strcmp(attempt->code, "NoSuchUpload") == 0;
 }
 
 /* When the server refuses our time, ours is wrong, or both are: its own counts. False when that was tried already. */
-static bool learn_time(struct s3 *s3, const struct answer *answer)
+static bool learn_time(struct s3 *s3, const struct attempt *attempt)
 {
     int64_t theirs_ms, skew_ms;
 
-    if (strcmp(answer->code, "RequestTimeTooSkewed") != 0)
+    if (strcmp(attempt->code, "RequestTimeTooSkewed") != 0)
         return false;
-    if (!s3_http_date(s3->http, s3_call_header(s3, "Date"), &theirs_ms))
+    if (!s3_http_date(s3->http, attempt->answer->header[S3_HEADER_DATE], &theirs_ms))
         return false;
     skew_ms = theirs_ms - s3->clock->now_ms();
     if (llabs(skew_ms) > SKEW_MAX_MS || llabs(skew_ms - s3->skew_ms) < 60 * 1000)
@@ -204,7 +207,7 @@ static bool learn_time(struct s3 *s3, const struct answer *answer)
 }
 
 /* A key that is refused may have been replaced in its file: session tokens live for hours. False when it was not. */
-static bool renew_key(struct s3 *s3, const struct answer *answer)
+static bool renew_key(struct s3 *s3, const struct attempt *attempt)
 {
     static const char *const codes[] = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"};
     struct err ignored = {.kind = ERR_NONE};
@@ -212,7 +215,7 @@ static bool renew_key(struct s3 *s3, const struct answer *answer)
     bool expired = false;
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        expired = expired || strcmp(answer->code, codes[i]) == 0;
+        expired = expired || strcmp(attempt->code, codes[i]) == 0;
     if (!expired || !access_key_load(&key, s3->config->s3_credentials, &ignored))
         return false;
     if (strcmp(key->id, s3->key->id) == 0 && strcmp(key->token, s3->key->token) == 0) {
@@ -232,22 +235,24 @@ static const char *place_of(struct arena *arena, const char *key)
     return slash == NULL ? "" : arena_strndup(arena, key, (size_t)(slash - key));
 }
 
-static bool refused(const struct s3 *s3, struct arena *arena, const struct s3_request *request,
-                    const struct answer *answer, struct err *err)
+static bool refused(const struct s3 *s3, struct arena *arena, const struct attempt *attempt, struct err *err)
 {
-    if (absent(answer))
+    const struct s3_request *request = attempt->request;
+    const struct s3_answer *answer = attempt->answer;
+
+    if (absent(attempt))
         return err_set(err, ERR_ABSENT, "%s: there is no such %s", request->name,
-                       strcmp(answer->code, "NoSuchUpload") == 0 ? "upload" : "object");
+                       strcmp(attempt->code, "NoSuchUpload") == 0 ? "upload" : "object");
     LOG_EVENT(s3->log, LOG_ERROR, "s3_refused", LOG_TEXT("operation", request->name),
               LOG_TEXT("object", place_of(arena, request->key)), LOG_NUMBER("status", answer->status),
-              LOG_TEXT("code", answer->code), LOG_TEXT("s3_request_id", s3_call_header(s3, "x-amz-request-id")));
-    return err_set(err, ERR_BUG, "%s: S3 answers %ld %s", request->name, answer->status, answer->code);
+              LOG_TEXT("code", attempt->code), LOG_TEXT("s3_request_id", answer->header[S3_HEADER_REQUEST_ID]));
+    return err_set(err, ERR_BUG, "%s: S3 answers %ld %s", request->name, answer->status, attempt->code);
 }
 
 /* What the server asks for; -1: nothing. A date, which HTTP allows as well, S3 does not send. */
-static int64_t retry_after_ms(const struct s3 *s3)
+static int64_t retry_after_ms(const struct s3_answer *answer)
 {
-    const char *text = s3_call_header(s3, "Retry-After");
+    const char *text = answer->header[S3_HEADER_RETRY_AFTER];
     char *end;
     long seconds = strtol(text, &end, 10);
 
@@ -258,44 +263,54 @@ static int64_t retry_after_ms(const struct s3 *s3)
 
 /* One attempt. AGAIN sets *err as well, for the case that there is no further one. */
 static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t remaining_ms,
-                        struct answer *answer, struct err *err)
+                        struct s3_answer *answer, struct err *err)
 {
     struct sigv4_signer signer = signer_of(s3);
+    struct attempt attempt = {.request = request, .answer = answer};
     struct s3_signed what;
     enum s3_http_outcome outcome;
 
-    *answer = (struct answer){.request = request, .retry_after_ms = -1};
     request->length = 0;
     if (request->begin != NULL)
         request->begin(request->arg);
     if (!s3_request_sign(arena, s3->config, &s3->inside, &signer, request, &what, err) ||
-        !s3_xml_new(&answer->xml, arena, on_element, answer, err))
+        !s3_xml_new(&attempt.xml, arena, on_element, &attempt, err))
         return REFUSED;
-    outcome = s3_http_exchange(s3->http, arena, request, &what, remaining_ms, on_body, answer, &answer->status, err);
+    outcome = s3_http_exchange(s3->http, arena, request, &what, remaining_ms, on_body, &attempt, answer, err);
     if (outcome != S3_HTTP_ANSWERED)
         return outcome == S3_HTTP_CUT ? AGAIN : REFUSED;
-    if (answer->status < 300 && request->element != NULL && (answer->xml == NULL || !s3_xml_end(answer->xml, err)))
+    s3->answered_at_us = s3->clock->monotonic_us();
+    if (answer->status < 300 && request->element != NULL && (attempt.xml == NULL || !s3_xml_end(attempt.xml, err)))
         return REFUSED;
-    if (answer->status >= 200 && answer->status < 300 && answer->code[0] == '\0')
+    if (answer->status >= 200 && answer->status < 300 && attempt.code[0] == '\0')
         return DONE;
     /* From the end of an object on there is nothing, which is no fault of the question. */
     if (answer->status == 416 && request->size > 0)
         return DONE;
-    if (try_again(answer) || learn_time(s3, answer) || renew_key(s3, answer)) {
-        err_set(err, ERR_DOWN, "%s: S3 answers %ld %s", request->name, answer->status, answer->code);
-        answer->retry_after_ms = retry_after_ms(s3);
+    if (try_again(&attempt) || learn_time(s3, &attempt) || renew_key(s3, &attempt)) {
+        err_set(err, ERR_DOWN, "%s: S3 answers %ld %s", request->name, answer->status, attempt.code);
         return AGAIN;
     }
-    refused(s3, arena, request, answer, err);
+    refused(s3, arena, &attempt, err);
     return REFUSED;
 }
 
-static void sleep_ms(int64_t ms)
+/* When others have as many in hand as may be, this waits for one of theirs to end. */
+static enum outcome ask_in_turn(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t end_us,
+                                struct s3_answer *answer, struct err *err)
 {
-    struct timespec rest = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    enum outcome outcome;
+    int64_t remaining_ms;
 
-    while (nanosleep(&rest, &rest) != 0)
-        ;
+    s3_answer_init(answer);
+    if (!semaphore_take(&s3->exchanges, s3->coroutines, s3->clock, end_us)) {
+        err_set(err, ERR_DOWN, "%s: too many wait for S3", request->name);
+        return AGAIN;
+    }
+    remaining_ms = (end_us - s3->clock->monotonic_us()) / 1000;
+    outcome = ask(s3, arena, request, remaining_ms > 0 ? remaining_ms : 1, answer, err);
+    semaphore_give(&s3->exchanges);
+    return outcome;
 }
 
 /* A random time up to a bound that doubles ("full jitter"), or what the server asks for. */
@@ -308,12 +323,33 @@ static int64_t wait_before(int64_t retry, int64_t asked_ms)
     return 1 + random_below((uint32_t)(bound_ms < LONGEST_WAIT_MS ? bound_ms : LONGEST_WAIT_MS));
 }
 
-bool s3_call(struct s3 *s3, struct arena *arena, struct s3_request *request, long *status, struct err *err)
+/* What the last attempt failed with is the error. Others may have been answered while it waited: then the storage is there. */
+static bool give_up(struct s3 *s3, enum outcome outcome, const struct s3_answer *answer, int64_t since_us,
+                    const struct err *reason, struct err *err)
+{
+    if (outcome == AGAIN && answer->status == 0 && s3->answered_at_us < since_us)
+        s3->down_until_us = s3->clock->monotonic_us() + s3->config->s3_retry_ms * 1000;
+    if (err->kind == ERR_NONE) {
+        *err = *reason;
+        err->retry_after_s = outcome == AGAIN ? 1 : 0;
+    }
+    return false;
+}
+
+/* False: nobody is to wait any more. */
+static bool pause_until(struct s3 *s3, int64_t until_us)
+{
+    while (s3->clock->monotonic_us() < until_us)
+        if (!coroutine_wait(s3->coroutines, s3->clock, -1, 0, until_us))
+            return false;
+    return true;
+}
+
+bool s3_call(struct s3 *s3, struct arena *arena, struct s3_request *request, struct s3_answer *answer, struct err *err)
 {
     int64_t start_us = s3->clock->monotonic_us(), end_us = start_us + s3->config->s3_timeout_ms * 1000;
-    struct answer answer;
 
-    *status = 0;
+    s3_answer_init(answer);
     if (!load_key(s3, err) || !open_http(s3, err))
         return false;
     if (start_us < s3->down_until_us) {
@@ -322,28 +358,21 @@ bool s3_call(struct s3 *s3, struct arena *arena, struct s3_request *request, lon
         return false;
     }
     for (int64_t retry = 0;; retry++) {
-        int64_t remaining_ms = (end_us - s3->clock->monotonic_us()) / 1000;
+        int64_t since_us = s3->clock->monotonic_us();
         struct err reason = {.kind = ERR_NONE};
-        enum outcome outcome = ask(s3, arena, request, remaining_ms > 0 ? remaining_ms : 1, &answer, &reason);
-        int64_t wait_ms = wait_before(retry, answer.retry_after_ms);
+        enum outcome outcome = ask_in_turn(s3, arena, request, end_us, answer, &reason);
+        int64_t wait_ms = wait_before(retry, retry_after_ms(answer));
+        int64_t until_us = s3->clock->monotonic_us() + wait_ms * 1000;
 
-        *status = answer.status;
         if (outcome == DONE) {
             s3->down_until_us = 0;
             return true;
         }
-        if (outcome == REFUSED || retry == s3->config->s3_retries ||
-            s3->clock->monotonic_us() + wait_ms * 1000 >= end_us) {
-            if (outcome == AGAIN && answer.status == 0)
-                s3->down_until_us = s3->clock->monotonic_us() + s3->config->s3_retry_ms * 1000;
-            if (outcome == AGAIN)
-                reason.retry_after_s = 1;
-            if (err->kind == ERR_NONE)
-                *err = reason;
-            return false;
-        }
+        if (outcome == REFUSED || retry == s3->config->s3_retries || until_us >= end_us)
+            return give_up(s3, outcome, answer, since_us, &reason, err);
         LOG_EVENT(s3->log, LOG_WARN, "s3_retry", LOG_TEXT("detail", reason.detail), LOG_NUMBER("wait_ms", wait_ms));
-        sleep_ms(wait_ms);
+        if (!pause_until(s3, until_us))
+            return give_up(s3, outcome, answer, since_us, &reason, err);
     }
 }
 

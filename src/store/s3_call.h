@@ -8,11 +8,8 @@
 #include "store/s3.h"
 #include "store/s3_request.h"
 
-/* Carries out a request, as often as it takes. *status is of the last answer: 2xx, or 416 to a request for bytes. */
-bool s3_call(struct s3 *, struct arena *, struct s3_request *, long *status, struct err *) MUST_CHECK;
-
-/* A header of the last answer, "" when it is not there. Valid until the next call. */
-const char *s3_call_header(const struct s3 *, const char *name);
+/* Carries out a request, as often as it takes. The answer is the last one: its status 2xx, or 416 to a request for bytes. */
+bool s3_call(struct s3 *, struct arena *, struct s3_request *, struct s3_answer *, struct err *) MUST_CHECK;
 
 /* A URL of the request; asks nobody. browser: by s3_public_endpoint. */
 bool s3_call_presign(struct s3 *, struct arena *, const struct s3_request *, int64_t seconds, bool browser,

@@ -1,11 +1,11 @@
 /*
- * One exchange with S3 over HTTP/1.1, on a connection that is kept; for store/s3_call only. The one file of the store that
- * knows libcurl. It is loaded when S3 is first asked: with all that it links to, it would be a tenth of every worker's
- * start, and a site whose files are in PostgreSQL never needs it.
+ * Exchanges with S3 over HTTP/1.1, on connections that are kept; for store/s3_call only. Any number of coroutines may have
+ * one in hand at a time: each waits for its own.
  */
 #ifndef MAYFLY_STORE_S3_HTTP_H
 #define MAYFLY_STORE_S3_HTTP_H
 
+#include "base/coroutine.h"
 #include "store/s3_request.h"
 
 struct s3_http;
@@ -19,23 +19,24 @@ enum s3_http_outcome {
 /* Takes the next bytes of a body, borrowed for the call. False with an error ends the exchange. */
 typedef bool s3_http_take(void *arg, long status, const char *bytes, size_t length, struct err *);
 
-/* Loads libcurl and connects to nothing; config is borrowed. secure: by https only. ERR_BUG when libcurl can't be loaded. */
-bool s3_http_new(struct s3_http **, const struct config *, bool secure, struct err *) MUST_CHECK;
+/*
+ * Loads libcurl and connects to nothing; config, clock and the coroutines, which may be NULL, are borrowed. secure: by https
+ * only. connections: how many are kept. ERR_BUG when libcurl can't be loaded.
+ */
+bool s3_http_new(struct s3_http **, const struct config *, const struct clock *, struct coroutines *, bool secure,
+                 int connections, struct err *) MUST_CHECK;
 void s3_http_free(struct s3_http *);
 
 /* Whether libcurl can be loaded, for those who would like to know before S3 is asked. ERR_BUG says what is missing. */
 bool s3_http_check(struct err *) MUST_CHECK;
 
 /*
- * Asks once and waits for the whole answer, timeout_ms at most. *status is 0 when none came. An error is set unless it was
- * answered: ERR_DOWN when it was cut, else ERR_BUG, or the taker's.
+ * Asks once and waits for the whole answer, timeout_ms at most. An error is set unless it was answered: ERR_DOWN when it was
+ * cut, else ERR_BUG, or the taker's.
  */
 enum s3_http_outcome s3_http_exchange(struct s3_http *, struct arena *, const struct s3_request *,
                                       const struct s3_signed *, int64_t timeout_ms, s3_http_take *, void *arg,
-                                      long *status, struct err *) MUST_CHECK;
-
-/* A header of the last answer, "" when it is not there. Valid until the next exchange. */
-const char *s3_http_header(const struct s3_http *, const char *name);
+                                      struct s3_answer *, struct err *) MUST_CHECK;
 
 /* The moment that a Date header tells, in ms since 1970; false when it tells none. */
 bool s3_http_date(const struct s3_http *, const char *text, int64_t *ms) MUST_CHECK;

@@ -82,7 +82,7 @@ static bool list_call(struct s3 *s3, struct arena *arena, struct s3_request *req
                       const char *most_name, size_t most, struct err *err)
 {
     const char *text = arena_printf(arena, "%zu", most);
-    long status;
+    struct s3_answer answer;
 
     if (text == NULL)
         return err_memory(err);
@@ -95,7 +95,7 @@ static bool list_call(struct s3 *s3, struct arena *arena, struct s3_request *req
     request->element = on_list;
     request->begin = listing_begin;
     request->arg = list;
-    return s3_call(s3, arena, request, &status, err);
+    return s3_call(s3, arena, request, &answer, err);
 }
 
 bool s3_upload_parts(struct s3 *s3, struct arena *arena, const char *key, const char *upload, int64_t after,

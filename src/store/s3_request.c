@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+void s3_answer_init(struct s3_answer *answer)
+{
+    answer->status = 0;
+    for (size_t i = 0; i < S3_HEADER_COUNT; i++)
+        answer->header[i] = "";
+}
+
 bool s3_endpoint_parse(const char *setting, const char *url, struct s3_endpoint *endpoint, struct err *err)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]";

@@ -42,12 +42,32 @@ struct s3_request {
     void *arg;
 };
 
+/* What is looked at of an answer's head. */
+enum s3_header {
+    S3_HEADER_ETAG,
+    S3_HEADER_LENGTH,
+    S3_HEADER_RANGE,
+    S3_HEADER_DATE,
+    S3_HEADER_RETRY_AFTER,
+    S3_HEADER_REQUEST_ID, /* by which the storage's administrator finds it */
+    S3_HEADER_COUNT
+};
+
+/* Of one exchange. */
+struct s3_answer {
+    long status;                         /* 0: none came */
+    const char *header[S3_HEADER_COUNT]; /* "": it was not there; in the arena */
+};
+
 /* A request as it is to be sent; in the arena. */
 struct s3_signed {
     const char *url;
     struct sigv4_pair headers[S3_HEADERS_MAX + 5]; /* the request's, the signature's own, and the signature */
     size_t header_count;
 };
+
+/* As before anything has come. */
+void s3_answer_init(struct s3_answer *);
 
 /* Reads https://host:port. ERR_INPUT names the setting. */
 bool s3_endpoint_parse(const char *setting, const char *url, struct s3_endpoint *, struct err *) MUST_CHECK;

@@ -20,7 +20,7 @@ static int64_t now_us(const struct upload *upload)
 /* Its objects are rows, so they change in the row's own transactions. */
 static bool in_database(const struct upload *upload)
 {
-    return strcmp(upload->back_end->name, "postgres") == 0;
+    return upload->back_end->in_database;
 }
 
 /* For a statement that found no row with our lease; an error that it met instead came first and stays. */
@@ -216,20 +216,35 @@ static bool renew(struct upload *upload, struct err *err)
     return true;
 }
 
-static bool store_block(struct db *db, void *arg, struct err *err)
+static int64_t block_number(const struct upload *upload)
+{
+    return block_start(upload) / upload->file.object.block_bytes;
+}
+
+static bool put_block(struct upload *upload, struct err *err)
+{
+    const char *tag;
+
+    arena_reset(&upload->scratch);
+    if (!upload->back_end->put_block(&upload->store->objects, &upload->scratch, &upload->file.object,
+                                     block_number(upload), upload->block, upload->held, &tag, err))
+        return false;
+    snprintf(upload->tag, sizeof upload->tag, "%s", tag);
+    return true;
+}
+
+/* What the row says of the block; with the block itself, where that is rows too. */
+static bool record_block(struct db *db, void *arg, struct err *err)
 {
     struct upload *upload = arg;
-    struct object *object = &upload->file.object;
-    int64_t number = block_start(upload) / object->block_bytes;
-    const char *tag, *text;
+    const char *number;
 
     (void)db;
     arena_reset(&upload->scratch);
-    if (!upload->back_end->put_block(&upload->store->objects, &upload->scratch, object, number, upload->block,
-                                     upload->held, &tag, err))
+    if (in_database(upload) && !put_block(upload, err))
         return false;
-    text = arena_printf(&upload->scratch, "%lld", (long long)number);
-    if (tag[0] != '\0' && !queue_values(upload, STATEMENT_FILE_BLOCK_ADD, text, tag, NULL, err))
+    number = arena_printf(&upload->scratch, "%lld", (long long)block_number(upload));
+    if (upload->tag[0] != '\0' && !queue_values(upload, STATEMENT_FILE_BLOCK_ADD, number, upload->tag, NULL, err))
         return false;
     /* Whoever lost the lease must write nothing, also where no offset would tell. */
     if (upload->hold)
@@ -302,8 +317,8 @@ bool upload_trim(struct upload *upload, struct err *err)
 
 static bool send_block(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !upload_begin(upload, err) ||
-        !db_transaction(upload->store->db, store_block, upload, err))
+    if (!reserve(upload, err) || !upload_begin(upload, err) || (!in_database(upload) && !put_block(upload, err)) ||
+        !db_transaction(upload->store->db, record_block, upload, err))
         return false;
     if (!upload->hold)
         upload->stored = upload->file.received;

@@ -2,7 +2,8 @@
  * A pending file in the hands of a worker.
  *
  *   upload_open: takes the lease, loads the tail and the running hash
- *     upload_add: bytes fill the block; a full one goes to the back end, together with the new offset
+ *     upload_add: bytes fill the block; a full one goes to the back end, then the new offset to the row; both together where
+ *     the back end is the database
  *     upload_keep: the tail goes to PostgreSQL, together with the new offset; the lease is given back
  *     upload_seal: the back end makes the object whole, which the row notes, since the tail goes; upload_commit: the file is
  *     one like any other
@@ -30,6 +31,7 @@ struct upload {
     int64_t stored; /* received as the row has it */
     int64_t stored_at_us;
     int64_t leased_at_us;
+    char tag[OBJECT_TAG_MAX + 1]; /* of the block that was put last */
     struct sha256 hash;
     struct arena *arena;  /* that of the request */
     struct arena scratch; /* of one step */

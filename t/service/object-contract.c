@@ -69,7 +69,8 @@ static struct world *world_open(int count, char **words)
     world.log = (struct log){.clock = &clock_system, .level = LOG_ERROR, .worker = "test"};
     world.store = (struct object_store){.config = &world.config, .clock = &clock_system, .log = &world.log};
     world.store.db = db_new(&world.config, &clock_system, &world.log);
-    if (world.config.s3_bucket[0] != '\0' && !s3_new(&world.store.s3, &world.config, &clock_system, &world.log, &err))
+    if (world.config.s3_bucket[0] != '\0' &&
+        !s3_new(&world.store.s3, &world.config, &clock_system, &world.log, NULL, &err))
         goto wrong;
     world.ops = object_ops_named(words[1]);
     for (size_t i = 0; i < sizeof world.pattern; i++)
@@ -146,7 +147,7 @@ static void begin(struct test *test, struct file *file)
     strcpy(file->upload, upload);
 }
 
-/* Within a transaction, as they are to be called. */
+/* Within a transaction or outside of any, as they are to be called. */
 struct writing {
     struct test *test;
     struct file *file;
@@ -170,7 +171,7 @@ static bool put(struct test *test, struct file *file, int64_t number, const void
                 const char **tag)
 {
     struct writing writing = {test, file, number, bytes, length, ""};
-    bool ok = db_transaction(test->store->db, put_within, &writing, &test->err);
+    bool ok = object_write(test->store, test->ops, put_within, &writing, &test->err);
 
     *tag = writing.tag;
     return ok;
@@ -205,7 +206,7 @@ static bool finish(struct test *test, struct file *file, size_t tail_length)
 {
     unsigned char *tail = content(test->world, (int64_t)file->block_count * file->object.block_bytes, tail_length, 0);
     struct writing writing = {test, file, 0, tail, tail_length, ""};
-    bool ok = db_transaction(test->store->db, finish_within, &writing, &test->err);
+    bool ok = object_write(test->store, test->ops, finish_within, &writing, &test->err);
 
     free(tail);
     return ok;
@@ -489,6 +490,27 @@ static void a_key_that_is_none_is_refused(void **state)
     remove_file(test, &file);
 }
 
+static bool finish_and_fail(struct db *db, void *arg, struct err *err)
+{
+    return finish_within(db, arg, err) && err_set(err, ERR_CONFLICT, "rolled back");
+}
+
+/* Others use the connection while S3 is waited for, so nothing may be open on it. What is rows goes with its transaction. */
+static void a_transaction_holds_what_is_in_the_database_and_nothing_else(void **state)
+{
+    struct test *test = *state;
+    struct file file;
+    struct writing writing = {test, &file, 0, "bytes", 5, ""};
+
+    file_new(test, &file, 5, "within");
+    if (test->ops->in_database)
+        REFUSED(db_transaction(test->store->db, finish_and_fail, &writing, &test->err), ERR_CONFLICT, "rolled back");
+    else
+        REFUSED(db_transaction(test->store->db, finish_within, &writing, &test->err), ERR_BUG, "within a transaction");
+    assert_absent(test, &file);
+    remove_file(test, &file);
+}
+
 static void blocks_grow_with_the_file(void **state)
 {
     struct test *test = *state;
@@ -569,7 +591,7 @@ static pid_t start_writer(struct test *test, void (*work)(struct test *, struct 
         store = *test->store;
         store.db = db_new(store.config, store.clock, store.log);
         if (store.db == NULL ||
-            (store.s3 != NULL && !s3_new(&store.s3, store.config, store.clock, store.log, &test->err)))
+            (store.s3 != NULL && !s3_new(&store.s3, store.config, store.clock, store.log, NULL, &test->err)))
             _exit(2);
         test->store = &store;
         work(test, file);
@@ -938,6 +960,7 @@ int main(int count, char **words)
         KEEPS(what_was_removed_does_not_come_back),
         KEEPS(blocks_out_of_order_and_no_full_blocks_are_refused),
         KEEPS(a_key_that_is_none_is_refused),
+        KEEPS(a_transaction_holds_what_is_in_the_database_and_nothing_else),
         KEEPS(blocks_grow_with_the_file),
         KEEPS(a_list_has_every_key_once_in_pages_of_any_size),
         KEEPS(a_list_goes_on_after_a_thousand_keys),

@@ -79,7 +79,7 @@ static int tear_down(void **state)
 static struct s3 *open_with(struct test *test, const struct clock *clock)
 {
     s3_free(test->s3);
-    assert_granted(s3_new(&test->s3, &test->config, clock, &test->log, &test->err), &test->err);
+    assert_granted(s3_new(&test->s3, &test->config, clock, &test->log, NULL, &test->err), &test->err);
     return test->s3;
 }
 

@@ -1,0 +1,21 @@
+/* So many coroutines at a time; the others wait, and come in the order in which they asked. */
+#ifndef MAYFLY_BASE_SEMAPHORE_H
+#define MAYFLY_BASE_SEMAPHORE_H
+
+#include "base/coroutine.h"
+
+struct semaphore_waiter;
+
+struct semaphore {
+    size_t left;
+    struct semaphore_waiter *first, **end; /* on the stacks of those who wait */
+};
+
+/* It must stay where it is. */
+void semaphore_init(struct semaphore *, size_t most);
+
+/* Waits until it is our turn. False: until_us came first, or nobody can wait any more (base/coroutine.h). */
+bool semaphore_take(struct semaphore *, struct coroutines *, const struct clock *, int64_t until_us) MUST_CHECK;
+void semaphore_give(struct semaphore *);
+
+#endif
