@@ -4,22 +4,22 @@
 #include "unit.h"
 
 static const struct route routes[] = {
-    {METHOD_GET, "/", NEED_NOTHING, NULL, NULL},
-    {METHOD_GET, "/sessions", NEED_LOGIN, NULL, NULL},
-    {METHOD_DELETE, "/sessions", NEED_LOGIN, NULL, NULL},
-    {METHOD_POST, "/sessions/end-others", NEED_LOGIN, NULL, NULL},
-    {METHOD_DELETE, "/sessions/:id", NEED_LOGIN, NULL, NULL},
-    {METHOD_POST, "/sessions/:id/end", NEED_LOGIN, NULL, NULL},
-    {METHOD_GET, "/session/data", NEED_LOGIN, NULL, NULL},
-    {METHOD_PUT, "/session/data", NEED_LOGIN, NULL, NULL},
-    {METHOD_PATCH, "/session/data", NEED_LOGIN, NULL, NULL},
-    {METHOD_POST, "/session/data", NEED_LOGIN, NULL, NULL},
-    {METHOD_DELETE, "/session/data", NEED_LOGIN, NULL, NULL},
-    {METHOD_POST, "/login", NEED_GUEST, NULL, NULL},
-    {(enum method)(METHOD_PUT | METHOD_POST), "/both", NEED_LOGIN, NULL, NULL},
-    {METHOD_GET, "/first/:a", NEED_LOGIN, NULL, NULL},
-    {METHOD_GET, "/first/second", NEED_LOGIN, NULL, NULL},
-    {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, NULL, NULL},
+    {METHOD_GET, "/", NEED_NOTHING, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/sessions", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_DELETE, "/sessions", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_POST, "/sessions/end-others", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_DELETE, "/sessions/:id", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_POST, "/sessions/:id/end", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/session/data", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_PUT, "/session/data", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_PATCH, "/session/data", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_POST, "/session/data", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_DELETE, "/session/data", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_POST, "/login", NEED_GUEST, NULL, NULL, PACE_AT_ONCE},
+    {(enum method)(METHOD_PUT | METHOD_POST), "/both", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/first/:a", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/first/second", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
+    {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, NULL, NULL, PACE_AT_ONCE},
 };
 
 static const struct route *find(struct unit *unit, enum method method, const char *path, struct route_match *match)

@@ -52,7 +52,12 @@ static bool handle(struct exchange *x, struct err *err)
         return answer_options(x, err);
     if (!authorise(x, err))
         return false;
-    return x->replayed || x->match.route->handle(x, err);
+    if (x->replayed)
+        return true;
+    /* Others of the batch are answered and gone while it waits. */
+    if (x->match.route->pace == PACE_MAY_WAIT && !exchange_stay(x, err))
+        return false;
+    return x->match.route->handle(x, err);
 }
 
 /* A guest who opens a page is shown the way in; where to come back to is a path of ours. */
@@ -280,14 +285,12 @@ bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *la
     return true;
 }
 
-enum serving serve_busy(struct exchange *x, struct buf *answer)
+enum serving serve_busy(struct exchange *x, const struct err *why, struct buf *answer)
 {
-    struct err err = {.kind = ERR_NONE};
     enum serving serving;
 
     log_as(x, &x->trace);
-    err_set(&err, ERR_DOWN, "too many long requests in hand");
-    serving = complete_now(x, &err, answer);
+    serving = complete_now(x, why, answer);
     log_as(x, NULL);
     return serving;
 }

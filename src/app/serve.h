@@ -38,7 +38,7 @@ void serve_quit(struct exchange *);
 /* The next piece of a long answer, alive until the next call. False: it can't be gone on with. */
 bool serve_next(struct exchange *, const void **bytes, size_t *length, bool *last) MUST_CHECK;
 
-/* Says that this worker has too much in hand. */
-enum serving serve_busy(struct exchange *, struct buf *answer) MUST_CHECK;
+/* Refuses it, since this worker has too much in hand. */
+enum serving serve_busy(struct exchange *, const struct err *why, struct buf *answer) MUST_CHECK;
 
 #endif

@@ -4,8 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reader that takes whatever it gets has this many pieces of its answer in one turn. */
-enum { PIECES_PER_TURN = 4 };
+enum {
+    /* A reader that takes whatever it gets has this many pieces of its answer in one turn. */
+    PIECES_PER_TURN = 4,
+    /* A stream whose turn would have to wait, while as many wait as may, tries again after this. */
+    PUT_OFF_MS = 20,
+};
+
+/* A turn in a coroutine; or work for no request, beside them. */
+struct stint {
+    struct turns *turns;
+    struct turn *turn; /* NULL: of no request */
+    const struct err *opened; /* of a request that begins, else NULL; gone once the turn has waited */
+    void (*work)(void *arg);  /* of no request */
+    void *arg;
+    const struct trace *trace; /* the log's, while this waits */
+    bool over;                 /* the request is, with this turn */
+    struct stint *next, **link; /* while it waits */
+};
 
 void turns_init(struct turns *turns, struct services *services, struct fcgi_server *server)
 {
@@ -70,23 +86,6 @@ static void release(struct turns *turns, struct turn *turn)
     unlink_turn(turn);
     link_turn(&turns->idle, turn);
     turns->idle_count++;
-}
-
-void turns_free(struct turns *turns)
-{
-    for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next) {
-        struct exchange *x = &turn->exchange;
-        struct buf unread;
-
-        if (x->job != NULL)
-            serve_quit(x);
-        if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
-            log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
-    }
-    while (turns->in_hand != NULL)
-        free_turn(turns->in_hand);
-    while (turns->idle != NULL)
-        free_turn(turns->idle);
 }
 
 bool turns_wait(const struct turns *turns)
@@ -166,12 +165,21 @@ static bool answer(struct turns *turns, struct turn *turn, enum serving serving,
     return true;
 }
 
-static void take_slice(void *arg, const void *bytes, size_t length)
+static enum fcgi_body_state take_slices(struct turns *turns, struct turn *turn)
 {
-    struct turn *turn = arg;
+    struct exchange *x = &turn->exchange;
+    enum fcgi_body_state state;
+    struct slices slices;
 
-    turn->body_bytes += (int64_t)length;
-    serve_take(&turn->exchange, bytes, length);
+    slices_begin(&slices, &turns->spare);
+    state = fcgi_take_body(turn->request, slices_add, &slices);
+    turn->body_bytes += (int64_t)slices.length;
+    if (slices.lost && x->failure.kind == ERR_NONE)
+        err_memory(&x->failure);
+    if (slices.length > 0)
+        serve_take(x, slices.bytes, slices.length);
+    slices_end(&slices, &turns->spare);
+    return state;
 }
 
 /* A body that would hold its place for next to nothing. Readers need no such look: nginx takes 16 KiB of an answer at a time. */
@@ -211,7 +219,7 @@ static bool step(struct turns *turns, struct turn *turn)
 static bool take_body(struct turns *turns, struct turn *turn)
 {
     struct exchange *x = &turn->exchange;
-    enum fcgi_body_state state = fcgi_take_body(turn->request, take_slice, turn);
+    enum fcgi_body_state state = take_slices(turns, turn);
     bool waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
     enum serving serving;
     struct buf bytes;
@@ -240,12 +248,177 @@ static bool begin(struct turns *turns, struct turn *turn, const struct err *open
     enum serving serving = serve(x, opened, &bytes);
 
     if ((serving == SERVING_BODY || serving == SERVING_PIECES || serving == SERVING_JOB) &&
-        turns->streams >= TURNS_STREAMS_MAX)
-        serving = serve_busy(x, &bytes);
+        turns->streams >= TURNS_STREAMS_MAX) {
+        struct err busy = {.kind = ERR_NONE};
+
+        err_set(&busy, ERR_DOWN, "too many long requests in hand");
+        serving = serve_busy(x, &busy, &bytes);
+    }
     if (serving == SERVING_JOB)
         return step(turns, turn);
     return serving == SERVING_BODY ? take_body(turns, turn) : answer(turns, turn, serving, &bytes);
 }
+
+static bool go_on(struct turns *turns, struct turn *turn)
+{
+    if (turn->exchange.job != NULL)
+        return step(turns, turn);
+    return turn->exchange.sink != NULL ? take_body(turns, turn) : send_pieces(turns, turn);
+}
+
+/* --- Turns that may wait */
+
+static void run(void *arg)
+{
+    struct stint *stint = arg;
+
+    if (stint->turn == NULL)
+        stint->work(stint->arg);
+    else if (stint->opened != NULL)
+        stint->over = begin(stint->turns, stint->turn, stint->opened);
+    else
+        stint->over = go_on(stint->turns, stint->turn);
+}
+
+static bool of_account(const struct stint *stint, const struct uuid *account)
+{
+    const struct exchange *x = stint->turn != NULL ? &stint->turn->exchange : NULL;
+
+    return x != NULL && x->has_session && memcmp(&x->session.account, account, sizeof *account) == 0;
+}
+
+/* Neither this account's nor anybody's requests may take all there is from those of others. */
+static bool may_wait(const struct turns *turns, const struct exchange *x)
+{
+    const struct uuid *account = x->has_session              ? &x->session.account
+                                 : x->lookup.found == DB_ROW ? &x->lookup.session.account
+                                                             : NULL;
+    size_t count = 0;
+
+    for (const struct stint *stint = turns->waiting; account != NULL && stint != NULL; stint = stint->next)
+        count += of_account(stint, account);
+    return count < TURNS_WAITING_PER_ACCOUNT && turns->waiting_count < TURNS_WAITING_MAX &&
+           turns->streams < TURNS_STREAMS_MAX;
+}
+
+static struct coroutine *stint_new(struct turns *turns, bool may_wait, const struct stint *from)
+{
+    struct stint *stint = malloc(sizeof *stint);
+    struct coroutine *coroutine =
+        stint != NULL ? coroutine_new(turns->services->coroutines, may_wait, run, stint) : NULL;
+
+    if (coroutine == NULL) {
+        free(stint);
+        return NULL;
+    }
+    *stint = *from;
+    return coroutine;
+}
+
+/* Lets it run until it ends or waits. *over: its request has ended. True: it waits. */
+static bool resume(struct turns *turns, struct coroutine *coroutine, bool *over)
+{
+    struct stint *stint = coroutine_arg(coroutine);
+    struct log *log = &turns->services->log;
+
+    log->trace = stint->trace;
+    if (coroutine_resume(coroutine)) {
+        log->trace = NULL;
+        *over = stint->over;
+        free(stint);
+        return false;
+    }
+    stint->trace = log->trace;
+    log->trace = NULL;
+    stint->next = turns->waiting;
+    stint->link = &turns->waiting;
+    if (turns->waiting != NULL)
+        turns->waiting->link = &stint->next;
+    turns->waiting = stint;
+    turns->waiting_count++;
+    if (stint->turn != NULL)
+        turns->streams++;
+    return true;
+}
+
+static void resume_one(struct turns *turns, struct coroutine *coroutine)
+{
+    struct stint *stint = coroutine_arg(coroutine);
+    struct turn *turn = stint->turn;
+    bool over;
+
+    *stint->link = stint->next;
+    if (stint->next != NULL)
+        stint->next->link = stint->link;
+    turns->waiting_count--;
+    if (turn != NULL)
+        turns->streams--;
+    if (!resume(turns, coroutine, &over) && turn != NULL && over)
+        release(turns, turn);
+}
+
+/* Those that are ready by now. */
+static size_t resume_ready(struct turns *turns)
+{
+    size_t count = coroutines_gather(turns->services->coroutines);
+
+    for (size_t i = 0; i < count; i++)
+        resume_one(turns, coroutines_next(turns->services->coroutines));
+    return count;
+}
+
+bool turns_do_beside(struct turns *turns, void (*work)(void *), void *arg)
+{
+    const struct stint stint = {.turns = turns, .work = work, .arg = arg};
+    struct coroutine *coroutine = stint_new(turns, true, &stint);
+    bool over;
+
+    if (coroutine != NULL)
+        (void)!resume(turns, coroutine, &over);
+    return coroutine != NULL;
+}
+
+/* Nothing just now: as many wait as may, and this one would, too. */
+static bool put_off(struct turns *turns, struct turn *turn)
+{
+    turns->streams++;
+    fcgi_wait_ms(turn->request, PUT_OFF_MS, turn);
+    return false;
+}
+
+static bool answer_no_memory(struct turns *turns, struct turn *turn)
+{
+    struct err why = {.kind = ERR_NONE};
+    struct buf bytes;
+
+    err_memory(&why);
+    return answer(turns, turn, serve_busy(&turn->exchange, &why, &bytes), &bytes);
+}
+
+/* Gets on with a request, for the first time when opened is there. True: it has ended; else it is kept. */
+static bool get_on(struct turns *turns, struct turn *turn, const struct err *opened)
+{
+    const struct stint stint = {.turns = turns, .turn = turn, .opened = opened};
+    struct exchange *x = &turn->exchange;
+    struct coroutine *coroutine;
+    bool may, over;
+
+    if (x->match.route == NULL || x->match.route->pace == PACE_AT_ONCE)
+        return opened != NULL ? begin(turns, turn, opened) : go_on(turns, turn);
+    may = may_wait(turns, x);
+    if (!may && x->has_waited)
+        return put_off(turns, turn);
+    coroutine = stint_new(turns, may, &stint);
+    if (coroutine == NULL)
+        return opened != NULL ? answer_no_memory(turns, turn) : put_off(turns, turn);
+    if (!resume(turns, coroutine, &over))
+        return over;
+    x->has_waited = true;
+    fcgi_keep(turn->request, turn);
+    return false;
+}
+
+/* --- The loop */
 
 static size_t read_body(void *source, void *bytes, size_t size)
 {
@@ -325,7 +498,7 @@ static void begin_batch(struct turns *turns, struct fcgi_request *const *request
     if (now > 0)
         serve_prefetch(exchanges, opened, now);
     for (size_t i = 0; i < now; i++)
-        over[i] = begin(turns, batch[i], &opened[i]);
+        over[i] = get_on(turns, batch[i], &opened[i]);
     /* Only now: what was prefetched together lives in the first one's memory. */
     for (size_t i = 0; i < now; i++)
         if (over[i])
@@ -342,16 +515,10 @@ static void leave_queue(struct turns *turns, struct turn *turn)
     release(turns, turn);
 }
 
-static void go_on(struct turns *turns, struct turn *turn)
+static void go_on_with(struct turns *turns, struct turn *turn)
 {
-    bool over;
-
     turns->streams--;
-    if (turn->exchange.job != NULL)
-        over = step(turns, turn);
-    else
-        over = turn->exchange.sink != NULL ? take_body(turns, turn) : send_pieces(turns, turn);
-    if (over)
+    if (get_on(turns, turn, NULL))
         release(turns, turn);
 }
 
@@ -372,7 +539,7 @@ static void serve_queued(struct turns *turns)
     x = &turn->exchange;
     began_us = turns->services->clock->monotonic_us();
     serve_prefetch(&x, &opened, 1);
-    if (begin(turns, turn, &opened))
+    if (get_on(turns, turn, &opened))
         release(turns, turn);
     turns->served_us = turns->services->clock->monotonic_us() - began_us;
 }
@@ -400,7 +567,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
     if (fresh_count > 0)
         begin_batch(turns, fresh, fresh_count);
     for (size_t i = 0; i < continued; i++)
-        go_on(turns, waiting[i]);
+        go_on_with(turns, waiting[i]);
     *begun += fresh_count;
     return count;
 }
@@ -410,7 +577,8 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     size_t begun = 0;
     bool waiting = turns->admission.count > 0;
 
-    *any = take_ready(turns, waiting ? 0 : timeout_ms, &begun) > 0 || waiting;
+    timeout_ms = waiting ? 0 : coroutines_timeout_ms(turns->services->coroutines, timeout_ms);
+    *any = take_ready(turns, timeout_ms, &begun) > 0 || waiting;
     /*
      * The socket's own queue knows no addresses, so it is emptied between two passwords; not at once, since siblings that
      * become free are to find something in it: as many as wait here already.
@@ -418,8 +586,33 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     for (size_t more = turns->admission.count; more > 0 && take_ready(turns, 0, &begun) > 0; more--)
         ;
     serve_queued(turns);
+    if (resume_ready(turns) > 0)
+        *any = true;
     /* What is logged until the next request is about none. */
     turns->services->log.trace = NULL;
     statsd_flush(&turns->services->statsd);
     return begun;
+}
+
+void turns_free(struct turns *turns)
+{
+    if (turns->services == NULL)
+        return; /* never begun */
+    coroutines_cancel(turns->services->coroutines);
+    while (resume_ready(turns) > 0)
+        ;
+    for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next) {
+        struct exchange *x = &turn->exchange;
+        struct buf unread;
+
+        if (x->job != NULL)
+            serve_quit(x);
+        if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
+            log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
+    }
+    while (turns->in_hand != NULL)
+        free_turn(turns->in_hand);
+    while (turns->idle != NULL)
+        free_turn(turns->idle);
+    slices_free(&turns->spare);
 }

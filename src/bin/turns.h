@@ -7,12 +7,17 @@
  * What verifies a password takes the whole worker for tens of milliseconds, so it is queued (app/admission.h): whole requests
  * are taken from the socket between two passwords, one is served in each round, and what is beyond the queue's bounds is
  * answered at once.
+ *
+ * Where a route may wait for somebody slow, such as the object storage, each turn is taken in a coroutine (base/coroutine.h).
+ * While that waits the request stays in hand: nothing of it is read or sent, and that its client has gone is found out by the
+ * turn after.
  */
 #ifndef MAYFLY_BIN_TURNS_H
 #define MAYFLY_BIN_TURNS_H
 
 #include "app/admission.h"
 #include "app/serve.h"
+#include "bin/slices.h"
 #include "http/fcgi.h"
 
 enum {
@@ -20,7 +25,16 @@ enum {
     TURNS_BATCH_MAX = 32,
     /* A sink may hold a block of its upload in memory; beyond this a worker leaves new connections to its siblings. */
     TURNS_STREAMS_MAX = 64,
+    /*
+     * Turns that wait for somebody slow at a time: the other streams are for those who wait for nothing but their clients.
+     * Whoever is beyond that, and was about to wait, hears at once that the storage is not to be had.
+     */
+    TURNS_WAITING_MAX = 48,
+    /* And some of these are for others than the account that has the most of them. */
+    TURNS_WAITING_PER_ACCOUNT = 32,
 };
+
+struct stint;
 
 /* One request in hand. */
 struct turn {
@@ -39,8 +53,11 @@ struct turns {
     struct turn *in_hand;
     struct turn *idle; /* that keep a block of memory for the next request */
     size_t idle_count;
-    size_t streams;    /* requests that wait for their next turn, but for a password */
+    size_t streams;    /* requests that wait for their next turn, or in it, but for a password */
     int64_t served_us; /* how long the last password took */
+    size_t waiting_count;
+    struct stint *waiting; /* turns that wait within, with work of no request */
+    struct slices spare;   /* for what comes of a body in one turn */
 };
 
 void turns_init(struct turns *, struct services *, struct fcgi_server *);
@@ -53,5 +70,8 @@ size_t turns_take(struct turns *, int timeout_ms, bool *any);
 
 /* Whether requests wait for their next turn, or for a password. */
 bool turns_wait(const struct turns *);
+
+/* Does this beside the requests, in a coroutine. False: memory is out. */
+bool turns_do_beside(struct turns *, void (*work)(void *arg), void *arg) MUST_CHECK;
 
 #endif

@@ -47,6 +47,7 @@ struct worker {
     int64_t ends_at_us;    /* by age; 0: never */
     int64_t requests_left; /* -1: without limit */
     int64_t sweeps_at_us;
+    bool is_sweeping;
 };
 
 /* Returns how many requests were new. */
@@ -116,22 +117,17 @@ static void plan_sweep(struct worker *worker)
         worker->services.clock->monotonic_us() + (every_ms / 2 + random_below((uint32_t)every_ms + 1)) * 1000;
 }
 
-/*
- * Removes a little garbage while nothing is asked. A worker without a connection keeps nobody waiting: what comes is
- * accepted by its siblings. Where nginx keeps connections, as to the ordinary pools, a worker hardly ever is without.
- */
-static void sweep_when_idle(struct worker *worker)
+/* In a coroutine: a slow storage keeps no request waiting that comes meanwhile. */
+static void sweep(void *arg)
 {
+    struct worker *worker = arg;
     struct services *services = &worker->services;
     struct sweep_result result = {.taken = 0};
     struct err err = {.kind = ERR_NONE};
 
-    if (services->config.sweep_every_s == 0 || fcgi_server_connections(worker->server) > 0 ||
-        services->clock->monotonic_us() < worker->sweeps_at_us)
-        return;
-    plan_sweep(worker);
     if (!sweep_files(&services->files, SWEEP_ROWS, &result, &err))
         log_error(&services->log, LOG_INFO, "not_swept", &err);
+    worker->is_sweeping = false;
     if (result.taken == 0)
         return;
     LOG_EVENT(&services->log, LOG_INFO, "swept", LOG_NUMBER("files", result.removed),
@@ -139,6 +135,20 @@ static void sweep_when_idle(struct worker *worker)
     /* There is more, unless a back end is away. */
     if (result.reason.kind == ERR_NONE && result.taken >= SWEEP_ROWS)
         worker->sweeps_at_us = services->clock->monotonic_us();
+}
+
+/*
+ * Removes a little garbage while nothing is asked. A worker without a connection keeps nobody waiting: what comes is
+ * accepted by its siblings. Where nginx keeps connections, as to the ordinary pools, a worker hardly ever is without.
+ */
+static void sweep_when_idle(struct worker *worker)
+{
+    if (worker->services.config.sweep_every_s == 0 || worker->is_sweeping ||
+        fcgi_server_connections(worker->server) > 0 || worker->services.clock->monotonic_us() < worker->sweeps_at_us)
+        return;
+    plan_sweep(worker);
+    worker->is_sweeping = true;
+    worker->is_sweeping = turns_do_beside(&worker->turns, sweep, worker) && worker->is_sweeping;
 }
 
 static void worker_loop(struct worker *worker)
@@ -184,14 +194,17 @@ static bool worker_open(struct worker *worker, const struct options *options, st
 {
     const struct config *config = &worker->services.config;
 
-    if (!(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
+    /* Before what waits by them. One more than turns that wait: the sweep. */
+    if (!coroutines_new(&worker->services.coroutines, &clock_system, TURNS_WAITING_MAX + 1, err) ||
+        !(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
                                                                  err))
         return false;
     if (options->check_only)
         return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
                check_schema(worker, err);
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, CONNECTIONS_MAX,
-                         config->request_timeout_ms, config->stream_timeout_ms, err))
+                         config->request_timeout_ms, config->stream_timeout_ms, err) ||
+        !fcgi_server_watch(worker->server, coroutines_fd(worker->services.coroutines), err))
         return false;
     turns_init(&worker->turns, &worker->services, worker->server);
     worker->requests_left = config->worker_max_requests > 0 ? with_jitter(config->worker_max_requests) : -1;

@@ -74,6 +74,13 @@ void fcgi_wait_ms(struct fcgi_request *request, int64_t ms, void *context)
     fcgi_wake_at(request, request->since_us + ms * 1000);
 }
 
+/* That the peer has gone comes once whatever is asked for (epoll_ctl(2)), and is nothing to us now. */
+void fcgi_keep(struct fcgi_request *request, void *context)
+{
+    request->context = context;
+    fcgi_connection_watch(request, EPOLLET);
+}
+
 /* nginx never closes its half only. */
 bool fcgi_gone(const struct fcgi_request *request)
 {

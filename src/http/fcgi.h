@@ -41,7 +41,7 @@ void fcgi_server_free(struct fcgi_server *);
 /*
  * Waits up to timeout_ms and takes at most `most` requests that can be got on with: new ones whose heads are complete, on
  * kept connections and at most one on a new one, so that a worker that is busy leaves the others to its siblings; and
- * those that fcgi_wait put aside. Each must be given to fcgi_sent_all, fcgi_abandon or fcgi_wait before the
+ * those that fcgi_wait put aside. Each must be given to fcgi_sent_all, fcgi_abandon, fcgi_wait or fcgi_keep before the
  * next call.
  */
 size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t most, int timeout_ms);
@@ -56,6 +56,9 @@ void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
  * send a request to one after the other and find that no worker is there.
  */
 void fcgi_server_let_go(struct fcgi_server *, int64_t within_ms);
+
+/* fcgi_gather also returns as soon as this descriptor is readable. ERR_BUG when it can't be watched. */
+bool fcgi_server_watch(struct fcgi_server *, int fd, struct err *) MUST_CHECK;
 
 /* Connections that are open: requests that come on these must wait for whatever else the worker does. */
 size_t fcgi_server_connections(const struct fcgi_server *);
@@ -90,6 +93,12 @@ void fcgi_wait_ms(struct fcgi_request *, int64_t ms, void *context);
 
 /* Takes back a request that was put aside, before fcgi_gather does. */
 void fcgi_resume(struct fcgi_request *);
+
+/*
+ * Leaves the request in hand until its owner is done with something else: fcgi_gather neither gives it back nor reads from its
+ * connection. It is then given to one of the other three, or put aside.
+ */
+void fcgi_keep(struct fcgi_request *, void *context);
 
 /* Whether nobody is there any more to read the answer. */
 bool fcgi_gone(const struct fcgi_request *);

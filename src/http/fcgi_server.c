@@ -17,7 +17,7 @@ enum {
 };
 
 /* Marks which source an event comes from; connections carry their own address. */
-static const char listen_mark = 'l', signal_mark = 's';
+static const char listen_mark = 'l', signal_mark = 's', other_mark = 'o';
 
 static bool watch(struct fcgi_server *server, int fd, uint32_t events, const void *mark)
 {
@@ -147,6 +147,11 @@ void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
         watch_listener(server, false);
 }
 
+bool fcgi_server_watch(struct fcgi_server *server, int fd, struct err *err)
+{
+    return watch(server, fd, EPOLLIN, &other_mark) || err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
+}
+
 size_t fcgi_server_connections(const struct fcgi_server *server)
 {
     return server->connections;
@@ -190,7 +195,7 @@ static bool wake(struct fcgi_request *connection)
         fcgi_connection_linger(connection);
         return false;
     case FCGI_IN_HAND:
-        break; /* can't be: whoever takes a request finishes it or waits before it gathers again */
+        break; /* its owner keeps it */
     }
     return false;
 }
@@ -232,6 +237,8 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
             read_signals(server);
         else if (mark == &listen_mark)
             accept_one = true;
+        else if (mark == &other_mark)
+            continue; /* its owner looks after it */
         else if (wake(mark))
             requests[count++] = mark;
     }

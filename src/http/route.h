@@ -15,6 +15,12 @@ enum route_need {
     NEED_PAGE,    /* a live session, or for browsers the way to the log-in page */
 };
 
+/* Whether the handler, or what it leaves to be done, may wait for somebody slow: then it does so in a coroutine. */
+enum route_pace {
+    PACE_AT_ONCE = 0,
+    PACE_MAY_WAIT,
+};
+
 struct route {
     enum method method;
     const char *path; /* "/files/:id/links/:link": up to two segments may be parameters */
@@ -22,6 +28,7 @@ struct route {
     bool (*handle)(struct exchange *, struct err *);
     /* Adds what every answer of this route must have, errors included; may turn *refused into another error. NULL: nothing. */
     bool (*dress)(struct exchange *, struct err *refused, struct err *);
+    enum route_pace pace;
 };
 
 enum { ROUTE_PARAMETER_MAX = 128, ROUTE_ALLOW_MAX = 64 };
