@@ -42,12 +42,12 @@ static void play(void *arg)
 static void set_up(struct fixture *fixture, void **state)
 {
     *fixture = (struct fixture){.unit = *state};
-    assert_granted(coroutines_new(&fixture->set, &clock_system, MOST, &fixture->unit->err), &fixture->unit->err);
+    assert_granted(coroutines_new(&fixture->set, &clock_system, &fixture->unit->err), &fixture->unit->err);
 }
 
 static void tear_down(struct fixture *fixture)
 {
-    assert_int_equal(coroutines_count(fixture->set), 0);
+    assert_int_equal(coroutines_gather(fixture->set), 0);
     assert_null(coroutine_self(fixture->set));
     coroutines_free(fixture->set);
 }
@@ -55,7 +55,7 @@ static void tear_down(struct fixture *fixture)
 /* True: it has ended at once. */
 static bool begin(struct fixture *fixture, struct part *part)
 {
-    struct coroutine *coroutine = coroutine_new(fixture->set, play, part);
+    struct coroutine *coroutine = coroutine_new(fixture->set, true, play, part);
 
     assert_non_null(coroutine);
     assert_ptr_equal(coroutine_arg(coroutine), part);
@@ -172,7 +172,22 @@ static void a_cancelled_one_comes_to_its_end(void **state)
     tear_down(&fixture);
 }
 
-static void there_are_only_so_many(void **state)
+static void one_that_may_not_wait_does_not(void **state)
+{
+    struct fixture fixture;
+    struct part part = {.before = "a", .after = "A", .fd = -1, .until_us = COROUTINE_NEVER, .fixture = &fixture};
+
+    set_up(&fixture, state);
+    assert_true(coroutine_resume(coroutine_new(fixture.set, false, play, &part)));
+    assert_string_equal(fixture.said, "aA");
+    assert_false(part.waited);
+    assert_false(coroutine_may_wait(fixture.set));
+    assert_true(coroutine_may_wait(NULL));
+    tear_down(&fixture);
+}
+
+/* More than stacks are kept, again and again. */
+static void many_come_and_go(void **state)
 {
     struct fixture fixture;
     struct part parts[MOST];
@@ -183,8 +198,6 @@ static void there_are_only_so_many(void **state)
             parts[i] = (struct part){.before = "", .after = "", .fd = -1, .until_us = COROUTINE_NEVER};
             assert_false(begin(&fixture, &parts[i]));
         }
-        assert_null(coroutine_new(fixture.set, play, &parts[0]));
-        assert_int_equal(coroutines_count(fixture.set), MOST);
         for (size_t i = 0; i < MOST; i++)
             coroutine_wake(parts[i].self);
         assert_int_equal(turn(&fixture), MOST);
@@ -232,7 +245,7 @@ static void each_has_a_stack_of_its_own(void **state)
     set_up(&fixture, state);
     for (size_t i = 0; i < MOST; i++) {
         diggers[i] = (struct digger){.set = fixture.set, .depth = DEPTH};
-        assert_false(coroutine_resume(coroutine_new(fixture.set, begin_to_dig, &diggers[i])));
+        assert_false(coroutine_resume(coroutine_new(fixture.set, true, begin_to_dig, &diggers[i])));
     }
     assert_int_equal(turn(&fixture), MOST);
     for (size_t i = 0; i < MOST; i++)
@@ -254,7 +267,7 @@ static void too_deep_a_one_ends_its_process(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         (void)!freopen("/dev/null", "w", stderr); /* a sanitizer's complaint */
-        (void)!coroutine_resume(coroutine_new(fixture.set, begin_to_dig, &digger));
+        (void)!coroutine_resume(coroutine_new(fixture.set, true, begin_to_dig, &digger));
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -296,10 +309,15 @@ static void without_a_loop_it_simply_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest promises[] = {
-        PROMISE(others_go_on_while_one_waits),    PROMISE(its_time_comes),
-        PROMISE(its_descriptor_is_ready),         PROMISE(a_cancelled_one_comes_to_its_end),
-        PROMISE(there_are_only_so_many),          PROMISE(each_has_a_stack_of_its_own),
-        PROMISE(too_deep_a_one_ends_its_process), PROMISE(outside_of_a_coroutine_nobody_waits),
+        PROMISE(others_go_on_while_one_waits),
+        PROMISE(its_time_comes),
+        PROMISE(its_descriptor_is_ready),
+        PROMISE(a_cancelled_one_comes_to_its_end),
+        PROMISE(one_that_may_not_wait_does_not),
+        PROMISE(many_come_and_go),
+        PROMISE(each_has_a_stack_of_its_own),
+        PROMISE(too_deep_a_one_ends_its_process),
+        PROMISE(outside_of_a_coroutine_nobody_waits),
         PROMISE(without_a_loop_it_simply_waits),
     };
 

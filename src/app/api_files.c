@@ -65,16 +65,22 @@ struct sending {
     size_t held; /* bytes that were read and not given yet */
 };
 
+static bool read_on(struct exchange *x, struct sending *sending, struct err *err)
+{
+    const void *read;
+
+    if (!file_reader_next(x, sending->reader, &read, &sending->held, err))
+        return false;
+    sending->at = read;
+    return true;
+}
+
 static bool next(struct exchange *x, const void **bytes, size_t *length, struct err *err)
 {
     struct sending *sending = x->stream;
-    const void *read;
 
-    if (sending->held == 0) {
-        if (!file_reader_next(x, sending->reader, &read, &sending->held, err))
-            return false;
-        sending->at = read;
-    }
+    if (sending->held == 0 && !read_on(x, sending, err))
+        return false;
     *length = sending->held < ANSWER_PIECE_MAX_BYTES ? sending->held : ANSWER_PIECE_MAX_BYTES;
     *bytes = sending->at;
     sending->at += *length;
@@ -95,6 +101,9 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
     if (!file_reader_new(x, file, &sending->reader, err))
         return false;
     file_reader_seek(sending->reader, range->offset, range->length);
+    /* Before anything is said: a storage that is away is 503, and no answer that breaks off. */
+    if (x->request.method == METHOD_GET && !read_on(x, sending, err))
+        return false;
     x->stream = sending;
     x->source = &source;
     x->answer_left = range->length;

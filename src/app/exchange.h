@@ -102,6 +102,7 @@ struct exchange {
     int64_t pause_ms;    /* until the job's next step; 0: as soon as others had their turn */
     int64_t answer_left; /* bytes of the body that source has still to give */
     struct err failure;  /* of the sink or the job */
+    bool has_waited;     /* for somebody slow, in one of its turns */
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */

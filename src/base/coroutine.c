@@ -23,13 +23,13 @@ struct coroutine {
     struct coroutine *next_ready;
     struct fiber *fiber;
     void *arg;
+    bool may_wait;
     enum coroutine_state state;
     int64_t until_us;
 };
 
 struct coroutines {
     const struct clock *clock;
-    size_t most, count;
     int epoll_fd;
     bool cancelled;
     struct coroutine *first, *self;
@@ -41,7 +41,7 @@ struct coroutines {
 
 /* --- The set */
 
-bool coroutines_new(struct coroutines **setp, const struct clock *clock, size_t most, struct err *err)
+bool coroutines_new(struct coroutines **setp, const struct clock *clock, struct err *err)
 {
     struct coroutines *set = calloc(1, sizeof *set);
 
@@ -49,7 +49,6 @@ bool coroutines_new(struct coroutines **setp, const struct clock *clock, size_t 
     if (set == NULL)
         return err_memory(err);
     set->clock = clock;
-    set->most = most;
     set->ready_end = &set->ready;
     set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (set->epoll_fd < 0) {
@@ -73,11 +72,6 @@ void coroutines_free(struct coroutines *set)
 int coroutines_fd(const struct coroutines *set)
 {
     return set->epoll_fd;
-}
-
-size_t coroutines_count(const struct coroutines *set)
-{
-    return set->count;
 }
 
 /* There are not so many that a list would not do. */
@@ -111,7 +105,7 @@ size_t coroutines_gather(struct coroutines *set)
 {
     struct epoll_event events[EVENTS_MAX];
     int64_t now_us = set->clock->monotonic_us();
-    int count = set->count > 0 ? epoll_wait(set->epoll_fd, events, EVENTS_MAX, 0) : 0;
+    int count = set->first != NULL ? epoll_wait(set->epoll_fd, events, EVENTS_MAX, 0) : 0;
 
     for (int i = 0; i < count; i++)
         coroutine_wake(events[i].data.ptr);
@@ -141,9 +135,9 @@ void coroutines_cancel(struct coroutines *set)
 
 /* --- One of them */
 
-struct coroutine *coroutine_new(struct coroutines *set, void (*run)(void *), void *arg)
+struct coroutine *coroutine_new(struct coroutines *set, bool may_wait, void (*run)(void *), void *arg)
 {
-    struct coroutine *coroutine = set->count < set->most ? calloc(1, sizeof *coroutine) : NULL;
+    struct coroutine *coroutine = calloc(1, sizeof *coroutine);
 
     if (coroutine == NULL)
         return NULL;
@@ -154,13 +148,13 @@ struct coroutine *coroutine_new(struct coroutines *set, void (*run)(void *), voi
     }
     fiber_prepare(coroutine->fiber, run, arg);
     coroutine->set = set;
+    coroutine->may_wait = may_wait;
     coroutine->arg = arg;
     coroutine->next = set->first;
     coroutine->link = &set->first;
     if (set->first != NULL)
         set->first->link = &coroutine->next;
     set->first = coroutine;
-    set->count++;
     return coroutine;
 }
 
@@ -171,7 +165,6 @@ static void forget(struct coroutine *coroutine)
     *coroutine->link = coroutine->next;
     if (coroutine->next != NULL)
         coroutine->next->link = coroutine->link;
-    set->count--;
     if (set->spare_count < SPARE_MAX)
         set->spare[set->spare_count++] = coroutine->fiber;
     else
@@ -219,6 +212,11 @@ static bool wait_here(const struct clock *clock, int fd, short events, int64_t u
     return true;
 }
 
+bool coroutine_may_wait(const struct coroutines *set)
+{
+    return set == NULL || (set->self != NULL && set->self->may_wait && !set->cancelled);
+}
+
 bool coroutine_wait(struct coroutines *set, const struct clock *clock, int fd, short events, int64_t until_us)
 {
     struct coroutine *self = coroutine_self(set);
@@ -226,7 +224,7 @@ bool coroutine_wait(struct coroutines *set, const struct clock *clock, int fd, s
 
     if (set == NULL)
         return wait_here(clock, fd, events, until_us);
-    if (self == NULL || set->cancelled || (fd >= 0 && epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0))
+    if (!coroutine_may_wait(set) || (fd >= 0 && epoll_ctl(set->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0))
         return false;
     self->state = WAITING;
     self->until_us = until_us;

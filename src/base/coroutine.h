@@ -21,8 +21,8 @@ struct coroutine;
 
 #define COROUTINE_NEVER INT64_MAX
 
-/* At most `most` at a time. The clock is borrowed. */
-bool coroutines_new(struct coroutines **, const struct clock *, size_t most, struct err *) MUST_CHECK;
+/* The clock is borrowed. */
+bool coroutines_new(struct coroutines **, const struct clock *, struct err *) MUST_CHECK;
 
 /* None may be left. */
 void coroutines_free(struct coroutines *);
@@ -39,14 +39,14 @@ int coroutines_timeout_ms(const struct coroutines *, int timeout_ms) MUST_CHECK;
 size_t coroutines_gather(struct coroutines *);
 struct coroutine *coroutines_next(struct coroutines *);
 
-/* How many there are, be they running, waiting or ready. */
-size_t coroutines_count(const struct coroutines *);
-
 /* From now on nobody waits any more: all are ready, and coroutine_wait returns false. */
 void coroutines_cancel(struct coroutines *);
 
-/* Its function begins with coroutine_resume. NULL: there are as many as may be, or memory is out. */
-struct coroutine *coroutine_new(struct coroutines *, void (*run)(void *arg), void *arg) MUST_CHECK;
+/*
+ * Its function begins with coroutine_resume. may_wait: how many wait is for the owner of the loop to bound; to one that may
+ * not, coroutine_wait returns false. NULL: memory is out.
+ */
+struct coroutine *coroutine_new(struct coroutines *, bool may_wait, void (*run)(void *arg), void *arg) MUST_CHECK;
 
 /* What coroutine_new was given. */
 void *coroutine_arg(const struct coroutine *);
@@ -59,10 +59,13 @@ bool coroutine_resume(struct coroutine *) MUST_CHECK;
 /* Who runs just now; NULL: none, or there is no set. */
 struct coroutine *coroutine_self(const struct coroutines *);
 
+/* Whether whoever runs may wait, for those who would begin something in vain. */
+bool coroutine_may_wait(const struct coroutines *);
+
 /*
  * Waits until fd (-1: none) is ready for events (POLLIN, POLLOUT), until_us of the monotonic clock has come, or somebody
- * wakes it; look again which. Only one coroutine may wait for a descriptor. False: do not wait, and come to an end, since
- * the process does; or nobody can wait here, since this is the loop itself.
+ * wakes it; look again which. Only one coroutine may wait for a descriptor. False: do not wait but come to an end, since the
+ * process does, or too many wait, or this is the loop itself.
  */
 bool coroutine_wait(struct coroutines *, const struct clock *, int fd, short events, int64_t until_us) MUST_CHECK;
 

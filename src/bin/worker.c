@@ -194,8 +194,8 @@ static bool worker_open(struct worker *worker, const struct options *options, st
 {
     const struct config *config = &worker->services.config;
 
-    /* Before what waits by them. One more than turns that wait: the sweep. */
-    if (!coroutines_new(&worker->services.coroutines, &clock_system, TURNS_WAITING_MAX + 1, err) ||
+    /* Before what waits by them. */
+    if (!coroutines_new(&worker->services.coroutines, &clock_system, err) ||
         !(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
                                                                  err))
         return false;

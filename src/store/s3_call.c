@@ -43,6 +43,8 @@ struct attempt {
 
 enum outcome { DONE, REFUSED, AGAIN };
 
+static const char not_waited_for[] = "S3 is not waited for: too many requests wait, or this process ends";
+
 /* --- The settings */
 
 static bool set_endpoints(struct s3 *s3, struct err *err)
@@ -304,8 +306,10 @@ static enum outcome ask_in_turn(struct s3 *s3, struct arena *arena, struct s3_re
 
     s3_answer_init(answer);
     if (!semaphore_take(&s3->exchanges, s3->coroutines, s3->clock, end_us)) {
-        err_set(err, ERR_DOWN, "%s: too many wait for S3", request->name);
-        return AGAIN;
+        bool may_wait = coroutine_may_wait(s3->coroutines);
+
+        err_set(err, ERR_DOWN, "%s: %s", request->name, may_wait ? "others were first" : not_waited_for);
+        return may_wait ? AGAIN : REFUSED;
     }
     remaining_ms = (end_us - s3->clock->monotonic_us()) / 1000;
     outcome = ask(s3, arena, request, remaining_ms > 0 ? remaining_ms : 1, answer, err);
@@ -331,7 +335,8 @@ static bool give_up(struct s3 *s3, enum outcome outcome, const struct s3_answer 
         s3->down_until_us = s3->clock->monotonic_us() + s3->config->s3_retry_ms * 1000;
     if (err->kind == ERR_NONE) {
         *err = *reason;
-        err->retry_after_s = outcome == AGAIN ? 1 : 0;
+        if (err->kind == ERR_DOWN)
+            err->retry_after_s = 1;
     }
     return false;
 }
@@ -352,8 +357,9 @@ bool s3_call(struct s3 *s3, struct arena *arena, struct s3_request *request, str
     s3_answer_init(answer);
     if (!load_key(s3, err) || !open_http(s3, err))
         return false;
-    if (start_us < s3->down_until_us) {
-        err_set(err, ERR_DOWN, "%s: S3 could not be reached a moment ago", request->name);
+    if (start_us < s3->down_until_us || !coroutine_may_wait(s3->coroutines)) {
+        err_set(err, ERR_DOWN, "%s: %s", request->name,
+                start_us < s3->down_until_us ? "S3 could not be reached a moment ago" : not_waited_for);
         err->retry_after_s = 1;
         return false;
     }

@@ -226,10 +226,7 @@ static enum s3_http_outcome perform(struct s3_exchange *exchange, struct s3_http
 {
     CURLcode code;
 
-    /* One that is given up was on its way too. */
-    if (!s3_multi_perform(http->multi, exchange->curl, &code, exchange->err))
-        return S3_HTTP_CUT;
-    if (exchange->err->kind != ERR_NONE)
+    if (!s3_multi_perform(http->multi, exchange->curl, &code, exchange->err) || exchange->err->kind != ERR_NONE)
         return S3_HTTP_FAILED;
     if (!keep_head(exchange, arena, answer)) {
         err_memory(exchange->err);

@@ -13,7 +13,7 @@ struct s3_http;
 enum s3_http_outcome {
     S3_HTTP_ANSWERED, /* whatever the answer says */
     S3_HTTP_CUT,      /* on the way: it may have been carried out, and may be tried again */
-    S3_HTTP_FAILED,   /* by a wrong setting or a flaw, or because what came was not taken */
+    S3_HTTP_FAILED,   /* by a wrong setting or a flaw, because what came was not taken, or nobody may wait for it */
 };
 
 /* Takes the next bytes of a body, borrowed for the call. False with an error ends the exchange. */
@@ -32,7 +32,7 @@ bool s3_http_check(struct err *) MUST_CHECK;
 
 /*
  * Asks once and waits for the whole answer, timeout_ms at most. An error is set unless it was answered: ERR_DOWN when it was
- * cut, else ERR_BUG, or the taker's.
+ * cut or given up, else ERR_BUG, or the taker's.
  */
 enum s3_http_outcome s3_http_exchange(struct s3_http *, struct arena *, const struct s3_request *,
                                       const struct s3_signed *, int64_t timeout_ms, s3_http_take *, void *arg,
