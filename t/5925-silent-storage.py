@@ -28,9 +28,9 @@ from PIL import Image
 
 MIB = 1024 * 1024
 PART = 5 * MIB
-TIMEOUT_S = 6  # s3_timeout_ms below
+TIMEOUT_S = 9  # s3_timeout_ms below
 BEYOND_S = 6  # until an answer is through a busy machine
-ROUNDS = 12
+ROUNDS = 10
 HEAVY = ("heavy-a", "heavy-b")
 # Each is one request of the heavy pools or of the ordinary ones. Measured times are some milliseconds to some tens of them.
 SLOWER = 4  # times what they are without anybody; waiting for the storage would be hundreds of times

@@ -26,9 +26,9 @@ BENEATH = {
 }
 # header -> who may include it, as a regular expression of whole names
 SOLE_USERS = {
-    "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi(_connection)?\.[ch]",
-    "fcgi_stdio.h": r"never", "fcgios.h": r"http/fcgi\.c", "zxcvbn.h": r"base/password\.c", "sodium.*": r"base/.*",
-    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(store/s3_http|bin/prove_http)\.c", "expat.h": r"store/s3_xml\.c",
+    "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi_params\.c",
+    "fcgi_stdio.h": r"never", "fcgios.h": r"never", "zxcvbn.h": r"base/password\.c", "sodium.*": r"base/.*",
+    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(store/s3_curl\.h|bin/prove_http\.c)", "expat.h": r"store/s3_xml\.c",
     "vips/.*": r"bin/thumbnail\.c", "seccomp.h": r"bin/child_limits\.c", "magic.h": r"bin/sniff\.c",
     "openssl/.*": r"base/(sha1\.c|sha256\.h)",
 }
@@ -194,7 +194,7 @@ routes = FILES["app/routes.c"]
 costly = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
         re.search(r"\bcredentials_(check|confirm|make)\(", body)}
-rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+\}', routes)
+rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+, PACE_\w+\}', routes)
 same(sorted(f"{method}:{path}" for method, path, handler in rows if handler in slow),
      sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", costly, re.M)), "nginx sends to the pools of passwords what verifies passwords, and nothing else")
 locations = re.findall(r"^location (~|\^~|=) (\S+) \{", (CHECKOUT / "nginx/mayfly-locations.conf").read_text(), re.M)
