@@ -14,12 +14,12 @@ enum {
 /* A turn in a coroutine; or work for no request, beside them. */
 struct stint {
     struct turns *turns;
-    struct turn *turn; /* NULL: of no request */
+    struct turn *turn;        /* NULL: of no request */
     const struct err *opened; /* of a request that begins, else NULL; gone once the turn has waited */
     void (*work)(void *arg);  /* of no request */
     void *arg;
-    const struct trace *trace; /* the log's, while this waits */
-    bool over;                 /* the request is, with this turn */
+    const struct trace *trace;  /* the log's, while this waits */
+    bool over;                  /* the request is, with this turn */
     struct stint *next, **link; /* while it waits */
 };
 
@@ -614,5 +614,5 @@ void turns_free(struct turns *turns)
         free_turn(turns->in_hand);
     while (turns->idle != NULL)
         free_turn(turns->idle);
-    slices_free(&turns->spare);
+    free(turns->spare.bytes);
 }
