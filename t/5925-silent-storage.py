@@ -31,7 +31,7 @@ PART = 5 * MIB
 TIMEOUT_S = 9  # s3_timeout_ms below
 BEYOND_S = 6  # until an answer is through a busy machine
 ROUNDS = 10
-HEAVY = ("heavy-a", "heavy-b")
+HEAVY = ("files-a", "files-b")
 # Each is one request of the heavy pools or of the ordinary ones. Measured times are some milliseconds to some tens of them.
 SLOWER = 4  # times what they are without anybody; waiting for the storage would be hundreds of times
 FLOOR_S = 0.02
