@@ -1,7 +1,10 @@
 #include "app/api.h"
 #include "app/once.h"
+#include "base/jsonb.h"
 #include "http/etag.h"
 #include "store/document.h"
+
+#include <string.h>
 
 static const struct uuid *owner_of(const struct exchange *x, enum document_kind kind)
 {
@@ -31,12 +34,16 @@ static bool get(struct exchange *x, enum document_kind kind, struct err *err)
     return response_json(&x->response, 200, document.json, err);
 }
 
+/* Two documents as trees: a megabyte and a half each when they are nothing but small values, and the result's text. */
+enum { MERGE_MAX_BYTES = 8 * 1024 * 1024 };
+
 enum change_kind { CHANGE_PUT, CHANGE_PATCH, CHANGE_DELETE };
 
 struct change {
     enum document_kind kind;
     enum change_kind change;
-    const char *json;
+    const char *json; /* the document that is to be; of a patch, as it was sent */
+    size_t length;
 };
 
 /* RFC 9110, section 13.2.2, on the locked row, so that nothing can change between the check and the write. */
@@ -60,48 +67,92 @@ static bool check_preconditions(struct exchange *x, int64_t version, struct err 
     return true;
 }
 
+/* *text, in the arena of x, is what the database is given and gives back. */
+static bool write_text(struct exchange *x, const struct jsonb *document, const char **text, struct err *err)
+{
+    if (jsonb_size(document) > DOCUMENT_MAX_BYTES)
+        return err_set(err, ERR_LARGE, "the document may have at most %d bytes", DOCUMENT_MAX_BYTES);
+    *text = jsonb_write(&x->arena, document);
+    return *text != NULL || err_memory(err);
+}
+
+/* What is there is ours, so what is wrong with it is no fault of the patch. */
+static bool read_stored(struct arena *arena, const char *json, struct jsonb **document, struct err *err)
+{
+    struct err reason = {.kind = ERR_NONE};
+
+    return jsonb_read(arena, json, strlen(json), DOCUMENT_MAX_BYTES, document, &reason) ||
+           err_set(err, ERR_BUG, "the stored document can't be read: %s", reason.detail);
+}
+
+/* The trees live in an arena of their own: a transaction may be run several times. stored is NULL when nothing is merged. */
+static bool settle(struct exchange *x, const char *stored, const char *sent, size_t length, const char **text,
+                   struct err *err)
+{
+    struct jsonb *document = NULL, *patch;
+    struct arena trees;
+    bool ok;
+
+    arena_init(&trees, MERGE_MAX_BYTES);
+    ok = jsonb_read(&trees, sent, length, DOCUMENT_MAX_BYTES, &patch, err) &&
+         (stored == NULL || read_stored(&trees, stored, &document, err)) &&
+         write_text(x, stored != NULL ? jsonb_merge(document, patch) : patch, text, err);
+    arena_free(&trees);
+    return ok;
+}
+
 static bool write_change(struct exchange *x, void *arg, struct err *err)
 {
     const struct change *change = arg;
     const struct uuid *owner = owner_of(x, change->kind);
+    bool patches = change->change == CHANGE_PATCH;
     struct db *db = x->services->sessions.db;
+    const char *text = change->json;
     struct document document;
-    int64_t version;
-    bool ok;
 
-    if (document_lock(db, &x->arena, change->kind, owner, &version, err) != DB_ROW)
+    if (document_lock(db, &x->arena, change->kind, owner, patches, &document, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
-    if (!check_preconditions(x, version, err))
-        return false;
-    if (change->change == CHANGE_PATCH)
-        ok = document_patch(db, &x->arena, change->kind, owner, change->json, &document, err);
-    else
-        ok = document_put(db, &x->arena, change->kind, owner, change->json, &document, err);
-    if (!ok || !tag(x, document.version, err))
+    if (!check_preconditions(x, document.version, err) ||
+        (patches && !settle(x, document.json, change->json, change->length, &text, err)) ||
+        !document_put(db, &x->arena, change->kind, owner, text, err) || !tag(x, document.version + 1, err))
         return false;
     if (change->change == CHANGE_DELETE) {
         x->response.status = 204;
         return true;
     }
-    return response_json(&x->response, 200, document.json, err);
+    return response_json(&x->response, 200, text, err);
+}
+
+/* A patch is read twice, so that what is wrong with it is said before anything is locked. */
+static bool check_patch(struct change *change, const struct buf *body, struct err *err)
+{
+    struct jsonb *patch;
+    struct arena tree;
+    bool ok;
+
+    arena_init(&tree, MERGE_MAX_BYTES);
+    ok = jsonb_read(&tree, body->bytes, body->length, DOCUMENT_MAX_BYTES, &patch, err);
+    arena_free(&tree);
+    change->json = body->bytes;
+    change->length = body->length;
+    return ok;
 }
 
 static bool change_by_body(struct exchange *x, enum document_kind kind, enum change_kind change, struct err *err)
 {
     struct change work = {.kind = kind, .change = change};
-    json_t *json;
 
     if (!request_has_type(&x->request, "application/json") &&
         !(change == CHANGE_PATCH && request_has_type(&x->request, "application/merge-patch+json")))
         return err_set(err, ERR_TYPE,
                        change == CHANGE_PATCH ? "send application/merge-patch+json or application/json"
                                               : "send application/json");
-    if (!request_body(&x->request, &x->arena, DOCUMENT_MAX_BYTES, &x->body, err))
+    if (!x->body_read && !request_body(&x->request, &x->arena, DOCUMENT_MAX_BYTES, &x->body, err))
         return false;
     x->body_read = true;
-    if (!json_read_object(&x->arena, x->body.bytes, x->body.length, &json, err))
+    if (!(change == CHANGE_PATCH ? check_patch(&work, &x->body, err)
+                                 : settle(x, NULL, x->body.bytes, x->body.length, &work.json, err)))
         return false;
-    work.json = x->body.bytes;
     return once(x, write_change, &work, err);
 }
 

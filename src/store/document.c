@@ -1,14 +1,12 @@
 #include "store/document.h"
 
-#include <string.h>
-
 static const struct {
-    enum statement get, lock, version, put, patch;
+    enum statement get, lock, read, put;
 } statements[] = {
-    [DOCUMENT_SESSION] = {STATEMENT_SESSION_DATA_GET, STATEMENT_SESSION_DATA_LOCK, STATEMENT_SESSION_DATA_VERSION,
-                          STATEMENT_SESSION_DATA_PUT, STATEMENT_SESSION_DATA_PATCH},
-    [DOCUMENT_PROFILE] = {STATEMENT_PROFILE_DATA_GET, STATEMENT_PROFILE_DATA_LOCK, STATEMENT_PROFILE_DATA_VERSION,
-                          STATEMENT_PROFILE_DATA_PUT, STATEMENT_PROFILE_DATA_PATCH},
+    [DOCUMENT_SESSION] = {STATEMENT_SESSION_DATA_GET, STATEMENT_SESSION_DATA_LOCK, STATEMENT_SESSION_DATA_READ,
+                          STATEMENT_SESSION_DATA_PUT},
+    [DOCUMENT_PROFILE] = {STATEMENT_PROFILE_DATA_GET, STATEMENT_PROFILE_DATA_LOCK, STATEMENT_PROFILE_DATA_READ,
+                          STATEMENT_PROFILE_DATA_PUT},
 };
 
 bool document_get(struct db *db, struct arena *arena, enum document_kind kind, const struct uuid *owner,
@@ -28,49 +26,34 @@ bool document_get(struct db *db, struct arena *arena, enum document_kind kind, c
 }
 
 enum db_rc document_lock(struct db *db, struct arena *arena, enum document_kind kind, const struct uuid *owner,
-                         int64_t *version, struct err *err)
+                         bool wants_text, struct document *document, struct err *err)
 {
     char owner_text[UUID_TEXT_BYTES];
-    const char *const values[] = {owner_text};
+    const char *const values[] = {owner_text, wants_text ? "true" : "false"};
     struct db_result row;
     enum db_rc rc;
 
+    *document = (struct document){.version = 0};
     uuid_format(owner, owner_text);
     if (!db_queue(db, statements[kind].lock, values, err))
         return DB_FAIL;
-    rc = db_query(db, arena, statements[kind].version, values, &row, err);
+    rc = db_query(db, arena, statements[kind].read, values, &row, err);
     if (rc == DB_ROW)
-        *version = db_number(&row, 0, 0);
+        *document =
+            (struct document){.version = db_number(&row, 0, 0), .json = wants_text ? db_value(&row, 0, 1) : NULL};
     return rc;
 }
 
-static bool write_document(struct db *db, struct arena *arena, enum statement statement, const struct uuid *owner,
-                           const char *json, struct document *document, struct err *err)
-{
-    char owner_text[UUID_TEXT_BYTES];
-    const char *const values[] = {owner_text, json};
-    struct db_result row;
-
-    uuid_format(owner, owner_text);
-    if (db_query(db, arena, statement, values, &row, err) == DB_ROW) {
-        *document = (struct document){.version = db_number(&row, 0, 0), .json = db_value(&row, 0, 1)};
-        return true;
-    }
-    if (err->kind == ERR_VALUE && strcmp(err->field, "data_size") == 0) {
-        err_clear(err);
-        return err_set(err, ERR_LARGE, "the document may have at most %d bytes", DOCUMENT_MAX_BYTES);
-    }
-    return err_set(err, ERR_BUG, "document was not written");
-}
-
 bool document_put(struct db *db, struct arena *arena, enum document_kind kind, const struct uuid *owner,
-                  const char *json, struct document *document, struct err *err)
+                  const char *json, struct err *err)
 {
-    return write_document(db, arena, statements[kind].put, owner, json, document, err);
-}
+    const char **values = arena_alloc(arena, 2 * sizeof *values);
+    char *owner_text = arena_alloc(arena, UUID_TEXT_BYTES);
 
-bool document_patch(struct db *db, struct arena *arena, enum document_kind kind, const struct uuid *owner,
-                    const char *patch, struct document *document, struct err *err)
-{
-    return write_document(db, arena, statements[kind].patch, owner, patch, document, err);
+    if (values == NULL || owner_text == NULL)
+        return err_memory(err);
+    uuid_format(owner, owner_text);
+    values[0] = owner_text;
+    values[1] = json;
+    return db_queue(db, statements[kind].put, values, err);
 }

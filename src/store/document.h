@@ -10,6 +10,7 @@
 
 enum document_kind { DOCUMENT_SESSION, DOCUMENT_PROFILE };
 
+/* As the database writes it. Its own check (data_size) is for the release before, which left this to it. */
 enum { DOCUMENT_MAX_BYTES = 64 * 1024 };
 
 struct document {
@@ -20,16 +21,18 @@ struct document {
 bool document_get(struct db *, struct arena *, enum document_kind, const struct uuid *owner, struct document *,
                   struct err *) MUST_CHECK;
 
-/* Inside a transaction: makes writers take turns and tells the version. DB_NONE: the owner is gone. */
-enum db_rc document_lock(struct db *, struct arena *, enum document_kind, const struct uuid *owner, int64_t *version,
-                         struct err *) MUST_CHECK;
+/*
+ * Inside a transaction: makes writers take turns and tells what is there; the text only when it is wanted, else it is NULL.
+ * DB_NONE: the owner is gone.
+ */
+enum db_rc document_lock(struct db *, struct arena *, enum document_kind, const struct uuid *owner, bool wants_text,
+                         struct document *, struct err *) MUST_CHECK;
 
-/* json is an object. ERR_LARGE when the document would pass DOCUMENT_MAX_BYTES as the database writes it. */
+/*
+ * Queues the next version of the locked document, to leave with what is sent next. json is an object as jsonb_write makes
+ * it, of at most DOCUMENT_MAX_BYTES.
+ */
 bool document_put(struct db *, struct arena *, enum document_kind, const struct uuid *owner, const char *json,
-                  struct document *, struct err *) MUST_CHECK;
-
-/* Merges a patch (RFC 7396) into the locked row. */
-bool document_patch(struct db *, struct arena *, enum document_kind, const struct uuid *owner, const char *patch,
-                    struct document *, struct err *) MUST_CHECK;
+                  struct err *) MUST_CHECK;
 
 #endif
