@@ -326,6 +326,48 @@ static void a_buffer_without_memory_keeps_what_it_has(void **state)
     arena_free(&arena);
 }
 
+static void count_release(void *count)
+{
+    ++*(int *)count;
+}
+
+/* What is run again and again must not grow: the same allocations after each rewind find the same room. */
+static void a_rewind_gives_back_what_came_after_its_mark(void **state)
+{
+    struct arena arena;
+    int early = 0, late = 0;
+
+    (void)state;
+    for (int before = 0; before < 3; before++) {
+        struct arena_mark mark;
+        char *kept = NULL;
+
+        arena_init(&arena, MIB);
+        if (before > 0) {
+            kept = arena_strdup(&arena, "kept");
+            assert_true(arena_defer(&arena, count_release, &early));
+        }
+        if (before > 1)
+            assert_non_null(arena_alloc(&arena, 100 * KIB));
+        mark = arena_mark(&arena);
+        for (int round = 1; round <= 100; round++) {
+            late = 0;
+            assert_non_null(arena_alloc(&arena, 10));
+            assert_true(arena_defer(&arena, count_release, &late));
+            assert_non_null(arena_alloc(&arena, 300 * KIB));
+            memset(arena_alloc(&arena, 300 * KIB), 'x', 300 * KIB);
+            arena_rewind(&arena, &mark);
+            assert_int_equal(late, 1);
+            assert_int_equal(arena.used_bytes, mark.used_bytes);
+        }
+        if (kept != NULL)
+            assert_string_equal(kept, "kept");
+        assert_int_equal(early, before > 1 ? 1 : 0);
+        arena_free(&arena);
+    }
+    assert_int_equal(early, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -342,6 +384,7 @@ int main(void)
         PROMISE(cleanups_run_last_in_first_out_and_once),
         PROMISE(a_cleanup_still_sees_the_memory),
         PROMISE(a_cleanup_that_cant_be_noted_runs_at_once),
+        PROMISE(a_rewind_gives_back_what_came_after_its_mark),
         PROMISE(an_empty_buffer_is_an_empty_string),
         PROMISE(a_buffer_grows_and_forgets_nothing),
         PROMISE(the_cap_of_a_buffer_is_exact_and_adds_all_or_nothing),

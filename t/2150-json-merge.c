@@ -38,7 +38,7 @@ static const char *merged(const char *target, const char *patch)
     return jsonb_write(&arena, jsonb_merge(one, other));
 }
 
-static void test_table_of_the_rfc(void **state)
+static void the_table_of_rfc_7396_holds(void **state)
 {
     /* Appendix A. A document of ours is an object, so those whose patch is another value stand inside of one. */
     static const char *const table[][3] = {
@@ -68,7 +68,7 @@ static void test_table_of_the_rfc(void **state)
         assert_string_equal(merged(table[i][0], table[i][1]), table[i][2]);
 }
 
-static void test_numbers(void **state)
+static void numbers_are_written_as_postgresql_writes_them(void **state)
 {
     static const char *const table[][2] = {
         {"0", "0"},
@@ -108,7 +108,7 @@ static void test_numbers(void **state)
     assert_non_null(strstr(written("{\"n\":0e-999999999999999999999}"), "send it as a string"));
 }
 
-static void test_numbers_that_cost(void **state)
+static void numbers_are_counted_before_they_are_written_out(void **state)
 {
     struct buf text;
     struct jsonb *value;
@@ -126,7 +126,7 @@ static void test_numbers_that_cost(void **state)
     assert_true(arena.used_bytes - before < 2 * MOST);
 }
 
-static void test_order_and_escapes(void **state)
+static void members_are_in_jsonbs_order_and_text_is_escaped_as_there(void **state)
 {
     (void)state;
     assert_string_equal(written("{\"bb\":1,\"a\":2,\"\":3,\"ab\":4,\"c\":{\"z\":1,\"y\":[ ]}}"),
@@ -141,7 +141,7 @@ static void test_order_and_escapes(void **state)
     assert_non_null(strstr(written("[]"), "must be a JSON object"));
 }
 
-static void test_depth(void **state)
+static void the_depth_is_bounded(void **state)
 {
     char text[3 * JSONB_MAX_DEPTH + 16];
 
@@ -241,7 +241,7 @@ static bool equal(const json_t *one, const json_t *other)
     return json_object_size(one) == json_object_size(other);
 }
 
-static void test_merges_as_the_rfc_is_written(void **state)
+static void any_patch_of_any_document_merges_as_the_rfc_is_written(void **state)
 {
     (void)state;
     for (seed = 1; seed <= ROUNDS; seed++) {
@@ -270,7 +270,7 @@ static void test_merges_as_the_rfc_is_written(void **state)
 }
 
 /* Texts with a byte changed, added or taken away: refused exactly when jansson refuses them, or for what only we refuse. */
-static void test_refuses_what_jansson_refuses(void **state)
+static void what_jansson_refuses_is_refused_and_nothing_else(void **state)
 {
     static const char bytes[] = "{}[]\",:0123456789.eE+-\\unltrfbas \n\t\x01\x7f\xC3\xA9\xff";
     int refused = 0;
@@ -318,13 +318,15 @@ static int close_arena(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_table_of_the_rfc, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_numbers, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_numbers_that_cost, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_order_and_escapes, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_depth, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_merges_as_the_rfc_is_written, open_arena, close_arena),
-        cmocka_unit_test_setup_teardown(test_refuses_what_jansson_refuses, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(the_table_of_rfc_7396_holds, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(numbers_are_written_as_postgresql_writes_them, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(numbers_are_counted_before_they_are_written_out, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(members_are_in_jsonbs_order_and_text_is_escaped_as_there, open_arena,
+                                        close_arena),
+        cmocka_unit_test_setup_teardown(the_depth_is_bounded, open_arena, close_arena),
+        cmocka_unit_test_setup_teardown(any_patch_of_any_document_merges_as_the_rfc_is_written, open_arena,
+                                        close_arena),
+        cmocka_unit_test_setup_teardown(what_jansson_refuses_is_refused_and_nothing_else, open_arena, close_arena),
     };
 
     return (cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests(tests, NULL, NULL));

@@ -266,7 +266,8 @@ def begun_before():
             threads.add(psql, f"BEGIN; {lock}; SELECT pg_sleep(1.5); COMMIT")
             check(wait_until(5, lambda: activity("wait_event = 'PgSleep'")), f"{what}: the lock is held")
             threads.add(lambda: answers.append(waiting(method, path, body)))  # pylint: disable=cell-var-from-loop
-            check(wait_until(5, lambda: activity("wait_event_type = 'Lock'")), f"{what}: waits for it")
+            time.sleep(0.4)  # it is put aside and tried again, so nothing in the database shows that it waits
+            same(answers, [], f"{what}: waits for it")
             same(leaving("POST", "/logout").status, 200, f"{what}: its session is logged out meanwhile")
             threads.join()
         same(threads.errors, [], f"{what}: the test ran through")

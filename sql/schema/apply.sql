@@ -71,6 +71,17 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 6
+\set name '0006-who-waits-for-partitions'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0006-who-waits-for-partitions.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \set number 7
 \set name '0007-thumbnail-shares'
 SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset

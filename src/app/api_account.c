@@ -40,8 +40,11 @@ static bool take_attempt(struct exchange *x, struct err *err)
     struct err refused = {.kind = ERR_NONE};
     struct attempt attempt;
 
+    if (x->attempt_taken)
+        return true;
     attempt_by_address(&attempt, &services->secret, x->request.address);
-    if (attempt_take(services->sessions.db, &x->arena, &services->config, &attempt, &refused))
+    x->attempt_taken = attempt_take(services->sessions.db, &x->arena, &services->config, &attempt, &refused);
+    if (x->attempt_taken)
         return true;
     if (refused.kind == ERR_LIMIT && !once_find(x, err))
         return false;

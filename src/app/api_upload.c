@@ -148,13 +148,15 @@ static bool end_file(struct exchange *x, struct err *err)
     struct receiving *receiving = x->stream;
     struct received *received = receiving->open;
 
-    receiving->open = NULL;
-    if (received == NULL || received->upload == NULL)
+    if (received == NULL || received->upload == NULL) {
+        receiving->open = NULL;
         return true;
+    }
     if (!upload_seal(received->upload, err) || !file_typing_begin(x, received->upload, &received->typing, err) ||
         !upload_trim(received->upload, err))
         return false;
     upload_shed(received->upload);
+    receiving->open = NULL;
     return true;
 }
 

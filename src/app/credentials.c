@@ -25,14 +25,46 @@ static bool fits(struct exchange *x, const struct account *account, const char *
            !account->disabled && strlen(password) <= PASSWORD_MAX_BYTES;
 }
 
+/* What was found before another's lock came in the way: the same guess is neither counted nor hashed twice. */
+struct known {
+    struct account account;
+    struct attempt attempt;
+};
+
+static bool recall(struct exchange *x, struct account *account, struct attempt *attempt)
+{
+    const struct known *known = x->kept;
+
+    if (known == NULL || !x->again.recalls)
+        return false;
+    x->again.recalls = false;
+    *account = known->account;
+    *attempt = known->attempt;
+    return true;
+}
+
+static bool remember(struct exchange *x, const struct account *account, const struct attempt *attempt, struct err *err)
+{
+    struct known *known = arena_alloc(&x->arena, sizeof *known);
+
+    if (known == NULL)
+        return err_memory(err);
+    *known = (struct known){*account, *attempt};
+    x->kept = known;
+    return true;
+}
+
 bool credentials_check(struct exchange *x, const char *login, const char *password, struct account *account,
                        struct attempt *attempt, struct err *err)
 {
     struct services *services = x->services;
     struct db *db = services->sessions.db;
     const char *key;
-    enum db_rc rc = account_by_login(db, &x->arena, login, account, &key, err);
+    enum db_rc rc;
 
+    if (recall(x, account, attempt))
+        return true;
+    rc = account_by_login(db, &x->arena, login, account, &key, err);
     if (rc == DB_FAIL)
         return false;
     if (rc == DB_ROW)
@@ -41,7 +73,9 @@ bool credentials_check(struct exchange *x, const char *login, const char *passwo
         attempt_by_name(attempt, &services->secret, key, x->request.address);
     if (!attempt_take(db, &x->arena, &services->config, attempt, err))
         return false;
-    return fits(x, rc == DB_ROW ? account : NULL, password) || err_set(err, ERR_LOGIN, "wrong name or password");
+    if (!fits(x, rc == DB_ROW ? account : NULL, password))
+        return err_set(err, ERR_LOGIN, "wrong name or password");
+    return remember(x, account, attempt, err);
 }
 
 bool credentials_confirm(struct exchange *x, const char *password, struct account *account, struct attempt *attempt,
@@ -51,6 +85,8 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
     struct db *db = services->sessions.db;
     enum db_rc rc;
 
+    if (recall(x, account, attempt))
+        return true;
     attempt_by_account(attempt, &services->secret, &x->session.account, x->request.address);
     if (!attempt_take(db, &x->arena, &services->config, attempt, err))
         return false;
@@ -58,7 +94,7 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
     if (rc == DB_FAIL)
         return false;
     if (fits(x, rc == DB_ROW ? account : NULL, password))
-        return true;
+        return remember(x, account, attempt, err);
     /* This very request may have changed it: its worker died after COMMIT, and the cache still had the session. */
     if (!once_find(x, err))
         return false;

@@ -41,6 +41,7 @@ struct services {
     struct file_store files;
     const char *worker;         /* "pool/pid" */
     int thumbnails_in_hand;     /* that are being made by this worker just now */
+    int requests_aside;         /* that wait for another's lock */
     struct thumbing *thumbings; /* requests for thumbnails that this worker has in hand; app/api_thumbnail.c's */
     struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file_typing.c's */
     void (*point)(const char *name);
@@ -53,7 +54,10 @@ struct services {
 struct body_sink {
     /* The next bytes, borrowed. After an error nothing more comes but drop. */
     bool (*take)(struct exchange *, const void *bytes, size_t length, struct err *);
-    /* The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response, or sets x->job. */
+    /*
+     * The body is over; not whole: its sender is gone, and the answer reaches nobody. Fills the response, or sets x->job. When it
+     * failed because of another's lock it is called again later, and goes on from there.
+     */
     bool (*end)(struct exchange *, bool whole, struct err *);
     /* Taking, ending or the request as a whole failed: lets go of what was begun. */
     void (*drop)(struct exchange *);
@@ -74,6 +78,20 @@ struct job {
     bool (*step)(struct exchange *, bool *done, struct err *);
     /* Instead of the next step: nobody is there any more to read the answer, or this worker ends. NULL: nothing to do. */
     void (*quit)(struct exchange *);
+};
+
+/* Of a request that met another's lock: app/again.h. */
+struct again {
+    int times; /* that it was put aside */
+    int64_t until_us;
+    bool is_aside;
+    bool rests;   /* its pause has still to begin */
+    bool recalls; /* x->kept counts: this is a repetition that has not asked for it yet */
+    bool whole;   /* the body, of one whose end is repeated */
+    struct arena_mark mark;
+    const void *kept; /* what was kept, and read, when the mark was set */
+    bool body_read;
+    const json_t *fields;
 };
 
 struct exchange {
@@ -103,6 +121,10 @@ struct exchange {
     int64_t answer_left; /* bytes of the body that source has still to give */
     struct err failure;  /* of the sink or the job */
     bool has_waited;     /* for somebody slow, in one of its turns */
+
+    struct again again;
+    void *kept;         /* by app/credentials.c: what a repetition need not find out anew */
+    bool attempt_taken; /* a registration's; a repetition is no further one */
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */

@@ -54,10 +54,13 @@ static bool commit(struct db *db, void *arg, struct err *err)
            session_confirm(&commit->x->services->sessions, arena, &commit->x->session, err);
 }
 
-/* The storage is away, say: the bytes stay, and the next HEAD tries again. */
-static bool keep_what_came(struct upload *upload)
+/* The storage is away, say: the bytes stay, and the next HEAD tries again. Who is to be run again keeps the upload open. */
+static bool keep_what_came(struct upload *upload, const struct err *reason)
 {
     struct err ignored = {.kind = ERR_NONE}; /* the reason was there first */
+
+    if (reason->busy)
+        return false;
 
     if (upload->file.sealed)
         upload_leave(upload);
@@ -86,9 +89,9 @@ static bool step(struct exchange *x, bool *done, struct err *err)
     const struct finishing *finishing = x->stream;
 
     if (!file_typing_attend(finishing->typing, err))
-        return keep_what_came(finishing->upload);
+        return keep_what_came(finishing->upload, err);
     *done = finishing->typing->type != NULL;
-    return !*done || finish(x, finishing, err) || keep_what_came(finishing->upload);
+    return !*done || finish(x, finishing, err) || keep_what_came(finishing->upload, err);
 }
 
 /* Whoever asks for the upload next finds it sealed, and commits it. */
@@ -121,11 +124,11 @@ bool file_answer_complete(struct exchange *x, struct upload *upload, file_answer
 {
     if (strcmp(upload->file.via, "part") == 0) {
         if (!upload_seal(upload, err))
-            return keep_what_came(upload);
+            return keep_what_came(upload, err);
         upload_leave(upload);
         return tell(x, upload, then, err);
     }
-    return (upload_seal(upload, err) && file_answer_commit(x, upload, then, err)) || keep_what_came(upload);
+    return (upload_seal(upload, err) && file_answer_commit(x, upload, then, err)) || keep_what_came(upload, err);
 }
 
 static bool no_upload(struct err *err)

@@ -1,5 +1,6 @@
 #include "app/serve.h"
 
+#include "app/again.h"
 #include "app/authorise.h"
 #include "app/measure.h"
 #include "app/page.h"
@@ -10,10 +11,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Their rows are held for the time of a statement; who holds one for longer must not cost a worker more than this. */
+enum { LOCK_WAIT_MS = 250 };
+
 /* Whether x is to be answered by a handler that has to know whose request it is. */
 static bool wants_session(const struct exchange *x)
 {
     return x->has_token && x->match.route != NULL && x->match.route->need != NEED_NOTHING;
+}
+
+/*
+ * What of the database a request may take. What can be run again waits for no lock; bytes that came, and a job's step, can't
+ * be given back, so they wait a moment for those who touch the same file or the same account's count.
+ */
+enum turn { TURN_HANDLER, TURN_ENDING, TURN_STREAM };
+
+static void limit(const struct services *services, enum turn turn)
+{
+    const struct config *config = &services->config;
+
+    db_limit(services->sessions.db,
+             (struct db_limits){
+                 .statement_ms = turn == TURN_HANDLER ? config->database_budget_ms : config->database_timeout_ms,
+                 .lock_ms = turn == TURN_STREAM ? LOCK_WAIT_MS : config->database_lock_ms,
+             });
 }
 
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
@@ -34,8 +55,10 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
         else
             lookups[wanted++] = &x->lookup;
     }
-    if (wanted > 0)
+    if (wanted > 0) {
+        limit(exchanges[0]->services, TURN_HANDLER);
         sessions_find(&exchanges[0]->services->sessions, arena, lookups, wanted);
+    }
 }
 
 static bool answer_options(struct exchange *x, struct err *err)
@@ -167,9 +190,17 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
 }
 
 /* Lines of the log carry the request's id while it is served; the id dies with the request. */
-static void log_as(struct exchange *x, const struct trace *trace)
+static void turn_begin(struct exchange *x, enum turn turn)
 {
-    x->services->log.trace = trace;
+    x->services->log.trace = &x->trace;
+    limit(x->services, turn);
+}
+
+static void turn_end(struct exchange *x)
+{
+    x->services->log.trace = NULL;
+    db_limit(x->services->sessions.db,
+             (struct db_limits){x->services->config.database_timeout_ms, x->services->config.database_timeout_ms});
 }
 
 static void drop_sink(struct exchange *x)
@@ -195,7 +226,70 @@ static enum serving complete_now(struct exchange *x, const struct err *err, stru
 {
     drop_sink(x);
     quit_job(x);
+    again_end(x);
     return complete(x, err, answer);
+}
+
+/* --- a request that met another's lock: app/again.h */
+
+static bool run_again(struct exchange *x, bool *done, struct err *err)
+{
+    struct session_lookup *lookup = &x->lookup;
+
+    again_begin(x);
+    /* Anew, since it may have ended meanwhile, and since what the batch had found lived in the memory of its first. */
+    if (wants_session(x))
+        sessions_find(&x->services->sessions, &x->arena, &lookup, 1);
+    if (!handle(x, err))
+        return false;
+    *done = x->sink == NULL && x->job == NULL;
+    return true;
+}
+
+static bool end_again(struct exchange *x, bool *done, struct err *err)
+{
+    const struct job *job = x->job;
+
+    if (!x->sink->end(x, x->again.whole, err))
+        return false;
+    x->sink = NULL;
+    *done = x->job == job; /* else it has left the rest to another */
+    return true;
+}
+
+static const struct job handler_again = {.step = run_again}, ending_again = {.step = end_again};
+
+/* Whether x is now a job that runs this again. What the handler had begun is let go, a body that is taken is not. */
+static bool put_aside(struct exchange *x, const struct job *job, struct err *err)
+{
+    struct err failure = {.kind = ERR_NONE};
+
+    if (!err->busy || !exchange_stay(x, &failure) || !again_put_aside(x, err))
+        return false;
+    if (job == &handler_again)
+        drop_sink(x);
+    x->job = job;
+    err_clear(err);
+    return true;
+}
+
+/* A handler has returned, for the first time or again. */
+static enum serving settle(struct exchange *x, bool handled, struct err *err, struct buf *answer)
+{
+    enum serving serving;
+
+    if (!handled && put_aside(x, &handler_again, err))
+        return SERVING_JOB;
+    if (handled && x->sink != NULL && exchange_stay(x, err)) {
+        again_end(x);
+        return SERVING_BODY;
+    }
+    if (handled && x->job != NULL && exchange_stay(x, err)) {
+        again_end(x);
+        return SERVING_JOB;
+    }
+    serving = complete_now(x, err, answer);
+    return serving == SERVING_PIECES && !exchange_stay(x, err) ? SERVING_NOTHING : serving;
 }
 
 enum serving serve(struct exchange *x, const struct err *opened, struct buf *answer)
@@ -203,34 +297,35 @@ enum serving serve(struct exchange *x, const struct err *opened, struct buf *ans
     struct err err = *opened;
     enum serving serving;
 
-    log_as(x, &x->trace);
-    if (err.kind == ERR_NONE && handle(x, &err) && x->sink != NULL && exchange_stay(x, &err))
-        serving = SERVING_BODY;
-    else if (err.kind == ERR_NONE && x->job != NULL && exchange_stay(x, &err))
-        serving = SERVING_JOB;
-    else
-        serving = complete_now(x, &err, answer);
-    if (serving == SERVING_PIECES && !exchange_stay(x, &err))
-        serving = SERVING_NOTHING;
-    log_as(x, NULL);
+    turn_begin(x, TURN_HANDLER);
+    serving = settle(x, err.kind == ERR_NONE && handle(x, &err), &err, answer);
+    x->again.rests = x->again.is_aside;
+    turn_end(x);
     return serving;
 }
 
 void serve_take(struct exchange *x, const void *bytes, size_t length)
 {
-    log_as(x, &x->trace);
+    turn_begin(x, TURN_STREAM);
     if (x->failure.kind == ERR_NONE && !x->sink->take(x, bytes, length, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
-    log_as(x, NULL);
+    turn_end(x);
 }
 
 enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
 {
     enum serving serving;
+    bool taken = x->failure.kind == ERR_NONE;
 
-    log_as(x, &x->trace);
-    if (x->failure.kind == ERR_NONE && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
+    turn_begin(x, whole ? TURN_ENDING : TURN_STREAM);
+    if (taken && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
+    x->again.whole = whole;
+    if (taken && whole && put_aside(x, &ending_again, &x->failure)) {
+        x->again.rests = true;
+        turn_end(x);
+        return SERVING_JOB;
+    }
     if (x->failure.kind != ERR_NONE)
         drop_sink(x);
     x->sink = NULL;
@@ -240,16 +335,48 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
         quit_job(x);
         serving = complete(x, &x->failure, answer);
     }
-    log_as(x, NULL);
+    turn_end(x);
     return serving;
+}
+
+/* The next run of a handler or of a body's end. */
+static enum serving step_again(struct exchange *x, struct buf *answer)
+{
+    const struct job *job = x->job;
+    bool done = false, ok;
+
+    if (x->again.rests) {
+        x->again.rests = false;
+        return SERVING_JOB;
+    }
+    x->pause_ms = 0;
+    ok = job->step(x, &done, &x->failure);
+    if (!ok && x->failure.kind == ERR_NONE)
+        err_set(&x->failure, ERR_BUG, "a repetition failed without a reason");
+    if (job == &handler_again)
+        return settle(x, ok, &x->failure, answer);
+    if (ok && !done) {
+        again_end(x);
+        return SERVING_JOB;
+    }
+    if (!ok && put_aside(x, job, &x->failure))
+        return SERVING_JOB;
+    x->job = NULL;
+    return complete_now(x, &x->failure, answer);
 }
 
 enum serving serve_step(struct exchange *x, struct buf *answer)
 {
+    bool again = x->job == &handler_again || x->job == &ending_again;
     enum serving serving = SERVING_JOB;
     bool done = false;
 
-    log_as(x, &x->trace);
+    turn_begin(x, x->job == &handler_again ? TURN_HANDLER : x->job == &ending_again ? TURN_ENDING : TURN_STREAM);
+    if (again) {
+        serving = step_again(x, answer);
+        turn_end(x);
+        return serving;
+    }
     x->pause_ms = 0;
     if (!x->job->step(x, &done, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a job failed without a reason");
@@ -257,15 +384,16 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
         x->job = NULL;
         serving = complete(x, &x->failure, answer);
     }
-    log_as(x, NULL);
+    turn_end(x);
     return serving;
 }
 
 void serve_quit(struct exchange *x)
 {
-    log_as(x, &x->trace);
+    turn_begin(x, TURN_STREAM);
     quit_job(x);
-    log_as(x, NULL);
+    again_end(x);
+    turn_end(x);
 }
 
 bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
@@ -273,11 +401,11 @@ bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *la
     struct err err = {.kind = ERR_NONE};
     bool ok;
 
-    log_as(x, &x->trace);
+    turn_begin(x, TURN_STREAM);
     ok = x->source->next(x, bytes, length, &err);
     if (!ok)
         log_error(&x->services->log, LOG_WARN, "answer_cut", &err);
-    log_as(x, NULL);
+    turn_end(x);
     if (!ok)
         return false;
     x->answer_left -= (int64_t)*length;
@@ -289,8 +417,8 @@ enum serving serve_busy(struct exchange *x, const struct err *why, struct buf *a
 {
     enum serving serving;
 
-    log_as(x, &x->trace);
+    turn_begin(x, TURN_STREAM);
     serving = complete_now(x, why, answer);
-    log_as(x, NULL);
+    turn_end(x);
     return serving;
 }

@@ -26,10 +26,13 @@ enum serving serve(struct exchange *, const struct err *opened, struct buf *answ
 /* Hands on a slice of the body. What goes wrong is answered by serve_end, which may then come early. */
 void serve_take(struct exchange *, const void *bytes, size_t length);
 
-/* The body is over, or of no more use; `whole` unless it was cut off. Never SERVING_BODY. */
+/* The body is over, or of no more use; `whole` unless it was cut off. SERVING_JOB: its end met another's lock. Never SERVING_BODY. */
 enum serving serve_end(struct exchange *, bool whole, struct buf *answer) MUST_CHECK;
 
-/* The next step of a job. SERVING_JOB: it has further ones, after x->pause_ms. Never SERVING_BODY. */
+/*
+ * The next step of a job. SERVING_JOB: it has further ones, after x->pause_ms. SERVING_BODY: it was a handler that met another's
+ * lock (app/again.h), and now waits for its body.
+ */
 enum serving serve_step(struct exchange *, struct buf *answer) MUST_CHECK;
 
 /* Ends a job that is not to be gone on with. */

@@ -118,9 +118,9 @@ bool arena_defer(struct arena *arena, void (*release)(void *), void *object)
     return true;
 }
 
-static void run_cleanups(struct arena *arena)
+static void run_cleanups(struct arena *arena, const struct arena_cleanup *until)
 {
-    while (arena->cleanups != NULL) {
+    while (arena->cleanups != until) {
         struct arena_cleanup *cleanup = arena->cleanups;
 
         arena->cleanups = cleanup->older;
@@ -144,14 +144,38 @@ static void free_blocks(struct arena *arena, bool keep_first)
 
 void arena_reset(struct arena *arena)
 {
-    run_cleanups(arena);
+    run_cleanups(arena, NULL);
     free_blocks(arena, true);
     arena->used_bytes = 0;
 }
 
 void arena_free(struct arena *arena)
 {
-    run_cleanups(arena);
+    run_cleanups(arena, NULL);
     free_blocks(arena, false);
     arena->used_bytes = 0;
+}
+
+struct arena_mark arena_mark(const struct arena *arena)
+{
+    return (struct arena_mark){
+        .block = arena->blocks,
+        .cleanups = arena->cleanups,
+        .block_used = arena->blocks != NULL ? arena->blocks->used : 0,
+        .used_bytes = arena->used_bytes,
+    };
+}
+
+void arena_rewind(struct arena *arena, const struct arena_mark *mark)
+{
+    run_cleanups(arena, mark->cleanups);
+    while (arena->blocks != mark->block) {
+        struct arena_block *block = arena->blocks;
+
+        arena->blocks = block->older;
+        free(block);
+    }
+    if (mark->block != NULL)
+        mark->block->used = mark->block_used;
+    arena->used_bytes = mark->used_bytes;
 }

@@ -37,6 +37,17 @@ bool arena_defer(struct arena *, void (*release)(void *object), void *object) MU
 /* Runs the cleanups and forgets every allocation; keeps one block, so that the next request needs no malloc. */
 void arena_reset(struct arena *);
 
+/* A moment of an arena. What was allocated before it stays when arena_rewind gives back what came after. */
+struct arena_mark {
+    struct arena_block *block;
+    struct arena_cleanup *cleanups;
+    size_t block_used;
+    size_t used_bytes;
+};
+
+struct arena_mark arena_mark(const struct arena *);
+void arena_rewind(struct arena *, const struct arena_mark *);
+
 /* As arena_reset, and gives all memory back. */
 void arena_free(struct arena *);
 

@@ -43,6 +43,7 @@ struct err {
     enum err_kind kind;
     const char *file;
     int line;
+    bool busy;                     /* with ERR_DOWN: another has the lock, so the same may soon do (app/again.h) */
     int64_t retry_after_s;         /* with ERR_LIMIT and ERR_DOWN: when to come again */
     char field[32];                /* with ERR_INPUT and ERR_VALUE: which member is meant, or "" */
     char detail[ERR_DETAIL_BYTES]; /* for ERR_DOWN and ERR_BUG it goes to the log only */

@@ -182,8 +182,7 @@ static enum fcgi_body_state take_slices(struct turns *turns, struct turn *turn)
     return state;
 }
 
-/* A body that would hold its place for next to nothing. Readers need no such look: nginx takes 16 KiB of an answer at a time. */
-static bool too_slow(const struct turns *turns, const struct turn *turn)
+    if (fcgi_gone(turn->request)) {
 {
     const struct config *config = &turns->services->config;
     int64_t past_us = turns->services->clock->monotonic_us() - turn->exchange.started_us;
@@ -191,6 +190,8 @@ static bool too_slow(const struct turns *turns, const struct turn *turn)
     return past_us > config->stream_grace_s * 1000000 &&
            turn->body_bytes < config->stream_least_bytes_s * (past_us / 1000000);
 }
+
+static bool take_body(struct turns *, struct turn *);
 
 static bool step(struct turns *turns, struct turn *turn)
 {
@@ -205,6 +206,8 @@ static bool step(struct turns *turns, struct turn *turn)
         return true;
     }
     serving = serve_step(x, &bytes);
+    if (serving == SERVING_BODY)
+        return take_body(turns, turn);
     if (serving != SERVING_JOB)
         return answer(turns, turn, serving, &bytes);
     if (x->pause_ms == 0) {

@@ -4,11 +4,19 @@
 #include "base/bytes.h"
 #include "store/db_connection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* BEGIN, four queued statements and one more, each with a preparation before it. */
-enum { BATCH_MAX = 12, QUEUE_MAX = 4, PARAMETERS_MAX = 16, TRANSACTION_TRIES = 4 };
+enum {
+    /* BEGIN, limits, four queued statements and one more, each with a preparation before it. */
+    BATCH_MAX = 14,
+    QUEUE_MAX = 4,
+    PARAMETERS_MAX = 16,
+    TRANSACTION_TRIES = 4,
+    /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
+    GRACE_MS = 250,
+};
 
 /* A statement with what it is run with; all is borrowed. */
 struct call {
@@ -37,6 +45,9 @@ struct db {
     bool used; /* the connection has answered at least once, so its loss may be an old one */
     bool prepared[STATEMENT_COUNT];
     enum transaction_state transaction;
+    struct db_limits limits;
+    struct db_limits told; /* what the connection has been told; 0: nothing that counts */
+    bool told_just_now;    /* in what may still fail, which would take it back */
     struct call queue[QUEUE_MAX];
     size_t queued;
     int64_t closed_until_us; /* after a failed connection: do not try before */
@@ -74,6 +85,7 @@ struct db *db_new(const struct config *config, const struct clock *clock, const 
     db->config = config;
     db->clock = clock;
     db->log = log;
+    db->limits = (struct db_limits){config->database_timeout_ms, config->database_timeout_ms};
     return db;
 }
 
@@ -82,6 +94,8 @@ static void disconnect(struct db *db)
     PQfinish(db->pg);
     db->pg = NULL;
     db->used = false;
+    db->told = (struct db_limits){0};
+    db->told_just_now = false;
     memset(db->prepared, 0, sizeof db->prepared);
 }
 
@@ -91,6 +105,11 @@ void db_free(struct db *db)
         return;
     disconnect(db);
     free(db);
+}
+
+void db_limit(struct db *db, struct db_limits limits)
+{
+    db->limits = limits;
 }
 
 void db_on_point(struct db *db, void (*point)(const char *))
@@ -237,7 +256,7 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
                 result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
 
             ok = false;
-            db->may_retry = again != DB_AGAIN_NEVER;
+            db->may_retry = again == DB_AGAIN_HERE || again == DB_AGAIN_ELSEWHERE;
             db->unfit = again == DB_AGAIN_ELSEWHERE;
         } else if (status != PGRES_PIPELINE_ABORTED) {
             ok = err_set(err, ERR_BUG, "unexpected result status %s", PQresStatus(status));
@@ -247,13 +266,41 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
     }
 }
 
+/*
+ * Limits travel with what they are for. A connection of our own keeps them, so they are told when they change; behind
+ * PgBouncer each transaction may have another connection, so each begins with them.
+ */
+static bool add_limits(struct db *db, struct batch *batch)
+{
+    char statement[24], lock[24];
+    bool own = db->config->database_prepare;
+    const char *const values[] = {statement, lock, own ? "false" : "true"};
+    const struct call call = {.statement = STATEMENT_LIMITS_SET, .values = values};
+
+    if (own ? db->told.statement_ms == db->limits.statement_ms && db->told.lock_ms == db->limits.lock_ms
+            : db->transaction == TRANSACTION_OPEN)
+        return true;
+    snprintf(statement, sizeof statement, "%lld", (long long)db->limits.statement_ms);
+    snprintf(lock, sizeof lock, "%lld", (long long)db->limits.lock_ms);
+    db->told = db->limits;
+    db->told_just_now = true;
+    return add_call(db, batch, &call);
+}
+
+static void settle_limits(struct db *db, bool ok)
+{
+    if (db->told_just_now && !ok)
+        db->told = (struct db_limits){0};
+    db->told_just_now = false;
+}
+
 enum send_rc { SEND_OK, SEND_REFUSED, SEND_LOST };
 
 /* Sends everything that waits, then call or command, in one round trip. */
 static enum send_rc send_batch(struct db *db, const struct call *call, const char *command, PGresult **resultp,
                                struct err *err)
 {
-    int64_t deadline_us = db->clock->monotonic_us() + db->config->database_timeout_ms * 1000;
+    int64_t deadline_us = db->clock->monotonic_us() + (db->limits.statement_ms + GRACE_MS) * 1000;
     struct batch batch = {.count = 0};
     bool lost = false;
     bool ok = PQenterPipelineMode(db->pg) == 1;
@@ -262,6 +309,7 @@ static enum send_rc send_batch(struct db *db, const struct call *call, const cha
     db->unfit = false;
     if (db->transaction == TRANSACTION_PENDING)
         ok = ok && add_command(db, &batch, "BEGIN");
+    ok = ok && add_limits(db, &batch);
     for (size_t i = 0; i < db->queued; i++)
         ok = ok && add_call(db, &batch, &db->queue[i]);
     db->queued = 0;
@@ -283,6 +331,8 @@ static enum send_rc send_batch(struct db *db, const struct call *call, const cha
     if (lost || PQexitPipelineMode(db->pg) != 1)
         return SEND_LOST;
     db->used = true;
+    if (db->transaction == TRANSACTION_NONE || !ok)
+        settle_limits(db, ok);
     return ok ? SEND_OK : SEND_REFUSED;
 }
 
@@ -426,6 +476,7 @@ static void roll_back(struct db *db)
             disconnect(db);
         PQclear(result);
     }
+    settle_limits(db, false);
     db->transaction = TRANSACTION_NONE;
 }
 
@@ -443,6 +494,7 @@ bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err 
         db->may_retry = false;
         if (work(db, arg, &reason) && commit(db, &reason)) {
             db->transaction = TRANSACTION_NONE;
+            settle_limits(db, true);
             return true;
         }
         roll_back(db);

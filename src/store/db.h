@@ -33,6 +33,16 @@ struct db *db_new(const struct config *, const struct clock *, const struct log 
 void db_free(struct db *);
 
 /*
+ * From now on a statement may take so long, and wait so long for another's lock; PostgreSQL enforces both, and err->busy
+ * tells a lock from all else. At first: database_timeout_ms for both.
+ */
+struct db_limits {
+    int64_t statement_ms;
+    int64_t lock_ms;
+};
+void db_limit(struct db *, struct db_limits);
+
+/*
  * Runs a statement with text values (NULL is SQL's null), one for each parameter. Outside of a transaction a lost
  * connection is made again once. ERR_DOWN: the database can't be reached or took too long. ERR_CONFLICT: a unique key,
  * ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.

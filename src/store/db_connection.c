@@ -185,7 +185,7 @@ static const struct {
     {"57P", ERR_DOWN, DB_AGAIN_ELSEWHERE},   /* shut down, starting up */
     {"08", ERR_DOWN, DB_AGAIN_ELSEWHERE},    /* connection */
     {"57014", ERR_DOWN, DB_AGAIN_NEVER},     /* statement timeout */
-    {"55P03", ERR_DOWN, DB_AGAIN_NEVER},     /* lock timeout */
+    {"55P03", ERR_DOWN, DB_AGAIN_LATER},     /* lock timeout */
     {"53", ERR_DOWN, DB_AGAIN_NEVER},        /* no memory, disk or connection left */
     {"23505", ERR_CONFLICT, DB_AGAIN_NEVER}, {"23514", ERR_VALUE, DB_AGAIN_NEVER},
     {"22P05", ERR_VALUE, DB_AGAIN_NEVER}, /* a character that the database can't hold */
@@ -205,8 +205,12 @@ enum db_again db_connection_error(const PGresult *result, const char *statement,
     }
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
         if (strncmp(state, states[i].code, strlen(states[i].code)) == 0) {
+            bool first = err->kind == ERR_NONE;
+
             err_field(err, states[i].kind, constraint != NULL ? constraint : "", "%s: %s (%s)", statement,
                       message != NULL ? message : "", state);
+            if (first)
+                err->busy = states[i].again == DB_AGAIN_LATER;
             return states[i].again;
         }
     err_set(err, ERR_BUG, "%s: %s (%s)", statement, message != NULL ? message : "", state);

@@ -9,7 +9,8 @@
 #include <libpq-fe.h>
 
 /* Whether running a refused statement again may help: on this connection, or on one to the server that is right now. */
-enum db_again { DB_AGAIN_NEVER, DB_AGAIN_HERE, DB_AGAIN_ELSEWHERE };
+/* Later: another transaction has the lock; err->busy says the same. */
+enum db_again { DB_AGAIN_NEVER, DB_AGAIN_HERE, DB_AGAIN_ELSEWHERE, DB_AGAIN_LATER };
 
 /*
  * A connection to a writable server; NULL and ERR_DOWN otherwise. database_connect_ms is shared by the servers that the

@@ -1,0 +1,90 @@
+#include "app/again.h"
+
+#include "base/bytes.h"
+
+enum {
+    /* Twice as long each time, up to the most: most locks are held for some milliseconds. */
+    PAUSE_LEAST_MS = 2,
+    PAUSE_MOST_MS = 50,
+    /* For each ms that a try may wait, all that are aside pause so many: they take a fifth of the worker's time at most. */
+    PAUSES_PER_WAIT = 4,
+};
+
+/* Half of it to one and a half: those who wait for the same must not come together for ever. */
+static int64_t jitter(int64_t ms)
+{
+    unsigned char random;
+
+    random_bytes(&random, sizeof random);
+    return ms / 2 + ms * random / UINT8_MAX + 1;
+}
+
+static int64_t pause_of(const struct exchange *x)
+{
+    const struct services *services = x->services;
+    int64_t wait_ms = services->config.database_lock_ms;
+    int64_t fair_ms = wait_ms * PAUSES_PER_WAIT * services->requests_aside;
+    int64_t ms = PAUSE_LEAST_MS;
+
+    for (int i = 1; i < x->again.times && ms < PAUSE_MOST_MS; i++)
+        ms *= 2;
+    if (ms > PAUSE_MOST_MS)
+        ms = PAUSE_MOST_MS;
+    return jitter(ms > fair_ms ? ms : fair_ms);
+}
+
+/* What is kept for the next run lies before the mark, all else goes when it begins. */
+static void set_mark(struct exchange *x)
+{
+    struct again *again = &x->again;
+
+    if (again->times > 0 && again->kept == x->kept && again->body_read == x->body_read && again->fields == x->fields)
+        return;
+    again->mark = arena_mark(&x->arena);
+    again->kept = x->kept;
+    again->body_read = x->body_read;
+    again->fields = x->fields;
+}
+
+bool again_put_aside(struct exchange *x, const struct err *err)
+{
+    struct again *again = &x->again;
+    int64_t now_us = x->services->clock->monotonic_us();
+
+    if (!err->busy)
+        return false;
+    if (again->times == 0)
+        again->until_us = now_us + x->services->config.database_patience_ms * 1000;
+    if (now_us >= again->until_us)
+        return false;
+    set_mark(x);
+    if (!again->is_aside)
+        x->services->requests_aside++;
+    again->is_aside = true;
+    again->times++;
+    x->pause_ms = pause_of(x);
+    return true;
+}
+
+void again_begin(struct exchange *x)
+{
+    arena_rewind(&x->arena, &x->again.mark);
+    response_init(&x->response, &x->arena);
+    x->sink = NULL;
+    x->source = NULL;
+    x->job = NULL;
+    x->stream = NULL;
+    x->answer_left = 0;
+    x->has_session = false; /* its texts were in the arena */
+    x->forgets = (struct session_ids){.count = 0};
+    x->replayed = false;
+    x->ends_session = false;
+    x->again.recalls = true;
+}
+
+void again_end(struct exchange *x)
+{
+    if (x->again.is_aside)
+        x->services->requests_aside--;
+    x->again.is_aside = false;
+}
