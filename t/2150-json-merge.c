@@ -292,7 +292,7 @@ static void what_jansson_refuses_is_refused_and_nothing_else(void **state)
         bool they = json_read(&arena, text.bytes, text.length, &json, &theirs);
         if (they && !json_is_object(json))
             they = false;
-        if (we != they && ours.kind != ERR_VALUE && ours.kind != ERR_LARGE)
+        if (we != they && ours.kind != ERR_VALUE && strstr(ours.detail, "send it as a string") == NULL)
             fail_msg("seed %llu: %s: we say %s, jansson %s", (unsigned long long)kept, text.bytes,
                      we ? "yes" : ours.detail, they ? "yes" : theirs.detail);
         refused += !we;

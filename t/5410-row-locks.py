@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """P12: nobody waits in a worker for another's lock. While a row is locked, others are answered by the same worker as if it were not;
-who needs it is answered when it is free again, once, or with 503 and Retry-After when that takes too long."""
+who needs it is answered when it is free again, once, or with 503 and Retry-After when that takes too long. Nor for a statement
+beyond the budget."""
 
 import contextlib
 import subprocess
@@ -227,6 +228,25 @@ def killed():
     check_patches("killed", client, "/profile/data", 0, 4)
 
 
+def sleeping():
+    return int(psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND usename = 'mayfly'"))
+
+
+def budget():
+    """A statement that would take five seconds; it is ended where it runs, not only given up."""
+    client = person()
+    psql("CREATE FUNCTION mayfly.t5410() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(5); RETURN NEW; END';"
+         "CREATE TRIGGER t5410 BEFORE INSERT ON mayfly.profile_data FOR EACH ROW EXECUTE FUNCTION mayfly.t5410()")
+    try:
+        with settings(database_budget_ms=300):
+            answer = client.put("/profile/data", json={"late": 1})
+            same(sleeping(), 0, "a statement beyond the budget goes on nowhere")
+            check(answer.stated_503(), "and is 503 with Retry-After", answer)
+    finally:
+        psql("DROP FUNCTION mayfly.t5410() CASCADE")
+    same(client.get("/profile/data").json(), {}, "and has changed nothing")
+
+
 def fairness():
     client = person()
     answers = blocked(f"{WRITERS} writers of one document", row("account", client), patches(client, "/profile/data", WRITERS))
@@ -243,6 +263,7 @@ def main():
         uploads()
         patience()
         killed()
+        budget()
         fairness()
     finally:
         for pool in POOLS:

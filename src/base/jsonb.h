@@ -31,8 +31,8 @@ struct jsonb {
 };
 
 /*
- * Reads an object; the tree borrows from text. ERR_INPUT with line and column, ERR_VALUE for what is no object or has a
- * number that can't be kept. ERR_LARGE when its numbers alone would be written out to more than most bytes: 1e-16383 has
+ * Reads an object; the tree borrows from text. ERR_INPUT with line and column, also for a number that can't
+ * be kept; ERR_VALUE for what is no object. ERR_LARGE when its numbers alone would be written out to more than most bytes: 1e-16383 has
  * eight, and 16,385 when it is written.
  */
 bool jsonb_read(struct arena *, const char *text, size_t length, size_t most, struct jsonb **, struct err *) MUST_CHECK;

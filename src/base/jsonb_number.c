@@ -94,10 +94,10 @@ bool jsonb_number(struct arena *arena, const char *text, size_t length, size_t m
     char *out;
 
     if (number.scale > JSONB_MAX_SCALE)
-        return err_set(err, ERR_VALUE, "a number has more than %d digits after its point; send it as a string",
+        return err_set(err, ERR_INPUT, "a number has more than %d digits after its point; send it as a string",
                        JSONB_MAX_SCALE);
     if (before > JSONB_MAX_WEIGHT || (before == JSONB_MAX_WEIGHT && isinf(strtod(text, NULL))))
-        return err_set(err, ERR_VALUE, "a number is beyond 1.79e308; send it as a string");
+        return err_set(err, ERR_INPUT, "a number is beyond 1.79e308; send it as a string");
     value->kind = JSONB_NUMBER;
     value->length =
         (size_t)(number.negative && !zero) + (size_t)whole + (number.scale > 0 ? (size_t)number.scale + 1 : 0);

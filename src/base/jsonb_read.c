@@ -16,6 +16,9 @@ static bool refuse(struct reading *reading, const char *at, const char *why)
 {
     size_t line = 1, column = 1;
 
+    /* Where there is nothing any more, the last that there was is shown. */
+    if (at == reading->end && at > reading->text)
+        at--;
     for (const char *one = reading->text; one < at; one++) {
         column = *one == '\n' ? 1 : column + 1;
         line += *one == '\n';
@@ -168,6 +171,7 @@ static bool take_digits(struct reading *reading)
 static bool read_number(struct reading *reading, struct jsonb *value)
 {
     const char *from = reading->at;
+    struct err reason = {.kind = ERR_NONE};
     bool ok;
 
     take(reading, '-');
@@ -181,8 +185,12 @@ static bool read_number(struct reading *reading, struct jsonb *value)
     }
     if (!ok)
         return refuse(reading, from, "neither a value nor a number");
-    if (!jsonb_number(reading->arena, from, (size_t)(reading->at - from), reading->left, value, reading->err))
+    if (!jsonb_number(reading->arena, from, (size_t)(reading->at - from), reading->left, value, &reason)) {
+        if (reason.kind == ERR_INPUT)
+            return refuse(reading, from, reason.detail);
+        *reading->err = reason;
         return false;
+    }
     reading->left -= value->length;
     return true;
 }
@@ -239,8 +247,12 @@ static bool order_members(struct reading *reading, struct jsonb *object, size_t 
         return true;
     object->first = sort(&list, count);
     for (const struct jsonb *one = object->first; one->next != NULL; one = one->next)
-        if (jsonb_compare_names(one, one->next) == 0)
-            return refuse(reading, at, "this object has a member twice");
+        if (jsonb_compare_names(one, one->next) == 0) {
+            const char *name = one->next->name;
+
+            /* One with escapes was decoded elsewhere; then the object is shown. */
+            return refuse(reading, name >= reading->text && name < reading->end ? name : at, "a member is there twice");
+        }
     return true;
 }
 
