@@ -18,7 +18,7 @@ from mayfly import DEV
 from chaos import PASSWORD, check, dev, done, flush_cache, new_name, note, psql, same, settings
 from mayfly import Client, login, new_user, signed_in
 
-POOLS = ("a", "b", "heavy-a", "heavy-b")
+POOLS = ("a", "b", "password-a", "password-b", "files-a", "files-b")
 HOLD_S = 1.5
 WRITERS = 50
 
