@@ -71,6 +71,17 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 5
+\set name '0005-bounded-texts-and-attempts'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0005-bounded-texts-and-attempts.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \set number 6
 \set name '0006-who-waits-for-partitions'
 SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset

@@ -4,7 +4,7 @@
 #include "app/once.h"
 #include "app/signed_in.h"
 #include "base/bytes.h"
-#include "base/utf8.h"
+#include "base/text_limit.h"
 
 #include <string.h>
 
@@ -25,19 +25,6 @@ static struct session_limits limits_of(const struct config *config, bool remembe
     };
 }
 
-/* At most 256 characters of what the client calls itself. */
-static const char *user_agent(struct exchange *x)
-{
-    const char *given = x->request.user_agent;
-    size_t length = strlen(given);
-
-    if (length > 256)
-        length = 256;
-    while (length > 0 && ((unsigned char)given[length] & 0xC0) == 0x80)
-        length--;
-    return utf8_repair(&x->arena, given, length);
-}
-
 /* The session that the browser had before: a log-in never goes on with it. */
 static bool end_previous(struct exchange *x, struct err *err)
 {
@@ -54,7 +41,7 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
     struct login *login = arg;
     struct session_store *store = &x->services->sessions;
     const struct session_origin origin = {
-        .user_agent = user_agent(x),
+        .user_agent = text_clip(&x->arena, TEXT_USER_AGENT, x->request.user_agent, strlen(x->request.user_agent)),
         .address =
             x->request.address[0] != '\0' && strncmp(x->request.address, "unix:", 5) != 0 ? x->request.address : NULL,
     };

@@ -35,6 +35,16 @@ size_t utf8_sequence(const char *bytes, size_t left)
     return length;
 }
 
+uint32_t utf8_code_point(const char *text, size_t length)
+{
+    static const unsigned char first_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t code = (unsigned char)text[0] & first_bits[length];
+
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | ((unsigned char)text[i] & 0x3F);
+    return code;
+}
+
 size_t utf8_check(const char *text, size_t length)
 {
     size_t at = 0;

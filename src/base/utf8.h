@@ -3,8 +3,13 @@
 
 #include "base/arena.h"
 
+#include <stdint.h>
+
 /* The length of the well-formed sequence at text, which has at least one byte left; 0 when there is none. */
 size_t utf8_sequence(const char *text, size_t left);
+
+/* The code point of a well-formed sequence. */
+uint32_t utf8_code_point(const char *text, size_t length);
 
 /* The offset of the first byte that is not well-formed UTF-8 (RFC 3629: no overlong form, no surrogate), or length. */
 size_t utf8_check(const char *text, size_t length);

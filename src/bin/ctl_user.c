@@ -1,13 +1,14 @@
 /* mayflyctl user: accounts. */
 #include "app/credentials.h"
 #include "base/bytes.h"
+#include "base/text_limit.h"
 #include "bin/ctl.h"
 #include "bin/ctl_password.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { GROUP_MAX_BYTES = 64, GROUPS_MAX = 64, PAGE_ACCOUNTS = 500 };
+enum { GROUPS_MAX = 64, PAGE_ACCOUNTS = 500 };
 
 static const char group_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
 
@@ -28,9 +29,11 @@ static bool has_group(const char *list, size_t list_length, const char *group, s
 
 static bool check_group(const char *list, const char *group, size_t length, struct err *err)
 {
-    if (length < 1 || length > GROUP_MAX_BYTES || strspn(group, group_characters) < length)
-        return err_set(err, ERR_VALUE, "group '%.*s': 1 to %d of the characters A-Z a-z 0-9 . _ : -",
-                       (int)(length < GROUP_MAX_BYTES ? length : GROUP_MAX_BYTES), group, GROUP_MAX_BYTES);
+    const struct text_limit *limit = text_limit(TEXT_GROUP);
+
+    if (length < limit->least || length > limit->most || strspn(group, group_characters) < length)
+        return err_set(err, ERR_VALUE, "group '%.*s': %zu to %zu of the characters A-Z a-z 0-9 . _ : -",
+                       (int)(length < limit->most ? length : limit->most), group, limit->least, limit->most);
     if (has_group(list, (size_t)(group - list), group, length))
         return err_set(err, ERR_VALUE, "group '%.*s' is named twice", (int)length, group);
     return true;
@@ -44,7 +47,7 @@ static bool groups_array(struct arena *arena, const char *list, const char **arr
     struct buf text;
     bool fits;
 
-    buf_init(&text, arena, GROUPS_MAX * (GROUP_MAX_BYTES + sizeof ",\"\""));
+    buf_init(&text, arena, GROUPS_MAX * (text_limit(TEXT_GROUP)->most + sizeof ",\"\""));
     fits = buf_add_string(&text, "{");
     while (list[0] != '\0') {
         size_t length = strcspn(group, ",");

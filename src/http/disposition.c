@@ -1,5 +1,6 @@
 #include "http/disposition.h"
 
+#include "base/text_limit.h"
 #include "base/utf8.h"
 #include "http/parameter.h"
 #include "http/percent.h"
@@ -121,32 +122,24 @@ static bool is_hidden(uint32_t code)
     return false;
 }
 
-static uint32_t code_point(const char *text, size_t length)
-{
-    static const unsigned char first_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    uint32_t code = (unsigned char)text[0] & first_bits[length];
-
-    for (size_t i = 1; i < length; i++)
-        code = code << 6 | ((unsigned char)text[i] & 0x3F);
-    return code;
-}
-
 struct piece {
     const char *text;
     size_t length; /* 0: there is none */
 };
 
-/* The next character that is kept. */
-static struct piece next_piece(const char **at, const char *end)
+/* The next character that is kept; run counts combining marks that follow one another. */
+static struct piece next_piece(const char **at, const char *end, size_t *run)
 {
     while (*at < end) {
         const char *text = *at;
         size_t length = utf8_sequence(text, (size_t)(end - text));
 
         *at += length > 0 ? length : 1;
-        if (length == 0)
+        if (length == 0) {
+            *run = 0;
             return (struct piece){"_", 1};
-        if (!is_hidden(code_point(text, length)))
+        }
+        if (!is_hidden(utf8_code_point(text, length)) && !text_mark_excess(text, length, run))
             return (struct piece){text, length};
     }
     return (struct piece){"", 0};
@@ -182,11 +175,11 @@ struct measure {
 static struct measure measure(const char *begin, const char *end)
 {
     struct measure kept = {.begin = begin};
-    size_t spaces = 0, dot = 0;
+    size_t spaces = 0, dot = 0, run = 0;
     const char *at = begin;
     struct piece piece;
 
-    while ((piece = next_piece(&at, end)).length > 0) {
+    while ((piece = next_piece(&at, end, &run)).length > 0) {
         if (piece.text[0] == ' ') {
             if (kept.length == 0)
                 kept.begin = at;
@@ -208,10 +201,11 @@ void disposition_name(const char *name, size_t length, char safe[DISPOSITION_NAM
 {
     struct measure kept = measure(after_path(name, length), name + length);
     size_t stem = kept.length - kept.extension, room = DISPOSITION_NAME_BYTES - 1 - kept.extension, out = 0;
+    size_t run = 0;
     const char *at = kept.begin;
 
     for (size_t position = 0; position < kept.length;) {
-        struct piece piece = next_piece(&at, name + length);
+        struct piece piece = next_piece(&at, name + length, &run);
         size_t after = position + piece.length;
 
         if (position >= stem || after <= room) {

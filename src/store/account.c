@@ -1,26 +1,20 @@
 #include "store/account.h"
 
+#include "base/text_limit.h"
 #include "base/utf8.h"
 
 #include <string.h>
 
-/* RFC 5321, section 4.5.3.1.3: a path has at most 256 octets, two of them its brackets. */
-enum { USERNAME_MAX = 64, EMAIL_MAX = 254, NAME_MAX = 200 };
-
-static bool check_text(const char *field, const char *text, size_t least, size_t most, struct err *err)
+/* What is shown to others, and told to a terminal by mayflyctl. */
+static bool check_text(enum text_kind kind, const char *field, const char *text, struct err *err)
 {
-    size_t length = strlen(text), characters = utf8_count(text, length);
-
-    if (characters < least || characters > most)
-        return err_field(err, ERR_VALUE, field, "%s: %zu to %zu characters", field, least, most);
-    if (utf8_has_control(text, length))
-        return err_field(err, ERR_VALUE, field, "%s: no control characters", field);
-    return true;
+    return text_check(kind, field, text, err) && (!utf8_has_control(text, strlen(text)) ||
+                                                  err_field(err, ERR_VALUE, field, "%s: no control characters", field));
 }
 
 static bool check_username(const char *username, struct err *err)
 {
-    if (!check_text("username", username, 1, USERNAME_MAX, err))
+    if (!check_text(TEXT_USERNAME, "username", username, err))
         return false;
     /* '@' would make it look like an address, by which people log in too. */
     if (strpbrk(username, "@ \"'<>/\\:;,") != NULL)
@@ -33,7 +27,7 @@ static bool check_email(const char *email, struct err *err)
 {
     const char *at = strrchr(email, '@');
 
-    if (!check_text("email", email, 3, EMAIL_MAX, err))
+    if (!check_text(TEXT_EMAIL, "email", email, err))
         return false;
     if (at == NULL || at == email || at[1] == '\0' || at[1] == '.' || strpbrk(email, " <>,;\"") != NULL)
         return err_field(err, ERR_VALUE, "email", "email: not an address such as name@example.org");
@@ -46,7 +40,7 @@ bool account_check(const struct account_fields *fields, struct err *err)
         return false;
     if (fields->email != NULL && !check_email(fields->email, err))
         return false;
-    return fields->name == NULL || check_text("name", fields->name, 0, NAME_MAX, err);
+    return fields->name == NULL || check_text(TEXT_NAME, "name", fields->name, err);
 }
 
 /* What only the database can see in a name: characters that NFKC makes of others. */
@@ -91,8 +85,11 @@ enum db_rc account_by_login(struct db *db, struct arena *arena, const char *logi
 {
     const char *const values[] = {login};
     struct db_result row;
-    enum db_rc rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_LOGIN, values, &row, err);
+    enum db_rc rc;
 
+    if (!text_check(TEXT_LOGIN, "username", login, err))
+        return DB_FAIL;
+    rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_LOGIN, values, &row, err);
     if (rc != DB_ROW)
         return rc;
     *key = db_value(&row, 0, 0);

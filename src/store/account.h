@@ -27,7 +27,10 @@ bool account_check(const struct account_fields *, struct err *) MUST_CHECK;
 bool account_create(struct db *, struct arena *, const struct uuid *id, const struct account_fields *,
                     const char *password_hash, const char **profile, struct err *) MUST_CHECK;
 
-/* By username or e-mail address, however it is spelt; *key is the one spelling that stands for all, also with DB_NONE. */
+/*
+ * By username or e-mail address, however it is spelt; *key is the one spelling that stands for all, also with DB_NONE.
+ * ERR_VALUE for a text that nobody can have registered, before the database sees it.
+ */
 enum db_rc account_by_login(struct db *, struct arena *, const char *login, struct account *, const char **key,
                             struct err *) MUST_CHECK;
 enum db_rc account_by_id(struct db *, struct arena *, const struct uuid *id, struct account *, struct err *) MUST_CHECK;

@@ -1,5 +1,7 @@
 #include "store/file.h"
 
+#include "base/text_limit.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -344,6 +346,8 @@ bool file_list(struct file_store *store, struct arena *arena, const struct uuid 
     const char *const values[] = {account_text, contains, before != NULL ? before_text : NULL, limit};
     struct db_result row;
 
+    if (!text_check(TEXT_SEARCH, "q", contains, err))
+        return false;
     uuid_format(account, account_text);
     if (before != NULL)
         uuid_format(before, before_text);

@@ -1,5 +1,7 @@
 #include "store/operate.h"
 
+#include "base/text_limit.h"
+
 #include <stdio.h>
 
 enum { NUMBER_BYTES = 24 };
@@ -31,8 +33,11 @@ enum db_rc operate_account_find(struct db *db, struct arena *arena, const char *
 {
     const char *const values[] = {login};
     struct db_result row;
-    enum db_rc rc = db_query(db, arena, STATEMENT_ACCOUNT_FIND, values, &row, err);
+    enum db_rc rc;
 
+    if (!text_check(TEXT_LOGIN, "name", login, err))
+        return DB_FAIL;
+    rc = db_query(db, arena, STATEMENT_ACCOUNT_FIND, values, &row, err);
     if (rc != DB_ROW)
         return rc;
     *account = (struct operate_account){

@@ -1,0 +1,13 @@
+/*
+ * Combining marks: characters that change the one before them, and what NFKD turns into such ones. A table of our own, since it
+ * has 2.4 kB that all workers share and costs their start nothing.
+ */
+#ifndef MAYFLY_BASE_MARKS_H
+#define MAYFLY_BASE_MARKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+bool mark_is(uint32_t code);
+
+#endif
