@@ -193,7 +193,7 @@ same(sorted(link for link in links if not (CHECKOUT / link).exists()), [], "and 
 routes = FILES["app/routes.c"]
 costly = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
-        re.search(r"\bcredentials_(check|confirm|make)\(", body)}
+        re.search(r"\bcredentials_(check|confirm|hash)\(", body)}
 rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+, PACE_\w+\}', routes)
 same(sorted(f"{method}:{path}" for method, path, handler in rows if handler in slow),
      sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", costly, re.M)), "nginx sends to the pools of passwords what verifies passwords, and nothing else")

@@ -1,15 +1,18 @@
--- name: attempt_take
-SELECT attempt_take($1::bytea[], $2::int[], $3::int);
+-- name: attempt_count
+-- keys, their limits, seconds of the window, what stands for the same attempt or null -> seconds to wait; 0: taken; -1: the same
+-- was taken before
+SELECT attempt_count($1::bytea[], $2::int[], $3::int, $4::bytea);
 
 -- name: attempt_clear
--- The account's owner is in: forget the failures of this pair and give back what this attempt took elsewhere.
--- Rows are locked in the order of their keys, as attempt_take does; count reads them all before the first is changed.
+-- The account's owner is in: forget the failures of this pair ($1) and this very attempt ($3) and give back
+-- what this attempt took elsewhere. Rows are locked in the order of their keys, as attempt_count does; count reads them all
+-- before the first is changed.
 WITH locked AS MATERIALIZED (
         SELECT key FROM attempt WHERE key = ANY ($2::bytea[] || $1::bytea) ORDER BY key FOR UPDATE),
-    own AS (DELETE FROM attempt WHERE key = $1::bytea AND (SELECT count(*) FROM locked) > 0)
+    own AS (DELETE FROM attempt WHERE key IN ($1::bytea, $3::bytea) AND (SELECT count(*) FROM locked) > 0)
 UPDATE attempt SET level = greatest(0, level - 1)
 WHERE key = ANY ($2::bytea[]) AND (SELECT count(*) FROM locked) > 0;
 
 -- name: attempt_known_address
--- account or null, address -> whether it has a session from there: its owner is not locked out by strangers.
-SELECT EXISTS (SELECT FROM session WHERE account_id = $1::uuid AND address = $2::inet);
+-- account or null, address or network -> whether it has a session from there: its owner is not locked out by strangers.
+SELECT EXISTS (SELECT FROM session WHERE account_id = $1::uuid AND address <<= $2::inet);

@@ -66,17 +66,15 @@ bool api_register(struct exchange *x, struct err *err)
     new.fields.email = none_if_empty(new.fields.email);
     if (new.fields.username == NULL &&new.fields.email == NULL)
         return err_field(err, ERR_VALUE, "username", "username: choose one, or give an email to log in with");
-    if (!account_check(&new.fields, err) || !exchange_field(x, "password", &password, err))
+    if (!account_check(&new.fields, err) || !exchange_field(x, "password", &password, err) ||
+        !password_check(password, strlen(password),
+                        (const char *[]){new.fields.username != NULL ? new.fields.username : "",
+                                         new.fields.email != NULL ? new.fields.email : "", NULL},
+                        err))
         return false;
     if (!take_attempt(x, err))
         return false;
-    if (x->replayed)
-        return true;
-    return credentials_make(x, password,
-                            (const char *[]){new.fields.username != NULL ? new.fields.username : "",
-                                             new.fields.email != NULL ? new.fields.email : "", NULL},
-                            new.hash, err) &&
-           once(x, create_account, &new, err);
+    return x->replayed || (credentials_hash(x, password, new.hash, err) && once(x, create_account, &new, err));
 }
 
 bool api_profile_get(struct exchange *x, struct err *err)
@@ -146,6 +144,7 @@ bool api_profile_patch(struct exchange *x, struct err *err)
     struct change change = {.email_changes = false};
     const json_t *fields;
     const char *password;
+    bool done;
 
     if (request_has_type(&x->request, "application/merge-patch+json"))
         x->request.content_type = "application/json";
@@ -164,7 +163,10 @@ bool api_profile_patch(struct exchange *x, struct err *err)
         return err_field(err, ERR_DENIED, "password", "a change of the e-mail address needs your current password");
     if (change.email_changes && !credentials_confirm(x, password, &change.account, &change.attempt, err))
         return false;
-    return x->replayed || once(x, change_profile, &change, err);
+    if (x->replayed)
+        return true;
+    done = once(x, change_profile, &change, err);
+    return change.email_changes ? credentials_settle(x, &change.attempt, done, err) : done;
 }
 
 struct closing {
@@ -181,7 +183,8 @@ static bool close_account(struct exchange *x, void *arg, struct err *err)
     if (!confirmed(x, &closing->account, &closing->attempt, err) ||
         !session_confirm(store, &x->arena, &x->session, err) ||
         !account_delete(store->db, &x->arena, &x->session.account, &x->forgets, err) ||
-        !cookie_clear(&x->services->config, &x->response, err))
+        !cookie_clear(&x->services->config, &x->response, COOKIE_SESSION, err) ||
+        !cookie_clear(&x->services->config, &x->response, COOKIE_DEVICE, err))
         return false;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/?closed=1", err);
@@ -196,7 +199,7 @@ bool api_profile_delete(struct exchange *x, struct err *err)
 
     return exchange_field(x, "password", &password, err) &&
            credentials_confirm(x, password, &closing.account, &closing.attempt, err) &&
-           (x->replayed || once(x, close_account, &closing, err));
+           (x->replayed || credentials_settle(x, &closing.attempt, once(x, close_account, &closing, err), err));
 }
 
 struct password_change {
@@ -212,7 +215,10 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     struct password_change *change = arg;
     struct session_store *store = &x->services->sessions;
     char text[TOKEN_TEXT_BYTES];
-    struct signed_in in = {.token = text, .profile = change->account.profile, .location = "/account?saved=1"};
+    struct signed_in in = {.account = &change->account.id,
+                           .token = text,
+                           .profile = change->account.profile,
+                           .location = "/account?saved=1"};
     struct token token;
     bool ok;
 
@@ -244,11 +250,13 @@ bool api_password(struct exchange *x, struct err *err)
     /* An unticked box is not sent, so a form says nothing when the others shall stay; JSON must say false. */
     form = request_has_type(&x->request, "application/x-www-form-urlencoded");
     change.keep_others = form ? !json_flag(fields, "end_others") : json_is_false(json_object_get(fields, "end_others"));
-    if (!credentials_confirm(x, current, &change.account, &change.attempt, err))
+    /* Before the current one is looked at: a new one that is refused is no failed attempt. */
+    if (!password_check(new, strlen(new), (const char *[]){x->session.username, x->session.email, current, NULL},
+                        err) ||
+        !credentials_confirm(x, current, &change.account, &change.attempt, err))
         return false;
     if (x->replayed)
         return true;
-    return credentials_make(x, new, (const char *[]){x->session.username, x->session.email, current, NULL}, change.hash,
-                            err) &&
-           signed_in_once(x, change_password, &change, err);
+    return credentials_hash(x, new, change.hash, err) &&
+           credentials_settle(x, &change.attempt, signed_in_once(x, change_password, &change, err), err);
 }

@@ -4,6 +4,7 @@
 #include "app/once.h"
 #include "app/signed_in.h"
 #include "base/bytes.h"
+#include "base/networks.h"
 #include "base/text_limit.h"
 
 #include <string.h>
@@ -40,13 +41,14 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
 {
     struct login *login = arg;
     struct session_store *store = &x->services->sessions;
+    char address[NETWORKS_ADDRESS_BYTES];
     const struct session_origin origin = {
         .user_agent = text_clip(&x->arena, TEXT_USER_AGENT, x->request.user_agent, strlen(x->request.user_agent)),
-        .address =
-            x->request.address[0] != '\0' && strncmp(x->request.address, "unix:", 5) != 0 ? x->request.address : NULL,
+        .address = networks_address(x->request.address, address) ? address : NULL,
     };
     char text[TOKEN_TEXT_BYTES];
     struct signed_in in = {
+        .account = &login->account.id,
         .token = text,
         .remember = login->limits.remember,
         .profile = login->account.profile,
@@ -79,6 +81,7 @@ bool api_login(struct exchange *x, struct err *err)
     struct login login = {.rehashed = ""};
     const char *name, *password, *rd;
     const json_t *fields;
+    bool done;
 
     if (!exchange_field(x, "username", &name, err) || !exchange_field(x, "password", &password, err) ||
         !exchange_fields(x, &fields, err) || !json_text(fields, "rd", &rd, err))
@@ -88,20 +91,18 @@ bool api_login(struct exchange *x, struct err *err)
     if (!credentials_check(x, name, password, &login.account, &login.attempt, err))
         return false;
     if (password_needs_rehash(&cost, login.account.password_hash) &&
-        !password_hash(&cost, password, strlen(password), login.rehashed, err))
+        !credentials_hash(x, password, login.rehashed, err))
         return false;
-    if (!signed_in_once(x, log_in, &login, err)) {
-        if (err->kind != ERR_LOGIN)
-            return false;
+    done = signed_in_once(x, log_in, &login, err);
+    if (!done && err->kind == ERR_LOGIN) {
         /* Between the check and the transaction another log-in made the hash anew, or the password was changed. */
         err_clear(err);
         login.rehashed[0] = '\0';
-        if (!credentials_check(x, name, password, &login.account, &login.attempt, err) ||
-            !signed_in_once(x, log_in, &login, err))
+        if (!credentials_check(x, name, password, &login.account, &login.attempt, err))
             return false;
+        done = signed_in_once(x, log_in, &login, err);
     }
-    /* A repeated request was counted as an attempt, and the first answer's transaction is long over. */
-    return !x->replayed || credentials_forgive(x, &login.attempt, err);
+    return credentials_settle(x, &login.attempt, done, err);
 }
 
 static bool log_out(struct exchange *x, void *arg, struct err *err)
@@ -112,7 +113,7 @@ static bool log_out(struct exchange *x, void *arg, struct err *err)
     x->ends_session = true;
     if (session_end(store, &x->arena, &x->session.id, &x->session.account, err) == DB_FAIL ||
         !session_ids_add(&x->forgets, &x->arena, &x->session.id, err) ||
-        !cookie_clear(&x->services->config, &x->response, err))
+        !cookie_clear(&x->services->config, &x->response, COOKIE_SESSION, err))
         return false;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/", err);

@@ -43,7 +43,7 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
         break;
     }
     if (!session_ids_add(&x->forgets, &x->arena, id, err) ||
-        (own && !cookie_clear(&x->services->config, &x->response, err)))
+        (own && !cookie_clear(&x->services->config, &x->response, COOKIE_SESSION, err)))
         return false;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, own ? "/" : "/account?ended=1", err);

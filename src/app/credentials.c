@@ -1,5 +1,6 @@
 #include "app/credentials.h"
 
+#include "app/device_cookie.h"
 #include "app/once.h"
 
 #include <string.h>
@@ -54,24 +55,41 @@ static bool remember(struct exchange *x, const struct account *account, const st
     return true;
 }
 
-bool credentials_check(struct exchange *x, const char *login, const char *password, struct account *account,
-                       struct attempt *attempt, struct err *err)
+/* Nothing of what it takes tells whether the name is somebody's: only the account's own device is asked for its bucket first. */
+static bool take_attempt(struct exchange *x, const struct account *account, const char *key, const char *password,
+                         struct attempt *attempt, struct err *err)
 {
     struct services *services = x->services;
     struct db *db = services->sessions.db;
+    struct device device;
+    bool has_device = device_cookie_find(x, &device);
+
+    if (account != NULL && has_device && uuid_equal(&device.account, &account->id)) {
+        attempt_by_device(attempt, &services->secret, &account->id, &device.id);
+        attempt_password(attempt, &services->secret, password);
+        if (attempt_take(db, &x->arena, &services->config, attempt, err) || err->kind != ERR_LIMIT)
+            return err->kind == ERR_NONE;
+        /* A device that has had its guesses is one as any other. */
+        err_clear(err);
+    }
+    if (account != NULL)
+        attempt_by_account(attempt, &services->secret, &account->id, x->request.address);
+    else
+        attempt_by_name(attempt, &services->secret, key, x->request.address);
+    attempt_password(attempt, &services->secret, password);
+    return attempt_take(db, &x->arena, &services->config, attempt, err);
+}
+
+bool credentials_check(struct exchange *x, const char *login, const char *password, struct account *account,
+                       struct attempt *attempt, struct err *err)
+{
     const char *key;
     enum db_rc rc;
 
     if (recall(x, account, attempt))
         return true;
-    rc = account_by_login(db, &x->arena, login, account, &key, err);
-    if (rc == DB_FAIL)
-        return false;
-    if (rc == DB_ROW)
-        attempt_by_account(attempt, &services->secret, &account->id, x->request.address);
-    else
-        attempt_by_name(attempt, &services->secret, key, x->request.address);
-    if (!attempt_take(db, &x->arena, &services->config, attempt, err))
+    rc = account_by_login(x->services->sessions.db, &x->arena, login, account, &key, err);
+    if (rc == DB_FAIL || !take_attempt(x, rc == DB_ROW ? account : NULL, key, password, attempt, err))
         return false;
     if (!fits(x, rc == DB_ROW ? account : NULL, password))
         return err_set(err, ERR_LOGIN, "wrong name or password");
@@ -87,7 +105,9 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
 
     if (recall(x, account, attempt))
         return true;
-    attempt_by_account(attempt, &services->secret, &x->session.account, x->request.address);
+    /* A session shows more than any device: strangers and neighbours have no part in its count. */
+    attempt_by_device(attempt, &services->secret, &x->session.account, &x->session.id);
+    attempt_password(attempt, &services->secret, password);
     if (!attempt_take(db, &x->arena, &services->config, attempt, err))
         return false;
     rc = account_by_id(db, &x->arena, &x->session.account, account, err);
@@ -109,13 +129,22 @@ bool credentials_forgive(struct exchange *x, const struct attempt *attempt, stru
     return attempt_clear(x->services->sessions.db, &x->arena, attempt, err);
 }
 
-bool credentials_make(struct exchange *x, const char *password, const char *const *guesses,
-                      char hash[PASSWORD_HASH_BYTES], struct err *err)
+bool credentials_settle(struct exchange *x, const struct attempt *attempt, bool done, const struct err *err)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* then it counts until the window is over */
+    bool counts = !done && (err->kind == ERR_LOGIN || err->kind == ERR_DENIED || err->kind == ERR_DOWN);
+
+    /* The effect that was done has forgiven by itself. */
+    if (!counts && (!done || x->replayed))
+        (void)!credentials_forgive(x, attempt, &ignored);
+    return done;
+}
+
+bool credentials_hash(struct exchange *x, const char *password, char hash[PASSWORD_HASH_BYTES], struct err *err)
 {
     const struct password_cost cost = credentials_cost(&x->services->config);
 
-    return password_check(password, strlen(password), guesses, err) &&
-           password_hash(&cost, password, strlen(password), hash, err);
+    return password_hash(&cost, password, strlen(password), hash, err);
 }
 
 const char *credentials_expiry(struct exchange *x, int64_t expires_at_ms)

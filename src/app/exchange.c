@@ -11,7 +11,7 @@ static void find_token(struct exchange *x)
     const char *text = request_bearer(&x->request, &length);
 
     if (text == NULL) {
-        text = request_cookie(&x->request, cookie_name(&x->services->config), &length);
+        text = request_cookie(&x->request, cookie_name(&x->services->config, COOKIE_SESSION), &length);
         x->by_cookie = text != NULL;
     }
     x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);

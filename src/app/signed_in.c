@@ -2,6 +2,7 @@
 
 #include "app/cookie.h"
 #include "app/credentials.h"
+#include "app/device_cookie.h"
 #include "app/once.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@ bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err
 
     if (expiry == NULL)
         return err_memory(err);
-    if (!cookie_set(config, &x->response, in->token, in->remember && age_s > 0 ? age_s : 0, err))
+    if (!cookie_set(config, &x->response, COOKIE_SESSION, in->token, in->remember && age_s > 0 ? age_s : 0, err) ||
+        !device_cookie_give(x, in->account, err))
         return false;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, in->location, err);

@@ -5,6 +5,7 @@
 #include "app/exchange.h"
 
 struct signed_in {
+    const struct uuid *account;
     const char *token;
     int64_t expires_at_ms;
     bool remember;
@@ -12,7 +13,10 @@ struct signed_in {
     const char *location; /* where a browser goes on */
 };
 
-/* 200 with token, expiry and user, or 303 for a browser's form, which gets the token as a cookie only. */
+/*
+ * 200 with token, expiry and user, or 303 for a browser's form, which gets the token as a cookie only. Both get a device's
+ * cookie.
+ */
 bool signed_in_answer(struct exchange *, const struct signed_in *, struct err *) MUST_CHECK;
 
 /* As once, for an effect that makes a session: on a day for which nobody made partitions, makes them and tries once more. */

@@ -65,6 +65,15 @@ bool uuid_parse(const char *text, struct uuid *uuid)
     return true;
 }
 
+int64_t uuid_ms(const struct uuid *uuid)
+{
+    int64_t ms = 0;
+
+    for (int i = 0; i < 6; i++)
+        ms = ms << 8 | uuid->bytes[i];
+    return ms;
+}
+
 bool uuid_equal(const struct uuid *a, const struct uuid *b)
 {
     return memcmp(a->bytes, b->bytes, UUID_BYTES) == 0;

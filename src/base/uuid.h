@@ -20,6 +20,9 @@ void uuid_format(const struct uuid *, char text[UUID_TEXT_BYTES]);
 /* Takes the 36-character form only; false leaves *uuid alone. */
 bool uuid_parse(const char *text, struct uuid *uuid);
 
+/* When it was made, in ms since 1970. */
+int64_t uuid_ms(const struct uuid *);
+
 bool uuid_equal(const struct uuid *, const struct uuid *);
 
 #endif

@@ -8,6 +8,9 @@
 /* The longest that is told apart: the key of a name, with an address, is no longer where one can be registered. */
 enum { MESSAGE_BYTES = 512 };
 
+/* Of a password that was tried. */
+enum { PASSWORD_MAC_BYTES = 2 };
+
 static void bucket_key(const struct secret *secret, const char *purpose, const char *who, const char *address,
                        unsigned char key[ATTEMPT_KEY_BYTES])
 {
@@ -21,9 +24,10 @@ static void bucket_key(const struct secret *secret, const char *purpose, const c
 
 static void init(struct attempt *attempt, const struct secret *secret, const char *who, const char *address)
 {
-    *attempt = (struct attempt){.address = address, .first = ATTEMPT_PAIR, .end = ATTEMPT_BUCKETS};
-    bucket_key(secret, "attempt pair", who, address, attempt->keys[ATTEMPT_PAIR]);
-    bucket_key(secret, "attempt address", "", address, attempt->keys[ATTEMPT_ADDRESS]);
+    *attempt = (struct attempt){.first = ATTEMPT_PAIR, .end = ATTEMPT_BUCKETS};
+    attempt->from_address = networks_key(address, attempt->address);
+    bucket_key(secret, "attempt pair", who, attempt->address, attempt->keys[ATTEMPT_PAIR]);
+    bucket_key(secret, "attempt address", "", attempt->address, attempt->keys[ATTEMPT_ADDRESS]);
     bucket_key(secret, "attempt account", who, "", attempt->keys[ATTEMPT_ACCOUNT]);
 }
 
@@ -47,11 +51,33 @@ void attempt_by_name(struct attempt *attempt, const struct secret *secret, const
     init(attempt, secret, who, address);
 }
 
+void attempt_by_device(struct attempt *attempt, const struct secret *secret, const struct uuid *account,
+                       const struct uuid *device)
+{
+    unsigned char message[2 * UUID_BYTES];
+
+    *attempt = (struct attempt){.known = true, .account = *account, .first = ATTEMPT_PAIR, .end = ATTEMPT_ADDRESS};
+    memcpy(message, account->bytes, UUID_BYTES);
+    memcpy(message + UUID_BYTES, device->bytes, UUID_BYTES);
+    secret_mac(secret, 0, "attempt device", message, sizeof message, attempt->keys[ATTEMPT_PAIR]);
+}
+
 void attempt_by_address(struct attempt *attempt, const struct secret *secret, const char *address)
 {
     init(attempt, secret, "", address);
     attempt->first = ATTEMPT_ADDRESS;
     attempt->end = ATTEMPT_ACCOUNT;
+}
+
+void attempt_password(struct attempt *attempt, const struct secret *secret, const char *password)
+{
+    unsigned char message[ATTEMPT_KEY_BYTES + PASSWORD_MAC_BYTES], mac[SECRET_MAC_BYTES];
+
+    secret_mac(secret, 0, "attempt password", password, strlen(password), mac);
+    memcpy(message, attempt->keys[ATTEMPT_PAIR], ATTEMPT_KEY_BYTES);
+    memcpy(message + ATTEMPT_KEY_BYTES, mac, PASSWORD_MAC_BYTES);
+    secret_mac(secret, 0, "attempt again", message, sizeof message, attempt->again);
+    attempt->has_password = true;
 }
 
 /* The keys from the first on as PostgreSQL array text. */
@@ -87,13 +113,14 @@ static bool known_address(struct db *db, struct arena *arena, const struct attem
     return true;
 }
 
-/* nginx says "unix:" of a client on a unix socket. */
-static bool is_ip(const char *address)
+/* What stands for the attempt itself, as SQL takes it; *text is NULL without a password. */
+static bool again_text(struct arena *arena, const struct attempt *attempt, const char **text, struct err *err)
 {
-    return address[0] != '\0' && strncmp(address, "unix:", 5) != 0;
+    *text = attempt->has_password ? db_bytes(arena, attempt->again, ATTEMPT_KEY_BYTES) : NULL;
+    return *text != NULL || !attempt->has_password || err_memory(err);
 }
 
-static bool take(struct db *db, struct arena *arena, const struct config *config, const struct attempt *attempt,
+static bool take(struct db *db, struct arena *arena, const struct config *config, struct attempt *attempt,
                  int64_t *wait_s, struct err *err)
 {
     const int64_t limits[ATTEMPT_BUCKETS] = {
@@ -102,7 +129,7 @@ static bool take(struct db *db, struct arena *arena, const struct config *config
         [ATTEMPT_ACCOUNT] = config->login_failures_per_account,
     };
     const char *values[] = {keys_text(arena, attempt, attempt->first), NULL,
-                            arena_printf(arena, "%lld", (long long)config->login_window_s)};
+                            arena_printf(arena, "%lld", (long long)config->login_window_s), NULL};
     struct db_result row;
     struct buf text;
 
@@ -113,9 +140,12 @@ static bool take(struct db *db, struct arena *arena, const struct config *config
     if (!buf_add_string(&text, "}") || values[0] == NULL || values[2] == NULL)
         return err_memory(err);
     values[1] = text.bytes;
-    if (db_query(db, arena, STATEMENT_ATTEMPT_TAKE, values, &row, err) != DB_ROW)
+    if (!again_text(arena, attempt, &values[3], err))
+        return false;
+    if (db_query(db, arena, STATEMENT_ATTEMPT_COUNT, values, &row, err) != DB_ROW)
         return err_set(err, ERR_BUG, "attempt was not counted");
     *wait_s = db_number(&row, 0, 0);
+    attempt->repeated = *wait_s < 0;
     return true;
 }
 
@@ -127,16 +157,16 @@ bool attempt_take(struct db *db, struct arena *arena, const struct config *confi
 
     if (!take(db, arena, config, attempt, &wait_s, err))
         return false;
-    if (wait_s == 0)
+    if (wait_s <= 0)
         return true;
     /* Only one who is refused costs this question. */
-    if (attempt->end == ATTEMPT_BUCKETS && is_ip(attempt->address) && !known_address(db, arena, attempt, &known, err))
+    if (attempt->end == ATTEMPT_BUCKETS && attempt->from_address && !known_address(db, arena, attempt, &known, err))
         return false;
     if (known) {
         attempt->end = ATTEMPT_ACCOUNT;
         if (!take(db, arena, config, attempt, &wait_s, err))
             return false;
-        if (wait_s == 0)
+        if (wait_s <= 0)
             return true;
     }
     err_set(err, ERR_LIMIT, "too many attempts; try again in %lld seconds", (long long)wait_s);
@@ -146,11 +176,12 @@ bool attempt_take(struct db *db, struct arena *arena, const struct config *confi
 
 bool attempt_clear(struct db *db, struct arena *arena, const struct attempt *attempt, struct err *err)
 {
-    const char *const values[] = {db_bytes(arena, attempt->keys[ATTEMPT_PAIR], ATTEMPT_KEY_BYTES),
-                                  keys_text(arena, attempt, ATTEMPT_ADDRESS)};
+    const char *values[] = {db_bytes(arena, attempt->keys[ATTEMPT_PAIR], ATTEMPT_KEY_BYTES),
+                            attempt->repeated ? "{}" : keys_text(arena, attempt, ATTEMPT_ADDRESS), NULL};
     struct db_result ignored;
 
     if (values[0] == NULL || values[1] == NULL)
         return err_memory(err);
-    return db_query(db, arena, STATEMENT_ATTEMPT_CLEAR, values, &ignored, err) != DB_FAIL;
+    return again_text(arena, attempt, &values[2], err) &&
+           db_query(db, arena, STATEMENT_ATTEMPT_CLEAR, values, &ignored, err) != DB_FAIL;
 }
