@@ -88,7 +88,15 @@ static bool next(struct exchange *x, const void **bytes, size_t *length, struct 
     return true;
 }
 
-static const struct answer_source source = {.next = next};
+static void rest(struct exchange *x)
+{
+    struct sending *sending = x->stream;
+
+    file_reader_rest(sending->reader, sending->held);
+    sending->held = 0;
+}
+
+static const struct answer_source source = {.next = next, .rest = rest};
 
 static bool send_bytes(struct exchange *x, const struct file *file, const struct range *range, struct err *err)
 {

@@ -213,7 +213,14 @@ static void leave(struct exchange *x)
         (void)!file_give_up(&x->services->files, &x->arena, &patching->upload->file.id, &x->session.account, &ignored);
 }
 
-static const struct body_sink sink = {.take = take, .end = end, .drop = leave};
+static size_t holds(const struct exchange *x)
+{
+    const struct patching *patching = x->stream;
+
+    return patching->upload->room;
+}
+
+static const struct body_sink sink = {.take = take, .end = end, .drop = leave, .holds = holds};
 
 /* From now on the body goes into this upload. */
 static bool receive(struct exchange *x, const struct uuid *id, struct patching *patching, struct err *err)

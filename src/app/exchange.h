@@ -61,6 +61,8 @@ struct body_sink {
     bool (*end)(struct exchange *, bool whole, struct err *);
     /* Taking, ending or the request as a whole failed: lets go of what was begun. */
     void (*drop)(struct exchange *);
+    /* Memory for bytes that are not stored yet. A sink that has this keeps what came when end is called with less than all. */
+    size_t (*holds)(const struct exchange *);
 };
 
 /* At once; what FastCGI has in one record. */
@@ -70,6 +72,8 @@ enum { ANSWER_PIECE_MAX_BYTES = FCGI_RECORD_CONTENT_MAX };
 struct answer_source {
     /* The next 1..ANSWER_PIECE_MAX_BYTES bytes, alive until the next call. An error cuts the answer off. */
     bool (*next)(struct exchange *, const void **bytes, size_t *length, struct err *);
+    /* The reader is slow and all that next gave was sent: lets go of memory until next is called. NULL: there is none. */
+    void (*rest)(struct exchange *);
 };
 
 /* Work that takes longer than others should wait: the handler sets exchange.job and leaves the answer to its last step. */

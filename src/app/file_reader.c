@@ -38,11 +38,16 @@ bool file_reader_new(struct exchange *x, const struct file *file, struct file_re
     arena_init(&reader->scratch, 2 * FILE_READER_BYTES);
     if (!arena_defer(&x->arena, release, reader))
         return err_memory(err);
-    reader->bytes = malloc(FILE_READER_BYTES);
-    if (reader->bytes == NULL)
-        return err_memory(err);
     *readerp = reader;
     return file_reader_turn_to(x, reader, file, err);
+}
+
+void file_reader_rest(struct file_reader *reader, size_t unread)
+{
+    reader->offset -= (int64_t)unread;
+    arena_free(&reader->scratch);
+    free(reader->bytes);
+    reader->bytes = NULL;
 }
 
 bool file_reader_next(struct exchange *x, struct file_reader *reader, const void **bytes, size_t *length,
@@ -51,10 +56,13 @@ bool file_reader_next(struct exchange *x, struct file_reader *reader, const void
     int64_t left = reader->end - reader->offset;
     size_t wanted = left < FILE_READER_BYTES ? (size_t)left : FILE_READER_BYTES;
 
-    *bytes = reader->bytes;
+    *bytes = NULL;
     *length = 0;
     if (wanted == 0)
         return true;
+    if (reader->bytes == NULL && (reader->bytes = malloc(FILE_READER_BYTES)) == NULL)
+        return err_memory(err);
+    *bytes = reader->bytes;
     arena_reset(&reader->scratch);
     if (!reader->back_end->read(&x->services->files.objects, &reader->scratch, &reader->object, reader->offset,
                                 reader->bytes, wanted, length, err))

@@ -22,6 +22,9 @@ bool file_reader_new(struct exchange *, const struct file *, struct file_reader 
 bool file_reader_next(struct exchange *, struct file_reader *, const void **bytes, size_t *length,
                       struct err *) MUST_CHECK;
 
+/* Lets go of the memory until file_reader_next, which begins with the last `unread` bytes that it gave. */
+void file_reader_rest(struct file_reader *, size_t unread);
+
 /* The next byte is that at offset, and length bytes from there are wanted. */
 void file_reader_seek(struct file_reader *, int64_t offset, int64_t length);
 

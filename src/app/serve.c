@@ -413,12 +413,18 @@ bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *la
     return true;
 }
 
-enum serving serve_busy(struct exchange *x, const struct err *why, struct buf *answer)
+void serve_rest(struct exchange *x)
+{
+    if (x->source->rest != NULL)
+        x->source->rest(x);
+}
+
+enum serving serve_refuse(struct exchange *x, const struct err *err, struct buf *answer)
 {
     enum serving serving;
 
     turn_begin(x, TURN_STREAM);
-    serving = complete_now(x, why, answer);
+    serving = complete_now(x, err, answer);
     turn_end(x);
     return serving;
 }

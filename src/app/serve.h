@@ -41,7 +41,10 @@ void serve_quit(struct exchange *);
 /* The next piece of a long answer, alive until the next call. False: it can't be gone on with. */
 bool serve_next(struct exchange *, const void **bytes, size_t *length, bool *last) MUST_CHECK;
 
-/* Refuses it, since this worker has too much in hand. */
-enum serving serve_busy(struct exchange *, const struct err *why, struct buf *answer) MUST_CHECK;
+/* The reader of a long answer is slow, and has been sent all that serve_next gave. */
+void serve_rest(struct exchange *);
+
+/* Instead of what was begun: a refusal. */
+enum serving serve_refuse(struct exchange *, const struct err *, struct buf *answer) MUST_CHECK;
 
 #endif

@@ -23,12 +23,26 @@ struct stint {
     struct stint *next, **link; /* while it waits */
 };
 
-void turns_init(struct turns *turns, struct services *services, struct fcgi_server *server)
+/* Streams that are ready together are gone on with for so long before it is looked whether somebody new has come. */
+enum { STREAMS_US = 5000 };
+
+static size_t streams_max(const struct turns *turns)
 {
+    return (size_t)turns->services->config.worker_streams_max;
+}
+
+bool turns_init(struct turns *turns, struct services *services, struct fcgi_server *server, struct err *err)
+{
+    uint64_t seed;
+
+    random_bytes(&seed, sizeof seed);
     turns->services = services;
     turns->server = server;
     admission_init(&turns->admission, (size_t)services->config.password_queue,
                    (size_t)services->config.password_queue_address);
+    /* Those of one batch may come on top. */
+    return shares_init(&turns->shares, streams_max(turns) + TURNS_BATCH_MAX, streams_max(turns) / TURNS_SHARE, seed) ||
+           err_memory(err);
 }
 
 static void link_turn(struct turn **list, struct turn *turn)
@@ -63,6 +77,8 @@ static struct turn *take_turn(struct turns *turns, struct fcgi_request *request)
     }
     turn->request = request;
     turn->body_bytes = 0;
+    turn->shared = turn->queued = turn->waits = false;
+    turn->held = 0;
     link_turn(&turns->in_hand, turn);
     return turn;
 }
@@ -74,8 +90,17 @@ static void free_turn(struct turn *turn)
     free(turn);
 }
 
+static void note_held(struct turns *turns, struct turn *turn, size_t held)
+{
+    turns->held = turns->held - turn->held + held;
+    turn->held = held;
+}
+
 static void release(struct turns *turns, struct turn *turn)
 {
+    note_held(turns, turn, 0);
+    if (turn->shared)
+        shares_give(&turns->shares, turn->share);
     turn->exchange.sink = NULL;
     turn->exchange.job = NULL;
     if (turns->idle_count >= TURNS_BATCH_MAX) {
@@ -102,7 +127,16 @@ static void client_gone(struct turns *turns)
 static void wait_for(struct turns *turns, struct turn *turn, enum fcgi_wait wait)
 {
     turns->streams++;
+    turn->waits = true;
     fcgi_wait(turn->request, wait, turn);
+}
+
+/* A reader that has enough to read for now is a slow one. */
+static void wait_for_room(struct turns *turns, struct turn *turn)
+{
+    if (!fcgi_has_room(turn->request))
+        serve_rest(&turn->exchange);
+    wait_for(turns, turn, FCGI_WAIT_ROOM);
 }
 
 /* False: it waits for its next turn and must be kept. Who can't be waited for any more is let go: its peer takes nothing. */
@@ -110,13 +144,13 @@ static bool send_pieces(struct turns *turns, struct turn *turn)
 {
     struct exchange *x = &turn->exchange;
 
-    for (int pieces = 0; pieces < PIECES_PER_TURN; pieces++) {
+    for (int pieces = 0;; pieces++) {
         const void *bytes;
         size_t length;
         bool last;
         enum fcgi_sent sent = fcgi_send(turn->request);
 
-        if (sent == FCGI_SENT_PART && turns->streams < TURNS_STREAMS_MAX) {
+        if (sent == FCGI_SENT_PART && turns->streams < streams_max(turns)) {
             wait_for(turns, turn, x->source != NULL ? FCGI_WAIT_ROOM : FCGI_WAIT_TAKEN);
             return false;
         }
@@ -129,14 +163,16 @@ static bool send_pieces(struct turns *turns, struct turn *turn)
             fcgi_sent_all(turn->request);
             return true;
         }
+        if (pieces == PIECES_PER_TURN || !fcgi_has_room(turn->request)) {
+            wait_for_room(turns, turn);
+            return false;
+        }
         if (!serve_next(x, &bytes, &length, &last)) {
             fcgi_abandon(turn->request, "the answer is cut off");
             return true;
         }
         fcgi_piece(turn->request, bytes, length, last);
     }
-    wait_for(turns, turn, FCGI_WAIT_ROOM);
-    return false;
 }
 
 static void pass_point(struct turns *turns, const char *name)
@@ -215,6 +251,7 @@ static bool step(struct turns *turns, struct turn *turn)
         wait_for(turns, turn, FCGI_WAIT_ROOM);
     } else {
         turns->streams++;
+        turn->waits = true;
         fcgi_wait_ms(turn->request, x->pause_ms, turn);
     }
     return false;
@@ -229,6 +266,7 @@ static bool take_body(struct turns *turns, struct turn *turn)
     struct buf bytes;
 
     if (waits && !too_slow(turns, turn)) {
+        note_held(turns, turn, x->sink->holds != NULL ? x->sink->holds(x) : 0);
         wait_for(turns, turn, FCGI_WAIT_BODY);
         return false;
     }
@@ -245,19 +283,40 @@ static bool take_body(struct turns *turns, struct turn *turn)
     return true;
 }
 
+/* Whose streams are counted together: an account's, or those of an address that reads links. */
+static void find_share(struct turn *turn)
+{
+    const struct exchange *x = &turn->exchange;
+    struct address_key address;
+
+    if (x->has_session) {
+        memcpy(turn->share, x->session.account.bytes, sizeof turn->share);
+        return;
+    }
+    address = address_key_of(x->request.address);
+    memcpy(turn->share, address.bytes, sizeof turn->share);
+}
+
+/* False: *err says why this can be no stream. */
+static bool admit_stream(struct turns *turns, struct turn *turn, struct err *err)
+{
+    if (turns->streams >= streams_max(turns))
+        return err_set(err, ERR_DOWN, "too many uploads and downloads in hand");
+    find_share(turn);
+    turn->shared = shares_take(&turns->shares, turn->share);
+    return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at a time");
+}
+
 static bool begin(struct turns *turns, struct turn *turn, const struct err *opened)
 {
     struct exchange *x = &turn->exchange;
+    struct err err = {.kind = ERR_NONE};
     struct buf bytes;
     enum serving serving = serve(x, opened, &bytes);
 
     if ((serving == SERVING_BODY || serving == SERVING_PIECES || serving == SERVING_JOB) &&
-        turns->streams >= TURNS_STREAMS_MAX) {
-        struct err busy = {.kind = ERR_NONE};
-
-        err_set(&busy, ERR_DOWN, "too many long requests in hand");
-        serving = serve_busy(x, &busy, &bytes);
-    }
+        !admit_stream(turns, turn, &err))
+        serving = serve_refuse(x, &err, &bytes);
     if (serving == SERVING_JOB)
         return step(turns, turn);
     return serving == SERVING_BODY ? take_body(turns, turn) : answer(turns, turn, serving, &bytes);
@@ -302,7 +361,7 @@ static bool may_wait(const struct turns *turns, const struct exchange *x)
     for (const struct stint *stint = turns->waiting; account != NULL && stint != NULL; stint = stint->next)
         count += of_account(stint, account);
     return count < TURNS_WAITING_PER_ACCOUNT && turns->waiting_count < TURNS_WAITING_MAX &&
-           turns->streams < TURNS_STREAMS_MAX;
+           turns->streams < streams_max(turns);
 }
 
 static struct coroutine *stint_new(struct turns *turns, bool may_wait, const struct stint *from)
@@ -396,7 +455,7 @@ static bool answer_no_memory(struct turns *turns, struct turn *turn)
     struct buf bytes;
 
     err_memory(&why);
-    return answer(turns, turn, serve_busy(&turn->exchange, &why, &bytes), &bytes);
+    return answer(turns, turn, serve_refuse(&turn->exchange, &why, &bytes), &bytes);
 }
 
 /* Gets on with a request, for the first time when opened is there. True: it has ended; else it is kept. */
@@ -519,7 +578,31 @@ static void leave_queue(struct turns *turns, struct turn *turn)
     release(turns, turn);
 }
 
-static void go_on_with(struct turns *turns, struct turn *turn)
+/*
+ * When senders hold more than they may together, the one that holds most and is not ready is stored and ends; what its
+ * sender has of the row's offset is where he goes on.
+ */
+static void let_go_of_most(struct turns *turns)
+{
+    while (turns->held > (size_t)turns->services->config.worker_stream_bytes) {
+        struct turn *most = NULL;
+        struct buf unread;
+
+        for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next)
+            if (turn->waits && turn->held > 0 && (most == NULL || turn->held > most->held))
+                most = turn;
+        if (most == NULL)
+            return;
+        fcgi_resume(most->request);
+        turns->streams--;
+        LOG_EVENT(&turns->services->log, LOG_WARN, "let_go", LOG_NUMBER("bytes", (int64_t)most->held));
+        (void)!serve_end(&most->exchange, false, &unread);
+        fcgi_abandon(most->request, "its body is stored as far as it came");
+        release(turns, most);
+    }
+}
+
+static void go_on_once(struct turns *turns, struct turn *turn)
 {
     turns->streams--;
     if (get_on(turns, turn, NULL))
@@ -548,6 +631,28 @@ static void serve_queued(struct turns *turns)
     turns->served_us = turns->services->clock->monotonic_us() - began_us;
 }
 
+/* A thousand streams may be ready at once. Who comes meanwhile, and asks for little, does not wait for all of them. */
+static void go_on_with(struct turns *turns, struct turn *const *waiting, size_t count, size_t *begun)
+{
+    const struct clock *clock = turns->services->clock;
+    int64_t since_us = clock->monotonic_us();
+
+    for (size_t i = 0; i < count; i++) {
+        struct fcgi_request *fresh[TURNS_BATCH_MAX];
+        size_t fresh_count = 0;
+
+        go_on_once(turns, waiting[i]);
+        if (clock->monotonic_us() - since_us < STREAMS_US)
+            continue;
+        if (turns->streams < streams_max(turns))
+            fresh_count = fcgi_gather_new(turns->server, fresh, TURNS_BATCH_MAX);
+        if (fresh_count > 0)
+            begin_batch(turns, fresh, fresh_count);
+        *begun += fresh_count;
+        since_us = clock->monotonic_us();
+    }
+}
+
 /* Returns how many were ready; adds to *begun those that were new. */
 static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
 {
@@ -555,7 +660,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
     struct turn *waiting[TURNS_BATCH_MAX];
     size_t count, fresh_count = 0, continued = 0;
 
-    fcgi_server_pause(turns->server, turns->streams >= TURNS_STREAMS_MAX);
+    fcgi_server_pause(turns->server, turns->streams >= streams_max(turns));
     count = fcgi_gather(turns->server, requests, TURNS_BATCH_MAX, timeout_ms);
     for (size_t i = 0; i < count; i++) {
         struct turn *turn = fcgi_context(requests[i]);
@@ -565,13 +670,13 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
         else if (turn->queued)
             leave_queue(turns, turn);
         else
-            waiting[continued++] = turn;
+            (waiting[continued++] = turn)->waits = false;
     }
     /* New ones first: most of them take no time. */
     if (fresh_count > 0)
         begin_batch(turns, fresh, fresh_count);
-    for (size_t i = 0; i < continued; i++)
-        go_on_with(turns, waiting[i]);
+    go_on_with(turns, waiting, continued, begun);
+    let_go_of_most(turns);
     *begun += fresh_count;
     return count;
 }
@@ -619,4 +724,5 @@ void turns_free(struct turns *turns)
     while (turns->idle != NULL)
         free_turn(turns->idle);
     free(turns->spare.bytes);
+    shares_free(&turns->shares);
 }

@@ -4,6 +4,9 @@
  * up: opened -> (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come between
  * other requests too: its connection is ready for the answer all the time, so it has a step in each round.
  *
+ * Who waits costs little, since there may be thousands: a slow reader holds no bytes of the file, which are read again when there
+ * is room for them, and a slow sender as much as has come of a block, up to worker_stream_bytes of all together.
+ *
  * What verifies a password takes the whole worker for tens of milliseconds, so it is queued (app/admission.h): whole requests
  * are taken from the socket between two passwords, one is served in each round, and what is beyond the queue's bounds is
  * answered at once.
@@ -17,14 +20,15 @@
 
 #include "app/admission.h"
 #include "app/serve.h"
+#include "app/shares.h"
 #include "bin/slices.h"
 #include "http/fcgi.h"
 
 enum {
     /* What is ready together is served together; more would make the first wait for the last. */
     TURNS_BATCH_MAX = 32,
-    /* A sink may hold a block of its upload in memory; beyond this a worker leaves new connections to its siblings. */
-    TURNS_STREAMS_MAX = 64,
+    /* Of worker_streams_max, one account's part: the fourth that does its worst still leaves room. */
+    TURNS_SHARE = 4,
     /*
      * Turns that wait for somebody slow at a time: the other streams are for those who wait for nothing but their clients.
      * Whoever is beyond that, and was about to wait, hears at once that the storage is not to be had.
@@ -42,8 +46,12 @@ struct turn {
     struct fcgi_request *request;
     int64_t body_bytes; /* of a body that comes in turns */
     struct admission_entry entry;
-    bool queued;               /* it waits for its password */
-    struct turn *next, **link; /* all that are in hand, or all that are idle */
+    unsigned char share[SHARE_KEY_BYTES]; /* whose stream it is */
+    bool shared;                          /* it is counted there */
+    bool queued;                          /* it waits for its password */
+    bool waits;                           /* it was put aside, and its connection is not ready yet */
+    size_t held;                          /* memory for what came of its body and is not stored yet */
+    struct turn *next, **link;            /* all that are in hand, or all that are idle */
 };
 
 struct turns {
@@ -53,14 +61,16 @@ struct turns {
     struct turn *in_hand;
     struct turn *idle; /* that keep a block of memory for the next request */
     size_t idle_count;
-    size_t streams;    /* requests that wait for their next turn, or in it, but for a password */
+    size_t streams; /* requests that wait for their next turn, or in it, but for a password */
+    size_t held;    /* by all of them */
+    struct shares shares;
     int64_t served_us; /* how long the last password took */
     size_t waiting_count;
     struct stint *waiting; /* turns that wait within, with work of no request */
     struct slices spare;   /* for what comes of a body in one turn */
 };
 
-void turns_init(struct turns *, struct services *, struct fcgi_server *);
+bool turns_init(struct turns *, struct services *, struct fcgi_server *, struct err *) MUST_CHECK;
 
 /* Ends what is still in hand: what uploads have received is kept. */
 void turns_free(struct turns *);

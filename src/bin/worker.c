@@ -10,6 +10,7 @@
 #include "bin/turns.h"
 #include "store/sweep.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,8 @@
 #include <unistd.h>
 
 enum {
-    /* nginx keeps `keepalive` connections for each of its processes; beyond this a worker leaves new ones to others. */
-    CONNECTIONS_MAX = 512,
+    /* Connections beside worker_streams_max: those that nginx keeps, `keepalive` for each of its processes, and new ones. */
+    CONNECTIONS_BESIDE = 2048,
     /* Wakes to look at its age and at connections whose requests do not arrive. */
     IDLE_MS = 1000,
     /* Kept connections are closed over so long: many times what nginx takes to notice that one of them is. */
@@ -202,11 +203,13 @@ static bool worker_open(struct worker *worker, const struct options *options, st
     if (options->check_only)
         return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
                check_schema(worker, err);
-    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log, CONNECTIONS_MAX,
-                         config->request_timeout_ms, config->stream_timeout_ms, err) ||
+    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log,
+                         (size_t)config->worker_streams_max + CONNECTIONS_BESIDE, config->request_timeout_ms,
+                         config->stream_timeout_ms, err) ||
         !fcgi_server_watch(worker->server, coroutines_fd(worker->services.coroutines), err))
         return false;
-    turns_init(&worker->turns, &worker->services, worker->server);
+    if (!turns_init(&worker->turns, &worker->services, worker->server, err))
+        return false;
     worker->requests_left = config->worker_max_requests > 0 ? with_jitter(config->worker_max_requests) : -1;
     if (config->worker_max_age_s > 0)
         worker->ends_at_us =
@@ -251,6 +254,8 @@ int main(int argc, char **argv)
             worker_close(worker);
         return EXIT_FAILURE;
     }
+    /* Buffers of streams go back to the system when they are let go; glibc would learn from their size to keep them. */
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     if (options.check_only)
         printf("%s: the configuration is good\n", options.config_path);
     else

@@ -4,7 +4,13 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
+
+/* A record of 64 KiB goes to a Unix socket in two or three parts, and each but the last must leave room for the next. */
+enum { PIECE_ROOM_BYTES = 96 * 1024 };
 
 const char *const *fcgi_params(const struct fcgi_request *request)
 {
@@ -144,6 +150,16 @@ static void keep(struct fcgi_request *request)
         fcgi_wake_at(request, server->clock->monotonic_us());
     else if (server->let_go_by_us != 0)
         fcgi_connection_let_go(request);
+}
+
+bool fcgi_has_room(const struct fcgi_request *request)
+{
+    socklen_t size = sizeof(int);
+    int queued, most;
+
+    return ioctl(request->fd, SIOCOUTQ, &queued) != 0 ||
+           getsockopt(request->fd, SOL_SOCKET, SO_SNDBUF, &most, &size) != 0 || queued == 0 ||
+           queued + PIECE_ROOM_BYTES < most;
 }
 
 void fcgi_sent_all(struct fcgi_request *request)

@@ -46,6 +46,9 @@ void fcgi_server_free(struct fcgi_server *);
  */
 size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t most, int timeout_ms);
 
+/* Between the requests of a gathering that take long: new ones on new connections only, and without waiting. */
+size_t fcgi_gather_new(struct fcgi_server *, struct fcgi_request **requests, size_t most);
+
 /* What signals have asked for so far, or fcgi_server_stop has. */
 enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *);
 void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
@@ -114,6 +117,9 @@ void *fcgi_context(const struct fcgi_request *);
 void fcgi_piece(struct fcgi_request *, const void *bytes, size_t length, bool last);
 enum fcgi_sent fcgi_send(struct fcgi_request *) MUST_CHECK;
 void fcgi_sent_all(struct fcgi_request *);
+
+/* Whether a piece would be taken at once; else fcgi_wait for room holds nothing. */
+bool fcgi_has_room(const struct fcgi_request *) MUST_CHECK;
 
 /* Ends a request that can't be answered, and its connection; the reason, a constant, goes to the log. */
 void fcgi_abandon(struct fcgi_request *, const char *reason);

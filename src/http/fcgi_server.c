@@ -222,6 +222,15 @@ static size_t take_new(struct fcgi_server *server, struct fcgi_request **request
     return 1;
 }
 
+size_t fcgi_gather_new(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
+{
+    size_t count = 0;
+
+    while (count < most && server->stop != FCGI_RECYCLE && take_new(server, requests + count) > 0)
+        count++;
+    return count;
+}
+
 size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, size_t most, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];

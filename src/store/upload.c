@@ -10,6 +10,8 @@ enum {
     KEEP_EVERY_US = 5000000,
     /* One step's values and tags; the 10,000 blocks of the longest upload are listed once, at its end: about 6 MB. */
     SCRATCH_BYTES = 16 * 1024 * 1024,
+    /* A block's memory to begin with: a page, as somebody who sends a byte at a time needs it. */
+    LEAST_ROOM_BYTES = 4096,
 };
 
 static int64_t now_us(const struct upload *upload)
@@ -33,6 +35,38 @@ void upload_shed(struct upload *upload)
 {
     free(upload->block);
     upload->block = NULL;
+    upload->room = 0;
+}
+
+/* Room for so many bytes of the block. It doubles, so that a slow sender holds no more than twice what he sent. */
+static bool make_room(struct upload *upload, size_t wanted, struct err *err)
+{
+    size_t most = (size_t)upload->file.object.block_bytes, room = upload->room > 0 ? upload->room : LEAST_ROOM_BYTES;
+    unsigned char *block;
+
+    if (wanted <= upload->room)
+        return true;
+    while (room < wanted)
+        room *= 2;
+    if (room > most)
+        room = most > wanted ? most : wanted;
+    block = realloc(upload->block, room);
+    if (block == NULL)
+        return err_memory(err);
+    upload->block = block;
+    upload->room = room;
+    return true;
+}
+
+/* The next block begins small again: who sends slowly after a fast beginning holds no more than who always did. */
+static void give_room_back(struct upload *upload)
+{
+    unsigned char *block = realloc(upload->block, LEAST_ROOM_BYTES);
+
+    if (block == NULL)
+        return;
+    upload->block = block;
+    upload->room = LEAST_ROOM_BYTES;
 }
 
 static void release_block(void *upload)
@@ -65,6 +99,8 @@ static bool load_tail(struct upload *upload, struct err *err)
         return err_set(err, ERR_BUG, "the tail of %s is gone", upload->file.object.key);
     bytes = db_raw(&row, 0, 0, &length);
     ok = length == tail;
+    if (!make_room(upload, tail, err))
+        return false;
     if (ok)
         memcpy(upload->block, bytes, tail);
     upload->held = upload->kept = tail;
@@ -130,9 +166,8 @@ enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const s
     if (rc == DB_FAIL || !file_read(arena, &row, 0, &upload->file, err) ||
         (upload->back_end = file_back_end(&upload->file, err)) == NULL)
         return DB_FAIL;
-    upload->block = malloc((size_t)upload->file.object.block_bytes);
-    if (upload->block == NULL || !arena_defer(arena, release_block, upload) ||
-        !arena_defer(arena, release_scratch, &upload->scratch)) {
+    if (!arena_defer(arena, release_block, upload) || !arena_defer(arena, release_scratch, &upload->scratch) ||
+        !make_room(upload, 1, err)) {
         err_memory(err);
         return DB_FAIL;
     }
@@ -324,6 +359,7 @@ static bool send_block(struct upload *upload, struct err *err)
         upload->stored = upload->file.received;
     upload->stored_at_us = upload->leased_at_us = now_us(upload);
     upload->held = upload->kept = 0;
+    give_room_back(upload);
     file_point(upload->store, "upload-block");
     return true;
 }
@@ -401,6 +437,8 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
         size_t room = (size_t)upload->file.object.block_bytes - upload->held;
         size_t step = length < room ? length : room;
 
+        if (!make_room(upload, upload->held + step, err))
+            return false;
         memcpy(upload->block + upload->held, at, step);
         sha256_add(&upload->hash, at, step);
         upload->held += step;

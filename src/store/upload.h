@@ -24,8 +24,9 @@ struct upload {
     const struct object_ops *back_end;
     struct file file; /* received counts what was added, also what is not in the row yet */
     struct uuid lease;
-    bool hold; /* the row's offset stays until upload_keep: the bytes are not known to be right before */
-    unsigned char *block;
+    bool hold;            /* the row's offset stays until upload_keep: the bytes are not known to be right before */
+    unsigned char *block; /* as much of it as came so far */
+    size_t room;
     size_t held;    /* bytes of the block that are in memory */
     size_t kept;    /* of these also in PostgreSQL */
     int64_t stored; /* received as the row has it */
