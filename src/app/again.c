@@ -1,6 +1,6 @@
 #include "app/again.h"
 
-#include "base/bytes.h"
+#include "base/backoff.h"
 
 enum {
     /* Twice as long each time, up to the most: most locks are held for some milliseconds. */
@@ -10,27 +10,14 @@ enum {
     PAUSES_PER_WAIT = 4,
 };
 
-/* Half of it to one and a half: those who wait for the same must not come together for ever. */
-static int64_t jitter(int64_t ms)
-{
-    unsigned char random;
-
-    random_bytes(&random, sizeof random);
-    return ms / 2 + ms * random / UINT8_MAX + 1;
-}
-
 static int64_t pause_of(const struct exchange *x)
 {
     const struct services *services = x->services;
     int64_t wait_ms = services->config.database_lock_ms;
     int64_t fair_ms = wait_ms * PAUSES_PER_WAIT * services->requests_aside;
-    int64_t ms = PAUSE_LEAST_MS;
+    int64_t ms = backoff_ms(x->again.times, PAUSE_LEAST_MS, PAUSE_MOST_MS);
 
-    for (int i = 1; i < x->again.times && ms < PAUSE_MOST_MS; i++)
-        ms *= 2;
-    if (ms > PAUSE_MOST_MS)
-        ms = PAUSE_MOST_MS;
-    return jitter(ms > fair_ms ? ms : fair_ms);
+    return ms > fair_ms ? ms : backoff_jitter(fair_ms);
 }
 
 /* What is kept for the next run lies before the mark, all else goes when it begins. */

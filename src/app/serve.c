@@ -5,13 +5,14 @@
 #include "app/measure.h"
 #include "app/page.h"
 #include "app/routes.h"
+#include "base/coroutine.h"
 #include "base/decimal.h"
 #include "http/problem.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Their rows are held for the time of a statement; who holds one for longer must not cost a worker more than this. */
+/* Where nobody can wait but the worker itself: who holds a row for longer than a statement takes must not cost it more than this. */
 enum { LOCK_WAIT_MS = 250 };
 
 /* Whether x is to be answered by a handler that has to know whose request it is. */
@@ -21,8 +22,8 @@ static bool wants_session(const struct exchange *x)
 }
 
 /*
- * What of the database a request may take. What can be run again waits for no lock; bytes that came, and a job's step, can't
- * be given back, so they wait a moment for those who touch the same file or the same account's count.
+ * What of the database a request may take. What can be run again waits for no lock, nor does what runs in a coroutine, which
+ * waits by itself (store/db_lock.h). Bytes that came, and a job's step, can't be given back: elsewhere they wait a moment.
  */
 enum turn { TURN_HANDLER, TURN_ENDING, TURN_STREAM };
 
@@ -33,7 +34,8 @@ static void limit(const struct services *services, enum turn turn)
     db_limit(services->sessions.db,
              (struct db_limits){
                  .statement_ms = turn == TURN_HANDLER ? config->database_budget_ms : config->database_timeout_ms,
-                 .lock_ms = turn == TURN_STREAM ? LOCK_WAIT_MS : config->database_lock_ms,
+                 .lock_ms = turn == TURN_STREAM && !coroutine_may_wait(services->coroutines) ? LOCK_WAIT_MS
+                                                                                             : config->database_lock_ms,
              });
 }
 

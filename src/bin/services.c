@@ -91,6 +91,7 @@ static bool open_all(struct services *services, struct err *err)
     if (store->db == NULL)
         return err_memory(err);
     db_on_point(store->db, services->point);
+    db_wait_in(store->db, services->coroutines);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
            open_files(services, err);
 }

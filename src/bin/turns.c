@@ -19,6 +19,7 @@ struct stint {
     void (*work)(void *arg);  /* of no request */
     void *arg;
     const struct trace *trace;  /* the log's, while this waits */
+    struct db_limits limits;    /* and the database's */
     bool over;                  /* the request is, with this turn */
     struct stint *next, **link; /* while it waits */
 };
@@ -375,6 +376,7 @@ static struct coroutine *stint_new(struct turns *turns, bool may_wait, const str
         return NULL;
     }
     *stint = *from;
+    stint->limits = db_limited(turns->services->sessions.db);
     return coroutine;
 }
 
@@ -383,8 +385,10 @@ static bool resume(struct turns *turns, struct coroutine *coroutine, bool *over)
 {
     struct stint *stint = coroutine_arg(coroutine);
     struct log *log = &turns->services->log;
+    struct db *db = turns->services->sessions.db;
 
     log->trace = stint->trace;
+    db_limit(db, stint->limits);
     if (coroutine_resume(coroutine)) {
         log->trace = NULL;
         *over = stint->over;
@@ -392,6 +396,7 @@ static bool resume(struct turns *turns, struct coroutine *coroutine, bool *over)
         return false;
     }
     stint->trace = log->trace;
+    stint->limits = db_limited(db);
     log->trace = NULL;
     stint->next = turns->waiting;
     stint->link = &turns->waiting;

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "store/db_connection.h"
+#include "store/db_lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct db {
     bool used; /* the connection has answered at least once, so its loss may be an old one */
     bool prepared[STATEMENT_COUNT];
     enum transaction_state transaction;
+    struct coroutines *coroutines;
     struct db_limits limits;
     struct db_limits told; /* what the connection has been told; 0: nothing that counts */
     bool told_just_now;    /* in what may still fail, which would take it back */
@@ -110,6 +112,16 @@ void db_free(struct db *db)
 void db_limit(struct db *db, struct db_limits limits)
 {
     db->limits = limits;
+}
+
+struct db_limits db_limited(const struct db *db)
+{
+    return db->limits;
+}
+
+void db_wait_in(struct db *db, struct coroutines *coroutines)
+{
+    db->coroutines = coroutines;
 }
 
 void db_on_point(struct db *db, void (*point)(const char *))
@@ -380,15 +392,26 @@ static enum db_rc query_once(struct db *db, struct arena *arena, const struct ca
     return result->rows > 0 ? DB_ROW : DB_NONE;
 }
 
+static bool waits_for_lock(struct db *db, struct db_lock_wait *wait, struct err *err)
+{
+    return db_lock_wait(wait, db->coroutines, db->clock, db->config->database_patience_ms, err);
+}
+
 static enum db_rc query(struct db *db, struct arena *arena, const struct call *call, struct db_result *result,
                         struct err *err)
 {
     struct err first = {.kind = ERR_NONE};
+    struct db_lock_wait wait = {.times = 0};
+    bool alone = db->queued == 0; /* else what was sent with it would be missing */
     enum db_rc rc;
     bool again;
 
     *result = (struct db_result){.pg = NULL};
     rc = query_once(db, arena, call, result, &again, &first);
+    while (rc == DB_FAIL && alone && db->transaction == TRANSACTION_NONE && waits_for_lock(db, &wait, &first)) {
+        err_clear(&first);
+        rc = query_once(db, arena, call, result, &again, &first);
+    }
     if (rc == DB_FAIL && again && db->transaction == TRANSACTION_NONE) {
         err_clear(&first);
         rc = query_once(db, arena, call, result, &again, &first);
@@ -487,6 +510,8 @@ bool db_in_transaction(const struct db *db)
 
 bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err *), void *arg, struct err *err)
 {
+    struct db_lock_wait wait = {.times = 0};
+
     for (int try = 1;; try++) {
         struct err reason = {.kind = ERR_NONE};
 
@@ -498,6 +523,10 @@ bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err 
             return true;
         }
         roll_back(db);
+        if (waits_for_lock(db, &wait, &reason)) {
+            try--; /* those are for what chance was against */
+            continue;
+        }
         if (!db->may_retry || reason.kind != ERR_DOWN || try == TRANSACTION_TRIES) {
             if (err->kind == ERR_NONE)
                 *err = reason;

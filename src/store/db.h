@@ -15,6 +15,7 @@
 #include "base/uuid.h"
 #include "store/statements.h"
 
+struct coroutines;
 struct db;
 
 /* No row is not an error. To whom it is one says so after `!= DB_ROW`: err_set keeps what a failure has said before. */
@@ -41,6 +42,10 @@ struct db_limits {
     int64_t lock_ms;
 };
 void db_limit(struct db *, struct db_limits);
+struct db_limits db_limited(const struct db *);
+
+/* Where statements and transactions that meet another's lock wait for it (store/db_lock.h); borrowed, NULL at first: nowhere. */
+void db_wait_in(struct db *, struct coroutines *);
 
 /*
  * Runs a statement with text values (NULL is SQL's null), one for each parameter. Outside of a transaction a lost
