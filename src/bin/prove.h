@@ -10,7 +10,7 @@
 enum {
     PROVE_HOOKS_MAX = 64,
     PROVE_USERS_MAX = 10000, /* 7 KiB each */
-    PROVE_CLIENTS_MAX = 256, /* 85 KiB each; more than a site's worker_connections would be another test */
+    PROVE_CLIENTS_MAX = 256, /* 220 KiB each; more than a site's worker_connections would be another test */
     PROVE_DURATION_MAX_S = 3600,
 };
 
@@ -21,6 +21,7 @@ struct prove_options {
     const char *json_path, *html_path; /* NULL: not wanted */
     struct hook hooks[PROVE_HOOKS_MAX];
     size_t hook_count;
+    bool until_failure;
     bool help;
 };
 

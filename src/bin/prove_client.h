@@ -1,10 +1,11 @@
 /*
- * mayflyctl prove, its clients: each has accounts of its own and one request under way, which is repeated until it is
- * answered. prove_choice.h says what is asked next, prove_action.h what an answer means, prove.c when phases end.
+ * mayflyctl prove, its clients: each plays one scene after the other, on one of its accounts. A scene is a handful of
+ * requests that are under way at once; prove_call.h says how each is asked and repeated, prove_scene.h what scenes there are.
  */
 #ifndef MAYFLY_BIN_PROVE_CLIENT_H
 #define MAYFLY_BIN_PROVE_CLIENT_H
 
+#include "bin/prove_call.h"
 #include "bin/prove_ledger.h"
 
 enum prove_phase {
@@ -15,41 +16,42 @@ enum prove_phase {
     PHASE_STOP,  /* nothing more is asked */
 };
 
-enum action_kind {
-    ACTION_NONE,
-    ACTION_REGISTER,
-    ACTION_LOGIN,
-    ACTION_LOGOUT,
-    ACTION_TRY_DEAD,
-    ACTION_WRITE_SESSION,
-    ACTION_READ_SESSION,
-    ACTION_WRITE_PROFILE,
-    ACTION_READ_PROFILE,
-    ACTION_UPLOAD,
-    ACTION_DOWNLOAD,
-    ACTION_LIST_SESSIONS,
-    ACTION_LIST_FILES,
-    ACTION_CLOSE,
-    ACTION_COUNT
+enum {
+    PROVE_LANES = 5,  /* requests of a client that are under way at once */
+    PROVE_CALLS = 40, /* of a scene, those that wait and those that are answered included */
+    PROVE_RUN_BYTES = 9,
+    PROVE_SECRET_BYTES = 33,
 };
 
-enum { PROVE_KEY_BYTES = 33, PROVE_PASSWORD_BYTES = 33 };
+struct scene;
+
+/* What a scene has to remember; it is empty when the scene begins. */
+struct scene_state {
+    int stage;
+    struct document_change change;
+    int64_t left; /* of what it does several times */
+    bool profile; /* the change is of profile data */
+    size_t at;    /* the session whose data it changes */
+    enum death death;
+    bool refused;                       /* a write, or a repetition of it, was */
+    int64_t ended_us;                   /* when a session's end was acknowledged; 0: not yet */
+    char keeper[LEDGER_TOKEN_BYTES];    /* the session that stays, or "" */
+    char token[LEDGER_TOKEN_BYTES];     /* the session that ends, or that was made */
+    char id[LEDGER_ID_BYTES];           /* of that session, or of the file that was uploaded */
+    unsigned char digest[SHA256_BYTES]; /* of the first answer */
+};
 
 struct prove_client {
-    size_t slot;
-    struct ledger_user *user;             /* of the action */
-    enum action_kind action, next_action; /* next_action: what an answer makes necessary */
-    size_t at;                            /* of the session, file or dead token that the action is about */
-    bool under_way;                       /* it was sent, and the answer is to come */
-    int tries;
-    int64_t first_us; /* of the action's first try */
+    size_t number;
+    struct ledger_user *user;
+    const struct scene *scene; /* NULL: none */
+    struct scene_state state;
+    struct call calls[PROVE_CALLS];
+    size_t call_count;
+    struct call *lanes[PROVE_LANES]; /* those under way, NULL: free */
     int64_t not_before_us;
-    int64_t finished_us;    /* the first_us of the last action that went well */
-    struct event *troubled; /* in which it first went wrong */
-    char key[PROVE_KEY_BYTES];
-    char path[LEDGER_FILE_ID_BYTES + 64];
-    char etag[PROVE_ETAG_BYTES];
-    char body[LEDGER_FILE_MAX_BYTES];
+    int64_t finished_us;               /* when the last request that was answered was first sent */
+    char bytes[LEDGER_FILE_MAX_BYTES]; /* of the file that is uploaded */
     size_t length;
 };
 
@@ -61,19 +63,33 @@ struct prove {
     struct prove_client *clients;
     size_t client_count;
     enum prove_phase phase;
+    int64_t now_us; /* of this turn */
     bool upload;
-    char password[PROVE_PASSWORD_BYTES];
-    uint64_t random;   /* state of the generator that --seed starts */
-    int64_t tokens_us; /* how many passwords may be sent: see prove_choice.c */
+    char run[PROVE_RUN_BYTES];       /* in the names of its accounts, and in its keys */
+    char secret[PROVE_SECRET_BYTES]; /* of its passwords */
+    uint64_t random;                 /* state of the generator that --seed starts */
+    int64_t documents;               /* made so far */
+    int64_t passwords_us;            /* how many passwords may be sent: see prove_call.c */
     int64_t refilled_us;
+    int64_t wrong_passwords; /* sent so far, on purpose */
+    int64_t rename_us;       /* how long a change of the name takes, about */
+    struct route_site site;
     struct arena scratch; /* of one answer */
 };
 
-/* Sends the client's next request if it is time. False when the run can't go on. */
+/* Sends what it is time for, and begins a scene when there is none. False when the run can't go on. */
 bool client_go(struct prove *, struct prove_client *, int64_t now_us, struct err *) MUST_CHECK;
 
-/* What an answer says. False when the run can't go on: the site does not let accounts be made. */
-bool client_answer(struct prove *, struct prove_client *, const struct prove_answer *, int64_t now_us,
+/* When it should be asked to go again, if nothing is answered meanwhile. */
+int64_t client_due_us(const struct prove_client *, int64_t now_us);
+
+/* What an answer in a lane says. False when the run can't go on: the site does not let accounts be made. */
+bool client_answer(struct prove *, struct prove_client *, size_t lane, const struct prove_answer *, int64_t now_us,
                    struct err *) MUST_CHECK;
+
+/* No secret depends on these numbers, and a seed repeats the run as far as answers come alike. */
+uint64_t prove_random(struct prove *);
+size_t prove_random_below(struct prove *, size_t bound);
+int64_t prove_random_around(struct prove *, int64_t average_us); /* from a half to three halves */
 
 #endif

@@ -49,6 +49,7 @@ static const char style[] =
     ".verdict.bad{border-color:var(--bad)}"
     "dl{display:flex;flex-wrap:wrap;gap:.5rem 2rem;margin:1rem 0}dt{color:var(--dim);font-size:.85rem}"
     "dd{margin:0;font-size:1.3rem;font-variant-numeric:tabular-nums}"
+    "dl.found{display:block}.found dt{font-size:1rem;color:inherit}.found dd{font-size:1rem}"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}"
     "th,td{padding:.25rem .6rem;text-align:left;border-bottom:1px solid var(--grid)}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.bad{color:var(--bad);font-weight:600}"
@@ -250,19 +251,35 @@ static void put_event_table(FILE *out, const struct tally *tally)
     fputs("</table></div>\n", out);
 }
 
+static void put_finding(FILE *out, const struct finding *finding)
+{
+    fprintf(out, "<li>%.3f s ", (double)finding->at_us / 1e6);
+    put_text(out, finding->account);
+    fputs(finding->account[0] != '\0' ? ": " : "", out);
+    put_text(out, finding->text);
+    fputs(" <small>", out);
+    put_text(out, finding->event->name);
+    fputs("</small></li>\n", out);
+}
+
 static void put_findings(FILE *out, const struct tally *tally)
 {
     if (tally->finding_count == 0)
         return;
-    fputs("<h2>What was found</h2>\n<ul>\n", out);
-    for (size_t i = 0; i < tally->finding_count; i++) {
-        fprintf(out, "<li><strong>%s</strong> ", finding_word(tally->findings[i].kind));
-        put_text(out, tally->findings[i].text);
-        fputs(" <small>", out);
-        put_text(out, tally->findings[i].event->name);
-        fputs("</small></li>\n", out);
+    fputs("<h2>What was found</h2>\n<dl class=\"found\">\n", out);
+    for (size_t kind = 0; kind < FINDING_KINDS; kind++) {
+        if (tally->found[kind] == 0)
+            continue;
+        fprintf(out, "<dt><strong>%s</strong>: %lld. The promise: ", finding_word((enum finding_kind)kind),
+                (long long)tally->found[kind]);
+        put_text(out, finding_promise((enum finding_kind)kind));
+        fputs("</dt>\n<dd><ul>\n", out);
+        for (size_t i = 0; i < tally->finding_count; i++)
+            if (tally->findings[i].kind == (enum finding_kind)kind)
+                put_finding(out, &tally->findings[i]);
+        fputs("</ul></dd>\n", out);
     }
-    fputs("</ul>\n", out);
+    fputs("</dl>\n", out);
 }
 
 static void put_workers(FILE *out, const struct tally *tally)
@@ -303,9 +320,11 @@ static void put_sums(FILE *out, const struct tally *tally)
     put_sum(out, "repeated", sum.repeated);
     put_sum(out, "replayed", sum.replayed);
     put_sum(out, "effects acknowledged", tally->acknowledged);
-    put_sum(out, "lost", tally->found[FINDING_LOST]);
-    put_sum(out, "doubled", tally->found[FINDING_DOUBLED]);
-    put_sum(out, "revived", tally->found[FINDING_REVIVED]);
+    put_sum(out, "checked in the end", tally->checked);
+    put_sum(out, "rivals", tally->rivals);
+    put_sum(out, "repetitions", tally->repetitions);
+    put_sum(out, "dead tokens asked", tally->dead_asked);
+    put_sum(out, "broken promises", tally_found(tally));
     put_sum(out, "seconds", (tally->ended_us - tally->began_us) / 1000000);
     fputs("</dl>\n", out);
 }

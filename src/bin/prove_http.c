@@ -66,6 +66,8 @@ static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
         snprintf(slot->answer.etag, sizeof slot->answer.etag, "%s", value);
     else if ((value = field(line, "X-Mayfly-Worker")) != NULL)
         snprintf(slot->answer.worker, sizeof slot->answer.worker, "%s", value);
+    else if ((value = field(line, "X-Request-Id")) != NULL)
+        snprintf(slot->answer.request, sizeof slot->answer.request, "%s", value);
     else if (field(line, "Retry-After") != NULL)
         slot->answer.retry_after = true;
     else if ((value = field(line, "Idempotent-Replayed")) != NULL)
@@ -73,7 +75,7 @@ static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
     return length;
 }
 
-/* Every second client has a new connection for each request: kept ones and new ones meet different troubles. */
+/* Kept connections and new ones meet different troubles, and different workers. */
 static bool set_up(CURL *easy, struct slot *slot, bool keep)
 {
     return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -208,7 +210,7 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
     curl_easy_reset(slot->easy);
     if ((size_t)snprintf(url, sizeof url, "%s%s", http->url, request->path) >= sizeof url)
         return err_set(err, ERR_INPUT, "the address is too long");
-    if (!set_up(slot->easy, slot, at % 2 == 0) || !add_headers(slot, request) || !set_body(slot->easy, request) ||
+    if (!set_up(slot->easy, slot, !request->fresh) || !add_headers(slot, request) || !set_body(slot->easy, request) ||
         curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) != CURLE_OK ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)

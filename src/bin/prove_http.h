@@ -12,7 +12,8 @@
 enum {
     PROVE_WORKER_BYTES = 56,      /* POOL/PID: a pool's name has at most 32 characters */
     PROVE_ETAG_BYTES = 24,        /* a quoted number of 64 bits */
-    PROVE_BODY_BYTES = 64 * 1024, /* the longest answer that is read; all of ours are far shorter */
+    PROVE_REQUEST_ID_BYTES = 40,  /* nginx's has 32 digits */
+    PROVE_BODY_BYTES = 32 * 1024, /* the longest answer that is read; all of ours are shorter */
     PROVE_TROUBLE_BYTES = 256,    /* libcurl's CURL_ERROR_SIZE */
     PROVE_REQUEST_TIMEOUT_S = 90, /* longer than nginx waits for its workers, so it is nginx that gives up */
     PROVE_CONNECT_TIMEOUT_S = 10,
@@ -28,6 +29,7 @@ struct prove_request {
     const char *type;
     const void *body;
     size_t length;
+    bool fresh; /* on a connection of its own, so that another worker may answer */
 };
 
 /* Borrowed from the client until the slot's next request. */
@@ -35,8 +37,9 @@ struct prove_answer {
     long status; /* 0: there was none; trouble says why */
     bool retry_after, replayed;
     char etag[PROVE_ETAG_BYTES];
-    char worker[PROVE_WORKER_BYTES]; /* "": not named */
-    const char *body;                /* NUL-terminated */
+    char worker[PROVE_WORKER_BYTES];      /* "": not named */
+    char request[PROVE_REQUEST_ID_BYTES]; /* X-Request-Id; "": not named */
+    const char *body;                     /* NUL-terminated */
     size_t length;
     const char *trouble;
 };

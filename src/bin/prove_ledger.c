@@ -1,94 +1,23 @@
 #include "bin/prove_ledger.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* The number in "N"; -1 for anything else. */
-static int64_t version_of(const char *etag)
+const char *death_word(enum death death)
 {
-    char *end;
-    int64_t version;
-
-    if (strncmp(etag, "W/", 2) == 0)
-        etag += 2;
-    if (etag[0] != '"')
-        return -1;
-    version = strtoll(etag + 1, &end, 10);
-    return end != etag + 1 && strcmp(end, "\"") == 0 ? version : -1;
-}
-
-static int64_t member(const json_t *body, const char *name)
-{
-    return json_integer_value(json_object_get(body, name));
-}
-
-static void step_name(int64_t step, char name[16])
-{
-    snprintf(name, 16, "step%d", (int)(step % LEDGER_STEPS));
-}
-
-/* Those of the last writes that can't be seen in the document. */
-static int64_t missing_steps(const struct ledger_document *document, const json_t *body)
-{
-    int64_t first = document->counter - LEDGER_STEPS + 1, missing = 0;
-    char name[16];
-
-    if (first <= document->base)
-        first = document->base + 1;
-    for (int64_t step = first; step <= document->counter; step++) {
-        step_name(step, name);
-        missing += member(body, name) != step;
+    switch (death) {
+    case DEATH_LOGOUT:
+        return "logged out";
+    case DEATH_BY_ANOTHER:
+        return "ended by another session";
+    case DEATH_OTHERS:
+        return "ended with all others";
+    case DEATH_PASSWORD:
+        return "ended by a new password";
+    case DEATH_CLOSED:
+        break;
     }
-    return missing;
-}
-
-void ledger_compare(struct tally *tally, struct ledger_document *document, const char *owner, const char *what,
-                    const struct prove_answer *answer, json_t *body)
-{
-    int64_t counter = member(body, "counter"), version = version_of(answer->etag), missing;
-    bool sound = false;
-
-    if (document->unknown && counter == document->counter + 1) {
-        document->counter++;
-        document->version++;
-        tally->acknowledged++;
-    }
-    document->unknown = false;
-    missing = counter == document->counter ? missing_steps(document, body) : 0;
-    if (counter < document->counter)
-        tally_find(tally, FINDING_LOST, document->counter - counter,
-                   "%s's %s: %lld writes; it is at %lld, acknowledged: %lld", owner, what,
-                   (long long)(document->counter - counter), (long long)counter, (long long)document->counter);
-    else if (counter > document->counter)
-        tally_find(tally, FINDING_DOUBLED, counter - document->counter,
-                   "%s's %s: it is at %lld, acknowledged and asked for: %lld", owner, what, (long long)counter,
-                   (long long)document->counter);
-    else if (missing > 0)
-        tally_find(tally, FINDING_LOST, missing, "%s's %s: %lld of the last writes are not in it", owner, what,
-                   (long long)missing);
-    else if (version > document->version)
-        tally_find(tally, FINDING_DOUBLED, version - document->version,
-                   "%s's %s: version %lld after the acknowledged version %lld", owner, what, (long long)version,
-                   (long long)document->version);
-    else if (version < document->version)
-        tally_find(tally, FINDING_LOST, 1, "%s's %s: version %lld, acknowledged: %lld", owner, what, (long long)version,
-                   (long long)document->version);
-    else
-        sound = true;
-    document->counter = counter;
-    document->version = version;
-    if (!sound)
-        document->base = counter;
-}
-
-void ledger_next_write(const struct ledger_document *document, char *text, size_t size)
-{
-    char name[16];
-    int64_t step = document->counter + 1;
-
-    step_name(step, name);
-    snprintf(text, size, "{\"counter\":%lld,\"%s\":%lld}", (long long)step, name, (long long)step);
+    return "ended with the account";
 }
 
 void ledger_session_remove(struct ledger_user *user, size_t at)
@@ -97,33 +26,41 @@ void ledger_session_remove(struct ledger_user *user, size_t at)
     memmove(&user->sessions[at], &user->sessions[at + 1], (user->session_count - at) * sizeof user->sessions[0]);
 }
 
-void ledger_session_lost(struct tally *tally, struct ledger_user *user, size_t at, const char *answer)
+void ledger_session_end(struct ledger_user *user, size_t at, enum death death, const char *request, int64_t since_us)
 {
-    tally_find(tally, FINDING_LOST, 1, "%s's session, with %lld writes: %.100s", user->name,
-               (long long)user->sessions[at].data.counter, answer);
+    struct ledger_dead *dead = &user->dead[user->dead_count];
+
+    if (user->dead_count < LEDGER_DEAD) {
+        *dead = (struct ledger_dead){.death = death, .since_us = since_us};
+        memcpy(dead->token, user->sessions[at].token, sizeof dead->token);
+        snprintf(dead->request, sizeof dead->request, "%s", request);
+        user->dead_count++;
+    }
     ledger_session_remove(user, at);
-    /* It may be accepted by others still, and listed. */
-    user->sessions_unknown++;
 }
 
-void ledger_file_lost(struct tally *tally, struct ledger_user *user, size_t at, const char *why)
+struct ledger_session *ledger_session_of(struct ledger_user *user, const char *token)
 {
-    tally_find(tally, FINDING_LOST, 1, "%s's file %s of %zu bytes: %.100s", user->name, user->files[at].id,
-               user->files[at].size, why);
-    user->file_count--;
-    memmove(&user->files[at], &user->files[at + 1], (user->file_count - at) * sizeof user->files[0]);
-    user->files_unknown++;
+    for (size_t i = 0; i < user->session_count; i++)
+        if (strcmp(user->sessions[i].token, token) == 0)
+            return &user->sessions[i];
+    return NULL;
 }
 
-void ledger_count(struct tally *tally, const struct ledger_user *user, const char *name, const json_t *body,
-                  size_t known, int64_t unknown)
+struct ledger_dead *ledger_dead_of(struct ledger_user *user, const char *token)
 {
-    int64_t there = (int64_t)json_array_size(json_object_get(body, name));
+    for (size_t i = 0; i < user->dead_count; i++)
+        if (strcmp(user->dead[i].token, token) == 0)
+            return &user->dead[i];
+    return NULL;
+}
 
-    if (there > (int64_t)known + unknown)
-        tally_find(tally, FINDING_DOUBLED, there - (int64_t)known - unknown,
-                   "%s: %lld %s are listed, acknowledged: %zu", user->name, (long long)there, name, known);
-    else if (there < (int64_t)known)
-        tally_find(tally, FINDING_LOST, (int64_t)known - there, "%s: %lld %s are listed, acknowledged: %zu", user->name,
-                   (long long)there, name, known);
+bool ledger_dead_fits(const struct ledger_user *user, size_t more)
+{
+    return user->dead_count + more <= LEDGER_DEAD;
+}
+
+void ledger_password(const char *secret, int64_t number, char *text, size_t size)
+{
+    snprintf(text, size, "%s-%lld", secret, (long long)number);
 }

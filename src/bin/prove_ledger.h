@@ -1,83 +1,100 @@
 /*
- * mayflyctl prove, its ledger: what the site acknowledged, account by account. Each account belongs to one client, which has
- * one request under way, so the order of its effects is known. Once an account's places are full nothing more is added, so
- * that everything can be checked in the end.
+ * mayflyctl prove, its ledger: what the site acknowledged, account by account. An account is in the hands of one client at a
+ * time, which asks for several things at once but waits for all of them before it goes on, so what is true between two
+ * scenes is known exactly. Once an account's places are full nothing more is added, so that everything can be checked in
+ * the end.
  */
 #ifndef MAYFLY_BIN_PROVE_LEDGER_H
 #define MAYFLY_BIN_PROVE_LEDGER_H
 
 #include "base/sha256.h"
-#include "bin/prove_tally.h"
-#include "http/json.h"
+#include "bin/prove_document.h"
+#include "bin/prove_route.h"
 
 enum {
     LEDGER_NAME_BYTES = 40,
     LEDGER_TOKEN_BYTES = 160,
-    LEDGER_FILE_ID_BYTES = 48,
+    LEDGER_ID_BYTES = 48, /* of a file or a session */
     LEDGER_SESSIONS = 4,
     LEDGER_DEAD = 16,
-    LEDGER_FILES = 16,
-    LEDGER_STEPS = 50, /* the last so many writes are visible in a document, each by a member of its own */
+    LEDGER_FILES = 12,
     LEDGER_FILE_MAX_BYTES = 16 * 1024,
-};
-
-/* A JSON document whose counter is raised by one with each write, as is its version. */
-struct ledger_document {
-    int64_t counter, version; /* as acknowledged last */
-    int64_t base;             /* steps up to here are not asked for: an earlier finding spoke of them */
-    bool unknown;             /* one more write was sent, and whether it was done is not known */
+    LEDGER_KEY_BYTES = 48,
 };
 
 struct ledger_session {
     char token[LEDGER_TOKEN_BYTES];
-    struct ledger_document data;
-    char worker[PROVE_WORKER_BYTES]; /* that answered last */
-    bool checked;
+    struct document data;
+    struct route_path path;
+    bool lost; /* it was refused; it is removed when the scene is over */
 };
 
 struct ledger_file {
-    char id[LEDGER_FILE_ID_BYTES];
+    char id[LEDGER_ID_BYTES];
     size_t size;
+    bool lost; /* it was found already */
     unsigned char digest[SHA256_BYTES];
-    bool checked;
 };
+
+/* How a session ended; also the word for it. */
+enum death { DEATH_LOGOUT, DEATH_BY_ANOTHER, DEATH_OTHERS, DEATH_PASSWORD, DEATH_CLOSED };
 
 struct ledger_dead {
     char token[LEDGER_TOKEN_BYTES];
-    bool checked, revived;
+    enum death death;
+    int64_t since_us; /* since the run's beginning */
+    char request[PROVE_REQUEST_ID_BYTES];
+    bool revived; /* it was found already */
+};
+
+/* A write that was answered and is sent again later, as it was. */
+struct ledger_repetition {
+    bool kept;
+    bool profile; /* of which document */
+    char token[LEDGER_TOKEN_BYTES];
+    char key[LEDGER_KEY_BYTES];
+    char if_match[PROVE_ETAG_BYTES];
+    char body[DOCUMENT_BODY_BYTES];
+    unsigned char digest[SHA256_BYTES]; /* of the answer */
 };
 
 struct ledger_user {
     char name[LEDGER_NAME_BYTES];
     bool registered, closed;
-    bool gone; /* it was acknowledged, and can't log in any more */
-    struct ledger_document profile;
+    bool gone;   /* it was acknowledged, and can't log in any more, or its state is not known */
+    bool opened; /* closed, and found to be open */
+    int64_t keys;
+    int64_t password;          /* the number of the present one */
+    int64_t renamed, renaming; /* the number in its display name, as acknowledged and as asked for */
+    int close_tries;
+    struct document profile;
     struct ledger_session sessions[LEDGER_SESSIONS];
     size_t session_count;
-    struct ledger_dead dead[LEDGER_DEAD]; /* logged out */
+    struct ledger_dead dead[LEDGER_DEAD];
     size_t dead_count;
     struct ledger_file files[LEDGER_FILES];
     size_t file_count;
     int64_t sessions_unknown, files_unknown; /* those that may be there or not */
-    bool profile_checked, sessions_listed, files_listed;
-    int late_troubles; /* when everything is being checked */
+    struct ledger_repetition repetition;
+    size_t checks; /* how much of the last check is done */
 };
 
-/* An answered GET of a document, or an answered write of it: what differs is found, and then taken for the truth. */
-void ledger_compare(struct tally *, struct ledger_document *, const char *owner, const char *what,
-                    const struct prove_answer *answer, json_t *body);
+const char *death_word(enum death);
 
-/* The body of the next write. */
-void ledger_next_write(const struct ledger_document *, char *text, size_t size);
-
-/* The session ended without having been logged out. */
-void ledger_session_lost(struct tally *, struct ledger_user *, size_t at, const char *answer);
+/* Takes the session out of those that live. */
 void ledger_session_remove(struct ledger_user *, size_t at);
 
-void ledger_file_lost(struct tally *, struct ledger_user *, size_t at, const char *why);
+/* The same, and from now on nobody may accept its token. */
+void ledger_session_end(struct ledger_user *, size_t at, enum death, const char *request, int64_t since_us);
 
-/* Entries of the list under name in body: more than known is doubled, unless it is not known whether they were made. */
-void ledger_count(struct tally *, const struct ledger_user *, const char *name, const json_t *body, size_t known,
-                  int64_t unknown);
+/* Of that token; NULL when there is none. */
+struct ledger_session *ledger_session_of(struct ledger_user *, const char *token);
+struct ledger_dead *ledger_dead_of(struct ledger_user *, const char *token);
+
+/* A further end of a session can be noted. */
+bool ledger_dead_fits(const struct ledger_user *, size_t more);
+
+/* The account's password, by its number. */
+void ledger_password(const char *secret, int64_t number, char *text, size_t size);
 
 #endif

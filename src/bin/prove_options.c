@@ -26,6 +26,7 @@ void prove_options_help(void)
         "                     fail meanwhile, unless it is an outage. It is killed after 60 seconds, or as many as it\n"
         "                     says. rolling: may stand where outage: does\n"
         "  --upload yes|no    upload files as well; yes, when the site has POST /upload\n"
+        "  --until-failure    ends at the first promise that is found to be broken\n"
         "  --seed N           begins the order of requests and the files' bytes; random\n"
         "  --json FILE        the report for programs\n"
         "  --html FILE        the report as a page with a time line\n"
@@ -80,6 +81,9 @@ static bool take(struct prove_options *options, int letter, char *value, struct 
         return add_hook(options, value, err);
     case 'p':
         return read_upload(options, value, err);
+    case 'f':
+        options->until_failure = true;
+        return true;
     case 'j':
         options->json_path = value;
         return true;
@@ -95,17 +99,12 @@ static bool take(struct prove_options *options, int letter, char *value, struct 
 bool prove_options_read(struct prove_options *options, int count, char **words, struct err *err)
 {
     static const struct option longs[] = {
-        {"url", required_argument, NULL, 'a'},
-        {"users", required_argument, NULL, 'u'},
-        {"clients", required_argument, NULL, 'c'},
-        {"duration", required_argument, NULL, 'd'},
-        {"seed", required_argument, NULL, 's'},
-        {"hook", required_argument, NULL, 'k'},
-        {"upload", required_argument, NULL, 'p'},
-        {"json", required_argument, NULL, 'j'},
-        {"html", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"url", required_argument, NULL, 'a'},     {"users", required_argument, NULL, 'u'},
+        {"clients", required_argument, NULL, 'c'}, {"duration", required_argument, NULL, 'd'},
+        {"seed", required_argument, NULL, 's'},    {"hook", required_argument, NULL, 'k'},
+        {"upload", required_argument, NULL, 'p'},  {"until-failure", no_argument, NULL, 'f'},
+        {"json", required_argument, NULL, 'j'},    {"html", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int letter;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* In the table; the JSON has all that are kept. */
-enum { POOLS_SHOWN = 64, LINE_FINDINGS = 20, LINE_WORKERS = 40 };
+enum { POOLS_SHOWN = 64, LINE_FINDINGS = 5, LINE_WORKERS = 40 };
 
 static int64_t ms(int64_t us)
 {
@@ -39,15 +39,27 @@ static void print_troubles(FILE *out, const struct tally *tally)
     }
 }
 
+/* Each broken promise, and after it what was found: with the account, the requests and the times. */
 static void print_findings(FILE *out, const struct tally *tally)
 {
-    size_t shown = tally->finding_count < LINE_FINDINGS ? tally->finding_count : LINE_FINDINGS;
+    for (size_t kind = 0; kind < FINDING_KINDS; kind++) {
+        enum finding_kind of = (enum finding_kind)kind;
+        size_t shown = 0;
 
-    for (size_t i = 0; i < shown; i++)
-        fprintf(out, "%s: %s (%s)\n", finding_word(tally->findings[i].kind), tally->findings[i].text,
-                tally->findings[i].event->name);
-    if (tally->finding_count > shown)
-        fprintf(out, "and %zu more\n", tally->finding_count - shown);
+        if (tally->found[kind] == 0)
+            continue;
+        fprintf(out, "%s: %lld; the promise: %s\n", finding_word(of), (long long)tally->found[kind],
+                finding_promise(of));
+        for (size_t i = 0; i < tally->finding_count && shown < LINE_FINDINGS; i++) {
+            const struct finding *finding = &tally->findings[i];
+
+            if (finding->kind != of)
+                continue;
+            fprintf(out, "  %8.3f s %s%s%s (%s)\n", (double)finding->at_us / 1e6, finding->account,
+                    finding->account[0] != '\0' ? ": " : "", finding->text, finding->event->name);
+            shown++;
+        }
+    }
 }
 
 /* Answers of each pool, and of how many workers. */
@@ -139,118 +151,10 @@ void prove_report_table(const struct prove *prove, FILE *out)
     print_workers(out, tally);
     if (tally->left > 0)
         fprintf(out, "%lld accounts named prove-... could not be closed\n", (long long)tally->left);
-    fprintf(out, "%lld effects acknowledged, %lld checked in the end: %lld lost, %lld doubled, %lld revived\n%s%s\n",
-            (long long)tally->acknowledged, (long long)tally->checked, (long long)tally->found[FINDING_LOST],
-            (long long)tally->found[FINDING_DOUBLED], (long long)tally->found[FINDING_REVIVED],
-            proven ? "proven" : "not proven: ", reason);
-}
-
-/* --- for programs */
-
-static json_t *event_json(const struct tally *tally, const struct event *event)
-{
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s}", "name", event->name, "kind",
-                     event_kind_word(event->kind), "began_ms", (json_int_t)ms(event->began_us - tally->began_us),
-                     "hook_ms", (json_int_t)ms(event->hook_us), "requests", (json_int_t)event->requests, "failed",
-                     (json_int_t)event->failed, "limited", (json_int_t)event->limited, "repeated",
-                     (json_int_t)event->repeated, "replayed", (json_int_t)event->replayed, "longest_ms",
-                     (json_int_t)ms(event->longest_us), "healed_ms",
-                     event->healed_us > 0 ? json_integer(ms(event->healed_us)) : json_null(), "first_failure",
-                     event->failure, "hook_failure", event->hook_failure);
-}
-
-/* An answer's bytes may be cut within a character, so what has no JSON is left out and said to be. */
-static json_t *text_or(json_t *made, const char *kind)
-{
-    return made != NULL ? made : json_pack("{s:s, s:s}", "kind", kind, "text", "not UTF-8");
-}
-
-static bool add_findings(json_t *list, const struct tally *tally)
-{
-    bool ok = true;
-
-    for (size_t i = 0; ok && i < tally->finding_count; i++) {
-        const struct finding *finding = &tally->findings[i];
-        const char *kind = finding_word(finding->kind);
-
-        ok = json_array_append_new(list, text_or(json_pack("{s:s, s:s, s:s}", "kind", kind, "event",
-                                                           finding->event->name, "text", finding->text),
-                                                 kind)) == 0;
-    }
-    return ok;
-}
-
-static bool add_events(json_t *list, const struct tally *tally)
-{
-    bool ok = true;
-
-    for (size_t i = 0; ok && i < tally->event_count; i++) {
-        struct event event = tally->events[i];
-        json_t *json = event_json(tally, &event);
-
-        if (json == NULL) { /* the texts are not UTF-8 */
-            event.failure[0] = event.hook_failure[0] = '?';
-            event.failure[event.failed > 0] = event.hook_failure[tally->events[i].hook_failure[0] != '\0'] = '\0';
-            json = event_json(tally, &event);
-        }
-        ok = json_array_append_new(list, json) == 0;
-    }
-    return ok;
-}
-
-static bool add_workers(json_t *object, const struct tally *tally)
-{
-    bool ok = true;
-
-    for (size_t i = 0; ok && i < tally->worker_count; i++)
-        ok = json_object_set_new(object, tally->workers[i].name, json_integer(tally->workers[i].answers)) == 0;
-    return ok;
-}
-
-static bool add_timeline(json_t *list, const struct tally *tally)
-{
-    bool ok = true;
-
-    for (size_t i = 0; ok && i < tally->tick_count; i++) {
-        const struct tick *tick = &tally->ticks[i];
-
-        ok = json_array_append_new(list, json_pack("[I,I,I]", (json_int_t)tick->answers, (json_int_t)tick->failed,
-                                                   (json_int_t)tick->longest_ms)) == 0;
-    }
-    return ok;
-}
-
-static json_t *sums_json(const struct tally *tally)
-{
-    struct event sum = tally_sum(tally);
-
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "requests",
-                     (json_int_t)sum.requests, "failed", (json_int_t)sum.failed, "limited", (json_int_t)sum.limited,
-                     "repeated", (json_int_t)sum.repeated, "replayed", (json_int_t)sum.replayed, "longest_ms",
-                     (json_int_t)ms(sum.longest_us), "acknowledged", (json_int_t)tally->acknowledged, "checked",
-                     (json_int_t)tally->checked, "unchecked_accounts", (json_int_t)tally->unchecked, "accounts_left",
-                     (json_int_t)tally->left, "followed", (json_int_t)tally->followed, "moved",
-                     (json_int_t)tally->moved, "seconds", (json_int_t)((tally->ended_us - tally->began_us) / 1000000),
-                     "tick_ms", (json_int_t)TALLY_TICK_MS);
-}
-
-bool prove_report_json(const struct prove *prove, const struct prove_options *options, FILE *out, struct err *err)
-{
-    const struct tally *tally = &prove->tally;
-    char reason[TALLY_FINDING_BYTES];
-    bool proven = tally_proven(tally, reason), ok;
-    json_t *events = json_array(), *findings = json_array(), *workers = json_object(), *timeline = json_array();
-    json_t *report;
-
-    ok = add_events(events, tally) && add_findings(findings, tally) && add_workers(workers, tally) &&
-         add_timeline(timeline, tally);
-    report =
-        json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "proven", proven, "reason",
-                  proven ? "" : reason, "url", options->url, "lost", (json_int_t)tally->found[FINDING_LOST], "doubled",
-                  (json_int_t)tally->found[FINDING_DOUBLED], "revived", (json_int_t)tally->found[FINDING_REVIVED],
-                  "interrupted", tally->interrupted, "uploads", prove->upload, "sums", sums_json(tally), "events",
-                  events, "findings", findings, "workers", workers, "timeline", timeline);
-    ok = ok && report != NULL && json_dumpf(report, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
-    json_decref(report);
-    return ok || err_set(err, ERR_DOWN, "the report can't be written as JSON");
+    fprintf(out,
+            "%lld effects acknowledged, %lld checked in the end; %lld rivals, %lld repetitions on purpose, %lld "
+            "requests with "
+            "dead tokens\n%s%s\n",
+            (long long)tally->acknowledged, (long long)tally->checked, (long long)tally->rivals,
+            (long long)tally->repetitions, (long long)tally->dead_asked, proven ? "proven" : "not proven: ", reason);
 }

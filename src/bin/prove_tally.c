@@ -1,5 +1,7 @@
 #include "bin/prove_tally.h"
 
+#include "base/clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +9,13 @@
 struct event *tally_event(struct tally *tally)
 {
     return &tally->events[tally->event_count - 1];
+}
+
+bool tally_calm(struct tally *tally)
+{
+    const struct event *event = tally_event(tally);
+
+    return event->kind == EVENT_QUIET || event->healed_us > 0;
 }
 
 bool tally_begin(struct tally *tally, const char *name, enum event_kind kind, int64_t now_us)
@@ -45,16 +54,21 @@ static void count_worker(struct tally *tally, const char *name)
     tally->workers[tally->worker_count++].answers = 1;
 }
 
-/* In one line, without what could clear a terminal. */
+/* Without what could clear a terminal. */
+static void one_line(char *text)
+{
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            *at = ' ';
+}
+
 static void describe(char text[TALLY_FINDING_BYTES], const char *action, const struct prove_answer *answer)
 {
     if (answer->status == 0)
         snprintf(text, TALLY_FINDING_BYTES, "%s: no answer: %.120s", action, answer->trouble);
     else
         snprintf(text, TALLY_FINDING_BYTES, "%s: %ld %.150s", action, answer->status, answer->body);
-    for (char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            *at = ' ';
+    one_line(text);
 }
 
 void tally_answer(struct tally *tally, const struct prove_answer *answer, enum tally_verdict verdict,
@@ -89,7 +103,8 @@ void tally_done(struct tally *tally, struct event *began, int64_t took_us, int64
         tick->longest_ms = (uint32_t)(took_us / 1000);
 }
 
-void tally_find(struct tally *tally, enum finding_kind kind, int64_t count, const char *format, ...)
+void tally_find(struct tally *tally, enum finding_kind kind, int64_t count, const char *account, const char *format,
+                ...)
 {
     struct finding *finding = &tally->findings[tally->finding_count];
     va_list arguments;
@@ -99,10 +114,35 @@ void tally_find(struct tally *tally, enum finding_kind kind, int64_t count, cons
         return;
     finding->kind = kind;
     finding->event = tally_event(tally);
+    finding->at_us = clock_system.monotonic_us() - tally->began_us;
+    snprintf(finding->account, sizeof finding->account, "%s", account);
     va_start(arguments, format);
     vsnprintf(finding->text, sizeof finding->text, format, arguments);
     va_end(arguments);
+    one_line(finding->text);
     tally->finding_count++;
+}
+
+int64_t tally_found(const struct tally *tally)
+{
+    int64_t found = 0;
+
+    for (size_t kind = 0; kind < FINDING_KINDS; kind++)
+        found += tally->found[kind];
+    return found;
+}
+
+static bool event_failed(const struct event *event)
+{
+    return event->hook_failure[0] != '\0' || event->healed_us < 0 || (event->kind != EVENT_OUTAGE && event->failed > 0);
+}
+
+bool tally_broken(const struct tally *tally)
+{
+    for (size_t i = 0; i < tally->event_count; i++)
+        if (event_failed(&tally->events[i]))
+            return true;
+    return tally_found(tally) > 0;
 }
 
 struct event tally_sum(const struct tally *tally)
@@ -123,14 +163,22 @@ struct event tally_sum(const struct tally *tally)
     return sum;
 }
 
+/* What was found, by the names of the promises: "3 lost update, 1 stale read". */
+static void name_found(const struct tally *tally, char reason[TALLY_FINDING_BYTES])
+{
+    size_t used = 0;
+
+    for (size_t kind = 0; kind < FINDING_KINDS && used < TALLY_FINDING_BYTES; kind++)
+        if (tally->found[kind] > 0)
+            used += (size_t)snprintf(reason + used, TALLY_FINDING_BYTES - used, "%s%lld %s", used > 0 ? ", " : "",
+                                     (long long)tally->found[kind], finding_word((enum finding_kind)kind));
+}
+
 bool tally_proven(const struct tally *tally, char reason[TALLY_FINDING_BYTES])
 {
-    const int64_t *found = tally->found;
-
     reason[0] = '\0';
-    if (found[FINDING_LOST] + found[FINDING_DOUBLED] + found[FINDING_REVIVED] > 0)
-        snprintf(reason, TALLY_FINDING_BYTES, "%lld lost, %lld doubled, %lld revived", (long long)found[FINDING_LOST],
-                 (long long)found[FINDING_DOUBLED], (long long)found[FINDING_REVIVED]);
+    if (tally_found(tally) > 0)
+        name_found(tally, reason);
     else if (tally->interrupted)
         snprintf(reason, TALLY_FINDING_BYTES, "it was interrupted before everything was checked");
     else if (tally->unchecked > 0)
@@ -142,7 +190,7 @@ bool tally_proven(const struct tally *tally, char reason[TALLY_FINDING_BYTES])
             snprintf(reason, TALLY_FINDING_BYTES, "%.60s: %.140s", event->name, event->hook_failure);
         else if (event->healed_us < 0)
             snprintf(reason, TALLY_FINDING_BYTES, "%.60s: the site did not come back", event->name);
-        else if (event->kind != EVENT_OUTAGE && event->failed > 0)
+        else if (event_failed(event))
             snprintf(reason, TALLY_FINDING_BYTES, "%.60s: %lld requests failed", event->name, (long long)event->failed);
     }
     return reason[0] == '\0';
@@ -161,9 +209,38 @@ const char *event_kind_word(enum event_kind kind)
     return "outage";
 }
 
+static const struct {
+    const char *word, *promise;
+} promises[FINDING_KINDS] = {
+    [FINDING_LOST_ACCOUNT] = {"lost account", "an account that was made can log in"},
+    [FINDING_LOST_SESSION] = {"lost session", "a session that was not ended is accepted"},
+    [FINDING_LOST_WRITE] = {"lost write", "a write that was acknowledged stays"},
+    [FINDING_LOST_FILE] = {"lost file", "a file that was acknowledged stays, with its bytes"},
+    [FINDING_LOST_UPDATE] = {"lost update",
+                             "of writers with the same If-Match one wins, and no write overwrites another unseen"},
+    [FINDING_DONE_TWICE] = {"done twice", "a request that is repeated is done once and answered as before"},
+    [FINDING_DONE_REFUSED] = {"refused and done", "a write that was refused is not done"},
+    [FINDING_REFUSED] = {"refused without reason", "a write with the present version is accepted"},
+    [FINDING_ENDED_TOKEN] = {"ended session accepted",
+                             "once a session's end was acknowledged nobody accepts its token"},
+    [FINDING_FORGED_TOKEN] = {"forged token accepted", "a token that was never given out is refused"},
+    [FINDING_OLD_PASSWORD] = {"old password accepted",
+                              "a password that was replaced, or of a closed account, is refused"},
+    [FINDING_STALE_READ] = {"stale read", "what was acknowledged before a read was sent is in its answer"},
+    [FINDING_REUSED_KEY] = {"reused key accepted", "an Idempotency-Key that comes with another body is refused"},
+    [FINDING_MIXED_UP] = {"answers mixed up",
+                          "an answer is its own request's, and one account's things are no other's"},
+    [FINDING_STICKY] = {"sticky routing", "each session is answered by many workers of all pools"},
+};
+
 const char *finding_word(enum finding_kind kind)
 {
-    return kind == FINDING_LOST ? "lost" : kind == FINDING_DOUBLED ? "doubled" : "revived";
+    return promises[kind].word;
+}
+
+const char *finding_promise(enum finding_kind kind)
+{
+    return promises[kind].promise;
 }
 
 size_t tally_pool_length(const char *worker)

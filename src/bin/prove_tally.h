@@ -1,6 +1,6 @@
 /*
- * mayflyctl prove, its counts: what was asked and answered, in which event, by which worker, and what was found to be
- * wrong. Everything has a bound, however long it runs and however much goes wrong.
+ * mayflyctl prove, its counts: what was asked and answered, in which event, by which worker, and which promises were found
+ * to be broken. Everything has a bound, however long it runs and however much goes wrong.
  */
 #ifndef MAYFLY_BIN_PROVE_TALLY_H
 #define MAYFLY_BIN_PROVE_TALLY_H
@@ -11,7 +11,7 @@ enum {
     TALLY_EVENTS_MAX = 66,     /* 64 hooks, what was before and the check */
     TALLY_WORKERS_MAX = 1024,  /* processes by name; those that come later are counted together */
     TALLY_FINDINGS_MAX = 200,  /* in words; all are counted */
-    TALLY_FINDING_BYTES = 224, /* one line of text */
+    TALLY_FINDING_BYTES = 384, /* one line of text: two requests with their ids take most of it */
     TALLY_TICK_MS = 200,       /* of the time line */
     TALLY_TICKS_MAX = 2 * 3600 * 5,
 };
@@ -35,11 +35,31 @@ struct event {
     char hook_failure[TALLY_FINDING_BYTES];
 };
 
-enum finding_kind { FINDING_LOST, FINDING_DOUBLED, FINDING_REVIVED, FINDING_KINDS };
+/* What can be found, by the promise that was broken; finding_word and finding_promise have them in words. */
+enum finding_kind {
+    FINDING_LOST_ACCOUNT,
+    FINDING_LOST_SESSION,
+    FINDING_LOST_WRITE,
+    FINDING_LOST_FILE,
+    FINDING_LOST_UPDATE,
+    FINDING_DONE_TWICE,
+    FINDING_DONE_REFUSED,
+    FINDING_REFUSED,
+    FINDING_ENDED_TOKEN,
+    FINDING_FORGED_TOKEN,
+    FINDING_OLD_PASSWORD,
+    FINDING_STALE_READ,
+    FINDING_REUSED_KEY,
+    FINDING_MIXED_UP,
+    FINDING_STICKY,
+    FINDING_KINDS
+};
 
 struct finding {
     enum finding_kind kind;
     const struct event *event; /* in which it was noticed */
+    int64_t at_us;             /* since the run's beginning */
+    char account[40];          /* "": of no single one */
     char text[TALLY_FINDING_BYTES];
 };
 
@@ -63,6 +83,8 @@ struct tally {
     int64_t followed, moved;       /* answers to a session that had one before; those by another worker */
     int64_t found[FINDING_KINDS];  /* effects that differ from what was acknowledged */
     int64_t acknowledged, checked; /* effects */
+    int64_t rivals, repetitions;   /* writes with one and the same If-Match; requests that were sent again on purpose */
+    int64_t dead_asked;            /* requests with a token that had ended, or never was one */
     int64_t unchecked;             /* accounts of which something could not be asked for in the end */
     int64_t left;                  /* accounts that could not be closed */
     bool interrupted;
@@ -81,6 +103,9 @@ enum tally_verdict {
 /* The event that is under way; there is always one after tally_begin. */
 struct event *tally_event(struct tally *);
 
+/* Nothing is being done to the site, and it has healed from what was. */
+bool tally_calm(struct tally *);
+
 /* False when there are too many already. name is borrowed. */
 bool tally_begin(struct tally *, const char *name, enum event_kind kind, int64_t now_us) MUST_CHECK;
 
@@ -91,8 +116,15 @@ void tally_answer(struct tally *, const struct prove_answer *answer, enum tally_
 /* A request was done after took_us, its repetitions included. began is the event in which it first went wrong, or NULL. */
 void tally_done(struct tally *, struct event *began, int64_t took_us, int64_t now_us);
 
-/* count effects are not as they were acknowledged. */
-void tally_find(struct tally *, enum finding_kind, int64_t count, const char *format, ...) PRINTF_LIKE(4, 5);
+/* count effects of this account ("": of no single one) break the promise. */
+void tally_find(struct tally *, enum finding_kind, int64_t count, const char *account, const char *format, ...)
+    PRINTF_LIKE(5, 6);
+
+/* How many effects were found to break any promise. */
+int64_t tally_found(const struct tally *);
+
+/* Something that makes the run no proof has happened already. */
+bool tally_broken(const struct tally *);
 
 /* The sums over all events. */
 struct event tally_sum(const struct tally *);
@@ -102,6 +134,7 @@ bool tally_proven(const struct tally *, char reason[TALLY_FINDING_BYTES]);
 
 const char *event_kind_word(enum event_kind);
 const char *finding_word(enum finding_kind);
+const char *finding_promise(enum finding_kind);
 
 /* The pool of a worker's name POOL/PID: its length. */
 size_t tally_pool_length(const char *worker);
