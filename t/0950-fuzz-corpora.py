@@ -18,7 +18,7 @@ from mayfly import CHECKOUT, SCRATCH, check, done, note, same
 
 SECONDS = int(os.environ.get("MAYFLY_SECONDS", "4"))
 SEED = int(os.environ.get("MAYFLY_SEED", "950"))
-LEAST = 30  # inputs with the seeds, on a busy machine too: libmagic, which sniff loads for each, makes 40 a second
+LEAST = 30  # inputs with the seeds, on a busy machine too
 SOURCES = CHECKOUT / "t" / "fuzz"
 PROGRAMS = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build")).with_name("build-fuzz") / "t" / "fuzz"
 WORK = SCRATCH / "tmp" / "fuzz"

@@ -76,7 +76,7 @@ static const struct ctl_command commands[] = {
      .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
               "come back ends it, and the others run on as they were, until their workers are replaced (worker_max_age_s).\n"
               "As root.\n"},
-    {"prove", NULL, "--url URL [--users N] [--clients N] [--duration S] [--hook [outage:][SECONDS:]NAME=COMMAND] [--upload yes|no] [--seed N] [--json FILE] [--html FILE]",
+    {"prove", NULL, "--url URL [--users N] [--clients N] [--duration S] [--hook [outage:][SECONDS:]NAME=COMMAND] [--upload yes|no] [--until-failure] [--seed N] [--json FILE] [--html FILE]",
      "break a running site and look what was lost", .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true},
     {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
      .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"

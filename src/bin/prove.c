@@ -64,6 +64,8 @@ static void name_users(struct prove *prove)
     for (size_t i = 0; i < prove->user_count; i++) {
         snprintf(prove->users[i].name, LEDGER_NAME_BYTES, "prove-%s-%zu", prove->run, i + 1);
         prove->users[i].profile.first = prove->documents++ * DOCUMENT_NUMBERS;
+        /* Each client has some of both. */
+        prove->users[i].renames = (i / prove->client_count + i % prove->client_count) % 2 == 0;
     }
 }
 

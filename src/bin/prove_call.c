@@ -32,9 +32,9 @@ static const struct {
     [CALL_READ_PROFILE] = {"read profile data", "GET", "/profile/data", 200, .ordinary = true},
     [CALL_WRITE_PROFILE] = {"write profile data", "PATCH", "/profile/data", 200, .ordinary = true, .change = true},
     [CALL_UPLOAD] = {"upload", "POST", "/upload", 201, .change = true},
-    [CALL_DOWNLOAD] = {"download", "GET", "/files/", 200},
+    [CALL_DOWNLOAD] = {"download", "GET", "/files/", 200, .change = false},
     [CALL_LIST_SESSIONS] = {"list sessions", "GET", "/sessions", 200, .ordinary = true},
-    [CALL_LIST_FILES] = {"list files", "GET", "/files", 200},
+    [CALL_LIST_FILES] = {"list files", "GET", "/files", 200, .change = false},
 };
 
 struct call *call_add(struct prove *prove, struct prove_client *client, enum call_kind kind, const char *token)

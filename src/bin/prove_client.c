@@ -33,6 +33,11 @@ int64_t prove_random_around(struct prove *prove, int64_t average_us)
     return average_us / 2 + (int64_t)prove_random_below(prove, (size_t)average_us);
 }
 
+int64_t prove_during_rename(struct prove *prove)
+{
+    return prove->rename_us / 8 + (int64_t)prove_random_below(prove, (size_t)prove->rename_us + 1);
+}
+
 static bool pending(const struct prove_client *client)
 {
     for (size_t i = 0; i < client->call_count; i++)

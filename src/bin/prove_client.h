@@ -18,7 +18,7 @@ enum prove_phase {
 
 enum {
     PROVE_LANES = 5,  /* requests of a client that are under way at once */
-    PROVE_CALLS = 40, /* of a scene, those that wait and those that are answered included */
+    PROVE_CALLS = 48, /* of a scene, those that wait and those that are answered included */
     PROVE_RUN_BYTES = 9,
     PROVE_SECRET_BYTES = 33,
 };
@@ -91,5 +91,8 @@ bool client_answer(struct prove *, struct prove_client *, size_t lane, const str
 uint64_t prove_random(struct prove *);
 size_t prove_random_below(struct prove *, size_t bound);
 int64_t prove_random_around(struct prove *, int64_t average_us); /* from a half to three halves */
+
+/* A moment while a change of the name that is sent now is under way, as long as such changes take at present. */
+int64_t prove_during_rename(struct prove *);
 
 #endif

@@ -61,8 +61,9 @@ struct ledger_repetition {
 struct ledger_user {
     char name[LEDGER_NAME_BYTES];
     bool registered, closed;
-    bool gone;   /* it was acknowledged, and can't log in any more, or its state is not known */
-    bool opened; /* closed, and found to be open */
+    bool renames; /* its name changes, so that workers often have no copy of its sessions; the others' are copied */
+    bool maybe_registered; /* that was never answered */
+    bool gone;             /* it was acknowledged, and can't log in any more, or its state is not known */
     int64_t keys;
     int64_t password;          /* the number of the present one */
     int64_t renamed, renaming; /* the number in its display name, as acknowledged and as asked for */

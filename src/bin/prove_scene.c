@@ -238,12 +238,12 @@ static const struct scene *wanted_in_load(struct prove *prove, struct prove_clie
     if (user->session_count == 0)
         return call_heavy_allowed(prove, now_us, 1) ? &scene_login : NULL;
     if (chance < 16 && user->session_count < LEDGER_SESSIONS && ledger_dead_fits(user, user->session_count + 1) &&
-        call_heavy_allowed(prove, now_us, 3))
+        call_heavy_allowed(prove, now_us, 5))
         return &scene_login;
-    if (chance < 28 && call_heavy_allowed(prove, now_us, 4))
+    if (chance < 28 && user->renames && call_heavy_allowed(prove, now_us, 4))
         return &scene_rename;
     if (chance < 40 && user->session_count > 1 && ledger_dead_fits(user, user->session_count) &&
-        call_heavy_allowed(prove, now_us, 3))
+        call_heavy_allowed(prove, now_us, 4))
         return &scene_farewell;
     if (chance < 56)
         return &scene_writes;

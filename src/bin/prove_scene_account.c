@@ -25,11 +25,12 @@ static void registered(struct prove *prove, struct prove_client *client, struct 
     struct ledger_user *user = client->user;
 
     if (call->state == CALL_UNKNOWN) {
-        user->gone = true;
-        prove->tally.unchecked += prove->phase != PHASE_CLEAN;
+        user->maybe_registered = true;
     } else if (answer->status == 201) {
         user->registered = true;
         prove->tally.acknowledged++;
+    } else if (answer->status == 409 && user->maybe_registered) {
+        user->registered = true;
     } else if (answer->status == 409 && call->tries > 1) {
         /* The first try made it, and the repetition does not know it. */
         user->registered = true;
@@ -145,7 +146,7 @@ static void add_rename(struct prove *prove, struct prove_client *client)
     /* Each session is looked at once while the name changes: where nothing is cached any more, it is just being read. */
     for (size_t i = 0; i < user->session_count; i++) {
         call = call_add(prove, client, CALL_GET_PROFILE, user->sessions[i].token);
-        call->not_before_us = prove->now_us + (int64_t)prove_random_below(prove, (size_t)(2 * prove->rename_us));
+        call->not_before_us = prove->now_us + prove_during_rename(prove);
     }
     client->state.left--;
 }

@@ -1,6 +1,6 @@
 /*
- * mayflyctl prove, the end of sessions. Before it a change of the name makes every worker forget its copies, so that who reads
- * beside the end has to ask for the session; while it is under way the session reads and writes; once it is acknowledged
+ * mayflyctl prove, the end of sessions. Before it either they are read, so that there are copies, or a change of the name makes
+ * every worker forget them, so that who reads beside the end has to ask for the session; while it is under way the session reads and writes; once it is acknowledged
  * the token is asked for at once, on new connections, while slower readers may still be bringing it back.
  */
 #include "bin/prove_scene.h"
@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-    CLOSED_PERCENT = 6,
-    PASSWORD_PERCENT = 18,
+    CLOSED_PERCENT = 10,
+    PASSWORD_PERCENT = 15,
     PROBES = 3,           /* of each ended session, at once */
     LATER_US = 60 * 1000, /* within which each is asked for once more */
     WRONG_PASSWORDS = 8,  /* in a whole run: the site counts them by address */
@@ -52,15 +52,24 @@ static void set_body(struct prove *prove, const struct ledger_user *user, struct
         snprintf(call->body, sizeof call->body, "{\"%s\":\"%s\"}", old_name, old);
 }
 
-static enum death choose(struct prove *prove)
+/* A quarter of the accounts may be closed, of those with copies and of those without. */
+static bool may_close(const struct prove *prove, const struct ledger_user *user)
+{
+    size_t alike = 0, closed = 0;
+
+    for (size_t i = 0; i < prove->user_count; i++) {
+        alike += prove->users[i].renames == user->renames;
+        closed += prove->users[i].renames == user->renames && prove->users[i].closed;
+    }
+    return closed * 4 < alike;
+}
+
+static enum death choose(struct prove *prove, const struct ledger_user *user)
 {
     size_t chance = prove_random_below(prove, 100);
-    size_t closed = 0;
 
-    for (size_t i = 0; i < prove->user_count; i++)
-        closed += prove->users[i].closed;
-    if (chance < CLOSED_PERCENT && closed * 4 < prove->user_count)
-        return DEATH_CLOSED;
+    if (chance < CLOSED_PERCENT)
+        return may_close(prove, user) ? DEATH_CLOSED : DEATH_PASSWORD;
     if (chance < CLOSED_PERCENT + PASSWORD_PERCENT)
         return DEATH_PASSWORD;
     return (enum death[]){DEATH_LOGOUT, DEATH_LOGOUT, DEATH_BY_ANOTHER, DEATH_OTHERS}[prove_random_below(prove, 4)];
@@ -76,14 +85,18 @@ static void begin(struct prove *prove, struct prove_client *client)
     size_t ending = (keeper + 1 + prove_random_below(prove, user->session_count - 1)) % user->session_count;
     struct call *call;
 
-    state->death = choose(prove);
+    state->death = choose(prove, user);
     memcpy(state->keeper, user->sessions[keeper].token, sizeof state->keeper);
     memcpy(state->token, user->sessions[ending].token, sizeof state->token);
     scene_change_begin(client, true, 0);
-    call = call_add(prove, client, CALL_RENAME, state->keeper);
-    call->role = ROLE_NAME;
-    call->number = ++user->renaming;
-    snprintf(call->body, sizeof call->body, "{\"name\":\"prove %lld\"}", (long long)call->number);
+    if (user->renames) {
+        call = call_add(prove, client, CALL_RENAME, state->keeper);
+        call->role = ROLE_NAME;
+        call->number = ++user->renaming;
+        snprintf(call->body, sizeof call->body, "{\"name\":\"prove %lld\"}", (long long)call->number);
+    }
+    for (size_t i = 0; !user->renames && i < user->session_count; i++)
+        call_add(prove, client, CALL_GET_PROFILE, user->sessions[i].token)->role = ROLE_BESIDE;
     if (state->death == DEATH_BY_ANOTHER)
         call_add(prove, client, CALL_LIST_SESSIONS, state->token)->role = ROLE_ID;
 }
@@ -107,7 +120,6 @@ static void take_id(struct prove *prove, struct prove_client *client, const stru
 
 static void add_beside(struct prove *prove, struct prove_client *client, const struct ledger_session *session)
 {
-    size_t spread_us = (size_t)(2 * prove->rename_us);
     bool ending = ends(client, session);
 
     for (size_t i = 0; i < BESIDE; i++) {
@@ -116,14 +128,14 @@ static void add_beside(struct prove *prove, struct prove_client *client, const s
 
         read->role = ROLE_BESIDE;
         read->also = ending ? 401 : 0;
-        read->not_before_us = prove->now_us + (int64_t)prove_random_below(prove, spread_us);
+        read->not_before_us = prove->now_us + prove_during_rename(prove);
         if (mark == NULL)
             continue;
         mark->ending = ending;
         write = scene_write(prove, client, session->token, mark);
         write->role = ROLE_BESIDE;
         write->also = ending ? 401 : 0;
-        write->not_before_us = prove->now_us + (int64_t)prove_random_below(prove, spread_us);
+        write->not_before_us = prove->now_us + prove_during_rename(prove);
     }
 }
 
@@ -271,8 +283,7 @@ static void beside(struct prove *prove, struct prove_client *client, struct call
         if (dead != NULL && call->sent_us > client->state.ended_us)
             scene_probed(prove, client, call, answer);
         scene_profile(prove, client, call, answer);
-    } else if (call->state == CALL_ANSWERED && dead == NULL && client->calls[0].state == CALL_ANSWERED &&
-               client->state.ended_us == 0 && call->also == 0) {
+    } else if (call->state == CALL_ANSWERED && dead == NULL && client->state.ended_us == 0 && call->also == 0) {
         scene_refused(prove, client, call, answer);
     }
 }

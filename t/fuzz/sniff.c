@@ -4,9 +4,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct err err = {.kind = ERR_NONE};
-    char type[MEDIA_TYPE_BYTES], again[MEDIA_TYPE_BYTES], claimed[MEDIA_TYPE_BYTES], *copy = exact(data, size);
-    const char *settled;
+    char again[MEDIA_TYPE_BYTES], claimed[MEDIA_TYPE_BYTES], *copy = exact(data, size);
+    const char *type = media_type_known(copy, size), *settled;
     bool contradicted;
     static const char *const claims[] = {"text/html",
                                          "image/svg+xml",
@@ -17,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          "application/javascript",
                                          "text/javascript"};
 
-    CHECK(media_type_sniff(copy, size, type, &err));
+    if (type == NULL)
+        type = "application/octet-stream"; /* libmagic is asked in a child without rights: t/0175 */
     media_type_normalise(type, again);
     CHECK(strcmp(type, again) == 0);
     for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {

@@ -3,15 +3,16 @@
 What mayfly is not: a site of two processes that keep sessions in their own memory and files on their own disk, behind a
 round robin. It speaks the routes that `mayflyctl prove` uses, so that prove has something to fail on.
 
-  stateful.py FOLDER [--sticky] [--sin doubled|revived|patience|full]
+  stateful.py FOLDER [--sticky] [--anonymous] [--sin NAME]
 
 Accounts are in FOLDER, which both share. Prints its address; HUP kills the first process and starts another, TERM ends it.
 
   --sticky       whoever has a name or token always meets the same process: this hides it, until that process ends
-  --sin doubled  the process does some writes and uploads twice, as a proxy that repeats requests would make it
-  --sin revived  a log-out is answered, and the session lives on
-  --sin patience every tenth request with a session is answered with 500, a failure that a repetition hides
-  --sin full     no more than three accounts are made; whoever wants another is to try later
+  --anonymous    no answer names its process
+  --sin NAME     doubled: the process does some writes and uploads twice, as a proxy that repeats requests would make it
+                 revived: a log-out is answered, and the session lives on
+                 patience: every tenth request with a session is answered with 500, a failure that a repetition hides
+                 full: no more than three accounts are made; whoever wants another is to try later
 """
 
 import http.client
@@ -29,6 +30,7 @@ from pathlib import Path
 
 FOLDER = Path(sys.argv[1])
 STICKY = "--sticky" in sys.argv
+ANONYMOUS = "--anonymous" in sys.argv
 SIN = sys.argv[sys.argv.index("--sin") + 1] if "--sin" in sys.argv else None
 TOKEN = re.compile(r"Bearer (toy([01])-\w+)")
 
@@ -47,12 +49,17 @@ class Document:
         return status, self.data, {"ETag": f'"{self.version}"'}
 
 
+class Session:
+    def __init__(self, name):
+        self.name, self.data, self.id = name, Document(), secrets.token_hex(8)
+
+
 class Site:
     """One process. Everything here ends with it, but accounts."""
 
     def __init__(self, index):
         self.index, self.lock = index, threading.Lock()
-        self.sessions, self.profiles, self.files = {}, {}, {}
+        self.sessions, self.profiles, self.names, self.files, self.outcomes = {}, {}, {}, {}, {}
         self.disk = FOLDER / f"disk-{index}-{secrets.token_hex(4)}"
         self.disk.mkdir()
         self.asked = 0
@@ -62,7 +69,7 @@ class Site:
             raise Problem(422, "unprocessable")
         return FOLDER / f"account-{name}"
 
-    def register(self, body, _):
+    def register(self, body):
         path = self.account(body["username"])
         if SIN == "full" and len(list(FOLDER.glob("account-*"))) >= 3:
             raise Problem(429, "too_many_requests")
@@ -73,52 +80,91 @@ class Site:
             raise Problem(409, "conflict") from None
         return 201, {"user": {"username": body["username"]}}, {}
 
-    def login(self, body, _):
+    def login(self, body):
         path = self.account(body["username"])
         if not path.exists() or path.read_text(encoding="utf-8") != body["password"]:
             raise Problem(401, "unauthorized")
+        return 200, {"token": self.begin(Session(body["username"]))}, {}
+
+    def begin(self, session):
         token = f"toy{self.index}-{secrets.token_hex(16)}"
-        self.sessions[token] = (body["username"], Document())
-        return 200, {"token": token}, {}
+        self.sessions[token] = session
+        return token
+
+    def end(self, ends):
+        self.sessions = {token: session for token, session in self.sessions.items() if not ends(session)}
 
     def handle(self, method, path, headers, body):
+        """What a key was answered before, or what is answered now."""
+        credential = headers.get("Authorization") or body
+        outcome = (method, path, credential, headers.get("Idempotency-Key"))
+        if outcome[3] and outcome in self.outcomes:
+            sent, answer = self.outcomes[outcome]
+            if sent != body:
+                raise Problem(422, "unprocessable")
+            return answer
+        answer = self.perform(method, path, headers, body)
+        if outcome[3] and SIN != "doubled":
+            self.outcomes[outcome] = (body, answer)
+        return answer
+
+    def perform(self, method, path, headers, body):
         route = f"{method} {path.partition('?')[0]}"
         if route == "GET /accounts":
             return 200, [path.name for path in FOLDER.glob("account-*")], {}
         if route == "GET /health/live":
             return 200, {}, {}
         if route in ("POST /register", "POST /login"):
-            return (self.register if route == "POST /register" else self.login)(json.loads(body), None)
+            return (self.register if route == "POST /register" else self.login)(json.loads(body))
         found = TOKEN.fullmatch(headers.get("Authorization", ""))
         if not found or found.group(1) not in self.sessions:
             raise Problem(401, "unauthorized")
-        token = found.group(1)
-        name, data = self.sessions[token]
+        session = self.sessions[found.group(1)]
         self.asked += 1
         if SIN == "patience" and self.asked % 10 == 0:
             raise Problem(500, "internal")
+        if path.endswith("/data"):
+            document = session.data if path == "/session/data" else self.profiles.setdefault(session.name, Document())
+            return self.document(method, document, headers, body)
+        if route.startswith(("GET /files", "POST /upload")):
+            return self.file(route, session.name, body)
+        return self.person(route, session, body)
+
+    def person(self, route, session, body):
+        name = session.name
         if route == "POST /logout":
             if SIN != "revived":
-                del self.sessions[token]
+                self.end(lambda one: one is session)
             return 200, {}, {}
         if route == "GET /profile":
-            return 200, {"username": name}, {}
+            return 200, {"username": name, "name": self.names.get(name, "")}, {}
+        if route == "PATCH /profile":
+            self.names[name] = json.loads(body)["name"]
+            return 200, {}, {}
+        if route == "POST /password":
+            self.account(name).write_text(json.loads(body)["new"], encoding="utf-8")
+            self.end(lambda one: one.name == name)
+            return 200, {"token": self.begin(session)}, {}
+        if route == "GET /sessions":
+            return 200, {"sessions": [{"id": one.id, "current": one is session} for one in self.sessions.values()
+                                      if one.name == name]}, {}
+        if route == "DELETE /sessions":
+            self.end(lambda one: one.name == name and one is not session)
+            return 200, {}, {}
+        if route.startswith("DELETE /sessions/"):
+            self.end(lambda one: one.id == route.rpartition("/")[2])
+            return 204, None, {}
         if route == "DELETE /profile":
             self.account(name).unlink()
-            self.sessions = {other: (owner, kept) for other, (owner, kept) in self.sessions.items() if owner != name}
+            self.end(lambda one: one.name == name)
             return 204, None, {}
-        if route == "GET /sessions":
-            return 200, {"sessions": [{} for owner, _ in self.sessions.values() if owner == name]}, {}
-        if path.endswith("/data"):
-            return self.document(method, data if path == "/session/data" else self.profiles.setdefault(name, Document()),
-                                 headers, body)
-        return self.file(route, name, body)
+        raise Problem(404, "not_found")
 
     def document(self, method, document, headers, body):
         if method == "PATCH":
             if headers.get("If-Match", f'"{document.version}"') != f'"{document.version}"':
                 raise Problem(412, "precondition_failed")
-            document.data.update(json.loads(body))
+            document.data = {**document.data, **json.loads(body)}
             document.version += 2 if SIN == "doubled" and document.version % 7 == 3 else 1
         return document.answer()
 
@@ -168,7 +214,7 @@ def process_handler(site):
                     status, content, fields = problem.status, {"error": problem.word}, {}
             if not isinstance(content, bytes):
                 content = b"" if content is None else json.dumps(content).encode()
-            return status, {**fields, "X-Mayfly-Worker": f"toy/{site.index}"}, content
+            return status, fields if ANONYMOUS else {**fields, "X-Mayfly-Worker": f"toy/{site.index}"}, content
 
     return Process
 
