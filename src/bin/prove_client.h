@@ -33,8 +33,9 @@ struct scene_state {
     bool profile; /* the change is of profile data */
     size_t at;    /* the session whose data it changes */
     enum death death;
-    bool refused;                       /* a write, or a repetition of it, was */
-    int64_t ended_us;                   /* when a session's end was acknowledged; 0: not yet */
+    bool refused;     /* a write, or a repetition of it, was */
+    bool nobody_won;  /* all writers with one version were refused; whether it was the present one is to be seen */
+    int64_t ended_us; /* when a session's end was acknowledged; 0: not yet */
     char keeper[LEDGER_TOKEN_BYTES];    /* the session that stays, or "" */
     char token[LEDGER_TOKEN_BYTES];     /* the session that ends, or that was made */
     char id[LEDGER_ID_BYTES];           /* of that session, or of the file that was uploaded */

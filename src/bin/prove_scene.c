@@ -6,6 +6,8 @@
 enum {
     CHECK_STEPS = 3 + LEDGER_SESSIONS, /* see prove_scene_check.c */
     CLOSE_TRIES = 4,
+    PREPARED_SESSIONS = 2, /* one that ends, and one that sees it */
+    PASSWORDS_FREE = 3,    /* for each scene alike, or those that ask for less would leave nothing to the others */
     FORGED_FROM_END = 6,
 };
 
@@ -208,7 +210,7 @@ static const struct scene *wanted_to_prepare(const struct ledger_user *user)
         return NULL;
     if (!user->registered)
         return &scene_register;
-    return user->session_count == 0 ? &scene_login : NULL;
+    return user->session_count < PREPARED_SESSIONS ? &scene_login : NULL;
 }
 
 static const struct scene *wanted_to_check(const struct ledger_user *user)
@@ -238,12 +240,12 @@ static const struct scene *wanted_in_load(struct prove *prove, struct prove_clie
     if (user->session_count == 0)
         return call_heavy_allowed(prove, now_us, 1) ? &scene_login : NULL;
     if (chance < 16 && user->session_count < LEDGER_SESSIONS && ledger_dead_fits(user, user->session_count + 1) &&
-        call_heavy_allowed(prove, now_us, 5))
+        call_heavy_allowed(prove, now_us, PASSWORDS_FREE))
         return &scene_login;
-    if (chance < 28 && user->renames && call_heavy_allowed(prove, now_us, 4))
+    if (chance < 28 && user->renames && call_heavy_allowed(prove, now_us, PASSWORDS_FREE))
         return &scene_rename;
     if (chance < 40 && user->session_count > 1 && ledger_dead_fits(user, user->session_count) &&
-        call_heavy_allowed(prove, now_us, 4))
+        (!user->renames || call_heavy_allowed(prove, now_us, PASSWORDS_FREE)))
         return &scene_farewell;
     if (chance < 56)
         return &scene_writes;

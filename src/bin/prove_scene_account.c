@@ -6,7 +6,7 @@
 
 enum {
     LOGIN_REPETITIONS = 3, /* of one log-in, at once, sometimes */
-    RENAMES = 3,           /* in a row: the second one meets copies that were forgotten because of the first */
+    RENAMES = 2,           /* in a row: the second one meets copies that were forgotten because of the first */
     CLOSE_TRIES = 4,
 };
 

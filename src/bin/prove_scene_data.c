@@ -119,13 +119,40 @@ void scene_written(struct prove *prove, struct prove_client *client, struct call
     }
 }
 
+/* Nobody won. Whether the version that they named was the present one is seen then. */
+static bool nobody_won(const struct prove_client *client)
+{
+    const struct document_change *change = &client->state.change;
+
+    for (size_t i = 0; i < change->write_count; i++)
+        if (change->writes[i].state != WRITE_REFUSED)
+            return false;
+    for (size_t i = 0; i < client->call_count; i++)
+        if (client->calls[i].write != NULL && client->calls[i].status != 412)
+            return false;
+    return change->write_count > 0 && change->document->maybe_count == 0;
+}
+
+static void judge_rivals(struct prove *prove, const struct prove_client *client, const struct prove_answer *answer)
+{
+    int64_t version = client->state.change.document->version;
+
+    if (client->state.nobody_won && answer->status == 200 && document_version_of(answer->etag) == version)
+        tally_find(&prove->tally, FINDING_REFUSED, 1, client->user->name,
+                   "all writers with If-Match \"%lld\", which is the present version, were answered 412",
+                   (long long)version);
+}
+
 static void answered(struct prove *prove, struct prove_client *client, struct call *call,
                      const struct prove_answer *answer)
 {
-    if (call->write != NULL)
+    if (call->write != NULL) {
         scene_written(prove, client, call, answer);
-    else
-        scene_seen(prove, client, call, answer, call->role == ROLE_SETTLE);
+        return;
+    }
+    if (call->role == ROLE_SETTLE)
+        judge_rivals(prove, client, answer);
+    scene_seen(prove, client, call, answer, call->role == ROLE_SETTLE);
 }
 
 static void settle(struct prove *prove, struct prove_client *client)
@@ -176,27 +203,10 @@ static void begin_rivals(struct prove *prove, struct prove_client *client)
     add_readers(prove, client, 1);
 }
 
-/* Nobody won, though nobody else wrote. */
-static void judge_rivals(struct prove *prove, const struct prove_client *client)
-{
-    const struct document_change *change = &client->state.change;
-
-    for (size_t i = 0; i < change->write_count; i++)
-        if (change->writes[i].state != WRITE_REFUSED)
-            return;
-    for (size_t i = 0; i < client->call_count; i++)
-        if (client->calls[i].write != NULL && client->calls[i].status != 412)
-            return;
-    if (change->write_count > 0 && change->document->maybe_count == 0 && change->seen == change->document->version)
-        tally_find(&prove->tally, FINDING_REFUSED, 1, client->user->name,
-                   "%zu writers with If-Match \"%lld\", which is the present version, were answered 412",
-                   change->write_count, (long long)change->document->version);
-}
-
 static void settle_rivals(struct prove *prove, struct prove_client *client)
 {
     if (client->state.stage == 0)
-        judge_rivals(prove, client);
+        client->state.nobody_won = nobody_won(client);
     settle(prove, client);
 }
 
@@ -269,7 +279,7 @@ static void settle_repeat(struct prove *prove, struct prove_client *client)
         return;
     }
     if (client->state.stage == 0 && write != NULL && write->conditional)
-        judge_rivals(prove, client);
+        client->state.nobody_won = nobody_won(client);
     if (client->state.stage < 2)
         scene_read(prove, client, any_token(prove, client))->role = ROLE_SETTLE;
     client->state.stage = 2;

@@ -68,6 +68,8 @@ static enum death choose(struct prove *prove, const struct ledger_user *user)
 {
     size_t chance = prove_random_below(prove, 100);
 
+    if (chance < CLOSED_PERCENT + PASSWORD_PERCENT && !call_heavy_allowed(prove, prove->now_us, 2))
+        return DEATH_LOGOUT;
     if (chance < CLOSED_PERCENT)
         return may_close(prove, user) ? DEATH_CLOSED : DEATH_PASSWORD;
     if (chance < CLOSED_PERCENT + PASSWORD_PERCENT)
