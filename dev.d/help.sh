@@ -93,7 +93,8 @@ TEXT
 ./dev prove [option...]
 
 `mayflyctl prove` on the stack that `up` started, while its workers are killed and its pools, cache and database are
-restarted and stopped. The report is in log/prove.html and log/prove.json of the scratch folder. Takes a minute.
+restarted and stopped. The report is in log/prove.html and log/prove.json of the scratch folder, and names each promise that
+was found to be broken. Takes a minute.
 
   option   one of mayflyctl prove, such as --users 100 or one more --hook; mayflyctl prove --help lists them
 TEXT

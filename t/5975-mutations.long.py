@@ -8,11 +8,16 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST
-from mayfly import SCRATCH, check, done, note
+from mayfly import SCRATCH, check, done
 from mutations import Mutant, mutations
 
 WHOLE = 3  # times that the whole mayfly is proven
 MINUTE = 60
+
+
+def progress(text):
+    """The harness shows at once what is said there."""
+    print(f"# {text}", file=sys.stderr, flush=True)
 
 
 def found(mutant, mutation):
@@ -24,7 +29,7 @@ def found(mutant, mutation):
     finally:
         mutant.mutate(mutation, "-R")
     first = next(iter(report.get("findings", [])), {"kind": "nothing", "text": report.get("reason", "")})
-    note(f"{mutation.name}: {first['kind']} after {seconds:.0f} s: {first['text']}")
+    progress(f"{mutation.name}: {first['kind']} after {seconds:.0f} s: {first['text']}")
     check(status == 1 and first["kind"] in mutation.names and seconds < MINUTE,
           f"{mutation.name}: found within a minute, and called {' or '.join(mutation.names)}", f"exit {status}, {seconds:.0f} s", first,
           report["said"])
@@ -38,6 +43,7 @@ def main():
         mutant.install()
         for number in range(WHOLE):
             status, report, _ = mutant.prove(duration=15)
+            progress(f"with all protections, run {number + 1}: exit {status}")
             check(status == 0, f"with all protections it is proven, run {number + 1}", report["said"])
     finally:
         mutant.down()

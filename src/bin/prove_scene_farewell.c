@@ -358,7 +358,7 @@ static void try_old_password(struct prove *prove, struct prove_client *client)
     struct call *call;
     int64_t present = client->user->password;
 
-    if (prove->wrong_passwords >= WRONG_PASSWORDS || !call_heavy_allowed(prove, prove->now_us, 4))
+    if (prove->wrong_passwords >= WRONG_PASSWORDS)
         return;
     prove->wrong_passwords++;
     call = call_add(prove, client, CALL_LOGIN, NULL);
