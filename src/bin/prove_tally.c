@@ -1,6 +1,7 @@
 #include "bin/prove_tally.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,12 +55,18 @@ static void count_worker(struct tally *tally, const char *name)
     tally->workers[tally->worker_count++].answers = 1;
 }
 
-/* Without what could clear a terminal. */
+/* Without what could clear a terminal, or is no text: an answer may be anybody's file, or cut within a character. */
 static void one_line(char *text)
 {
-    for (char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            *at = ' ';
+    size_t left = strlen(text), length;
+
+    for (; left > 0; text += length, left -= length) {
+        length = utf8_sequence(text, left);
+        if (length == 0 || utf8_has_control(text, length)) {
+            *text = length == 0 ? '?' : ' ';
+            length = 1;
+        }
+    }
 }
 
 static void describe(char text[TALLY_FINDING_BYTES], const char *action, const struct prove_answer *answer)
