@@ -37,7 +37,9 @@ SLOWER = 4  # times what they are without anybody; waiting for the storage would
 FLOOR_S = 0.02
 
 user, client = signed_in()
-owners = [client, *(signed_in()[1] for _ in range(5))]
+others = [signed_in() for _ in range(5)]
+people = [user, *(one for one, _ in others)]
+owners = [client, *(theirs for _, theirs in others)]
 
 
 def picture(width, height, seed):
@@ -282,24 +284,57 @@ def a_listener_that_says_nothing(beside, idle):
     same([answer for answer in made["answers"].values() if not refused_in_time(answer)], [], "these are 503 with Retry-After too")
 
 
+def swept_meanwhile(beside, idle):
+    """Idle workers remove garbage, and wait for the storage as well."""
+    with silent():
+        for index in range(4):
+            file = post_raw(beside.client, b"x", f"garbage-{index}")
+            psql(f"UPDATE mayfly.file SET back_end = 's3', state = 'deleting', sweep_at = 'epoch' WHERE id = '{file.json()['id']}'")
+        check(wait_until(20, lambda: int(psql("SELECT count(*) FROM mayfly.file WHERE name LIKE 'garbage-%' "
+                                              "AND sweep_at > now()")) > 0), "workers begin to sweep",
+              psql("SELECT name, state, sweep_at FROM mayfly.file WHERE name LIKE 'garbage-%'"))
+        busy = beside.measure()
+    beside.compare(idle, busy, "a sweep that waits")
+
+
 def fsck():
     """What is wrong with this account's files; what is younger than others' leftovers may be on its way."""
     ran = subprocess.run([INST / "bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "fsck", "--deep", "--json"],
                          capture_output=True, text=True, timeout=120, check=False)
     ours = set(psql(f"""SELECT id FROM mayfly.file WHERE account_id IN
                         (SELECT account_id FROM mayfly.file WHERE object_name IN ('small', 'there'))""").split())
-    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    # What was begun while the answer did not come is found by fsck and harms nobody.
+    found = [one for one in map(json.loads, ran.stdout.splitlines()) if one["finding"] != "unfinished"]
     return [one for one in found if one["key"].removeprefix("uploads/")[:36] in ours], ran.returncode
+
+
+def everything_goes():
+    """Whoever closes the account leaves nothing in the storage, however often something was begun in vain."""
+    ids = set(psql(f"""SELECT id FROM mayfly.file WHERE account_id IN
+                       ('{"', '".join(psql("SELECT id FROM mayfly.account WHERE username = '" + one.username + "'")
+                                      for one in people)}')""").split())
+    for one in people:
+        same(Client(login(one)).request("DELETE", "/profile", json={"password": one.password}).status, 204, "an account is closed")
+    # As if the claims of those had ended that could not remove anything.
+    psql("UPDATE mayfly.file SET sweep_at = now() WHERE state = 'deleting'")
+
+    def left():
+        ran = subprocess.run([INST / "bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "sweep"], capture_output=True, timeout=120,
+                             check=False)
+        return ran.returncode, [key for key in s3.keys() + s3.unfinished() if key.split("/")[1] in ids]
+    check(wait_until(60, lambda: left() == (0, [])), "and nothing of theirs is left in the storage", left())
 
 
 def main():
     s3.start()
-    with settings(objects="postgres"):
+    with settings(objects="postgres", sweep_every_s=0):
         beside = Beside()
-    with settings(objects="s3", s3_accel="no", s3_timeout_ms=TIMEOUT_S * 1000, s3_part_bytes=PART, upload_lease_ms=3000,
-                  s3_retry_ms=100):
-        stored = Stored()
         idle = beside.measure()
+        people.append(beside.user)
+    s3_settings = {"s3_accel": "no", "s3_timeout_ms": TIMEOUT_S * 1000, "s3_part_bytes": PART, "upload_lease_ms": 3000,
+                   "s3_retry_ms": 100, "sweep_again_s": 1}
+    with settings(objects="s3", sweep_every_s=0, **s3_settings):
+        stored = Stored()
         all_ways(stored)
         crowd(6, beside, idle)
         crowd(60, beside, idle)
@@ -309,6 +344,10 @@ def main():
         replaced_meanwhile()
         wrong, status = fsck()
         check(status in (0, 1) and not wrong, "rows and bytes agree", status, wrong)
+    with settings(objects="postgres", sweep_every_s=1, **s3_settings):
+        swept_meanwhile(beside, idle)
+    with settings(sweep_every_s=0, **s3_settings):
+        everything_goes()
 
 
 main()
