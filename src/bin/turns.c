@@ -1,123 +1,20 @@
 #include "bin/turns.h"
 
+#include "bin/stint.h"
+#include "bin/turn.h"
+
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
     /* A reader that takes whatever it gets has this many pieces of its answer in one turn. */
     PIECES_PER_TURN = 4,
-    /* A stream whose turn would have to wait, while as many wait as may, tries again after this. */
+    /* A stream that would have to wait, while as many wait as may, tries again after this. */
     PUT_OFF_MS = 20,
-};
-
-/* A turn in a coroutine; or work for no request, beside them. */
-struct stint {
-    struct turns *turns;
-    struct turn *turn;        /* NULL: of no request */
-    const struct err *opened; /* of a request that begins, else NULL; gone once the turn has waited */
-    void (*work)(void *arg);  /* of no request */
-    void *arg;
-    const struct trace *trace;  /* the log's, while this waits */
-    struct db_limits limits;    /* and the database's */
-    bool over;                  /* the request is, with this turn */
-    struct stint *next, **link; /* while it waits */
 };
 
 /* Streams that are ready together are gone on with for so long before it is looked whether somebody new has come. */
 enum { STREAMS_US = 5000 };
-
-static size_t streams_max(const struct turns *turns)
-{
-    return (size_t)turns->services->config.worker_streams_max;
-}
-
-bool turns_init(struct turns *turns, struct services *services, struct fcgi_server *server, struct err *err)
-{
-    uint64_t seed;
-
-    random_bytes(&seed, sizeof seed);
-    turns->services = services;
-    turns->server = server;
-    admission_init(&turns->admission, (size_t)services->config.password_queue,
-                   (size_t)services->config.password_queue_address);
-    /* Those of one batch may come on top. */
-    return shares_init(&turns->shares, streams_max(turns) + TURNS_BATCH_MAX, streams_max(turns) / TURNS_SHARE, seed) ||
-           err_memory(err);
-}
-
-static void link_turn(struct turn **list, struct turn *turn)
-{
-    turn->next = *list;
-    turn->link = list;
-    if (turn->next != NULL)
-        turn->next->link = &turn->next;
-    *list = turn;
-}
-
-static void unlink_turn(struct turn *turn)
-{
-    *turn->link = turn->next;
-    if (turn->next != NULL)
-        turn->next->link = turn->link;
-}
-
-/* NULL: memory is out. */
-static struct turn *take_turn(struct turns *turns, struct fcgi_request *request)
-{
-    struct turn *turn = turns->idle;
-
-    if (turn != NULL) {
-        unlink_turn(turn);
-        turns->idle_count--;
-    } else {
-        turn = calloc(1, sizeof *turn);
-        if (turn == NULL)
-            return NULL;
-        arena_init(&turn->exchange.arena, ARENA_MAX_BYTES);
-    }
-    turn->request = request;
-    turn->body_bytes = 0;
-    turn->shared = turn->queued = turn->waits = false;
-    turn->held = 0;
-    link_turn(&turns->in_hand, turn);
-    return turn;
-}
-
-static void free_turn(struct turn *turn)
-{
-    unlink_turn(turn);
-    arena_free(&turn->exchange.arena);
-    free(turn);
-}
-
-static void note_held(struct turns *turns, struct turn *turn, size_t held)
-{
-    turns->held = turns->held - turn->held + held;
-    turn->held = held;
-}
-
-static void release(struct turns *turns, struct turn *turn)
-{
-    note_held(turns, turn, 0);
-    if (turn->shared)
-        shares_give(&turns->shares, turn->share);
-    turn->exchange.sink = NULL;
-    turn->exchange.job = NULL;
-    if (turns->idle_count >= TURNS_BATCH_MAX) {
-        free_turn(turn);
-        return;
-    }
-    exchange_close(&turn->exchange);
-    unlink_turn(turn);
-    link_turn(&turns->idle, turn);
-    turns->idle_count++;
-}
-
-bool turns_wait(const struct turns *turns)
-{
-    return turns->streams > 0 || turns->admission.count > 0;
-}
 
 static void client_gone(struct turns *turns)
 {
@@ -151,7 +48,7 @@ static bool send_pieces(struct turns *turns, struct turn *turn)
         bool last;
         enum fcgi_sent sent = fcgi_send(turn->request);
 
-        if (sent == FCGI_SENT_PART && turns->streams < streams_max(turns)) {
+        if (sent == FCGI_SENT_PART && turns->streams < turns_streams_max(turns)) {
             wait_for(turns, turn, x->source != NULL ? FCGI_WAIT_ROOM : FCGI_WAIT_TAKEN);
             return false;
         }
@@ -267,7 +164,7 @@ static bool take_body(struct turns *turns, struct turn *turn)
     struct buf bytes;
 
     if (waits && !too_slow(turns, turn)) {
-        note_held(turns, turn, x->sink->holds != NULL ? x->sink->holds(x) : 0);
+        turn_note_held(turns, turn, x->sink->holds != NULL ? x->sink->holds(x) : 0);
         wait_for(turns, turn, FCGI_WAIT_BODY);
         return false;
     }
@@ -284,30 +181,6 @@ static bool take_body(struct turns *turns, struct turn *turn)
     return true;
 }
 
-/* Whose streams are counted together: an account's, or those of an address that reads links. */
-static void find_share(struct turn *turn)
-{
-    const struct exchange *x = &turn->exchange;
-    struct address_key address;
-
-    if (x->has_session) {
-        memcpy(turn->share, x->session.account.bytes, sizeof turn->share);
-        return;
-    }
-    address = address_key_of(x->request.address);
-    memcpy(turn->share, address.bytes, sizeof turn->share);
-}
-
-/* False: *err says why this can be no stream. */
-static bool admit_stream(struct turns *turns, struct turn *turn, struct err *err)
-{
-    if (turns->streams >= streams_max(turns))
-        return err_set(err, ERR_DOWN, "too many uploads and downloads in hand");
-    find_share(turn);
-    turn->shared = shares_take(&turns->shares, turn->share);
-    return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at a time");
-}
-
 static bool begin(struct turns *turns, struct turn *turn, const struct err *opened)
 {
     struct exchange *x = &turn->exchange;
@@ -316,7 +189,7 @@ static bool begin(struct turns *turns, struct turn *turn, const struct err *open
     enum serving serving = serve(x, opened, &bytes);
 
     if ((serving == SERVING_BODY || serving == SERVING_PIECES || serving == SERVING_JOB) &&
-        !admit_stream(turns, turn, &err))
+        !turn_admit(turns, turn, &err))
         serving = serve_refuse(x, &err, &bytes);
     if (serving == SERVING_JOB)
         return step(turns, turn);
@@ -330,159 +203,35 @@ static bool go_on(struct turns *turns, struct turn *turn)
     return turn->exchange.sink != NULL ? take_body(turns, turn) : send_pieces(turns, turn);
 }
 
-/* --- Turns that may wait */
-
-static void run(void *arg)
+/* A request begins, when opened is there, or goes on. True: it has ended; else it is kept. */
+static bool get_on_here(struct turns *turns, struct turn *turn, const struct err *opened)
 {
-    struct stint *stint = arg;
-
-    if (stint->turn == NULL)
-        stint->work(stint->arg);
-    else if (stint->opened != NULL)
-        stint->over = begin(stint->turns, stint->turn, stint->opened);
-    else
-        stint->over = go_on(stint->turns, stint->turn);
+    return opened != NULL ? begin(turns, turn, opened) : go_on(turns, turn);
 }
 
-static bool of_account(const struct stint *stint, const struct uuid *account)
-{
-    const struct exchange *x = stint->turn != NULL ? &stint->turn->exchange : NULL;
-
-    return x != NULL && x->has_session && memcmp(&x->session.account, account, sizeof *account) == 0;
-}
-
-/* Neither this account's nor anybody's requests may take all there is from those of others. */
-static bool may_wait(const struct turns *turns, const struct exchange *x)
-{
-    const struct uuid *account = x->has_session              ? &x->session.account
-                                 : x->lookup.found == DB_ROW ? &x->lookup.session.account
-                                                             : NULL;
-    size_t count = 0;
-
-    for (const struct stint *stint = turns->waiting; account != NULL && stint != NULL; stint = stint->next)
-        count += of_account(stint, account);
-    return count < TURNS_WAITING_PER_ACCOUNT && turns->waiting_count < TURNS_WAITING_MAX &&
-           turns->streams < streams_max(turns);
-}
-
-static struct coroutine *stint_new(struct turns *turns, bool may_wait, const struct stint *from)
-{
-    struct stint *stint = malloc(sizeof *stint);
-    struct coroutine *coroutine =
-        stint != NULL ? coroutine_new(turns->services->coroutines, may_wait, run, stint) : NULL;
-
-    if (coroutine == NULL) {
-        free(stint);
-        return NULL;
-    }
-    *stint = *from;
-    stint->limits = db_limited(turns->services->sessions.db);
-    return coroutine;
-}
-
-/* Lets it run until it ends or waits. *over: its request has ended. True: it waits. */
-static bool resume(struct turns *turns, struct coroutine *coroutine, bool *over)
-{
-    struct stint *stint = coroutine_arg(coroutine);
-    struct log *log = &turns->services->log;
-    struct db *db = turns->services->sessions.db;
-
-    log->trace = stint->trace;
-    db_limit(db, stint->limits);
-    if (coroutine_resume(coroutine)) {
-        log->trace = NULL;
-        *over = stint->over;
-        free(stint);
-        return false;
-    }
-    stint->trace = log->trace;
-    stint->limits = db_limited(db);
-    log->trace = NULL;
-    stint->next = turns->waiting;
-    stint->link = &turns->waiting;
-    if (turns->waiting != NULL)
-        turns->waiting->link = &stint->next;
-    turns->waiting = stint;
-    turns->waiting_count++;
-    if (stint->turn != NULL)
-        turns->streams++;
-    return true;
-}
-
-static void resume_one(struct turns *turns, struct coroutine *coroutine)
-{
-    struct stint *stint = coroutine_arg(coroutine);
-    struct turn *turn = stint->turn;
-    bool over;
-
-    *stint->link = stint->next;
-    if (stint->next != NULL)
-        stint->next->link = stint->link;
-    turns->waiting_count--;
-    if (turn != NULL)
-        turns->streams--;
-    if (!resume(turns, coroutine, &over) && turn != NULL && over)
-        release(turns, turn);
-}
-
-/* Those that are ready by now. */
-static size_t resume_ready(struct turns *turns)
-{
-    size_t count = coroutines_gather(turns->services->coroutines);
-
-    for (size_t i = 0; i < count; i++)
-        resume_one(turns, coroutines_next(turns->services->coroutines));
-    return count;
-}
-
-bool turns_do_beside(struct turns *turns, void (*work)(void *), void *arg)
-{
-    const struct stint stint = {.turns = turns, .work = work, .arg = arg};
-    struct coroutine *coroutine = stint_new(turns, true, &stint);
-    bool over;
-
-    if (coroutine != NULL)
-        (void)!resume(turns, coroutine, &over);
-    return coroutine != NULL;
-}
-
-/* Nothing just now: as many wait as may, and this one would, too. */
-static bool put_off(struct turns *turns, struct turn *turn)
-{
-    turns->streams++;
-    fcgi_wait_ms(turn->request, PUT_OFF_MS, turn);
-    return false;
-}
-
-static bool answer_no_memory(struct turns *turns, struct turn *turn)
-{
-    struct err why = {.kind = ERR_NONE};
-    struct buf bytes;
-
-    err_memory(&why);
-    return answer(turns, turn, serve_refuse(&turn->exchange, &why, &bytes), &bytes);
-}
-
-/* Gets on with a request, for the first time when opened is there. True: it has ended; else it is kept. */
+/* The same, in a coroutine where its route may wait. */
 static bool get_on(struct turns *turns, struct turn *turn, const struct err *opened)
 {
-    const struct stint stint = {.turns = turns, .turn = turn, .opened = opened};
-    struct exchange *x = &turn->exchange;
-    struct coroutine *coroutine;
-    bool may, over;
+    const struct route *route = turn->exchange.match.route;
+    struct err no_memory = {.kind = ERR_NONE};
+    struct buf bytes;
 
-    if (x->match.route == NULL || x->match.route->pace == PACE_AT_ONCE)
-        return opened != NULL ? begin(turns, turn, opened) : go_on(turns, turn);
-    may = may_wait(turns, x);
-    if (!may && x->has_waited)
-        return put_off(turns, turn);
-    coroutine = stint_new(turns, may, &stint);
-    if (coroutine == NULL)
-        return opened != NULL ? answer_no_memory(turns, turn) : put_off(turns, turn);
-    if (!resume(turns, coroutine, &over))
-        return over;
-    x->has_waited = true;
-    fcgi_keep(turn->request, turn);
+    if (route == NULL || route->pace == PACE_AT_ONCE)
+        return get_on_here(turns, turn, opened);
+    switch (stint_run(turns, turn, opened, get_on_here)) {
+    case STINT_OVER:
+        return true;
+    case STINT_WAITS:
+        return false;
+    case STINT_NOT_BEGUN:
+        break;
+    }
+    if (opened != NULL) {
+        err_memory(&no_memory);
+        return answer(turns, turn, serve_refuse(&turn->exchange, &no_memory, &bytes), &bytes);
+    }
+    turns->streams++;
+    fcgi_wait_ms(turn->request, PUT_OFF_MS, turn);
     return false;
 }
 
@@ -496,7 +245,7 @@ static size_t read_body(void *source, void *bytes, size_t size)
 static struct turn *open_turn(struct turns *turns, struct fcgi_request *request, struct err *opened)
 {
     const struct body_source body = {.read = read_body, .source = request};
-    struct turn *turn = take_turn(turns, request);
+    struct turn *turn = turn_take(turns, request);
 
     err_clear(opened);
     if (turn != NULL)
@@ -513,7 +262,7 @@ static void refuse(struct turns *turns, struct turn *turn)
     err_set(&err, ERR_LIMIT, "There are too many requests like this one at the moment. Try again shortly.");
     err.retry_after_s = 1 + (int64_t)turns->admission.count * turns->served_us / 1000000;
     if (answer(turns, turn, serve(&turn->exchange, &err, &bytes), &bytes))
-        release(turns, turn);
+        turn_release(turns, turn);
 }
 
 static struct turn *turn_of(struct admission_entry *entry)
@@ -570,7 +319,7 @@ static void begin_batch(struct turns *turns, struct fcgi_request *const *request
     /* Only now: what was prefetched together lives in the first one's memory. */
     for (size_t i = 0; i < now; i++)
         if (over[i])
-            release(turns, batch[i]);
+            turn_release(turns, batch[i]);
 }
 
 /* One whose client has gone, or that has waited for as long as anything may stand still. */
@@ -580,7 +329,7 @@ static void leave_queue(struct turns *turns, struct turn *turn)
     turn->queued = false;
     client_gone(turns);
     fcgi_abandon(turn->request, "the peer has gone");
-    release(turns, turn);
+    turn_release(turns, turn);
 }
 
 /*
@@ -603,7 +352,7 @@ static void let_go_of_most(struct turns *turns)
         LOG_EVENT(&turns->services->log, LOG_WARN, "let_go", LOG_NUMBER("bytes", (int64_t)most->held));
         (void)!serve_end(&most->exchange, false, &unread);
         fcgi_abandon(most->request, "its body is stored as far as it came");
-        release(turns, most);
+        turn_release(turns, most);
     }
 }
 
@@ -611,7 +360,7 @@ static void go_on_once(struct turns *turns, struct turn *turn)
 {
     turns->streams--;
     if (get_on(turns, turn, NULL))
-        release(turns, turn);
+        turn_release(turns, turn);
 }
 
 /* The one whose turn it is: its session is looked up only now, so that it is no older than its answer. */
@@ -632,7 +381,7 @@ static void serve_queued(struct turns *turns)
     began_us = turns->services->clock->monotonic_us();
     serve_prefetch(&x, &opened, 1);
     if (get_on(turns, turn, &opened))
-        release(turns, turn);
+        turn_release(turns, turn);
     turns->served_us = turns->services->clock->monotonic_us() - began_us;
 }
 
@@ -649,7 +398,7 @@ static void go_on_with(struct turns *turns, struct turn *const *waiting, size_t 
         go_on_once(turns, waiting[i]);
         if (clock->monotonic_us() - since_us < STREAMS_US)
             continue;
-        if (turns->streams < streams_max(turns))
+        if (turns->streams < turns_streams_max(turns))
             fresh_count = fcgi_gather_new(turns->server, fresh, TURNS_BATCH_MAX);
         if (fresh_count > 0)
             begin_batch(turns, fresh, fresh_count);
@@ -665,7 +414,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
     struct turn *waiting[TURNS_BATCH_MAX];
     size_t count, fresh_count = 0, continued = 0;
 
-    fcgi_server_pause(turns->server, turns->streams >= streams_max(turns));
+    fcgi_server_pause(turns->server, turns->streams >= turns_streams_max(turns));
     count = fcgi_gather(turns->server, requests, TURNS_BATCH_MAX, timeout_ms);
     for (size_t i = 0; i < count; i++) {
         struct turn *turn = fcgi_context(requests[i]);
@@ -700,34 +449,10 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     for (size_t more = turns->admission.count; more > 0 && take_ready(turns, 0, &begun) > 0; more--)
         ;
     serve_queued(turns);
-    if (resume_ready(turns) > 0)
+    if (stints_go_on(turns) > 0)
         *any = true;
     /* What is logged until the next request is about none. */
     turns->services->log.trace = NULL;
     statsd_flush(&turns->services->statsd);
     return begun;
-}
-
-void turns_free(struct turns *turns)
-{
-    if (turns->services == NULL)
-        return; /* never begun */
-    coroutines_cancel(turns->services->coroutines);
-    while (resume_ready(turns) > 0)
-        ;
-    for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next) {
-        struct exchange *x = &turn->exchange;
-        struct buf unread;
-
-        if (x->job != NULL)
-            serve_quit(x);
-        if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
-            log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
-    }
-    while (turns->in_hand != NULL)
-        free_turn(turns->in_hand);
-    while (turns->idle != NULL)
-        free_turn(turns->idle);
-    free(turns->spare.bytes);
-    shares_free(&turns->shares);
 }

@@ -31,11 +31,11 @@ enum {
     TURNS_SHARE = 4,
     /*
      * Turns that wait for somebody slow at a time: the other streams are for those who wait for nothing but their clients.
-     * Whoever is beyond that, and was about to wait, hears at once that the storage is not to be had.
+     * Whoever is beyond that, and was about to wait, hears at once that the storage is not to be had. One that waits takes some 30 KiB, most of it its stack.
      */
-    TURNS_WAITING_MAX = 48,
+    TURNS_WAITING_MAX = 256,
     /* And some of these are for others than the account that has the most of them. */
-    TURNS_WAITING_PER_ACCOUNT = 32,
+    TURNS_WAITING_PER_ACCOUNT = 128,
 };
 
 struct stint;

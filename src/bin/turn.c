@@ -1,0 +1,143 @@
+#include "bin/turn.h"
+
+#include "bin/stint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t turns_streams_max(const struct turns *turns)
+{
+    return (size_t)turns->services->config.worker_streams_max;
+}
+
+bool turns_init(struct turns *turns, struct services *services, struct fcgi_server *server, struct err *err)
+{
+    uint64_t seed;
+
+    random_bytes(&seed, sizeof seed);
+    turns->services = services;
+    turns->server = server;
+    admission_init(&turns->admission, (size_t)services->config.password_queue,
+                   (size_t)services->config.password_queue_address);
+    /* Those of one batch may come on top. */
+    return shares_init(&turns->shares, turns_streams_max(turns) + TURNS_BATCH_MAX,
+                       turns_streams_max(turns) / TURNS_SHARE, seed) ||
+           err_memory(err);
+}
+
+static void link_turn(struct turn **list, struct turn *turn)
+{
+    turn->next = *list;
+    turn->link = list;
+    if (turn->next != NULL)
+        turn->next->link = &turn->next;
+    *list = turn;
+}
+
+static void unlink_turn(struct turn *turn)
+{
+    *turn->link = turn->next;
+    if (turn->next != NULL)
+        turn->next->link = turn->link;
+}
+
+struct turn *turn_take(struct turns *turns, struct fcgi_request *request)
+{
+    struct turn *turn = turns->idle;
+
+    if (turn != NULL) {
+        unlink_turn(turn);
+        turns->idle_count--;
+    } else {
+        turn = calloc(1, sizeof *turn);
+        if (turn == NULL)
+            return NULL;
+        arena_init(&turn->exchange.arena, ARENA_MAX_BYTES);
+    }
+    turn->request = request;
+    turn->body_bytes = 0;
+    turn->shared = turn->queued = turn->waits = false;
+    turn->held = 0;
+    link_turn(&turns->in_hand, turn);
+    return turn;
+}
+
+static void free_turn(struct turn *turn)
+{
+    unlink_turn(turn);
+    arena_free(&turn->exchange.arena);
+    free(turn);
+}
+
+void turn_note_held(struct turns *turns, struct turn *turn, size_t held)
+{
+    turns->held = turns->held - turn->held + held;
+    turn->held = held;
+}
+
+void turn_release(struct turns *turns, struct turn *turn)
+{
+    turn_note_held(turns, turn, 0);
+    if (turn->shared)
+        shares_give(&turns->shares, turn->share);
+    turn->exchange.sink = NULL;
+    turn->exchange.job = NULL;
+    if (turns->idle_count >= TURNS_BATCH_MAX) {
+        free_turn(turn);
+        return;
+    }
+    exchange_close(&turn->exchange);
+    unlink_turn(turn);
+    link_turn(&turns->idle, turn);
+    turns->idle_count++;
+}
+
+void turns_free(struct turns *turns)
+{
+    if (turns->services == NULL)
+        return; /* never begun */
+    stints_cancel(turns);
+    for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next) {
+        struct exchange *x = &turn->exchange;
+        struct buf unread;
+
+        if (x->job != NULL)
+            serve_quit(x);
+        if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
+            log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
+    }
+    while (turns->in_hand != NULL)
+        free_turn(turns->in_hand);
+    while (turns->idle != NULL)
+        free_turn(turns->idle);
+    free(turns->spare.bytes);
+    shares_free(&turns->shares);
+}
+
+bool turns_wait(const struct turns *turns)
+{
+    return turns->streams > 0 || turns->admission.count > 0;
+}
+
+/* Whose streams are counted together: an account's, or those of an address that reads links. */
+static void find_share(struct turn *turn)
+{
+    const struct exchange *x = &turn->exchange;
+    struct address_key address;
+
+    if (x->has_session) {
+        memcpy(turn->share, x->session.account.bytes, sizeof turn->share);
+        return;
+    }
+    address = address_key_of(x->request.address);
+    memcpy(turn->share, address.bytes, sizeof turn->share);
+}
+
+bool turn_admit(struct turns *turns, struct turn *turn, struct err *err)
+{
+    if (turns->streams >= turns_streams_max(turns))
+        return err_set(err, ERR_DOWN, "too many uploads and downloads in hand");
+    find_share(turn);
+    turn->shared = shares_take(&turns->shares, turn->share);
+    return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at a time");
+}

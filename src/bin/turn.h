@@ -1,0 +1,21 @@
+/* The life of one turn, and what it counts for: for turns.c, which has what is done in it. */
+#ifndef MAYFLY_BIN_TURN_H
+#define MAYFLY_BIN_TURN_H
+
+#include "bin/turns.h"
+
+/* A turn for a request, among those in hand. NULL: memory is out. */
+struct turn *turn_take(struct turns *, struct fcgi_request *) MUST_CHECK;
+
+/* Its request is over: lets go of all that it had. Some are kept for the next requests. */
+void turn_release(struct turns *, struct turn *);
+
+/* It becomes a stream. False: *err says why it can be none. */
+bool turn_admit(struct turns *, struct turn *, struct err *) MUST_CHECK;
+
+/* How much memory its body holds by now. */
+void turn_note_held(struct turns *, struct turn *, size_t held);
+
+size_t turns_streams_max(const struct turns *);
+
+#endif
