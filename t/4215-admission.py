@@ -71,7 +71,7 @@ class Flood(threading.Thread):
     def run(self):
         def one(number):
             last = self.firsts[number % len(self.firsts)]
-            answer = Client(last).log_in(self.user, Accept=PAGE if number % 8 == 7 else "application/json")
+            answer = Client(last).log_in(self.user, Accept=PAGE if number % 3 == 2 else "application/json")
             self.answers.append((last, answer, time.monotonic() - self.began))
 
         at_once(len(self.firsts) * self.count, one)
