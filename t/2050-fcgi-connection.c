@@ -356,6 +356,21 @@ static void nobody_waits_longer_for_the_rest_of_a_refused_body_by_sending_it_slo
     loop_close(&loop);
 }
 
+static void a_connection_that_a_child_still_has_open_is_gone_for_the_loop(void **state)
+{
+    struct epoll_event event;
+    int copy;
+
+    (void)state;
+    loop_open(&loop, policy);
+    copy = dup(LIST_FIRST(&loop.server.all)->fd);
+    fcgi_connection_close(LIST_FIRST(&loop.server.all), LOG_DEBUG, "the test closes it");
+    assert_int_equal(send(loop.peer, "x", 1, 0), 1);
+    assert_int_equal(epoll_wait(loop.server.epoll_fd, &event, 1, 0), 0);
+    close(copy);
+    loop_close(&loop);
+}
+
 static void an_idle_connection_stays_and_is_used_again(void **state)
 {
     (void)state;
@@ -390,6 +405,7 @@ int main(void)
         CONNECTION_PROMISE(a_peer_that_leaves_inside_a_request_gets_no_answer_and_is_no_request),
         CONNECTION_PROMISE(what_does_not_come_in_time_ends),
         CONNECTION_PROMISE(nobody_waits_longer_for_the_rest_of_a_refused_body_by_sending_it_slowly),
+        CONNECTION_PROMISE(a_connection_that_a_child_still_has_open_is_gone_for_the_loop),
         CONNECTION_PROMISE(an_idle_connection_stays_and_is_used_again),
     };
 

@@ -72,6 +72,8 @@ void fcgi_connection_close(struct fcgi_request *connection, enum log_level level
     fcgi_wake_never(connection);
     fcgi_connection_forget_request(connection);
     fcgi_reader_free(&connection->reader);
+    /* A child between fork and exec has the socket too, so closing alone would leave it in the set (epoll(7), Q6). */
+    epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     close(connection->fd);
     LIST_REMOVE(connection, in_all);
     connection->server->connections--;
