@@ -103,10 +103,18 @@ static void parameters_may_come_in_several_records_and_padded(void **state)
                    "\x01\x01"
                    "ab",
                    4, padding);
-    add_record(PARAMS, ID, NULL, 0, 255);
+    add_record(PARAMS, ID, NULL, 0, 0);
     for (size_t length = stream.length - 300; length < stream.length; length++)
         assert_int_equal(check_first(length), FCGI_HEAD_PARTIAL);
     assert_int_equal(check(), FCGI_HEAD_COMPLETE);
+}
+
+static void but_not_the_last_record(void **state)
+{
+    (void)state;
+    add_begin();
+    add_record(PARAMS, ID, NULL, 0, 1);
+    assert_int_equal(check(), FCGI_HEAD_BAD);
 }
 
 static void a_head_without_parameters_is_complete(void **state)
@@ -395,6 +403,7 @@ int main(void)
         STREAM(a_head_is_partial_up_to_its_last_byte),
         STREAM(what_follows_a_head_does_not_matter),
         STREAM(parameters_may_come_in_several_records_and_padded),
+        STREAM(but_not_the_last_record),
         STREAM(a_head_without_parameters_is_complete),
         STREAM(a_head_begins_with_begin_request_and_goes_on_with_parameters),
         STREAM(get_values_never_gets_through),

@@ -57,7 +57,10 @@ enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length, struct
         /* libfcgi skips records of another request, and takes those of request 0 for questions about itself. */
         if (fcgi_record_id(record) == 0 || (begun && fcgi_record_id(record) != facts->id))
             return FCGI_HEAD_BAD;
-        if (begun && content_length == 0 && length - at >= whole) {
+        /* libfcgi leaves the padding of the last one unread, and would take it for a beginning of the next head; nobody pads it. */
+        if (begun && content_length == 0 && fcgi_record_padding(record) != 0)
+            return FCGI_HEAD_BAD;
+        if (begun && content_length == 0) {
             facts->length = at + whole;
             return FCGI_HEAD_COMPLETE;
         }
