@@ -387,6 +387,88 @@ static void an_idle_connection_stays_and_is_used_again(void **state)
     loop_close(&loop);
 }
 
+/* A further connection with a request on it, which is in hand then. */
+static struct fcgi_request *another(int *peer)
+{
+    struct stream one = {.length = 0};
+    struct fcgi_request *requests[1];
+    int ends[2];
+
+    stream_head(&one, 1, true, false, "/one");
+    stream_body(&one, 1, "", 0, 1, 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_non_null(fcgi_connection_new(&loop.server, ends[0]));
+    assert_int_equal(send(ends[1], one.bytes, one.length, 0), one.length);
+    assert_int_equal(fcgi_gather(&loop.server, requests, 1, 0), 1);
+    *peer = ends[1];
+    return requests[0];
+}
+
+/* libfcgi reads 8 KiB at a time and stops at the last header, so this padding would be taken for a beginning of the next head. */
+static void a_head_that_ends_with_padding_costs_nobody_else_his_request(void **state)
+{
+    static char pair[9 + 8000] = "\x04\x80\x00\x1f\x40NAME";
+    int peer;
+
+    (void)state;
+    stream_begin(&stream, 1, true);
+    stream_record(&stream, FCGI_RECORD_PARAMS, 1, pair, sizeof pair, 0);
+    stream_record(&stream, FCGI_RECORD_PARAMS, 1, NULL, 0, 255);
+    loop_open(&loop, policy);
+    loop_feed(&loop, stream.bytes, stream.length);
+    fcgi_abandon(another(&peer), "the test is over");
+    close(peer);
+    assert_true(LIST_EMPTY(&loop.server.all));
+    loop_close(&loop);
+}
+
+enum { CROWD = 8, MOST = 4, ROUNDS = 20 };
+
+/* In each round so many are gathered; those who sleep do so again, the others are always ready. */
+static void everybody_has_turns(size_t sleepers)
+{
+    size_t turns[CROWD] = {0};
+    struct fcgi_request *crowd[CROWD], *gathered[MOST];
+    int peers[CROWD];
+
+    loop_open(&loop, policy);
+    for (size_t i = 0; i < CROWD; i++)
+        crowd[i] = another(&peers[i]);
+    for (size_t i = 0; i < CROWD; i++)
+        if (i < sleepers)
+            fcgi_wait_ms(crowd[i], 1, &turns[i]);
+        else
+            fcgi_wait(crowd[i], FCGI_WAIT_ROOM, &turns[i]);
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t count;
+
+        loop_now_us += 10000;
+        count = fcgi_gather(&loop.server, gathered, MOST, 0);
+        for (size_t i = 0; i < count; i++) {
+            size_t *turn = fcgi_context(gathered[i]);
+
+            ++*turn;
+            if (turn < turns + sleepers)
+                fcgi_wait_ms(gathered[i], 1, turn);
+            else
+                fcgi_wait(gathered[i], FCGI_WAIT_ROOM, turn);
+        }
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        if (turns[i] < ROUNDS * MOST / CROWD / 4)
+            fail_msg("%zu of %d sleep: number %zu has had %zu turns", sleepers, CROWD, i, turns[i]);
+        close(peers[i]);
+    }
+    loop_close(&loop);
+}
+
+static void who_sleeps_and_who_is_ready_have_turns_alike(void **state)
+{
+    (void)state;
+    for (size_t sleepers = 0; sleepers <= CROWD; sleepers++)
+        everybody_has_turns(sleepers);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -407,6 +489,8 @@ int main(void)
         CONNECTION_PROMISE(nobody_waits_longer_for_the_rest_of_a_refused_body_by_sending_it_slowly),
         CONNECTION_PROMISE(a_connection_that_a_child_still_has_open_is_gone_for_the_loop),
         CONNECTION_PROMISE(an_idle_connection_stays_and_is_used_again),
+        CONNECTION_PROMISE(a_head_that_ends_with_padding_costs_nobody_else_his_request),
+        CONNECTION_PROMISE(who_sleeps_and_who_is_ready_have_turns_alike),
     };
 
     return KEEP_PROMISES(promises);

@@ -77,6 +77,7 @@ static inline void loop_open(struct loop *loop, enum loop_policy (*policy)(size_
     memset(loop, 0, sizeof *loop);
     loop->log = (struct log){.clock = &clock, .level = LOG_ERROR, .worker = "test"};
     loop->policy = policy;
+    TAILQ_INIT(&loop->server.due);
     loop->server.clock = &clock;
     loop->server.log = &loop->log;
     loop->server.connections_max = 16;
@@ -212,7 +213,7 @@ static inline void loop_run(struct loop *loop)
         count = fcgi_gather(&loop->server, requests, 4, 0);
         for (size_t i = 0; i < count && loop->count < LOOP_SEEN_MAX; i++)
             loop_serve(loop, requests[i]);
-        idle = count > 0 || !LIST_EMPTY(&loop->server.due) ? 0 : idle + 1;
+        idle = count > 0 || !TAILQ_EMPTY(&loop->server.due) ? 0 : idle + 1;
         if (loop->count == LOOP_SEEN_MAX)
             break;
     }

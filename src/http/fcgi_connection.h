@@ -37,7 +37,8 @@ enum fcgi_connection_state { FCGI_COLLECTING, FCGI_IDLE, FCGI_IN_HAND, FCGI_WAIT
 /* One connection of nginx, and the request on it when there is one. */
 struct fcgi_request {
     struct fcgi_server *server;
-    LIST_ENTRY(fcgi_request) in_all, in_due; /* the server's lists */
+    LIST_ENTRY(fcgi_request) in_all; /* the server's lists */
+    TAILQ_ENTRY(fcgi_request) in_due;
     int fd;
     enum fcgi_connection_state state;
     int64_t since_us; /* in COLLECTING, WAITING and LINGERING: what the deadline counts from; else 0 */
@@ -79,7 +80,7 @@ struct fcgi_server {
     int64_t overdue_checked_us;
     size_t connections;
     LIST_HEAD(, fcgi_request) all;
-    LIST_HEAD(, fcgi_request) due; /* to be woken at their time */
+    TAILQ_HEAD(, fcgi_request) due; /* to be woken at their time; who has slept for longer comes first */
     struct fcgi_window window;
 };
 
@@ -121,6 +122,9 @@ void fcgi_wake_never(struct fcgi_request *);
 
 /* At most timeout_ms: less when something is due sooner. */
 int fcgi_until_due(const struct fcgi_server *, int timeout_ms) MUST_CHECK;
+
+/* How many could be taken by fcgi_wake_due, at most `most`. */
+size_t fcgi_count_due(const struct fcgi_server *, size_t most) MUST_CHECK;
 
 /* Takes the requests whose time to wake has come, at most `most`. */
 size_t fcgi_wake_due(struct fcgi_server *, struct fcgi_request **requests, size_t most);

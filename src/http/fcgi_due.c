@@ -109,13 +109,13 @@ void fcgi_wake_at(struct fcgi_request *connection, int64_t at_us)
 {
     fcgi_wake_never(connection);
     connection->wake_at_us = at_us;
-    LIST_INSERT_HEAD(&connection->server->due, connection, in_due);
+    TAILQ_INSERT_TAIL(&connection->server->due, connection, in_due);
 }
 
 void fcgi_wake_never(struct fcgi_request *connection)
 {
     if (connection->wake_at_us != 0)
-        LIST_REMOVE(connection, in_due);
+        TAILQ_REMOVE(&connection->server->due, connection, in_due);
     connection->wake_at_us = 0;
 }
 
@@ -125,14 +125,28 @@ int fcgi_until_due(const struct fcgi_server *server, int timeout_ms)
     const struct fcgi_request *connection;
     int64_t now_us;
 
-    if (LIST_EMPTY(&server->due) && server->let_go_by_us == 0)
+    if (TAILQ_EMPTY(&server->due) && server->let_go_by_us == 0)
         return timeout_ms;
     now_us = server->clock->monotonic_us();
     if (now_us < server->let_go_by_us)
         timeout_ms = sooner(timeout_ms, server->let_go_next_us - now_us);
-    LIST_FOREACH(connection, &server->due, in_due)
+    TAILQ_FOREACH(connection, &server->due, in_due)
     timeout_ms = sooner(timeout_ms, connection->wake_at_us - now_us);
     return timeout_ms;
+}
+
+size_t fcgi_count_due(const struct fcgi_server *server, size_t most)
+{
+    const struct fcgi_request *connection = TAILQ_FIRST(&server->due);
+    int64_t now_us;
+    size_t count = 0;
+
+    if (connection == NULL)
+        return 0;
+    now_us = server->clock->monotonic_us();
+    for (; connection != NULL && count < most; connection = TAILQ_NEXT(connection, in_due))
+        count += connection->wake_at_us <= now_us;
+    return count;
 }
 
 /* One that sleeps goes on; on an idle one the next request may have come with the last. */
@@ -149,7 +163,7 @@ static bool wake(struct fcgi_request *connection)
 
 size_t fcgi_wake_due(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
 {
-    struct fcgi_request *connection = LIST_FIRST(&server->due), *next;
+    struct fcgi_request *connection = TAILQ_FIRST(&server->due), *next;
     int64_t now_us;
     size_t count = 0;
 
@@ -157,7 +171,7 @@ size_t fcgi_wake_due(struct fcgi_server *server, struct fcgi_request **requests,
         return 0;
     now_us = server->clock->monotonic_us();
     for (; connection != NULL && count < most; connection = next) {
-        next = LIST_NEXT(connection, in_due);
+        next = TAILQ_NEXT(connection, in_due);
         if (connection->wake_at_us <= now_us && wake(connection))
             requests[count++] = connection;
     }

@@ -88,6 +88,7 @@ bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, co
     server = calloc(1, sizeof *server);
     if (server == NULL)
         return err_memory(err);
+    TAILQ_INIT(&server->due);
     server->clock = clock;
     server->log = log;
     server->connections_max = connections_max;
@@ -234,9 +235,10 @@ size_t fcgi_gather_new(struct fcgi_server *server, struct fcgi_request **request
 size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, size_t most, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    int limit = most < EVENTS_MAX ? (int)most : EVENTS_MAX;
+    /* Those whose connections are ready may be as many as there are places all the time, and so may those who are due. */
+    size_t count = 0, left = most - fcgi_count_due(server, most / 2);
+    int limit = left < EVENTS_MAX ? (int)left : EVENTS_MAX;
     int ready = epoll_wait(server->epoll_fd, events, limit, fcgi_until_due(server, timeout_ms));
-    size_t count = 0;
     bool accept_one = false;
 
     for (int i = 0; i < ready; i++) {
