@@ -4,6 +4,7 @@ who needs it is answered when it is free again, once, or with 503 and Retry-Afte
 beyond the budget."""
 
 import contextlib
+import http.client
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import files
 from mayfly import DEV
-from chaos import PASSWORD, check, dev, done, flush_cache, new_name, note, psql, same, settings
+from chaos import PASSWORD, check, dev, done, flush_cache, new_name, note, psql, same, settings, wait_until
 from mayfly import Client, login, new_user, signed_in
 
 POOLS = ("a", "b", "password-a", "password-b", "files-a", "files-b")
@@ -200,16 +201,58 @@ def uploads():
     same(client.get(place.replace("/uploads/", "/files/")).body == content, True, "and the file is whole")
 
 
+def bodies():
+    """Bytes that came can't be given back, nor can a step of a job be: what meets a lock there goes on from there."""
+    client = person()
+    content = files.noise(600_000)
+    place = files.tus_create(client, len(content)).headers["location"]
+    with files.half_patch(client, place, 0, len(content), content[:1000]) as half:
+        check(wait_until(5, lambda: psql(f"SELECT lease_until > now() FROM mayfly.file WHERE account_id = '{client.id}'") == "t"),
+              "an upload has begun")
+
+        def rest():
+            half.sendall(content[1000:])
+            answer = http.client.HTTPResponse(half)
+            answer.begin()
+            return answer
+
+        blocked("the rest of a PATCH, file locked", f"SELECT FROM mayfly.file WHERE account_id = '{client.id}' FOR UPDATE", [rest],
+                statuses=(204,), others="file")
+    same(client.get(place.replace("/uploads/", "/files/")).body == content, True, "and the file is whole")
+
+    answers = blocked("the end of a POST /upload, outcomes locked", "LOCK TABLE mayfly.outcome IN SHARE MODE",
+                      [lambda index=index: files.post_raw(Client(client.token), content, f"late {index}") for index in range(3)],
+                      statuses=(201,), others="file")
+    same({answer.json()["sha256"] for answer in answers}, {files.sha256(content)}, "and each file is whole")
+
+
+def sweeping():
+    """Workers that have nothing to do remove garbage, and somebody comes."""
+    _, client = signed_in()
+    url = files.post_raw(client, b"0123456789").json()["url"]
+    with settings(sweep_every_s=1), held("LOCK TABLE mayfly.file_link IN SHARE MODE"):
+        time.sleep(2.5)
+        took = []
+        for _ in range(8):
+            began = time.monotonic()
+            same(client.get(url).status, 200, "a download beside a sweep that meets a lock")
+            took.append(time.monotonic() - began)
+    check(max(took) < HOLD_S / 2, "does not wait for it", took)
+
+
 def patience():
     client = person()
     with settings(database_patience_ms=300):
-        with held(row("account", client)):
-            began = time.monotonic()
-            answer = client.patch("/profile/data", json={"late": 1})
-            took = time.monotonic() - began
-        check(answer.stated_503() and answer.error == "unavailable", "a lock that stays is 503 with Retry-After", answer)
-        note(f"after {took:.2f} s, with a patience of 0.3 s")
-        same(client.get("/profile/data").json(), {}, "and nothing is done later")
+        for what, ask in (("PATCH /profile/data", lambda: client.patch("/profile/data", json={"late": 1})),
+                          ("POST /upload", lambda: files.post_raw(client, b"late"))):
+            with held(row("account", client)):
+                began = time.monotonic()
+                answer = ask()
+                took = time.monotonic() - began
+            check(answer.stated_503() and answer.error == "unavailable", f"{what}: a lock that stays is 503 with Retry-After", answer)
+            check("x-mayfly-worker" in answer.headers, "which the worker says, before nginx is tired of it", answer.headers)
+            note(f"after {took:.2f} s, with a patience of 0.3 s")
+        same((client.get("/profile/data").json(), client.get("/files").json()["files"]), ({}, []), "and nothing is done later")
         same(client.patch("/profile/data", json={"late": 1}).status, 200, "when it is gone the next one is done")
 
 
@@ -261,6 +304,8 @@ def main():
         documents()
         accounts()
         uploads()
+        bodies()
+        sweeping()
         patience()
         killed()
         budget()

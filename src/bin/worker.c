@@ -8,6 +8,7 @@
 #include "bin/schema.h"
 #include "bin/services.h"
 #include "bin/turns.h"
+#include "store/db.h"
 #include "store/sweep.h"
 
 #include <malloc.h>
@@ -118,7 +119,7 @@ static void plan_sweep(struct worker *worker)
         worker->services.clock->monotonic_us() + (every_ms / 2 + random_below((uint32_t)every_ms + 1)) * 1000;
 }
 
-/* In a coroutine: a slow storage keeps no request waiting that comes meanwhile. */
+/* In a coroutine: neither a slow storage nor another's lock keeps a request waiting that comes meanwhile. */
 static void sweep(void *arg)
 {
     struct worker *worker = arg;
@@ -126,6 +127,8 @@ static void sweep(void *arg)
     struct sweep_result result = {.taken = 0};
     struct err err = {.kind = ERR_NONE};
 
+    db_limit(services->sessions.db, (struct db_limits){.statement_ms = services->config.database_timeout_ms,
+                                                       .lock_ms = services->config.database_lock_ms});
     if (!sweep_files(&services->files, SWEEP_ROWS, &result, &err))
         log_error(&services->log, LOG_INFO, "not_swept", &err);
     worker->is_sweeping = false;
