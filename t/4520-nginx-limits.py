@@ -116,6 +116,17 @@ def short_bodies_only():
         check(received.startswith(b"HTTP/1.1 413 ") and disk == 0, f"{words} takes no long body", received[:200], disk)
 
 
+@contextlib.contextmanager
+def another_location():
+    """As a site has it for what is not mayfly's."""
+    snippet = SCRATCH / "etc/snippets/bench.conf"
+    snippet.write_text("location = /none-of-mayflys {\n    root /nonexistent;\n}\n")
+    try:
+        yield
+    finally:
+        snippet.unlink()
+
+
 def crowd_of_one():
     """One address holds as many requests as it may, with bodies that don't come; others don't notice."""
     statuses = Counter()
@@ -128,8 +139,8 @@ def crowd_of_one():
     same(statuses, {"100": AT_ONCE, "429": 50}, f"of {AT_ONCE + 50} requests at a time one address gets {AT_ONCE}")
     same({path: Client(8).get(path).status for path in ("/health/live", "/static/mayfly.css", "/login")},
          dict.fromkeys(("/health/live", "/static/mayfly.css", "/login"), 200), "another address is served beside them")
-    same({path: Client(7).get(path).status for path in ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files")},
-         dict.fromkeys(("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files"), 429),
+    everywhere = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/uploads", "/nothing", "/none-of-mayflys")
+    same({path: Client(7).get(path).status for path in everywhere}, dict.fromkeys(everywhere, 429),
          "and of that one nothing more, wherever it goes")
     began = time.monotonic()
     check(wait_until(20, lambda: Client(7).get("/health/live").status == 200), "until nginx has waited for the bodies long enough",
@@ -142,11 +153,9 @@ def crowd_of_one():
 
 
 @contextlib.contextmanager
-def nginx_of_addresses(folder):
-    port = 20000 + secrets.randbelow(10000)
+def nginx_of_its_own(folder, servers):
     limits = re.sub(r"(?s)(geo .*?default\s+)0;", r"\g<1>1;", (SCRATCH / "etc/conf.d/mayfly-limits.conf").read_text(), count=1)
-    (folder / "html").mkdir(parents=True)
-    (folder / "html/index.html").write_text("here")
+    folder.mkdir(parents=True)
     (folder / "limits.conf").write_text(limits)
     temp = "\n".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "scgi", "uwsgi"))
     (folder / "nginx.conf").write_text(f"""
@@ -156,28 +165,31 @@ def nginx_of_addresses(folder):
             {temp}
             access_log off;
             include {folder}/limits.conf;
+            {servers}
+        }}""")
+    process = subprocess.Popen(["/usr/sbin/nginx", "-e", folder / "error.log", "-c", folder / "nginx.conf"])
+    try:
+        if not wait_until(10, lambda: (folder / "pid").exists() and (folder / "pid").read_text() != ""):
+            raise RuntimeError((folder / "error.log").read_text())
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def nginx_of_addresses(folder):
+    port = 20000 + secrets.randbelow(10000)
+    with nginx_of_its_own(folder, f"""
             server {{
                 listen 127.0.0.1:{port};
-                root {folder}/html;
+                location / {{ root {folder}; try_files /limits.conf =404; }}
                 set_real_ip_from 127.0.0.1;
                 real_ip_header X-Address;
                 limit_req zone=mayfly_password_rate burst=2 nodelay;
                 limit_req_status 429;
-            }}
-        }}""")
-    process = subprocess.Popen(["/usr/sbin/nginx", "-e", folder / "error.log", "-c", folder / "nginx.conf"])
-    client = mayfly.Client(url=f"http://127.0.0.1:{port}", timeout=5)
-    try:
-        def answers():
-            with contextlib.suppress(OSError):
-                return client.get("/", headers={"X-Address": "192.0.2.254"}).status in (200, 429)
-
-        if not wait_until(10, answers):
-            raise RuntimeError((folder / "error.log").read_text())
-        yield client
-    finally:
-        process.terminate()
-        process.wait()
+            }}"""):
+        yield mayfly.Client(url=f"http://127.0.0.1:{port}", timeout=5)
 
 
 def addresses(folder):
@@ -198,6 +210,27 @@ def addresses(folder):
              "IPv4 counts as itself, also as part of IPv6")
         same(uses_up("198.51.100.2", "::ffff:198.51.100.10", "::ffff:10.0.0.10", "0.0.0.10", "10.10.10.10"), [200] * 5,
              "and its neighbours as themselves")
+
+
+def edge_without_hosts(folder):
+    """A host that has admitted a body and hangs up then: the edge says so as it does elsewhere."""
+    edge, host = (port + secrets.randbelow(5000) for port in (20000, 25000))
+    shipped = (mayfly.CHECKOUT / "nginx/edge.conf").read_text()
+    site = shipped[:shipped.index("server {\n")] + shipped[shipped.rindex("\nserver {\n"):]
+    for pattern, put in ((r" +(?:listen \[::\]|ssl_).*\n", ""), (r"listen 443 ssl http2", f"listen 127.0.0.1:{edge}"),
+                         (r"server 192\.0\.2\.21:80 max_fails=1", f"server 127.0.0.1:{host} max_fails=0"),
+                         (r" +server 192\.0\.2\.22.*\n", "")):
+        site = re.sub(pattern, put, site)
+    with nginx_of_its_own(folder, f"""{site}
+            server {{
+                listen 127.0.0.1:{host};
+                location = /upload/admit {{ return 204; }}
+                location / {{ return 444; }}
+            }}"""):
+        client = mayfly.Client(url=f"http://127.0.0.1:{edge}", timeout=5)
+        for path in ("/upload", "/uploads", "/profile"):
+            answer = client.post(path, body=b"some bytes")
+            check(answer.stated_503(), f"an edge whose hosts hang up: POST {path}", answer)
 
 
 def slow_bodies(user):
@@ -236,10 +269,11 @@ def main():
     unknown_senders()
     known_senders(user)
     short_bodies_only()
-    with nginx_limits():
+    with another_location(), nginx_limits():
         crowd_of_one()
     folder = SCRATCH / "tmp" / f"nginx-{os.getpid()}"
     addresses(folder)
+    edge_without_hosts(SCRATCH / "tmp" / f"edge-{os.getpid()}")
     slow_bodies(user)
     done()
 
