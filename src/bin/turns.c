@@ -230,6 +230,9 @@ static bool get_on(struct turns *turns, struct turn *turn, const struct err *ope
         err_memory(&no_memory);
         return answer(turns, turn, serve_refuse(&turn->exchange, &no_memory, &bytes), &bytes);
     }
+    /* The end of its connection would wake it at once, again and again. Here nothing is waited for, and it ends. */
+    if (fcgi_gone(turn->request))
+        return get_on_here(turns, turn, NULL);
     turns->streams++;
     fcgi_wait_ms(turn->request, PUT_OFF_MS, turn);
     return false;
