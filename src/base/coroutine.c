@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 enum {
@@ -19,8 +20,8 @@ enum coroutine_state { RUNNING, WAITING, READY };
 
 struct coroutine {
     struct coroutines *set;
-    struct coroutine *next, **link; /* all of the set */
-    struct coroutine *next_ready;
+    LIST_ENTRY(coroutine) in_all; /* of the set */
+    STAILQ_ENTRY(coroutine) in_ready;
     struct fiber *fiber;
     void *arg;
     bool may_wait;
@@ -32,8 +33,9 @@ struct coroutines {
     const struct clock *clock;
     int epoll_fd;
     bool cancelled;
-    struct coroutine *first, *self;
-    struct coroutine *ready, **ready_end;
+    LIST_HEAD(, coroutine) all;
+    struct coroutine *self;
+    STAILQ_HEAD(, coroutine) ready;
     size_t ready_count;
     struct fiber *spare[SPARE_MAX];
     size_t spare_count;
@@ -49,7 +51,7 @@ bool coroutines_new(struct coroutines **setp, const struct clock *clock, struct 
     if (set == NULL)
         return err_memory(err);
     set->clock = clock;
-    set->ready_end = &set->ready;
+    STAILQ_INIT(&set->ready);
     set->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (set->epoll_fd < 0) {
         free(set);
@@ -78,12 +80,13 @@ int coroutines_fd(const struct coroutines *set)
 int coroutines_timeout_ms(const struct coroutines *set, int timeout_ms)
 {
     int64_t now_us = set->clock->monotonic_us(), least_us = timeout_ms * INT64_C(1000);
+    const struct coroutine *one;
 
     if (set->ready_count > 0)
         return 0;
-    for (const struct coroutine *one = set->first; one != NULL; one = one->next)
-        if (one->state == WAITING && one->until_us - now_us < least_us)
-            least_us = one->until_us - now_us;
+    LIST_FOREACH(one, &set->all, in_all)
+    if (one->state == WAITING && one->until_us - now_us < least_us)
+        least_us = one->until_us - now_us;
     return least_us > 0 ? (int)((least_us + 999) / 1000) : 0;
 }
 
@@ -95,9 +98,7 @@ void coroutine_wake(struct coroutine *coroutine)
         return;
     set = coroutine->set;
     coroutine->state = READY;
-    coroutine->next_ready = NULL;
-    *set->ready_end = coroutine;
-    set->ready_end = &coroutine->next_ready;
+    STAILQ_INSERT_TAIL(&set->ready, coroutine, in_ready);
     set->ready_count++;
 }
 
@@ -105,25 +106,24 @@ size_t coroutines_gather(struct coroutines *set)
 {
     struct epoll_event events[EVENTS_MAX];
     int64_t now_us = set->clock->monotonic_us();
-    int count = set->first != NULL ? epoll_wait(set->epoll_fd, events, EVENTS_MAX, 0) : 0;
+    int count = LIST_EMPTY(&set->all) ? 0 : epoll_wait(set->epoll_fd, events, EVENTS_MAX, 0);
+    struct coroutine *one;
 
     for (int i = 0; i < count; i++)
         coroutine_wake(events[i].data.ptr);
-    for (struct coroutine *one = set->first; one != NULL; one = one->next)
-        if (one->until_us <= now_us || set->cancelled)
-            coroutine_wake(one);
+    LIST_FOREACH(one, &set->all, in_all)
+    if (one->until_us <= now_us || set->cancelled)
+        coroutine_wake(one);
     return set->ready_count;
 }
 
 struct coroutine *coroutines_next(struct coroutines *set)
 {
-    struct coroutine *coroutine = set->ready;
+    struct coroutine *coroutine = STAILQ_FIRST(&set->ready);
 
     if (coroutine == NULL)
         return NULL;
-    set->ready = coroutine->next_ready;
-    if (set->ready == NULL)
-        set->ready_end = &set->ready;
+    STAILQ_REMOVE_HEAD(&set->ready, in_ready);
     set->ready_count--;
     return coroutine;
 }
@@ -150,11 +150,7 @@ struct coroutine *coroutine_new(struct coroutines *set, bool may_wait, void (*ru
     coroutine->set = set;
     coroutine->may_wait = may_wait;
     coroutine->arg = arg;
-    coroutine->next = set->first;
-    coroutine->link = &set->first;
-    if (set->first != NULL)
-        set->first->link = &coroutine->next;
-    set->first = coroutine;
+    LIST_INSERT_HEAD(&set->all, coroutine, in_all);
     return coroutine;
 }
 
@@ -162,9 +158,7 @@ static void forget(struct coroutine *coroutine)
 {
     struct coroutines *set = coroutine->set;
 
-    *coroutine->link = coroutine->next;
-    if (coroutine->next != NULL)
-        coroutine->next->link = coroutine->link;
+    LIST_REMOVE(coroutine, in_all);
     if (set->spare_count < SPARE_MAX)
         set->spare[set->spare_count++] = coroutine->fiber;
     else

@@ -4,11 +4,13 @@
 
 #include "base/coroutine.h"
 
+#include <sys/queue.h>
+
 struct semaphore_waiter;
 
 struct semaphore {
     size_t left;
-    struct semaphore_waiter *first, **end; /* on the stacks of those who wait */
+    TAILQ_HEAD(, semaphore_waiter) waiters; /* on the stacks of those who wait */
 };
 
 /* It must stay where it is. */

@@ -13,10 +13,10 @@ struct stint {
     stint_step *step;
     void (*work)(void *arg); /* of no request */
     void *arg;
-    const struct trace *trace;  /* the log's, while this waits */
-    struct db_limits limits;    /* and the database's */
-    bool over;                  /* the request is */
-    struct stint *next, **link; /* while it waits */
+    const struct trace *trace;    /* the log's, while this waits */
+    struct db_limits limits;      /* and the database's */
+    bool over;                    /* the request is */
+    LIST_ENTRY(stint) in_waiting; /* while it waits */
 };
 
 static void run(void *arg)
@@ -42,10 +42,11 @@ static bool may_wait(const struct turns *turns, const struct exchange *x)
     const struct uuid *account = x->has_session              ? &x->session.account
                                  : x->lookup.found == DB_ROW ? &x->lookup.session.account
                                                              : NULL;
+    const struct stint *stint;
     size_t count = 0;
 
-    for (const struct stint *stint = turns->waiting; account != NULL && stint != NULL; stint = stint->next)
-        count += of_account(stint, account);
+    LIST_FOREACH(stint, &turns->waiting, in_waiting)
+    count += account != NULL && of_account(stint, account);
     return count < TURNS_WAITING_PER_ACCOUNT && turns->waiting_count < TURNS_WAITING_MAX &&
            turns->streams < turns_streams_max(turns);
 }
@@ -67,20 +68,14 @@ static struct coroutine *stint_new(struct turns *turns, bool may_wait, const str
 
 static void link_waiting(struct turns *turns, struct stint *stint)
 {
-    stint->next = turns->waiting;
-    stint->link = &turns->waiting;
-    if (turns->waiting != NULL)
-        turns->waiting->link = &stint->next;
-    turns->waiting = stint;
+    LIST_INSERT_HEAD(&turns->waiting, stint, in_waiting);
     turns->waiting_count++;
     turns->streams += stint->turn != NULL;
 }
 
 static void unlink_waiting(struct turns *turns, struct stint *stint)
 {
-    *stint->link = stint->next;
-    if (stint->next != NULL)
-        stint->next->link = stint->link;
+    LIST_REMOVE(stint, in_waiting);
     turns->waiting_count--;
     turns->streams -= stint->turn != NULL;
 }

@@ -25,28 +25,12 @@ bool turns_init(struct turns *turns, struct services *services, struct fcgi_serv
            err_memory(err);
 }
 
-static void link_turn(struct turn **list, struct turn *turn)
-{
-    turn->next = *list;
-    turn->link = list;
-    if (turn->next != NULL)
-        turn->next->link = &turn->next;
-    *list = turn;
-}
-
-static void unlink_turn(struct turn *turn)
-{
-    *turn->link = turn->next;
-    if (turn->next != NULL)
-        turn->next->link = turn->link;
-}
-
 struct turn *turn_take(struct turns *turns, struct fcgi_request *request)
 {
-    struct turn *turn = turns->idle;
+    struct turn *turn = LIST_FIRST(&turns->idle);
 
     if (turn != NULL) {
-        unlink_turn(turn);
+        LIST_REMOVE(turn, in_all);
         turns->idle_count--;
     } else {
         turn = calloc(1, sizeof *turn);
@@ -58,13 +42,13 @@ struct turn *turn_take(struct turns *turns, struct fcgi_request *request)
     turn->body_bytes = 0;
     turn->shared = turn->queued = turn->waits = false;
     turn->held = 0;
-    link_turn(&turns->in_hand, turn);
+    LIST_INSERT_HEAD(&turns->in_hand, turn, in_all);
     return turn;
 }
 
 static void free_turn(struct turn *turn)
 {
-    unlink_turn(turn);
+    LIST_REMOVE(turn, in_all);
     arena_free(&turn->exchange.arena);
     free(turn);
 }
@@ -87,17 +71,20 @@ void turn_release(struct turns *turns, struct turn *turn)
         return;
     }
     exchange_close(&turn->exchange);
-    unlink_turn(turn);
-    link_turn(&turns->idle, turn);
+    LIST_REMOVE(turn, in_all);
+    LIST_INSERT_HEAD(&turns->idle, turn, in_all);
     turns->idle_count++;
 }
 
 void turns_free(struct turns *turns)
 {
+    struct turn *turn;
+
     if (turns->services == NULL)
         return; /* never begun */
     stints_cancel(turns);
-    for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next) {
+    LIST_FOREACH(turn, &turns->in_hand, in_all)
+    {
         struct exchange *x = &turn->exchange;
         struct buf unread;
 
@@ -106,10 +93,10 @@ void turns_free(struct turns *turns)
         if (x->sink != NULL && serve_end(x, false, &unread) == SERVING_NOTHING)
             log_event(&turns->services->log, LOG_WARN, "cut_off", NULL, 0);
     }
-    while (turns->in_hand != NULL)
-        free_turn(turns->in_hand);
-    while (turns->idle != NULL)
-        free_turn(turns->idle);
+    while ((turn = LIST_FIRST(&turns->in_hand)) != NULL)
+        free_turn(turn);
+    while ((turn = LIST_FIRST(&turns->idle)) != NULL)
+        free_turn(turn);
     free(turns->spare.bytes);
     shares_free(&turns->shares);
 }

@@ -342,12 +342,12 @@ static void leave_queue(struct turns *turns, struct turn *turn)
 static void let_go_of_most(struct turns *turns)
 {
     while (turns->held > (size_t)turns->services->config.worker_stream_bytes) {
-        struct turn *most = NULL;
+        struct turn *turn, *most = NULL;
         struct buf unread;
 
-        for (struct turn *turn = turns->in_hand; turn != NULL; turn = turn->next)
-            if (turn->waits && turn->held > 0 && (most == NULL || turn->held > most->held))
-                most = turn;
+        LIST_FOREACH(turn, &turns->in_hand, in_all)
+        if (turn->waits && turn->held > 0 && (most == NULL || turn->held > most->held))
+            most = turn;
         if (most == NULL)
             return;
         fcgi_resume(most->request);

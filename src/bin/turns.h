@@ -24,6 +24,8 @@
 #include "bin/slices.h"
 #include "http/fcgi.h"
 
+#include <sys/queue.h>
+
 enum {
     /* What is ready together is served together; more would make the first wait for the last. */
     TURNS_BATCH_MAX = 32,
@@ -51,23 +53,25 @@ struct turn {
     bool queued;                          /* it waits for its password */
     bool waits;                           /* it was put aside, and its connection is not ready yet */
     size_t held;                          /* memory for what came of its body and is not stored yet */
-    struct turn *next, **link;            /* all that are in hand, or all that are idle */
+    LIST_ENTRY(turn) in_all;              /* all that are in hand, or all that are idle */
 };
+
+LIST_HEAD(turn_list, turn);
 
 struct turns {
     struct services *services;
     struct fcgi_server *server;
     struct admission admission;
-    struct turn *in_hand;
-    struct turn *idle; /* that keep a block of memory for the next request */
+    struct turn_list in_hand;
+    struct turn_list idle; /* that keep a block of memory for the next request */
     size_t idle_count;
     size_t streams; /* requests that wait for their next turn, or in it, but for a password */
     size_t held;    /* by all of them */
     struct shares shares;
     int64_t served_us; /* how long the last password took */
     size_t waiting_count;
-    struct stint *waiting; /* turns that wait within, with work of no request */
-    struct slices spare;   /* for what comes of a body in one turn */
+    LIST_HEAD(, stint) waiting; /* turns that wait within, with work of no request */
+    struct slices spare;        /* for what comes of a body in one turn */
 };
 
 bool turns_init(struct turns *, struct services *, struct fcgi_server *, struct err *) MUST_CHECK;

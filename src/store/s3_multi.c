@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 enum { EVENTS_MAX = 16 };
@@ -18,7 +19,7 @@ struct transfer {
     CURLcode code;
     bool is_over;
     struct coroutine *waiter;
-    struct transfer *next, **link;
+    LIST_ENTRY(transfer) in_all;
 };
 
 struct s3_multi {
@@ -28,7 +29,7 @@ struct s3_multi {
     CURLM *curl;
     int epoll_fd;   /* libcurl's sockets */
     int64_t due_us; /* when libcurl has something to do, whatever the sockets say */
-    struct transfer *first;
+    LIST_HEAD(, transfer) all;
     bool is_driven;
     struct coroutine *driver;
 };
@@ -137,28 +138,19 @@ static bool wait_for(struct s3_multi *multi, struct transfer *transfer)
     return ok;
 }
 
-static void note(struct s3_multi *multi, struct transfer *transfer)
-{
-    transfer->next = multi->first;
-    transfer->link = &multi->first;
-    if (multi->first != NULL)
-        multi->first->link = &transfer->next;
-    multi->first = transfer;
-}
-
 /* Somebody has to drive, if any are left. */
 static void forget(struct s3_multi *multi, struct transfer *transfer)
 {
-    *transfer->link = transfer->next;
-    if (transfer->next != NULL)
-        transfer->next->link = transfer->link;
+    struct transfer *other;
+
+    LIST_REMOVE(transfer, in_all);
     if (multi->is_driven)
         return;
-    for (struct transfer *other = multi->first; other != NULL; other = other->next)
-        if (!other->is_over) {
-            coroutine_wake(other->waiter);
-            break;
-        }
+    LIST_FOREACH(other, &multi->all, in_all)
+    if (!other->is_over) {
+        coroutine_wake(other->waiter);
+        break;
+    }
 }
 
 bool s3_multi_perform(struct s3_multi *multi, CURL *easy, CURLcode *code, struct err *err)
@@ -171,7 +163,7 @@ bool s3_multi_perform(struct s3_multi *multi, CURL *easy, CURLcode *code, struct
     added = multi->lib->multi_add_handle(multi->curl, easy);
     if (added != CURLM_OK)
         return err_set(err, ERR_DOWN, "libcurl: %s", multi->lib->multi_strerror(added));
-    note(multi, &transfer);
+    LIST_INSERT_HEAD(&multi->all, &transfer, in_all);
     get_on(multi);
     ok = wait_for(multi, &transfer);
     *code = transfer.code;
