@@ -55,7 +55,8 @@ def post_form(client, *parts, **headers):
 
 def post_raw(client, content, name="", kind="application/octet-stream", **headers):
     query = f"?name={urllib.parse.quote(name)}" if name else ""
-    return client.post(f"/upload{query}", body=content, headers={"Content-Type": kind, **headers})
+    return client.post(f"/upload{query}", body=content, headers={
+        "Content-Type": kind, **{name.replace("_", "-"): value for name, value in headers.items()}})
 
 
 # --- tus

@@ -25,8 +25,8 @@ class Mutation:
         self.names = fields["Prove"].split(" | ")
 
     def patch(self, tree, *options):
-        """None when it applies, else what patch says."""
-        ran = subprocess.run(["patch", "-p0", "--force", "--no-backup-if-mismatch", "--reject-file=-", *options, "-i", self.path],
+        """None when it applies, else what patch says. Without fuzz, by which it would be taken back at another place."""
+        ran = subprocess.run(["patch", "-p0", "--force", "--fuzz=0", "--no-backup-if-mismatch", "--reject-file=-", *options, "-i", self.path],
                              cwd=tree, capture_output=True, text=True, check=False)
         return None if ran.returncode == 0 else ran.stdout + ran.stderr
 
