@@ -1,4 +1,4 @@
-/* Counts by key: no key has more than it may, and a table that is as full as it can be gives each back what it took. */
+/* Amounts by key: no key has more than it may, and a table that is as full as it can be gives each back what it took. */
 #include "t/unit.h"
 
 #include "app/shares.h"
@@ -21,12 +21,35 @@ static void a_key_has_its_share(void **state)
     key_of(2, other);
     assert_true(shares_init(&shares, MOST, EACH, 3020));
     for (size_t i = 0; i < EACH; i++)
-        assert_true(shares_take(&shares, one));
-    assert_false(shares_take(&shares, one));
-    assert_true(shares_take(&shares, other));
-    shares_give(&shares, one);
-    assert_true(shares_take(&shares, one));
-    assert_false(shares_take(&shares, one));
+        assert_true(shares_take(&shares, one, 1));
+    assert_false(shares_take(&shares, one, 1));
+    assert_true(shares_take(&shares, other, 1));
+    shares_give(&shares, one, 1);
+    assert_true(shares_take(&shares, one, 1));
+    assert_false(shares_take(&shares, one, 1));
+    shares_free(&shares);
+}
+
+/* Who has nothing may take more than a share: else it would never have its turn. */
+static void amounts_differ(void **state)
+{
+    struct shares shares;
+    unsigned char one[SHARE_KEY_BYTES], other[SHARE_KEY_BYTES];
+
+    (void)state;
+    key_of(1, one);
+    key_of(2, other);
+    assert_true(shares_init(&shares, MOST, EACH, 3020));
+    assert_true(shares_take(&shares, one, EACH - 3));
+    assert_false(shares_take(&shares, one, 4));
+    assert_true(shares_take(&shares, one, 3));
+    shares_give(&shares, one, EACH - 3);
+    assert_false(shares_take(&shares, one, UINT64_MAX));
+    assert_true(shares_take(&shares, one, EACH - 3));
+    assert_true(shares_take(&shares, other, 5 * EACH));
+    assert_false(shares_take(&shares, other, 1));
+    shares_give(&shares, other, 5 * EACH);
+    assert_true(shares_take(&shares, other, 1));
     shares_free(&shares);
 }
 
@@ -48,11 +71,11 @@ static void what_is_taken_is_given_back(void **state)
 
         key_of(number, key);
         if (give) {
-            shares_give(&shares, key);
+            shares_give(&shares, key, 1);
             counts[number]--;
             taken--;
         } else if (taken < MOST) {
-            assert_int_equal(shares_take(&shares, key), counts[number] < EACH);
+            assert_int_equal(shares_take(&shares, key, 1), counts[number] < EACH);
             taken += counts[number] < EACH;
             counts[number] += counts[number] < EACH;
         }
@@ -62,10 +85,10 @@ static void what_is_taken_is_given_back(void **state)
 
         key_of(number, key);
         for (; counts[number] > 0; counts[number]--)
-            shares_give(&shares, key);
+            shares_give(&shares, key, 1);
     }
     for (size_t i = 0; i < shares.size; i++)
-        assert_int_equal(shares.places[i].count, 0);
+        assert_int_equal(shares.places[i].amount, 0);
     shares_free(&shares);
 }
 
@@ -73,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_has_its_share),
+        cmocka_unit_test(amounts_differ),
         cmocka_unit_test(what_is_taken_is_given_back),
     };
 

@@ -349,7 +349,18 @@ static bool end(struct exchange *x, bool whole, struct err *err)
     return true;
 }
 
-static const struct body_sink sink = {.take = take, .end = end, .drop = drop};
+/* Of several files one block at a time is in memory. */
+static size_t needs(const struct exchange *x)
+{
+    const struct receiving *receiving = x->stream;
+    int64_t length = x->request.content_length;
+
+    if (receiving->done)
+        return 0;
+    return file_block_room(&x->services->files, receiving->raw ? length : -1, length);
+}
+
+static const struct body_sink sink = {.take = take, .end = end, .drop = drop, .needs = needs};
 
 /* A raw body's name: of Content-Disposition, or of ?name=. */
 static bool begin_raw(struct exchange *x, struct err *err)

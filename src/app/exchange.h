@@ -63,6 +63,8 @@ struct body_sink {
     void (*drop)(struct exchange *);
     /* Memory for bytes that are not stored yet. A sink that has this keeps what came when end is called with less than all. */
     size_t (*holds)(const struct exchange *);
+    /* The same of a sink that keeps nothing then: what it may come to. take is not called before there is room for it. */
+    size_t (*needs)(const struct exchange *);
 };
 
 /* At once; what FastCGI has in one record. */

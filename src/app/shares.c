@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool shares_init(struct shares *shares, size_t most, size_t most_per_key, uint64_t seed)
+bool shares_init(struct shares *shares, size_t most, uint64_t most_per_key, uint64_t seed)
 {
     *shares = (struct shares){.size = 16, .most_per_key = most_per_key, .seed = seed | 1};
     while (shares->size < 2 * most)
@@ -33,37 +33,39 @@ static size_t find(const struct shares *shares, const unsigned char key[SHARE_KE
 {
     size_t at = home(shares, key);
 
-    while (shares->places[at].count > 0 && memcmp(shares->places[at].key, key, SHARE_KEY_BYTES) != 0)
+    while (shares->places[at].amount > 0 && memcmp(shares->places[at].key, key, SHARE_KEY_BYTES) != 0)
         at = (at + 1) & (shares->size - 1);
     return at;
 }
 
-bool shares_take(struct shares *shares, const unsigned char key[SHARE_KEY_BYTES])
+bool shares_take(struct shares *shares, const unsigned char key[SHARE_KEY_BYTES], uint64_t amount)
 {
     struct share *share = &shares->places[find(shares, key)];
 
-    if (share->count >= shares->most_per_key)
+    if (share->amount > 0 && (share->amount >= shares->most_per_key || amount > shares->most_per_key - share->amount))
         return false;
     memcpy(share->key, key, SHARE_KEY_BYTES);
-    share->count++;
+    share->amount += amount;
     return true;
 }
 
 /* Those behind a place that became free, up to the next free one, move to where they are looked for. */
 static void close_gap(struct shares *shares, size_t gap)
 {
-    for (size_t at = (gap + 1) & (shares->size - 1); shares->places[at].count > 0; at = (at + 1) & (shares->size - 1)) {
+    for (size_t at = (gap + 1) & (shares->size - 1); shares->places[at].amount > 0;
+         at = (at + 1) & (shares->size - 1)) {
         struct share moved = shares->places[at];
 
-        shares->places[at].count = 0;
+        shares->places[at].amount = 0;
         shares->places[find(shares, moved.key)] = moved;
     }
 }
 
-void shares_give(struct shares *shares, const unsigned char key[SHARE_KEY_BYTES])
+void shares_give(struct shares *shares, const unsigned char key[SHARE_KEY_BYTES], uint64_t amount)
 {
     size_t at = find(shares, key);
 
-    if (--shares->places[at].count == 0)
+    shares->places[at].amount -= amount;
+    if (shares->places[at].amount == 0)
         close_gap(shares, at);
 }

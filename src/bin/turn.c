@@ -1,5 +1,6 @@
 #include "bin/turn.h"
 
+#include "bin/body_memory.h"
 #include "bin/stint.h"
 
 #include <stdlib.h>
@@ -20,8 +21,9 @@ bool turns_init(struct turns *turns, struct services *services, struct fcgi_serv
     admission_init(&turns->admission, (size_t)services->config.password_queue,
                    (size_t)services->config.password_queue_address);
     /* Those of one batch may come on top. */
-    return shares_init(&turns->shares, turns_streams_max(turns) + TURNS_BATCH_MAX,
-                       turns_streams_max(turns) / TURNS_SHARE, seed) ||
+    return (shares_init(&turns->shares, turns_streams_max(turns) + TURNS_BATCH_MAX,
+                        turns_streams_max(turns) / TURNS_SHARE, seed) &&
+            body_memory_init(turns, seed)) ||
            err_memory(err);
 }
 
@@ -40,8 +42,8 @@ struct turn *turn_take(struct turns *turns, struct fcgi_request *request)
     }
     turn->request = request;
     turn->body_bytes = 0;
-    turn->shared = turn->queued = turn->waits = false;
-    turn->held = 0;
+    turn->shared = turn->queued = turn->waits = turn->is_in_line = false;
+    turn->held = turn->reserved = 0;
     LIST_INSERT_HEAD(&turns->in_hand, turn, in_all);
     return turn;
 }
@@ -62,8 +64,10 @@ void turn_note_held(struct turns *turns, struct turn *turn, size_t held)
 void turn_release(struct turns *turns, struct turn *turn)
 {
     turn_note_held(turns, turn, 0);
+    body_memory_leave(turns, turn);
+    body_memory_give(turns, turn);
     if (turn->shared)
-        shares_give(&turns->shares, turn->share);
+        shares_give(&turns->shares, turn->share, 1);
     turn->exchange.sink = NULL;
     turn->exchange.job = NULL;
     if (turns->idle_count >= TURNS_BATCH_MAX) {
@@ -99,6 +103,7 @@ void turns_free(struct turns *turns)
         free_turn(turn);
     free(turns->spare.bytes);
     shares_free(&turns->shares);
+    shares_free(&turns->memory_shares);
 }
 
 bool turns_wait(const struct turns *turns)
@@ -125,6 +130,6 @@ bool turn_admit(struct turns *turns, struct turn *turn, struct err *err)
     if (turns->streams >= turns_streams_max(turns))
         return err_set(err, ERR_DOWN, "too many uploads and downloads in hand");
     find_share(turn);
-    turn->shared = shares_take(&turns->shares, turn->share);
+    turn->shared = shares_take(&turns->shares, turn->share, 1);
     return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at a time");
 }

@@ -1,5 +1,6 @@
 #include "bin/turns.h"
 
+#include "bin/body_memory.h"
 #include "bin/stint.h"
 #include "bin/turn.h"
 
@@ -11,6 +12,8 @@ enum {
     PIECES_PER_TURN = 4,
     /* A stream that would have to wait, while as many wait as may, tries again after this. */
     PUT_OFF_MS = 20,
+    /* For memory: with s3_timeout_ms behind it, it is through before nginx gives up (fastcgi_read_timeout of /upload). */
+    MEMORY_PATIENCE_MS = 20000,
 };
 
 /* Streams that are ready together are gone on with for so long before it is looked whether somebody new has come. */
@@ -27,6 +30,13 @@ static void wait_for(struct turns *turns, struct turn *turn, enum fcgi_wait wait
     turns->streams++;
     turn->waits = true;
     fcgi_wait(turn->request, wait, turn);
+}
+
+static void wait_ms(struct turns *turns, struct turn *turn, int64_t ms)
+{
+    turns->streams++;
+    turn->waits = true;
+    fcgi_wait_ms(turn->request, ms, turn);
 }
 
 /* A reader that has enough to read for now is a slow one. */
@@ -145,24 +155,47 @@ static bool step(struct turns *turns, struct turn *turn)
         return take_body(turns, turn);
     if (serving != SERVING_JOB)
         return answer(turns, turn, serving, &bytes);
-    if (x->pause_ms == 0) {
+    if (x->pause_ms == 0)
         wait_for(turns, turn, FCGI_WAIT_ROOM);
-    } else {
-        turns->streams++;
-        turn->waits = true;
-        fcgi_wait_ms(turn->request, x->pause_ms, turn);
-    }
+    else
+        wait_ms(turns, turn, x->pause_ms);
     return false;
+}
+
+/* The body stays unread meanwhile. Who was in the line already has waited for long enough, or for nobody. */
+static bool wait_for_memory(struct turns *turns, struct turn *turn)
+{
+    struct exchange *x = &turn->exchange;
+    struct err err = {.kind = ERR_NONE};
+    struct buf bytes;
+
+    if (!turn->is_in_line) {
+        body_memory_wait(turns, turn);
+        wait_ms(turns, turn, MEMORY_PATIENCE_MS);
+        return false;
+    }
+    if (fcgi_gone(turn->request)) {
+        (void)!serve_end(x, false, &bytes);
+        client_gone(turns);
+        fcgi_abandon(turn->request, "the peer has gone");
+        return true;
+    }
+    err_set(&err, ERR_DOWN, "no memory for a body within %d ms", MEMORY_PATIENCE_MS);
+    return answer(turns, turn, serve_refuse(x, &err, &bytes), &bytes);
 }
 
 static bool take_body(struct turns *turns, struct turn *turn)
 {
     struct exchange *x = &turn->exchange;
-    enum fcgi_body_state state = take_slices(turns, turn);
-    bool waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
+    enum fcgi_body_state state;
     enum serving serving;
     struct buf bytes;
+    bool waits;
 
+    if (!body_memory_take(turns, turn))
+        return wait_for_memory(turns, turn);
+    state = take_slices(turns, turn);
+    waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
     if (waits && !too_slow(turns, turn)) {
         turn_note_held(turns, turn, x->sink->holds != NULL ? x->sink->holds(x) : 0);
         wait_for(turns, turn, FCGI_WAIT_BODY);
@@ -233,8 +266,7 @@ static bool get_on(struct turns *turns, struct turn *turn, const struct err *ope
     /* The end of its connection would wake it at once, again and again. Here nothing is waited for, and it ends. */
     if (fcgi_gone(turn->request))
         return get_on_here(turns, turn, NULL);
-    turns->streams++;
-    fcgi_wait_ms(turn->request, PUT_OFF_MS, turn);
+    wait_ms(turns, turn, PUT_OFF_MS);
     return false;
 }
 
@@ -335,35 +367,25 @@ static void leave_queue(struct turns *turns, struct turn *turn)
     turn_release(turns, turn);
 }
 
-/*
- * When senders hold more than they may together, the one that holds most and is not ready is stored and ends; what its
- * sender has of the row's offset is where he goes on.
- */
-static void let_go_of_most(struct turns *turns)
-{
-    while (turns->held > (size_t)turns->services->config.worker_stream_bytes) {
-        struct turn *turn, *most = NULL;
-        struct buf unread;
-
-        LIST_FOREACH(turn, &turns->in_hand, in_all)
-        if (turn->waits && turn->held > 0 && (most == NULL || turn->held > most->held))
-            most = turn;
-        if (most == NULL)
-            return;
-        fcgi_resume(most->request);
-        turns->streams--;
-        LOG_EVENT(&turns->services->log, LOG_WARN, "let_go", LOG_NUMBER("bytes", (int64_t)most->held));
-        (void)!serve_end(&most->exchange, false, &unread);
-        fcgi_abandon(most->request, "its body is stored as far as it came");
-        turn_release(turns, most);
-    }
-}
-
 static void go_on_once(struct turns *turns, struct turn *turn)
 {
     turns->streams--;
     if (get_on(turns, turn, NULL))
         turn_release(turns, turn);
+}
+
+/* Those for whom there is memory by now. */
+static void serve_line(struct turns *turns)
+{
+    for (size_t count = 0; count < TURNS_BATCH_MAX && body_memory_is_due(turns); count++) {
+        struct turn *turn = body_memory_next(turns);
+
+        if (turn == NULL)
+            return;
+        fcgi_resume(turn->request);
+        turn->waits = false;
+        go_on_once(turns, turn);
+    }
 }
 
 /* The one whose turn it is: its session is looked up only now, so that it is no older than its answer. */
@@ -433,7 +455,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
     if (fresh_count > 0)
         begin_batch(turns, fresh, fresh_count);
     go_on_with(turns, waiting, continued, begun);
-    let_go_of_most(turns);
+    body_memory_let_go(turns);
     *begun += fresh_count;
     return count;
 }
@@ -441,7 +463,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
 size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
 {
     size_t begun = 0;
-    bool waiting = turns->admission.count > 0;
+    bool waiting = turns->admission.count > 0 || body_memory_is_due(turns);
 
     timeout_ms = waiting ? 0 : coroutines_timeout_ms(turns->services->coroutines, timeout_ms);
     *any = take_ready(turns, timeout_ms, &begun) > 0 || waiting;
@@ -454,6 +476,7 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     serve_queued(turns);
     if (stints_go_on(turns) > 0)
         *any = true;
+    serve_line(turns);
     /* What is logged until the next request is about none. */
     turns->services->log.trace = NULL;
     statsd_flush(&turns->services->statsd);

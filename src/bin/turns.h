@@ -5,7 +5,8 @@
  * other requests too: its connection is ready for the answer all the time, so it has a step in each round.
  *
  * Who waits costs little, since there may be thousands: a slow reader holds no bytes of the file, which are read again when there
- * is room for them, and a slow sender as much as has come of a block, up to worker_stream_bytes of all together.
+ * is room for them, and a slow sender as much as has come of a block, up to worker_stream_bytes of all together. A body that can't
+ * be left half way is not read before its memory is reserved (bin/body_memory.h).
  *
  * What verifies a password takes the whole worker for tens of milliseconds, so it is queued (app/admission.h): whole requests
  * are taken from the socket between two passwords, one is served in each round, and what is beyond the queue's bounds is
@@ -53,7 +54,10 @@ struct turn {
     bool queued;                          /* it waits for its password */
     bool waits;                           /* it was put aside, and its connection is not ready yet */
     size_t held;                          /* memory for what came of its body and is not stored yet */
-    LIST_ENTRY(turn) in_all;              /* all that are in hand, or all that are idle */
+    size_t reserved;                      /* the same of one that can't be let go: what it takes at most */
+    bool is_in_line;                      /* for such memory */
+    TAILQ_ENTRY(turn) in_line;
+    LIST_ENTRY(turn) in_all; /* all that are in hand, or all that are idle */
 };
 
 LIST_HEAD(turn_list, turn);
@@ -68,6 +72,11 @@ struct turns {
     size_t streams; /* requests that wait for their next turn, or in it, but for a password */
     size_t held;    /* by all of them */
     struct shares shares;
+    /* bin/body_memory.h's: */
+    size_t reserved; /* by all of them */
+    struct shares memory_shares;
+    TAILQ_HEAD(, turn) line;
+    bool has_given;    /* since somebody of the line was looked for */
     int64_t served_us; /* how long the last password took */
     size_t waiting_count;
     LIST_HEAD(, stint) waiting; /* turns that wait within, with work of no request */

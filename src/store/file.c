@@ -115,6 +115,13 @@ bool file_quota_error(struct file_store *store, struct arena *arena, const struc
         (long long)(usage.bytes < store->config->files_max_bytes ? store->config->files_max_bytes - usage.bytes : 0));
 }
 
+size_t file_block_room(const struct file_store *store, int64_t size, int64_t length)
+{
+    int64_t block = object_ops_of_config(store->config)->block_bytes(&store->objects, size);
+
+    return (size_t)(length < block ? length : block);
+}
+
 bool file_create(struct file_store *store, struct arena *arena, const struct uuid *account,
                  const struct file_plan *plan, struct file *file, struct err *err)
 {

@@ -94,6 +94,9 @@ enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *i
 /* Seconds after which nobody will go on with a pending file: a request that failed is over, an upload by tus may rest. */
 int64_t file_keep_s(const struct file_store *, const char *via);
 
+/* Memory for a block of a new file of this size (-1: not known) of which at most length bytes come. */
+size_t file_block_room(const struct file_store *, int64_t size, int64_t length);
+
 /*
  * Files made of parts (tus concatenation). Parts are sealed files via "part". file_join, in the caller's transaction, takes
  * them from the account, makes the pending file, which counts instead of them, and notes their order; their bytes are then
