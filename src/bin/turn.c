@@ -18,6 +18,7 @@ bool turns_init(struct turns *turns, struct services *services, struct fcgi_serv
     random_bytes(&seed, sizeof seed);
     turns->services = services;
     turns->server = server;
+    TAILQ_INIT(&turns->readers);
     admission_init(&turns->admission, (size_t)services->config.password_queue,
                    (size_t)services->config.password_queue_address);
     /* Those of one batch may come on top. */
@@ -42,7 +43,7 @@ struct turn *turn_take(struct turns *turns, struct fcgi_request *request)
     }
     turn->request = request;
     turn->body_bytes = 0;
-    turn->shared = turn->queued = turn->waits = turn->is_in_line = false;
+    turn->shared = turn->queued = turn->waits = turn->is_in_line = turn->reads_ahead = false;
     turn->held = turn->reserved = 0;
     LIST_INSERT_HEAD(&turns->in_hand, turn, in_all);
     return turn;
@@ -55,6 +56,24 @@ static void free_turn(struct turn *turn)
     free(turn);
 }
 
+void turn_read_ahead(struct turns *turns, struct turn *turn)
+{
+    if (turn->exchange.source == NULL || turn->reads_ahead)
+        return;
+    turn->reads_ahead = true;
+    TAILQ_INSERT_TAIL(&turns->readers, turn, in_readers);
+    turns->readers_count++;
+}
+
+void turn_read_no_more(struct turns *turns, struct turn *turn)
+{
+    if (!turn->reads_ahead)
+        return;
+    turn->reads_ahead = false;
+    TAILQ_REMOVE(&turns->readers, turn, in_readers);
+    turns->readers_count--;
+}
+
 void turn_note_held(struct turns *turns, struct turn *turn, size_t held)
 {
     turns->held = turns->held - turn->held + held;
@@ -64,6 +83,7 @@ void turn_note_held(struct turns *turns, struct turn *turn, size_t held)
 void turn_release(struct turns *turns, struct turn *turn)
 {
     turn_note_held(turns, turn, 0);
+    turn_read_no_more(turns, turn);
     body_memory_leave(turns, turn);
     body_memory_give(turns, turn);
     if (turn->shared)

@@ -39,11 +39,16 @@ static void wait_ms(struct turns *turns, struct turn *turn, int64_t ms)
     fcgi_wait_ms(turn->request, ms, turn);
 }
 
-/* A reader that has enough to read for now is a slow one. */
+/* All that was read is sent, or still to be sent: what is left of the block stays while others do not need its place. */
 static void wait_for_room(struct turns *turns, struct turn *turn)
 {
-    if (!fcgi_has_room(turn->request))
-        serve_rest(&turn->exchange);
+    turn_read_ahead(turns, turn);
+    while (turns->readers_count > TURNS_READ_AHEAD_MAX) {
+        struct turn *longest = TAILQ_FIRST(&turns->readers);
+
+        turn_read_no_more(turns, longest);
+        serve_rest(&longest->exchange);
+    }
     wait_for(turns, turn, FCGI_WAIT_ROOM);
 }
 
@@ -444,12 +449,15 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
     for (size_t i = 0; i < count; i++) {
         struct turn *turn = fcgi_context(requests[i]);
 
-        if (turn == NULL)
+        if (turn == NULL) {
             fresh[fresh_count++] = requests[i];
-        else if (turn->queued)
+        } else if (turn->queued) {
             leave_queue(turns, turn);
-        else
-            (waiting[continued++] = turn)->waits = false;
+        } else {
+            turn->waits = false;
+            turn_read_no_more(turns, turn);
+            waiting[continued++] = turn;
+        }
     }
     /* New ones first: most of them take no time. */
     if (fresh_count > 0)

@@ -39,6 +39,11 @@ enum {
     TURNS_WAITING_MAX = 256,
     /* And some of these are for others than the account that has the most of them. */
     TURNS_WAITING_PER_ACCOUNT = 128,
+    /*
+     * Readers that wait for room keep what was read for them, up to so many at a time, of 256 KiB each; the one that has waited for
+     * longest gives its away first. So whoever keeps up has each block read once, and a slow reader holds nothing.
+     */
+    TURNS_READ_AHEAD_MAX = 64,
 };
 
 struct stint;
@@ -57,6 +62,8 @@ struct turn {
     size_t reserved;                      /* the same of one that can't be let go: what it takes at most */
     bool is_in_line;                      /* for such memory */
     TAILQ_ENTRY(turn) in_line;
+    bool reads_ahead; /* it keeps a block that was read for it while it waits */
+    TAILQ_ENTRY(turn) in_readers;
     LIST_ENTRY(turn) in_all; /* all that are in hand, or all that are idle */
 };
 
@@ -76,6 +83,8 @@ struct turns {
     size_t reserved; /* by all of them */
     struct shares memory_shares;
     TAILQ_HEAD(, turn) line;
+    TAILQ_HEAD(, turn) readers; /* those that read ahead; who has waited for longest comes first */
+    size_t readers_count;
     bool has_given;    /* since somebody of the line was looked for */
     int64_t served_us; /* how long the last password took */
     size_t waiting_count;
