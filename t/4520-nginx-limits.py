@@ -212,6 +212,22 @@ def addresses(folder):
              "and its neighbours as themselves")
 
 
+def bodies_of_http2(folder):
+    """There a body needs no length. Whose sender is asked for: what $mayfly_admit says."""
+    port = 20000 + secrets.randbelow(10000)
+    conf = SCRATCH / "etc/conf.d"
+    with nginx_of_its_own(folder, f"""
+            include {conf}/mayfly.conf; include {conf}/mayfly-host.conf;
+            server {{ listen 127.0.0.1:{port} http2; set $mayfly_object_host x; location / {{ return 200 $mayfly_admit; }} }}"""):
+        def asked(*options, body=None):
+            return subprocess.run(["curl", "-s", "--http2-prior-knowledge", *options, f"http://127.0.0.1:{port}/upload"], input=body,
+                                  capture_output=True, timeout=20, check=False).stdout
+
+        same({"no length": asked("-T", "-", body=b"x"), "a short one": asked("-d", "x"), "no method of bodies": asked()},
+             {"no length": b"1", "a short one": b"0", "no method of bodies": b"1"},
+             "HTTP/2: the sender is asked for unless the body says that it is short")
+
+
 def edge_without_hosts(folder):
     """A host that has admitted a body and hangs up then: the edge says so as it does elsewhere."""
     edge, host = (port + secrets.randbelow(5000) for port in (20000, 25000))
@@ -273,6 +289,7 @@ def main():
         crowd_of_one()
     folder = SCRATCH / "tmp" / f"nginx-{os.getpid()}"
     addresses(folder)
+    bodies_of_http2(SCRATCH / "tmp" / f"http2-{os.getpid()}")
     edge_without_hosts(SCRATCH / "tmp" / f"edge-{os.getpid()}")
     slow_bodies(user)
     done()
