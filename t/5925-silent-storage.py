@@ -295,6 +295,9 @@ def swept_meanwhile(beside, idle):
               psql("SELECT name, state, sweep_at FROM mayfly.file WHERE name LIKE 'garbage-%'"))
         busy = beside.measure()
     beside.compare(idle, busy, "a sweep that waits")
+    psql("UPDATE mayfly.file SET sweep_at = 'epoch' WHERE name LIKE 'garbage-%'")
+    left = "SELECT name, state, removals FROM mayfly.file WHERE name LIKE 'garbage-%' AND removals = 0"
+    check(wait_until(30, lambda: psql(left) == ""), "and workers remove the garbage when the storage is back", psql(left))
 
 
 def fsck():
