@@ -1,6 +1,6 @@
 /* Texts have an end, in characters and in combining marks in a row, and clients are counted by what one of them has. */
+#include "base/address.h"
 #include "base/marks.h"
-#include "base/networks.h"
 #include "base/text_limit.h"
 #include "base/utf8.h"
 
@@ -126,28 +126,54 @@ static void a_client_is_an_address_of_ipv4_or_a_64_of_ipv6(void **state)
         {"", "", false},
         {"fe", "fe", false},
     };
-    char key[NETWORKS_KEY_BYTES];
+    char key[ADDRESS_KEY_TEXT_BYTES];
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        if (networks_key(cases[i].address, key) != cases[i].is_address)
+        if (address_key_text(cases[i].address, key) != cases[i].is_address)
             fail_msg("%s", cases[i].address);
         assert_string_equal(key, cases[i].key);
     }
-    assert_false(networks_key(many("", "x", 1000), key));
-    assert_int_equal(strlen(key), NETWORKS_KEY_BYTES - 1);
+    assert_false(address_key_text(many("", "x", 1000), key));
+    assert_int_equal(strlen(key), ADDRESS_KEY_TEXT_BYTES - 1);
+}
+
+static void an_address_counts_as_its_subscriber(void **state)
+{
+    static const struct {
+        const char *one, *other;
+        bool same;
+    } pairs[] = {
+        {"192.0.2.1", "192.0.2.1", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"192.0.2.1", "::ffff:192.0.2.1", true},
+        {"::ffff:192.0.2.1", "::ffff:192.0.2.2", false},
+        {"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
+        {"2001:db8::1", "2001:db8:0:0:1::", true},
+        {"2001:db8::1", "2001:db8:0:1::1", false},
+        {"::1", "::2", true},
+        {"unix:", "", true},
+        {"192.0.2.1", "unix:", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        struct address_key one = address_key_of(pairs[i].one), other = address_key_of(pairs[i].other);
+
+        assert_int_equal(address_key_same(&one, &other), pairs[i].same);
+    }
 }
 
 static void an_address_is_shown_in_its_usual_form(void **state)
 {
-    char plain[NETWORKS_ADDRESS_BYTES];
+    char plain[ADDRESS_TEXT_BYTES];
 
     (void)state;
-    assert_true(networks_address("::ffff:192.0.2.1", plain));
+    assert_true(address_plain("::ffff:192.0.2.1", plain));
     assert_string_equal(plain, "192.0.2.1");
-    assert_true(networks_address("2001:DB8:0:0::7", plain));
+    assert_true(address_plain("2001:DB8:0:0::7", plain));
     assert_string_equal(plain, "2001:db8::7");
-    assert_false(networks_address("unix:", plain));
+    assert_false(address_plain("unix:", plain));
 }
 
 int main(void)
@@ -159,6 +185,7 @@ int main(void)
         PROMISE(what_a_language_writes_is_let_through),
         PROMISE(a_clipped_text_is_what_may_be_shown),
         PROMISE(a_client_is_an_address_of_ipv4_or_a_64_of_ipv6),
+        PROMISE(an_address_counts_as_its_subscriber),
         PROMISE(an_address_is_shown_in_its_usual_form),
     };
 

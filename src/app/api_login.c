@@ -3,8 +3,8 @@
 #include "app/credentials.h"
 #include "app/once.h"
 #include "app/signed_in.h"
+#include "base/address.h"
 #include "base/bytes.h"
-#include "base/networks.h"
 #include "base/text_limit.h"
 
 #include <string.h>
@@ -41,10 +41,10 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
 {
     struct login *login = arg;
     struct session_store *store = &x->services->sessions;
-    char address[NETWORKS_ADDRESS_BYTES];
+    char address[ADDRESS_TEXT_BYTES];
     const struct session_origin origin = {
         .user_agent = text_clip(&x->arena, TEXT_USER_AGENT, x->request.user_agent, strlen(x->request.user_agent)),
-        .address = networks_address(x->request.address, address) ? address : NULL,
+        .address = address_plain(x->request.address, address) ? address : NULL,
     };
     char text[TOKEN_TEXT_BYTES];
     struct signed_in in = {

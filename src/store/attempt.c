@@ -25,7 +25,7 @@ static void bucket_key(const struct secret *secret, const char *purpose, const c
 static void init(struct attempt *attempt, const struct secret *secret, const char *who, const char *address)
 {
     *attempt = (struct attempt){.first = ATTEMPT_PAIR, .end = ATTEMPT_BUCKETS};
-    attempt->from_address = networks_key(address, attempt->address);
+    attempt->from_address = address_key_text(address, attempt->address);
     bucket_key(secret, "attempt pair", who, attempt->address, attempt->keys[ATTEMPT_PAIR]);
     bucket_key(secret, "attempt address", "", attempt->address, attempt->keys[ATTEMPT_ADDRESS]);
     bucket_key(secret, "attempt account", who, "", attempt->keys[ATTEMPT_ACCOUNT]);

@@ -11,8 +11,8 @@
 #ifndef MAYFLY_STORE_ATTEMPT_H
 #define MAYFLY_STORE_ATTEMPT_H
 
+#include "base/address.h"
 #include "base/config.h"
-#include "base/networks.h"
 #include "base/secret.h"
 #include "store/db.h"
 
@@ -22,7 +22,7 @@ enum attempt_bucket { ATTEMPT_PAIR, ATTEMPT_ADDRESS, ATTEMPT_ACCOUNT };
 
 /* One attempt by somebody; the keys are MACs, so that the table tells no names. */
 struct attempt {
-    char address[NETWORKS_KEY_BYTES];
+    char address[ADDRESS_KEY_TEXT_BYTES];
     bool from_address; /* nginx says "unix:" of a client on a unix socket */
     bool known;        /* whose account it is */
     struct uuid account;
