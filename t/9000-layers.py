@@ -206,4 +206,47 @@ used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {
     "REQUEST_METHOD", "CONTENT_LENGTH", "MAYFLY_STREAM"}
 same(sorted(re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)), sorted(used_params),
      "nginx sends the parameters that the worker reads, each once")
+
+# --- nginx waits for longer than a worker does
+
+defaults = {name: int(value) for name, value in re.findall(r"^NUMBER\((\w+), (\d+),", DEF, re.M)}
+
+
+def seconds(text, name, otherwise=None):
+    """The last that a location says of it."""
+    found = re.findall(rf"^\s*{name}\s+(\d+)s;", text, re.M)
+    return int(found[-1]) if found else otherwise
+
+
+def nginx_locations(name):
+    """path -> what the location says, with what it includes."""
+    text = (CHECKOUT / "nginx" / name).read_text()
+    snippets = {snippet.name: snippet.read_text() for snippet in (CHECKOUT / "nginx").glob("mayfly-*.conf")}
+    found = {}
+    for _, path, body in re.findall(r"^( *)location (?:[~=^]+ )?(\S+) \{\n(.*?)^\1\}$", text, re.M | re.S):
+        found[path] = re.sub(r"include snippets/([\w-]+\.conf);", lambda include: snippets[include[1]], body)
+    return found
+
+
+patience = int(re.search(r"MEMORY_PATIENCE_MS = (\d+)", FILES["bin/turns.c"])[1])
+in_line = int(re.search(r"SHARE_PATIENCE_MS = (\d+)", FILES["app/api_thumbnail.c"])[1])
+WAITS_MS = {
+    "/upload": patience + defaults["s3_timeout_ms"], "^/uploads(?:/|$)": defaults["s3_timeout_ms"],
+    "^/files/[^/]+/(?:csv|thumbnail)$": in_line + 2 * defaults["s3_timeout_ms"] + defaults["thumbnail_timeout_ms"],
+    "^/files(?:/|$)": defaults["s3_timeout_ms"], "^/shared/": defaults["s3_timeout_ms"],
+    "^/(?:files|shared)(?:/|$)": defaults["s3_timeout_ms"],
+}
+for name, kind in (("mayfly-locations.conf", "fastcgi"), ("edge.conf", "proxy")):
+    served = {path: body for path, body in nginx_locations(name).items() if f"{kind}_pass " in body and path in WAITS_MS}
+    check(len(served) >= 4, f"{name}: the locations that wait for the object storage", sorted(served))
+    for path, body in served.items():
+        read = seconds(body, f"{kind}_read_timeout", 60)
+        check(read * 1000 > WAITS_MS[path] + defaults["s3_connect_ms"], f"{name}, {path}: nginx waits for an answer for longer than a worker may take",
+              read, WAITS_MS[path])
+        # What is passed on as it comes can't be sent again.
+        check(re.search(r"request_buffering +off", body) or seconds(body, f"{kind}_next_upstream_timeout", 20) > read,
+              f"{name}, {path}: and has time for another one", body)
+small = seconds((CHECKOUT / "nginx/mayfly-small.conf").read_text(), "fastcgi_read_timeout")
+check(small * 1000 > sum(defaults[f"database_{name}_ms"] for name in ("timeout", "connect", "patience")),
+      "so it does for what waits for the database only", small)
 done()
