@@ -3,16 +3,19 @@
 
 import io
 import random
+import re
 import struct
 import sys
 import threading
 import time
 import zlib
+from collections import Counter
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import Client, check, done, new_user, note, psql, same, settings, signed_in, try_login
+from chaos import nginx_limits
+from mayfly import CHECKOUT, Client, check, done, new_user, note, psql, same, settings, signed_in, try_login
 
 from PIL import Image
 
@@ -164,4 +167,15 @@ with settings(thumbnail_account_cpu_s=1):
     check(int(psql(f"{spent}'{third.id}'") or 0) > 0, "who goes away before the end has spent it as well")
     psql(f"UPDATE mayfly.thumbnail_budget SET at = at - interval '1 day' WHERE account_id = '{hostile.id}'")
     check(thumbnail(attacker, files[-1]).status in (200, 422), "later it is made")
+
+# --- a page of files, all of them images, as HTTP/2 asks for them: at once
+
+PAGE = int(re.search(r"FILE_PAGE_MAX = (\d+)", (CHECKOUT / "src/store/file.h").read_text())[1])
+_, collector = signed_in()
+files = [upload(collector, png(16, 16 + index)) for index in range(PAGE)]
+with settings(thumbnail_account_at_once=4), nginx_limits():
+    threads, answers = all_at_once(collector, files)
+    for thread in threads:
+        thread.join()
+same(Counter(getattr(one, "status", str(one)) for one in answers), {200: PAGE}, f"all {PAGE} thumbnails of a page are made")
 done()

@@ -75,6 +75,7 @@ class Beside:
         image = post_raw(self.client, picture(200, 100, 2), "image.png", "image/png").json()["url"]
         self.thumbnail = f"{image}/thumbnail"
         same(self.client.get(self.thumbnail).status, 200, "a thumbnail is made")
+        self.fresh = [post_raw(self.client, picture(100, 100, index), "fresh.png", "image/png").json()["url"] for index in range(6)]
         self.upload = tus_create(self.client, 100 * MIB).headers["Location"]
         self.offset = 0
 
@@ -240,6 +241,26 @@ def crowd(count, beside, idle):
     repeat(list(made["answers"]))
 
 
+def thumbnails_beside(beside, images):
+    """Makers that wait for images from the storage hold no place of those whose images are in PostgreSQL."""
+    asks = [lambda _, owner=owner, url=url: Client(owner.token).get(f"{url}/thumbnail?size=512") for owner, url in zip(owners, images)]
+    with silent():
+        asked = [threading.Thread(target=answer_to, args=(ask,), daemon=True) for ask in asks]
+        for thread in asked:
+            thread.start()
+        time.sleep(1)
+        answers, took = [], []
+        for url in beside.fresh:
+            began = time.monotonic()
+            answers.append(beside.client.get(f"{url}/thumbnail").status)
+            took.append(time.monotonic() - began)
+        waiting = sum(thread.is_alive() for thread in asked)
+        for thread in asked:
+            thread.join()
+    same(answers, [200] * len(beside.fresh), f"new thumbnails are made beside {waiting} that wait for the storage")
+    check(max(took) < TIMEOUT_S / 2 and waiting == len(asked), "and wait for none of them", took, waiting)
+
+
 def killed_meanwhile():
     made = {"name": new_name("killed"), "answers": {}}
     with silent():
@@ -343,10 +364,13 @@ def main():
         crowd(60, beside, idle)
         crowd(150, beside, idle)
         a_listener_that_says_nothing(beside, idle)
+        images = [post_raw(owner, picture(64, 64, index), "image.png", "image/png").json()["url"] for index, owner in enumerate(owners)]
         killed_meanwhile()
         replaced_meanwhile()
         wrong, status = fsck()
         check(status in (0, 1) and not wrong, "rows and bytes agree", status, wrong)
+    with settings(objects="postgres", sweep_every_s=0, **s3_settings):
+        thumbnails_beside(beside, images)
     with settings(objects="postgres", sweep_every_s=1, **s3_settings):
         swept_meanwhile(beside, idle)
     with settings(sweep_every_s=0, **s3_settings):

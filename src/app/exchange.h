@@ -12,6 +12,8 @@
 #include "store/file.h"
 #include "store/session.h"
 
+#include <sys/queue.h>
+
 enum {
     /* A document of 64 KiB whose every byte was escaped by a form, and the fields around it. */
     BODY_MAX_BYTES = 256 * 1024,
@@ -19,7 +21,14 @@ enum {
     ARENA_MAX_BYTES = 8 * 1024 * 1024,
 };
 
-struct thumbing;
+struct thumbing_account;
+
+/* Of one worker; app/api_thumbnail.c's. */
+struct thumbings {
+    LIST_HEAD(, thumbing_account) accounts; /* that have asked for some which are in hand */
+    int children;
+    int images[2]; /* in memory: of the object storage, and of PostgreSQL */
+};
 
 /* At once in one worker; each account has one of them, so that files of one that take long keep nobody else's waiting. */
 enum { SNIFFS_AT_ONCE = 4 };
@@ -39,10 +48,9 @@ struct services {
     struct coroutines *coroutines; /* NULL in mayflyctl, which has nobody to go on with while it waits */
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    const char *worker;         /* "pool/pid" */
-    int thumbnails_in_hand;     /* that are being made by this worker just now */
-    int requests_aside;         /* that wait for another's lock */
-    struct thumbing *thumbings; /* requests for thumbnails that this worker has in hand; app/api_thumbnail.c's */
+    const char *worker; /* "pool/pid" */
+    int requests_aside; /* that wait for another's lock */
+    struct thumbings thumbings;
     struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file_typing.c's */
     void (*point)(const char *name);
 };
