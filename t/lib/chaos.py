@@ -139,8 +139,8 @@ class Lost(Exception):
 
 class Client(mayfly.Client):
     """
-    Asks in JSON and never asks twice: a connection that ends without an answer is Lost. It has a bearer token, or with
-    cookie=True the cookie that a browser would have.
+    Asks in JSON, unless a body is bytes, and never asks twice: a connection that ends without an answer is Lost. It has a bearer
+    token, or with cookie=True the cookie that a browser would have.
     """
 
     def __init__(self, token=None, keep=True, cookie=False, timeout=40):
@@ -156,7 +156,7 @@ class Client(mayfly.Client):
             fields["Authorization"] = f"Bearer {self.token}"
         if key is not None:
             fields["Idempotency-Key"] = key
-        if body is not None:
+        if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             fields["Content-Type"] = "application/json"
         if body is not None or method in ("POST", "PUT", "PATCH"):
