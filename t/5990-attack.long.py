@@ -9,6 +9,7 @@ so whoever is kept waiting does not ask less often. Windows of peace and of atta
 the first seconds of each peace are left out, in which the attack's work ends. The p99 of each window is one value, and the median of
 those of attack is compared with the median of those of peace: neither a window in which the machine had something else to do nor a
 slow drift of it decides. A p99 in peace below FLOOR_MS counts as FLOOR_MS: on two processors that is one turn of another process.
+Where processors were not mostly idle in peace, others were at work on this machine, and the times tell of them.
 
 The acceptance of an hour: MAYFLY_SECONDS=3600 MAYFLY_TEST_TIMEOUT=5000 ./dev test --long -v ^5990
 All samples are then in tmp/attack.json of the scratch folder. MAYFLY_SEED gives other attacks; MAYFLY_ATTACKERS=Smuggler,HalfSent are
@@ -237,17 +238,31 @@ def result(receiver):
     return receiver.recv()
 
 
+def idle_share(before, after):
+    """Of all processors, between two lines of /proc/stat."""
+    spent = [last - first for first, last in zip(before, after)]
+    return (spent[3] + spent[4]) / max(1, sum(spent[:8]))
+
+
+def processors():
+    return [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+
+
 def windows(phase):
-    """[(war, from, to)] as they pass."""
+    """[(war, from, to)] as they pass; notes how busy the machine was."""
+    idle = {False: [], True: []}
     passed, rounds = [], max(1, round(SECONDS / (PEACE_S + WAR_S)))
     for _ in range(rounds):
         for war, seconds, settle in ((False, PEACE_S, SETTLE_S), (True, WAR_S, 0)):
             phase.value = ATTACK if war else IDLE
-            began = time.monotonic()
-            time.sleep(seconds)
-            passed.append((war, began + settle, time.monotonic()))
+            time.sleep(settle)
+            began, before = time.monotonic(), processors()
+            time.sleep(seconds - settle)
+            passed.append((war, began, time.monotonic()))
+            idle[war].append(idle_share(before, processors()))
     phase.value = IDLE
     time.sleep(SETTLE_S)
+    note(f"processors were idle for {statistics.median(idle[False]):.0%} in peace, {statistics.median(idle[True]):.0%} in attack")
     return passed
 
 
