@@ -228,9 +228,9 @@ class HalfSent(Attacker):
 
 
 class SlowReaders(Attacker):
-    """A public link, read by 512 bytes."""
+    """A public link, read by 512 bytes. Whoever is cut off comes again some seconds later: to come at once would be sheer load."""
 
-    size, pause_s, addresses = 300, 1, 8
+    size, pause_s, addresses = 200, 6, 8
     wanted = {200}
 
     async def attempt(self, number):
@@ -247,7 +247,7 @@ class SlowReaders(Attacker):
 class SlowWriters(Attacker):
     """PATCHes of uploads that come byte by byte."""
 
-    size, pause_s, addresses = 300, 2, 8
+    size, pause_s, addresses = 200, 6, 8
     wanted = {201, 204}
 
     async def attempt(self, number):
