@@ -52,6 +52,12 @@ static void wait_for_room(struct turns *turns, struct turn *turn)
     wait_for(turns, turn, FCGI_WAIT_ROOM);
 }
 
+/* A few readers may each hold a piece of which the socket took a part; of many, none does, and each reads when all of it is taken. */
+static bool is_crowded(const struct turns *turns)
+{
+    return turns->streams >= TURNS_READ_AHEAD_MAX;
+}
+
 /* False: it waits for its next turn and must be kept. Who can't be waited for any more is let go: its peer takes nothing. */
 static bool send_pieces(struct turns *turns, struct turn *turn)
 {
@@ -76,7 +82,7 @@ static bool send_pieces(struct turns *turns, struct turn *turn)
             fcgi_sent_all(turn->request);
             return true;
         }
-        if (pieces == PIECES_PER_TURN || !fcgi_has_room(turn->request)) {
+        if (pieces == PIECES_PER_TURN || (is_crowded(turns) && !fcgi_has_room(turn->request))) {
             wait_for_room(turns, turn);
             return false;
         }
