@@ -121,10 +121,16 @@ with settings(session_idle_s=8):
     session = current(client)
     ask = f"SELECT date_part('epoch', seen_at), xmin FROM mayfly.session WHERE id = '{session}'"
     first, written = psql(ask).split("|")
-    for _ in range(200):
+    # At most once in a twentieth of the idle time, 0.4 s: a busy machine takes longer for so many, and may write as often.
+    began = time.monotonic()
+    writes = set()
+    for number in range(200):
         client.get("/profile")
+        if number % 20 == 19:
+            writes.add(psql(ask).split("|")[1])
     again = psql(ask).split("|")
-    same(again[1], written, "200 requests at once do not write seen_at", first, again)
+    check(len(writes | {written}) - 1 <= (time.monotonic() - began) / 0.4 + 1 and len(writes) < 9, "200 requests do not write seen_at each time",
+          first, again, writes)
     until = time.monotonic() + 7
     while time.monotonic() < until:
         client.get("/profile")

@@ -259,6 +259,7 @@ int main(int argc, char **argv)
     }
     /* Blocks of the object storage go back to the system; those of downloads stay, since mapping each anew costs a sixth of it. */
     mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
     if (options.check_only)
         printf("%s: the configuration is good\n", options.config_path);
     else
