@@ -43,7 +43,7 @@ enum {
      * Readers that wait for room keep what was read for them, up to so many at a time, of 256 KiB each; the one that has waited for
      * longest gives its away first. So whoever keeps up has each block read once, and a slow reader holds nothing.
      */
-    TURNS_READ_AHEAD_MAX = 64,
+    TURNS_READ_AHEAD_MAX = 16,
 };
 
 struct stint;
