@@ -116,21 +116,18 @@ psql(f"UPDATE mayfly.account SET disabled = false WHERE id = '{user.id}'")
 # --- seen_at
 
 user, client = signed_in()
+with settings(session_idle_s=160):  # written once in a twentieth of it: 8 s are enough for 200 requests on a busy machine
+    client = Client(login(user))
+    ask = f"SELECT date_part('epoch', seen_at), xmin FROM mayfly.session WHERE id = '{current(client)}'"
+    first, written = psql(ask).split("|")
+    for _ in range(200):
+        client.get("/profile")
+    again = psql(ask).split("|")
+    same(again[1], written, "200 requests at once do not write seen_at", first, again)
 with settings(session_idle_s=8):
     client = Client(login(user))
-    session = current(client)
-    ask = f"SELECT date_part('epoch', seen_at), xmin FROM mayfly.session WHERE id = '{session}'"
-    first, written = psql(ask).split("|")
-    # At most once in a twentieth of the idle time, 0.4 s: a busy machine takes longer for so many, and may write as often.
-    began = time.monotonic()
-    writes = set()
-    for number in range(200):
-        client.get("/profile")
-        if number % 20 == 19:
-            writes.add(psql(ask).split("|")[1])
-    again = psql(ask).split("|")
-    check(len(writes | {written}) - 1 <= (time.monotonic() - began) / 0.4 + 1 and len(writes) < 9, "200 requests do not write seen_at each time",
-          first, again, writes)
+    ask = f"SELECT date_part('epoch', seen_at), xmin FROM mayfly.session WHERE id = '{current(client)}'"
+    first = psql(ask).split("|")[0]
     until = time.monotonic() + 7
     while time.monotonic() < until:
         client.get("/profile")
