@@ -75,15 +75,17 @@ Starts or stops a stack in MAYFLY_SCRATCH without building, with the programs in
 one. Its port is free to choose for nginx; `./dev url` knows it.
 TEXT
     test) cat <<'TEXT' ;;
-./dev test [--long] [--keep] [--sanitize] [-v] [pattern...]
+./dev test [--long] [--keep] [--sanitize] [--jobs N] [-v] [pattern...]
 
-Builds, starts a stack of its own and runs the tests in order. A pattern is a regular expression for their names:
+Builds, starts a few stacks and runs the tests on them side by side. A pattern is a regular expression for their names:
 `./dev test ^4` runs those through nginx.
 
-Those named *.root.* boot whole machines with a systemd of their own: as root they run after the others.
+Those named *.alone.* measure, and run one after the other when the rest is done. Those named *.root.* boot whole machines with
+a systemd of their own: as root they run last.
 
   --long   those named *.long.* as well
-  --keep   leave the stack running afterwards
+  --keep   leave the stacks running afterwards, in lane-* of the scratch folder: MAYFLY_SCRATCH=FOLDER ./dev status
+  --jobs N how many run side by side; two for each processor when it is not said
   --sanitize
            with programs built with ASan and UBSan, in a build and a scratch folder of their own; any report of a sanitizer
            is shown and is a failure. Not for tests that measure: 5300, 5600.
@@ -129,7 +131,7 @@ TEXT
   service start|stop|signal NAME
   psql [args]          the database
   url                  the address
-  test [pattern...]    every test, in a stack of its own
+  test [pattern...]    every test, in stacks of its own
   prove [option...]    break it, and prove that nothing is lost
   bench                measure
   fuzz [harness] [s]   feed the parsers with what was never sent

@@ -91,13 +91,26 @@ recycled() {
     ((${#WORKERS[@]} >= size))
 }
 
+# Those of one letter at the same time, then those of the other: nginx goes to the other pool of each pair meanwhile.
 command_restart() {
-    local name
+    local letter name restarting
 
     (($# <= 1)) || usage_error 'restart wants one pool or none'
-    (($# == 0)) || pool_check "$1"
-    for name in "${@:-${POOLS[@]}}"; do
-        pool_restart "$name"
+    if (($# == 1)); then
+        pool_check "$1"
+        pool_restart "$1"
+        return
+    fi
+    for letter in a b; do
+        restarting=()
+        for name in "${POOLS[@]}"; do
+            [[ ${name##*-} == "$letter" ]] || continue
+            pool_restart "$name" &
+            restarting+=($!)
+        done
+        for name in "${restarting[@]}"; do
+            wait "$name" || die 'not all pools have been restarted'
+        done
     done
 }
 

@@ -25,7 +25,7 @@ sanitizers_prove() {
 sanitizers_judge() {
     local report reports=()
 
-    command_restart
+    lanes_each command_restart
     mapfile -t reports < <(find "$SANITIZER_REPORTS" -type f -size +0)
     ((${#reports[@]} > 0)) || return 0
     say "${#reports[@]} reports of sanitizers, all in $SANITIZER_REPORTS; the first:"

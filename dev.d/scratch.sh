@@ -56,7 +56,7 @@ scratch_claim() {
     elif [[ -n ${MAYFLY_SCRATCH-} ]]; then
         kind=up
     fi
-    [[ ! -d $SCRATCH/pg || $kind == "$KIND" ]] ||
+    [[ ! -d $SCRATCH/pg && ! -d $SCRATCH/lane-1 || $kind == "$KIND" ]] ||
         die "$SCRATCH holds a stack of ./dev $kind, which ./dev $KIND leaves alone." \
             "Name another folder in MAYFLY_SCRATCH, or remove that stack and its data with ./dev down --clean."
     printf '%s\n' "$KIND" >"$SCRATCH/kind"

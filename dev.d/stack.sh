@@ -153,9 +153,9 @@ TEXT
 
 command_down() {
     case ${1-} in
-    '') stack_lock && stack_down ;;
+    '') stack_lock && stack_down && lanes_each stack_down ;;
     --clean)
-        stack_lock && stack_down
+        stack_lock && stack_down && lanes_clear
         # The folder itself may be somebody's choice, or in a place where it can't be made again.
         rm -rf "${SCRATCH:?}"/{inst,etc,log,pid,run,pg,ceph,tmp,state,port,kind,lock}
         rmdir "$SCRATCH" 2>/dev/null || true

@@ -1,23 +1,28 @@
 # shellcheck shell=bash
-# The tests: programs of `make check` and scripts of t/, in order of their numbers, over one stack.
+# The tests: programs of `make check` and scripts of t/, side by side in lanes.
 
 # What we exit with when root's tests follow and there was none for us.
 NO_TEST=3
 
-# Sets TESTS to what we run: root those named *.root.*, which make machines of their own, anybody else the others.
+# Sets TESTS to what we run, and ALONE to those of them that measure and want the machine for themselves, named *.alone.*:
+# root those named *.root.*, which make machines of their own, anybody else the others.
 # tests_find LONG PATTERN...
 tests_find() {
     local long=$1 file name pattern
 
     shift
-    TESTS=()
+    TESTS=() ALONE=()
     while IFS=$'\t' read -r name file; do
         $long || [[ $name != *.long.* ]] || continue
         [[ $name == *.root.* && $EUID == 0 || $name != *.root.* && $EUID != 0 ]] || continue
         (($# > 0)) || set -- ''
         for pattern; do
             [[ $name =~ $pattern ]] || continue
-            TESTS+=("$file")
+            if [[ $name == *.alone.* ]]; then
+                ALONE+=("$file")
+            else
+                TESTS+=("$file")
+            fi
             break
         done
     done < <(tests_all | sort -s)
@@ -41,16 +46,18 @@ tests_all() {
 }
 
 test_logs() {
-    local log
+    local lane log
 
-    say "something failed; the logs are in $SCRATCH/log"
-    for log in "$SCRATCH"/log/pool-*.log "$SCRATCH"/log/nginx.log; do
-        [[ ! -s $log ]] || log_tail "$(basename "$log" .log)" 5
+    say "something failed; the logs are in $SCRATCH/lane-*/log"
+    for lane in "$SCRATCH"/lane-*; do
+        for log in "$lane"/log/pool-*.log "$lane"/log/nginx.log; do
+            [[ ! -s $log ]] || SCRATCH=$lane log_tail "$(basename "$log" .log)" 5
+        done
     done
 }
 
 test_end() {
-    $1 || stack_down
+    $1 || lanes_each stack_down
 }
 
 # test_machines PROVE...: no stack, each makes a machine. They follow the README, and build the package in build/deb.
@@ -65,16 +72,33 @@ test_machines() {
     ((RUNNER_STATUS == 0 || RUNNER_STATUS == NO_TEST))
 }
 
-# Whoever runs the stack runs most tests. As root, tests of whole machines follow; without root they are said to be left out.
+# tests_run PROVE...: those that can, side by side, the ones with high numbers first since they take longest; then the others.
+tests_run() {
+    local passed=true reversed=() index
+
+    for ((index = ${#TESTS[@]} - 1; index >= 0; index--)); do
+        reversed+=("${TESTS[index]}")
+    done
+    ((${#TESTS[@]} == 0)) || "$@" --jobs "$LANES" "${reversed[@]}" 9>&- || passed=false
+    ((${#ALONE[@]} == 0)) || "$@" "${ALONE[@]}" 9>&- || passed=false
+    $passed
+}
+
+# Whoever runs the stacks runs most tests. As root, tests of whole machines follow; without root they are said to be left out.
 command_test() {
-    local long=false keep=false passed=true prove=(prove --timer --exec "timeout -k 10 ${MAYFLY_TEST_TIMEOUT:-900}")
+    local long=false keep=false passed=true prove=(prove --timer --exec) jobs=''
 
     while (($# > 0)); do
         case $1 in
         --long) long=true ;;
         --keep) keep=true ;;
         --sanitize) ;; # known already
-        -v) prove+=(-v) ;;
+        --jobs)
+            [[ ${2-} =~ ^[1-9][0-9]?$ ]] || usage_error 'test: --jobs wants a number from 1 to 99'
+            jobs=$2
+            shift
+            ;;
+        -v) prove=("${prove[0]}" -v "${prove[@]:1}") ;;
         -*) usage_error "test does not know '$1'" ;;
         *) break ;;
         esac
@@ -83,10 +107,10 @@ command_test() {
     cd "$CHECKOUT" || exit
     tests_find "$long" "$@"
     if ((EUID == 0)); then
-        test_machines "${prove[@]}"
+        test_machines "${prove[@]}" "timeout -k 10 ${MAYFLY_TEST_TIMEOUT:-900}"
         return
     fi
-    if ((${#TESTS[@]} == 0)); then
+    if ((${#TESTS[@]} + ${#ALONE[@]} == 0)); then
         # With a pattern such as ^7 everything is for root.
         [[ -z ${MAYFLY_ROOT_FOLLOWS-} ]] || exit "$NO_TEST"
         die "no test is named like $*, or it needs root: run ./dev test as root"
@@ -96,21 +120,19 @@ command_test() {
     scratch_folders
     stack_lock
     scratch_claim
-    stack_clear
+    lanes_clear
     build_install
     # shellcheck disable=SC2064 # as it is now
     trap "test_end $keep" EXIT
     trap 'exit 130' INT TERM HUP
     ! $SANITIZE || sanitizers_start
-    say "a stack in $SCRATCH"
-    stack_up
+    lanes_start "${jobs:-$(lanes_wanted)}"
 
-    export MAYFLY_SCRATCH=$SCRATCH MAYFLY_INST=$INST MAYFLY_DEV=$CHECKOUT/dev
+    export MAYFLY_LANES=$SCRATCH MAYFLY_INST=$INST MAYFLY_DEV=$CHECKOUT/dev
     MAYFLY_BUILD=$(build_folder)
-    MAYFLY_URL=$(command_url)
-    export MAYFLY_BUILD MAYFLY_URL CMOCKA_MESSAGE_OUTPUT=TAP
-    say "${#TESTS[@]} tests at $MAYFLY_URL"
-    if ! "${prove[@]}" "${TESTS[@]}" 9>&-; then
+    export MAYFLY_BUILD CMOCKA_MESSAGE_OUTPUT=TAP
+    say "${#TESTS[@]} tests in $LANES lanes, then ${#ALONE[@]} alone"
+    if ! tests_run "${prove[@]}" "$CHECKOUT/dev.d/in-lane"; then
         test_logs
         passed=false
     fi

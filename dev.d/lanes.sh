@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2030,SC2031 # lane_run changes SCRATCH for its command only
+# Tests run side by side, each in a lane: a folder in the scratch folder with a whole stack, which the next test finds as it
+# was. Programs are installed once for all.
+
+# A test waits more than it works, so two lanes keep a processor busy. A single test needs one.
+lanes_wanted() {
+    local wanted=$((2 * $(nproc)))
+
+    ((${#TESTS[@]} >= wanted)) || wanted=${#TESTS[@]}
+    printf '%s' "$((wanted > 0 ? wanted : 1))"
+}
+
+# lanes_start N: sets LANES.
+lanes_start() {
+    local number starting=()
+
+    LANES=$1
+    say "$LANES stacks in $SCRATCH/lane-*"
+    for ((number = 1; number <= LANES; number++)); do
+        lane_run "$SCRATCH/lane-$number" lane_start &
+        starting+=($!)
+    done
+    for number in "${starting[@]}"; do
+        wait "$number" || die 'not all stacks have started'
+    done
+}
+
+lane_start() {
+    mkdir -p "$SCRATCH"
+    stack_up
+}
+
+# lane_run FOLDER COMMAND...: with the lane's folder as the scratch folder.
+lane_run() (
+    export MAYFLY_SCRATCH=$1
+
+    SCRATCH=$1
+    shift
+    "$@"
+)
+
+# lanes_each COMMAND...: in all that are there, at the same time.
+lanes_each() {
+    local lane running=() passed=true
+
+    for lane in "$SCRATCH"/lane-*; do
+        [[ -d $lane ]] || continue
+        lane_run "$lane" "$@" &
+        running+=($!)
+    done
+    for lane in "${running[@]}"; do
+        wait "$lane" || passed=false
+    done
+    $passed
+}
+
+# Nothing of an earlier run is left, its data included.
+lanes_clear() {
+    lanes_each stack_down
+    rm -rf "${SCRATCH:?}"/lane-*
+}
