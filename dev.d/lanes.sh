@@ -28,6 +28,7 @@ lanes_start() {
 
 lane_start() {
     mkdir -p "$SCRATCH"
+    [[ -e $SCRATCH/inst ]] || ln -s "$INST" "$SCRATCH/inst"
     stack_up
 }
 
