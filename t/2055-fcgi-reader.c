@@ -98,6 +98,31 @@ static void what_is_left_in_the_socket_is_there_for_whoever_looks(void **state)
     pair_close(&pair);
 }
 
+static void what_the_taker_waits_for_the_rest_of_leaves_the_socket(void **state)
+{
+    struct eater eater = {.appetite = 0};
+    struct pair pair;
+    char rest[8];
+
+    (void)state;
+    pair_open(&pair);
+    pair.reader.leaves = true;
+    assert_int_equal(read_once(&pair, &eater), FCGI_CAME_NOTHING);
+    say(&pair, "abc");
+    assert_int_equal(read_once(&pair, &eater), FCGI_CAME_BYTES);
+    assert_false(pair.reader.full); /* or a caller would look again for ever */
+    assert_int_equal(recv(pair.worker, rest, sizeof rest, MSG_PEEK), -1);
+    say(&pair, "defgh");
+    eater.appetite = 5;
+    assert_int_equal(read_once(&pair, &eater), FCGI_CAME_BYTES);
+    assert_memory_equal(eater.eaten, "abcde", 5);
+    assert_int_equal(recv(pair.worker, rest, sizeof rest, MSG_PEEK), 3);
+    assert_memory_equal(rest, "fgh", 3);
+    assert_true(pair.reader.full);
+    assert_int_equal(pair.reader.length, 0);
+    pair_close(&pair);
+}
+
 static void a_full_window_says_that_more_may_be_there(void **state)
 {
     struct eater eater = {.appetite = 0};
@@ -137,6 +162,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         cmocka_unit_test(what_is_not_taken_comes_again_before_what_follows),
         cmocka_unit_test(what_is_left_in_the_socket_is_there_for_whoever_looks),
+        cmocka_unit_test(what_the_taker_waits_for_the_rest_of_leaves_the_socket),
         cmocka_unit_test(a_full_window_says_that_more_may_be_there),
         cmocka_unit_test(the_end_comes_after_everything_else),
     };

@@ -136,7 +136,7 @@ bool fcgi_connection_take(struct fcgi_request *connection)
         else
             came = fcgi_reader_read(&connection->reader, connection->fd, window, fcgi_body_feed, &connection->body);
         /* Nothing stays in the socket but a body that comes in turns, and that only behind the first head (t/5955). */
-        connection->reader.leaves = false;
+        connection->reader.leaves = connection->reader.leaves && connection->head.length == 0;
     } while (came == FCGI_CAME_BYTES && connection->reader.full && !collected(connection) && connection->flaw == NULL);
     if (came == FCGI_CAME_END) {
         bool began = connection->reader.length > 0 || connection->head.length > 0;

@@ -33,36 +33,50 @@ static bool keep_rest(struct fcgi_reader *reader, const unsigned char *rest, siz
     return true;
 }
 
-/* What was only looked at leaves the socket. */
-static bool remove_taken(int fd, struct fcgi_window *window, size_t taken)
+/* Bytes that were only looked at leave the socket. */
+static bool remove_seen(int fd, unsigned char *seen, size_t length)
 {
-    return taken == 0 || recv(fd, window->bytes, taken, MSG_DONTWAIT) == (ssize_t)taken;
+    return length == 0 || recv(fd, seen, length, MSG_DONTWAIT) == (ssize_t)length;
+}
+
+/*
+ * What of `got` new bytes, behind `held` older ones, is the taker's. When it takes nothing, all of them are the beginning of what
+ * it waits for.
+ */
+static size_t owned(size_t held, size_t got, size_t taken)
+{
+    if (taken == 0)
+        return got;
+    return taken > held ? taken - held : 0;
 }
 
 enum fcgi_came fcgi_reader_read(struct fcgi_reader *reader, int fd, struct fcgi_window *window, fcgi_taker *take,
                                 void *arg)
 {
-    size_t length = reader->length, room = sizeof window->bytes - length, taken;
+    size_t held = reader->length, room = sizeof window->bytes - held, taken, length, out;
     ssize_t got = 0;
 
-    if (length > 0)
-        memcpy(window->bytes, reader->rest, length);
+    if (held > 0)
+        memcpy(window->bytes, reader->rest, held);
     if (room > 0) {
-        got = recv(fd, window->bytes + length, room, MSG_DONTWAIT | (reader->leaves ? MSG_PEEK : 0));
+        got = recv(fd, window->bytes + held, room, MSG_DONTWAIT | (reader->leaves ? MSG_PEEK : 0));
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
             return FCGI_CAME_END;
     }
     reader->full = got == (ssize_t)room;
     if (got < 0) {
-        if (length == 0)
+        if (held == 0)
             return FCGI_CAME_NOTHING;
         got = 0;
     }
-    length += (size_t)got;
+    length = held + (size_t)got;
     taken = take(arg, window->bytes, length);
     if (reader->leaves) {
-        reader->full = reader->full || taken < length;
-        return remove_taken(fd, window, taken) ? FCGI_CAME_BYTES : FCGI_CAME_END;
+        out = owned(held, (size_t)got, taken);
+        reader->full = reader->full || out < (size_t)got;
+        if (!remove_seen(fd, window->bytes + held, out))
+            return FCGI_CAME_END;
+        length = held + out;
     }
     return keep_rest(reader, window->bytes + taken, length - taken) ? FCGI_CAME_BYTES : FCGI_CAME_END;
 }

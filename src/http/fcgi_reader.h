@@ -19,7 +19,8 @@ struct fcgi_reader {
     unsigned char *rest; /* owned; NULL: all was taken */
     size_t length;       /* of the rest */
     bool full;           /* the socket may hold more, which epoll has said already */
-    bool leaves;         /* what is not taken stays in the socket, so that closing early breaks the connection */
+    /* What is behind the bytes that the taker takes or waits for stays in the socket, so that closing early breaks the connection. */
+    bool leaves;
 };
 
 enum fcgi_came {
