@@ -3,9 +3,7 @@
 who needs it is answered when it is free again, once, or with 503 and Retry-After when that takes too long. Nor for a statement
 beyond the budget."""
 
-import contextlib
 import http.client
-import subprocess
 import sys
 import threading
 import time
@@ -15,26 +13,12 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import files
-from mayfly import DEV
-from chaos import PASSWORD, check, dev, done, flush_cache, new_name, note, psql, same, settings, wait_until
+from chaos import PASSWORD, check, dev, done, flush_cache, held, new_name, note, psql, same, settings, wait_until
 from mayfly import Client, login, new_user, signed_in
 
 POOLS = ("a", "b", "password-a", "password-b", "files-a", "files-b")
 HOLD_S = 1.5
 WRITERS = 50
-
-
-@contextlib.contextmanager
-def held(sql):
-    """Another transaction has done sql and is not over; it is rolled back in the end."""
-    other = subprocess.Popen([DEV, "psql", "-Atq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        print(f"BEGIN; {sql}; SELECT 'held';", file=other.stdin, flush=True)
-        while other.stdout.readline() not in ("held\n", ""):
-            pass
-        yield
-    finally:
-        other.communicate("ROLLBACK;\n")
 
 
 class Others:

@@ -5,6 +5,8 @@ where it is, with nginx, and is taken later. No account takes all of it.
 """
 
 import contextlib
+import re
+import select
 import sys
 import threading
 import time
@@ -13,28 +15,17 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import s3
-from chaos import INST, wait_until, worker_size, workers
+from chaos import INST, STDIN, Session, fcgi_connect, fcgi_record, fcgi_request, wait_until, worker_size, workers
 from files import half_patch, half_sent, noise, post_raw, tus_create
-from mayfly import Client, check, dev, done, note, psql, same, settings, signed_in
+from mayfly import Client, check, done, note, psql, same, settings, signed_in
 
 MIB = 1024 * 1024
 PART = 5 * MIB
 BODY = noise(6 * MIB, 1)  # a full part and some more
 BUDGET = 32 * MIB
-PATIENCE_S = 20  # bin/turns.c
 POOLS = ("files-a", "files-b")
 SLACK = 8 * MIB  # of each worker: buffers of connections, coroutines, what the allocator keeps
 SANITIZED = b"__asan_init" in (INST / "bin/mayfly-worker").read_bytes()
-
-
-@contextlib.contextmanager
-def silent():
-    """The storage takes connections, as its kernel does, and says nothing."""
-    dev("service", "signal", "radosgw", "STOP")
-    try:
-        yield
-    finally:
-        dev("service", "signal", "radosgw", "CONT")
 
 
 def private():
@@ -91,7 +82,7 @@ def settle():
 
 def crowd():
     before = settle()
-    with silent():
+    with s3.silent():
         made = Requests([post(people[index % len(people)], f"crowd-{index}") for index in range(24)])
         single, _ = most_growth(before, 4)
         same(set(made.statuses()), {None}, "all 24 wait")
@@ -104,41 +95,95 @@ def crowd():
     check(all(people[index % len(people)].get(made.answers[index].json()["url"]).body == BODY for index in (0, 11, 23)), "with its bytes")
 
 
+def pending(name):
+    return int(psql(f"SELECT count(*) FROM mayfly.file WHERE name LIKE '{name}%' AND state = 'pending'"))
+
+
 def one_account():
     before = settle()
-    with silent():
+    with s3.silent():
         made = Requests([post(people[0], f"greedy-{index}") for index in range(12)])
         single, _ = most_growth(before, 3)
         other = Requests([post(people[1], f"other-{index}") for index in range(2)])
         with_other, _ = most_growth(before, 2)
+        with half_sent(people[0], "POST", "/upload?name=greedy-gone", len(BODY), BODY):
+            check(wait_until(10, lambda: pending("greedy-gone") == 1), "one more has come")
+        check(wait_until(10, lambda: pending("greedy-gone") == 0), "one that leaves the line leaves nothing")
     note(f"12 uploads of one account: a worker grows by {single / MIB:.1f} MiB, with two of another account by {with_other / MIB:.1f}")
     check(single <= BUDGET / 8 + PART + SLACK / 4 or SANITIZED, "one account has a quarter of that at most, or one upload", single)
     same((made.join(), other.join()), ([201] * 12, [201] * 2), "all of them are stored")
 
 
-def pending(name):
-    return int(psql(f"SELECT count(*) FROM mayfly.file WHERE name LIKE '{name}%' AND state = 'pending'"))
+def until_stored(ask):
+    """As clients do that are told when to come again."""
+    def asked():
+        while (answer := ask()).status == 503:
+            time.sleep(0.2)
+        return answer
+    return asked
 
 
 def patience():
-    with silent():
-        made = Requests([post(people[0], f"patient-{index}") for index in range(6)])
-        # One that goes away while it is in the line.
-        with half_sent(people[0], "POST", "/upload?name=patient-gone", len(BODY), BODY):
-            check(wait_until(10, lambda: pending("patient-gone") == 1), "one more has come")
-        check(wait_until(10, lambda: pending("patient-gone") == 0), "one that leaves the line leaves nothing")
-        began = time.monotonic()
-        check(wait_until(PATIENCE_S + 5, lambda: made.statuses().count(503) == 4), "who waits for memory for too long is 503",
-              made.statuses())
-        note(f"after {time.monotonic() - began:.0f} s")
-    refused = [answer for answer in (made.join() and made.answers) if answer.status == 503]
-    same(sorted(made.statuses()), [201] * 2 + [503] * 4, "who had memory is stored")
+    """nginx sends to each pool in turn, so both workers have some of the six, and each has memory for one of them."""
+    asks = [post(people[0], f"patient-{index}") for index in range(6)]
+    with s3.silent():
+        made = Requests(asks)
+        check(wait_until(60, lambda: made.statuses().count(503) == 4), "who waits for memory for too long is 503", made.statuses())
+    same(sorted(made.join()), [201] * 2 + [503] * 4, "who had memory is stored")
+    refused = [answer for answer in made.answers if answer.status == 503]
     check(all(answer.stated_503() for answer in refused), "with Retry-After", *refused)
     same(pending("patient"), 0, "what was refused has left nothing")
-    again = Requests([post(people[0], f"patient-{index}") for index in range(6)])
-    same(again.join(), [201] * 6, "sent again, each is a file")
+    same(Requests([until_stored(ask) for ask in asks]).join(), [201] * 6, "sent again, each is a file")
     names = psql("SELECT name FROM mayfly.file WHERE name LIKE 'patient%' AND state = 'committed' ORDER BY name").split()
     same(names, [f"patient-{index}" for index in range(6)], "and one only")
+
+
+class Sender:
+    """POST /upload by nginx, as far as it is told to."""
+
+    CONTENT = BODY[:260_000]  # two of these are all that bodies may reserve
+
+    def __init__(self, client, name):
+        self.name = name
+        self.connection = fcgi_connect("files-a")
+        self.connection.sendall(fcgi_request("POST", "/upload", length=len(self.CONTENT), QUERY_STRING=f"name={name}", MAYFLY_STREAM="1",
+                                             CONTENT_TYPE="application/octet-stream", HTTP_AUTHORIZATION=f"Bearer {client.token}")
+                                .removesuffix(fcgi_record(STDIN)))
+        check(wait_until(10, lambda: pending(name) == 1), f"{name} has come")
+
+    def send(self):
+        for at in range(0, len(self.CONTENT), 32768):
+            self.connection.sendall(fcgi_record(STDIN, self.CONTENT[at:at + 32768]))
+        self.connection.sendall(fcgi_record(STDIN))
+
+    def is_answered(self):
+        return bool(select.select([self.connection], [], [], 0)[0])
+
+    def status(self):
+        """None: the connection ends without an answer."""
+        came = b""
+        with self.connection, contextlib.suppress(ConnectionResetError):
+            while chunk := self.connection.recv(65536):
+                came += chunk
+        found = re.search(rb"Status: (\d+)", came)
+        return int(found[1]) if found else None
+
+
+def refused_one_after_the_other():
+    """While one refusal waits for a lock the next of the line is refused, and those who have memory go on."""
+    before = workers(*POOLS)
+    holders = [Sender(people[0], "holds-0"), Sender(people[1], "holds-1")]
+    with Session() as other:
+        first = Sender(people[0], "line-0")
+        same(len(other.ask("BEGIN; SELECT id FROM mayfly.file WHERE name = 'line-0' FOR UPDATE")), 1, "its row is locked")
+        second = Sender(people[1], "line-1")
+        check(wait_until(20, second.is_answered) and not first.is_answered(), "the next is refused meanwhile")
+        same(second.status(), 503, "with 503")
+        for holder in holders:
+            holder.send()
+        same([holder.status() for holder in holders], [201, 201], "who has memory goes on")
+    same(first.status(), 503, "when the lock is gone the first is refused too")
+    same((pending("line"), workers(*POOLS)), (0, before), "nothing is left, and no worker has died")
 
 
 def nearly_done():
@@ -172,8 +217,10 @@ with settings(objects="s3", s3_part_bytes=PART, worker_stream_bytes=BUDGET, s3_a
     crowd()
     one_account()
 with settings(objects="s3", s3_part_bytes=PART, worker_stream_bytes=BUDGET, s3_accel="no", sweep_every_s=0, s3_timeout_ms=60000,
-              s3_stall_s=60):
+              s3_stall_s=60, worker_stream_patience_ms=3000):
     patience()
+with settings(objects="postgres", worker_stream_bytes=1_048_576, sweep_every_s=0, worker_stream_patience_ms=2000):
+    refused_one_after_the_other()
 with settings(objects="postgres", worker_stream_bytes=1_048_576, sweep_every_s=0):
     nearly_done()
 done()

@@ -228,10 +228,9 @@ def nginx_locations(name):
     return found
 
 
-patience = int(re.search(r"MEMORY_PATIENCE_MS = (\d+)", FILES["bin/turns.c"])[1])
 in_line = int(re.search(r"SHARE_PATIENCE_MS = (\d+)", FILES["app/api_thumbnail.c"])[1])
 WAITS_MS = {
-    "/upload": patience + defaults["s3_timeout_ms"], "^/uploads(?:/|$)": defaults["s3_timeout_ms"],
+    "/upload": defaults["worker_stream_patience_ms"] + defaults["s3_timeout_ms"], "^/uploads(?:/|$)": defaults["s3_timeout_ms"],
     "^/files/[^/]+/(?:csv|thumbnail)$": in_line + 2 * defaults["s3_timeout_ms"] + defaults["thumbnail_timeout_ms"],
     "^/files(?:/|$)": defaults["s3_timeout_ms"], "^/shared/": defaults["s3_timeout_ms"],
     "^/(?:files|shared)(?:/|$)": defaults["s3_timeout_ms"],

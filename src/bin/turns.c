@@ -12,8 +12,6 @@ enum {
     PIECES_PER_TURN = 4,
     /* A stream that would have to wait, while as many wait as may, tries again after this. */
     PUT_OFF_MS = 20,
-    /* For memory: with s3_timeout_ms behind it, it is through before nginx gives up (fastcgi_read_timeout of /upload). */
-    MEMORY_PATIENCE_MS = 20000,
 };
 
 /* Streams that are ready together are gone on with for so long before it is looked whether somebody new has come. */
@@ -176,22 +174,25 @@ static bool step(struct turns *turns, struct turn *turn)
 /* The body stays unread meanwhile. Who was in the line already has waited for long enough, or for nobody. */
 static bool wait_for_memory(struct turns *turns, struct turn *turn)
 {
+    int64_t patience_ms = turns->services->config.worker_stream_patience_ms;
     struct exchange *x = &turn->exchange;
     struct err err = {.kind = ERR_NONE};
     struct buf bytes;
 
     if (!turn->is_in_line) {
         body_memory_wait(turns, turn);
-        wait_ms(turns, turn, MEMORY_PATIENCE_MS);
+        wait_ms(turns, turn, patience_ms);
         return false;
     }
+    /* To end it may take a wait for a lock, and nobody gets its turn twice. */
+    body_memory_leave(turns, turn);
     if (fcgi_gone(turn->request)) {
         (void)!serve_end(x, false, &bytes);
         client_gone(turns);
         fcgi_abandon(turn->request, "the peer has gone");
         return true;
     }
-    err_set(&err, ERR_DOWN, "no memory for a body within %d ms", MEMORY_PATIENCE_MS);
+    err_set(&err, ERR_DOWN, "no memory for a body within %lld ms", (long long)patience_ms);
     return answer(turns, turn, serve_refuse(x, &err, &bytes), &bytes);
 }
 

@@ -76,7 +76,7 @@ void fcgi_resume(struct fcgi_request *request)
 
 void fcgi_wait_ms(struct fcgi_request *request, int64_t ms, void *context)
 {
-    wait_for(request, EPOLLRDHUP, request->server->stream_timeout_ms, context);
+    wait_for(request, EPOLLRDHUP, request->server->stream_timeout_ms + ms, context);
     fcgi_wake_at(request, request->since_us + ms * 1000);
 }
 

@@ -8,13 +8,14 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import mayfly
-from mayfly import (CHECKOUT, PASSWORD, SCRATCH, check, dev, done, new_name, note, psql, same,  # pylint: disable=unused-import
+from mayfly import (CHECKOUT, DEV, PASSWORD, SCRATCH, check, dev, done, new_name, note, psql, same,  # pylint: disable=unused-import
                     settings)
 
 INST = Path(os.environ.get("MAYFLY_INST", SCRATCH / "inst"))
@@ -128,6 +129,35 @@ class WorkerCensus(threading.Thread):
 
     def died(self):
         return len(self.seen - workers())
+
+
+class Session:
+    """psql's, kept open: what ask says is done in one transaction after `BEGIN`, and locks are held until the end."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([DEV, "psql", "-Atq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate("ROLLBACK;\n")
+
+    def ask(self, sql):
+        """The lines of what it answers."""
+        print(f"{sql}; SELECT '.';", file=self.process.stdin, flush=True)
+        lines = []
+        while (line := self.process.stdout.readline()) not in (".\n", ""):
+            lines.append(line.rstrip("\n"))
+        return lines
+
+
+@contextlib.contextmanager
+def held(sql):
+    """Another transaction has done sql and is not over; it is rolled back in the end."""
+    with Session() as other:
+        other.ask(f"BEGIN; {sql}")
+        yield
 
 
 # --- clients

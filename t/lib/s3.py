@@ -1,6 +1,7 @@
 """The S3 storage of the stack as its owner sees it: a Ceph gateway that ./dev starts when it is first asked for."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import subprocess
@@ -17,6 +18,16 @@ def start():
 
 def stop():
     dev("service", "stop", "radosgw")
+
+
+@contextlib.contextmanager
+def silent():
+    """It takes connections, as its kernel does, and says nothing."""
+    dev("service", "signal", "radosgw", "STOP")
+    try:
+        yield
+    finally:
+        dev("service", "signal", "radosgw", "CONT")
 
 
 def setting(name):
