@@ -31,6 +31,13 @@ same(members - fields, set(), "mayfly-worker(8) has no member that is not writte
 same(fields - members, set(), "and each that is")
 same(names(r"^\.It Cm (\w+)$", *section.splitlines()) - events, set(), "mayfly-worker(8) has no event that does not happen")
 same(events - names(r"^\.It Cm (\w+)$", *section.splitlines()), set(), "and each that does")
+# Memory that is out is the one end of a connection that no test brings about.
+closes = [call for name, text in SOURCES.items() if name.startswith("http/fcgi")
+          for call in re.findall(r"(?:_close\(|->flaw = )([^;{]*);", text)]
+reasons = names(r'"([^"]+)"', *closes) - {"there is no memory for a head"}
+tried = names(r'\{"([^"]+)",\s*"(?:warn|debug)"', (CHECKOUT / "t/2070-fcgi-reasons.c").read_text())
+check(len(reasons) >= 10, "the reasons for which a connection is closed are found", reasons)
+same(reasons - tried, set(), "and t/2070 has seen each in the log")
 own = {"time", "level", "event", "worker"} | names(r'add_text\(line, "([^"]+)"', LOG)
 twice = sorted(name for text in code for line in re.findall(r"LOG_EVENT\((.*?)\);", text, re.S)
                for name in re.findall(r'LOG_(?:TEXT|NUMBER)\("([^"]+)"', line) if name in own)

@@ -390,10 +390,23 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
     return serving;
 }
 
+/* A body whose end was to be run again ends as one that was cut off: it is kept, or let go. */
+static void cut_off(struct exchange *x)
+{
+    if (!x->sink->end(x, false, &x->failure))
+        drop_sink(x);
+    x->sink = NULL;
+    quit_job(x);
+}
+
 void serve_quit(struct exchange *x)
 {
+    bool ends = x->job == &ending_again;
+
     turn_begin(x, TURN_STREAM);
     quit_job(x);
+    if (ends)
+        cut_off(x);
     again_end(x);
     turn_end(x);
 }
