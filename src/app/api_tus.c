@@ -220,7 +220,14 @@ static size_t holds(const struct exchange *x)
     return patching->upload->room;
 }
 
-static const struct body_sink sink = {.take = take, .end = end, .drop = leave, .holds = holds};
+static void rest(struct exchange *x)
+{
+    const struct patching *patching = x->stream;
+
+    upload_rest(patching->upload);
+}
+
+static const struct body_sink sink = {.take = take, .end = end, .drop = leave, .holds = holds, .rest = rest};
 
 /* From now on the body goes into this upload. */
 static bool receive(struct exchange *x, const struct uuid *id, struct patching *patching, struct err *err)

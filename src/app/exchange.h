@@ -2,10 +2,10 @@
 #ifndef MAYFLY_APP_EXCHANGE_H
 #define MAYFLY_APP_EXCHANGE_H
 
+#include "base/block_pool.h"
 #include "base/coroutine.h"
 #include "base/secret.h"
 #include "base/statsd.h"
-#include "http/fcgi_record.h"
 #include "http/json.h"
 #include "http/response.h"
 #include "http/route.h"
@@ -48,8 +48,9 @@ struct services {
     struct coroutines *coroutines; /* NULL in mayflyctl, which has nobody to go on with while it waits */
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    const char *worker; /* "pool/pid" */
-    int requests_aside; /* that wait for another's lock */
+    struct block_pool blocks; /* app/file_reader.c's */
+    const char *worker;       /* "pool/pid" */
+    int requests_aside;       /* that wait for another's lock */
     struct thumbings thumbings;
     struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file_typing.c's */
     void (*point)(const char *name);
@@ -71,12 +72,14 @@ struct body_sink {
     void (*drop)(struct exchange *);
     /* Memory for bytes that are not stored yet. A sink that has this keeps what came when end is called with less than all. */
     size_t (*holds)(const struct exchange *);
+    /* With holds: gives back what of that has no bytes in it yet. */
+    void (*rest)(struct exchange *);
     /* The same of a sink that keeps nothing then: what it may come to. take is not called before there is room for it. */
     size_t (*needs)(const struct exchange *);
 };
 
-/* At once; what FastCGI has in one record. */
-enum { ANSWER_PIECE_MAX_BYTES = FCGI_RECORD_CONTENT_MAX };
+/* At once; a block that is read from the database is four pieces, none of them small. */
+enum { ANSWER_PIECE_MAX_BYTES = 64 * 1024 };
 
 /* A body that is longer than memory should hold: the handler sets exchange.source and answer_left. */
 struct answer_source {

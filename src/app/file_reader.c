@@ -1,13 +1,11 @@
 #include "app/file_reader.h"
 
-#include <stdlib.h>
-
 static void release(void *arg)
 {
     struct file_reader *reader = arg;
 
     arena_free(&reader->scratch);
-    free(reader->bytes);
+    block_pool_give(reader->blocks, reader->bytes);
 }
 
 void file_reader_seek(struct file_reader *reader, int64_t offset, int64_t length)
@@ -35,6 +33,7 @@ bool file_reader_new(struct exchange *x, const struct file *file, struct file_re
     *readerp = NULL;
     if (reader == NULL)
         return err_memory(err);
+    reader->blocks = &x->services->blocks;
     arena_init(&reader->scratch, 2 * FILE_READER_BYTES);
     if (!arena_defer(&x->arena, release, reader))
         return err_memory(err);
@@ -46,7 +45,7 @@ void file_reader_rest(struct file_reader *reader, size_t unread)
 {
     reader->offset -= (int64_t)unread;
     arena_free(&reader->scratch);
-    free(reader->bytes);
+    block_pool_give(reader->blocks, reader->bytes);
     reader->bytes = NULL;
 }
 
@@ -60,7 +59,7 @@ bool file_reader_next(struct exchange *x, struct file_reader *reader, const void
     *length = 0;
     if (wanted == 0)
         return true;
-    if (reader->bytes == NULL && (reader->bytes = malloc(FILE_READER_BYTES)) == NULL)
+    if (reader->bytes == NULL && (reader->bytes = block_pool_take(reader->blocks)) == NULL)
         return err_memory(err);
     *bytes = reader->bytes;
     arena_reset(&reader->scratch);

@@ -5,12 +5,13 @@
 #include "app/exchange.h"
 
 /* A block of the back end "postgres", which is also what a turn may take (http/fcgi.c). */
-enum { FILE_READER_BYTES = 256 * 1024 };
+enum { FILE_READER_BYTES = BLOCK_POOL_BYTES };
 
 struct file_reader {
     const struct object_ops *back_end;
     struct object object;
     struct arena scratch;
+    struct block_pool *blocks;
     unsigned char *bytes;
     int64_t offset, end; /* of the next byte, and of the first that is not wanted */
 };

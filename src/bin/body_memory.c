@@ -113,6 +113,8 @@ void body_memory_let_go(struct turns *turns)
             most = turn;
         if (most == NULL)
             return;
+        if (turn_rest(turns, most))
+            continue;
         fcgi_resume(most->request);
         turns->streams--;
         LOG_EVENT(&turns->services->log, LOG_WARN, "let_go", LOG_NUMBER("bytes", (int64_t)most->held));

@@ -128,6 +128,7 @@ bool services_check(const struct services *services, const char *config_path, bo
 void services_close(struct services *services)
 {
     s3_free(services->files.objects.s3);
+    block_pool_free(&services->blocks);
     coroutines_free(services->coroutines);
     db_free(services->sessions.db);
     cache_free(services->sessions.cache);

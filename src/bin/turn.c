@@ -80,6 +80,18 @@ void turn_note_held(struct turns *turns, struct turn *turn, size_t held)
     turn->held = held;
 }
 
+bool turn_rest(struct turns *turns, struct turn *turn)
+{
+    const struct body_sink *sink = turn->exchange.sink;
+    size_t held = turn->held;
+
+    if (sink->rest == NULL)
+        return false;
+    sink->rest(&turn->exchange);
+    turn_note_held(turns, turn, sink->holds(&turn->exchange));
+    return turn->held < held;
+}
+
 void turn_release(struct turns *turns, struct turn *turn)
 {
     turn_note_held(turns, turn, 0);

@@ -16,6 +16,9 @@ bool turn_admit(struct turns *, struct turn *, struct err *) MUST_CHECK;
 /* How much memory its body holds by now. */
 void turn_note_held(struct turns *, struct turn *, size_t held);
 
+/* Gives back what of that is empty; whether that was anything. */
+bool turn_rest(struct turns *, struct turn *);
+
 /* It waits for room and keeps what was read for it; or does so no more. */
 void turn_read_ahead(struct turns *, struct turn *);
 void turn_read_no_more(struct turns *, struct turn *);

@@ -37,6 +37,15 @@ static void wait_ms(struct turns *turns, struct turn *turn, int64_t ms)
     fcgi_wait_ms(turn->request, ms, turn);
 }
 
+/*
+ * A few readers may each hold a piece of which the socket took a part, and a few senders room for a block. Of many none does: each
+ * reads when all of a piece is taken, and gives back what is empty.
+ */
+static bool is_crowded(const struct turns *turns)
+{
+    return turns->streams >= TURNS_READ_AHEAD_MAX;
+}
+
 /* All that was read is sent, or still to be sent: what is left of the block stays while others do not need its place. */
 static void wait_for_room(struct turns *turns, struct turn *turn)
 {
@@ -48,12 +57,6 @@ static void wait_for_room(struct turns *turns, struct turn *turn)
         serve_rest(&longest->exchange);
     }
     wait_for(turns, turn, FCGI_WAIT_ROOM);
-}
-
-/* A few readers may each hold a piece of which the socket took a part; of many, none does, and each reads when all of it is taken. */
-static bool is_crowded(const struct turns *turns)
-{
-    return turns->streams >= TURNS_READ_AHEAD_MAX;
 }
 
 /* False: it waits for its next turn and must be kept. Who can't be waited for any more is let go: its peer takes nothing. */
@@ -210,6 +213,8 @@ static bool take_body(struct turns *turns, struct turn *turn)
     waits = state == FCGI_BODY_MORE && x->failure.kind == ERR_NONE;
     if (waits && !too_slow(turns, turn)) {
         turn_note_held(turns, turn, x->sink->holds != NULL ? x->sink->holds(x) : 0);
+        if (is_crowded(turns))
+            turn_rest(turns, turn);
         wait_for(turns, turn, FCGI_WAIT_BODY);
         return false;
     }

@@ -58,15 +58,15 @@ static bool make_room(struct upload *upload, size_t wanted, struct err *err)
     return true;
 }
 
-/* The next block begins small again: who sends slowly after a fast beginning holds no more than who always did. */
-static void give_room_back(struct upload *upload)
+void upload_rest(struct upload *upload)
 {
-    unsigned char *block = realloc(upload->block, LEAST_ROOM_BYTES);
+    size_t room = upload->held > LEAST_ROOM_BYTES ? upload->held : LEAST_ROOM_BYTES;
+    unsigned char *block = room < upload->room ? realloc(upload->block, room) : NULL;
 
     if (block == NULL)
         return;
     upload->block = block;
-    upload->room = LEAST_ROOM_BYTES;
+    upload->room = room;
 }
 
 static void release_block(void *upload)
@@ -359,7 +359,6 @@ static bool send_block(struct upload *upload, struct err *err)
         upload->stored = upload->file.received;
     upload->stored_at_us = upload->leased_at_us = now_us(upload);
     upload->held = upload->kept = 0;
-    give_room_back(upload);
     file_point(upload->store, "upload-block");
     return true;
 }

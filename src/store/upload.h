@@ -79,6 +79,9 @@ bool upload_trim(struct upload *, struct err *) MUST_CHECK;
 /* In the caller's transaction, after upload_seal: the row is committed with this type. Sets file.sha256 and created_at_ms. */
 bool upload_commit(struct upload *, struct arena *, const char *type, struct err *) MUST_CHECK;
 
+/* Lets go of the memory in which no bytes are: who sends slowly after a fast beginning needs no room for a block. */
+void upload_rest(struct upload *);
+
 /* Lets the block's memory go early, after upload_seal and upload_head. */
 void upload_shed(struct upload *);
 
