@@ -1,5 +1,6 @@
 /* The parsers of what clients send. */
 #include "base/token.h"
+#include "http/date.h"
 #include "http/etag.h"
 #include "http/form.h"
 #include "http/json.h"
@@ -27,7 +28,7 @@ static bool parse_form(struct unit *unit, const char *text, size_t length, const
     return *out != NULL || err_memory(&unit->err);
 }
 
-/* Against version 5; says by which comparison it is listed. */
+/* Against "5"; says by which comparison it is listed. */
 static bool parse_etag(struct unit *unit, const char *text, size_t length, const char **out)
 {
     char *list = arena_strndup(&unit->arena, text, length);
@@ -35,7 +36,8 @@ static bool parse_etag(struct unit *unit, const char *text, size_t length, const
 
     if (list == NULL)
         return err_memory(&unit->err);
-    if (!etag_listed(list, 5, false, &strong, &unit->err) || !etag_listed(list, 5, true, &weak, &unit->err))
+    if (!etag_listed("If-Match", list, "\"5\"", ETAG_STRONG, &strong, &unit->err) ||
+        !etag_listed("If-None-Match", list, "\"5\"", ETAG_WEAK, &weak, &unit->err))
         return false;
     *out = strong && weak ? "strong and weak" : weak ? "weak" : strong ? "strong" : "not listed";
     return true;
@@ -140,27 +142,66 @@ static void a_tag_is_listed_as_it_was_written(void **state)
     struct unit *unit = *state;
 
     for (size_t i = 0; i < COUNT(versions); i++) {
-        char tag[ETAG_BYTES];
+        char tag[ETAG_BYTES], other[ETAG_BYTES];
 
         etag_format(versions[i], tag);
         for (size_t k = 0; k < COUNT(versions); k++) {
             bool listed;
 
-            assert_granted(etag_listed(tag, versions[k], false, &listed, &unit->err), &unit->err);
+            etag_format(versions[k], other);
+            assert_granted(etag_listed("If-Match", tag, other, ETAG_STRONG, &listed, &unit->err), &unit->err);
             assert_int_equal(listed, i == k);
         }
     }
 }
 
-static void a_star_means_that_something_is_there(void **state)
+static void a_star_is_whatever_is_there(void **state)
 {
     struct unit *unit = *state;
     bool listed;
 
-    assert_granted(etag_listed("*", 1, false, &listed, &unit->err), &unit->err);
+    assert_granted(etag_listed("If-Match", "*", "\"0\"", ETAG_STRONG, &listed, &unit->err), &unit->err);
     assert_true(listed);
-    assert_granted(etag_listed("*", 0, true, &listed, &unit->err), &unit->err);
+    assert_granted(etag_listed("If-None-Match", " * ", NULL, ETAG_WEAK, &listed, &unit->err), &unit->err);
+    assert_true(listed);
+}
+
+static void what_has_no_tag_is_in_no_list(void **state)
+{
+    struct unit *unit = *state;
+    bool listed;
+
+    assert_granted(etag_listed("If-Match", "\"\", W/\"\"", NULL, ETAG_WEAK, &listed, &unit->err), &unit->err);
     assert_false(listed);
+}
+
+static void a_date_is_read_in_all_three_forms(void **state)
+{
+    static const char *const same[] = {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+                                       "Sun Nov  6 08:49:37 1994"};
+    static const char *const none[] = {"",
+                                       "yesterday",
+                                       "Sun, 06 Nov 1994 08:49:37",
+                                       "Sun, 06 Nov 1994 08:49:37 CET",
+                                       "Sun, 06 Nov 1994 08:49:37 GMT+1",
+                                       "Sun, 36 Nov 1994 08:49:37 GMT",
+                                       "Sun, 06 Nob 1994 08:49:37 GMT",
+                                       "Sun, 06 Nov 1994 28:49:37 GMT",
+                                       "784111777"};
+    char text[DATE_BYTES];
+    int64_t time_ms;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(same); i++) {
+        assert_true(date_read(same[i], &time_ms));
+        assert_int_equal(time_ms, 784111777000);
+    }
+    for (size_t i = 0; i < COUNT(none); i++)
+        if (date_read(none[i], &time_ms))
+            fail_msg("'%s' is no date", none[i]);
+    date_format(1700000000999, text);
+    assert_true(date_read(text, &time_ms));
+    assert_int_equal(time_ms, 1700000000000);
 }
 
 int main(void)
@@ -170,7 +211,9 @@ int main(void)
     ALSO(a_text_member_is_text_or_absent);
     ALSO(a_flag_is_set_by_a_form_and_by_json_alike);
     ALSO(a_tag_is_listed_as_it_was_written);
-    ALSO(a_star_means_that_something_is_there);
+    ALSO(a_star_is_whatever_is_there);
+    ALSO(what_has_no_tag_is_in_no_list);
+    ALSO(a_date_is_read_in_all_three_forms);
     /* What follows the last promise is empty and passed over. */
     return KEEP_PROMISES(promises);
 }

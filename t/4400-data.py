@@ -87,10 +87,10 @@ def conditions(path, client):
 
 
 def only_if_new(path, client):
-    same(client.put(path, json={"n": 0}, headers={"If-Match": "*"}).status, 412, f"{path}: If-Match: * wants a document")
-    same(client.put(path, json={"n": 1}, headers={"If-None-Match": "*"}).status, 200,
-         f"{path}: If-None-Match: * makes the first")
-    same(client.put(path, json={"n": 2}, headers={"If-None-Match": "*"}).status, 412, f"{path}: and no second")
+    same(client.put(path, json={"n": 0}, headers={"If-None-Match": "*"}).status, 412,
+         f"{path}: If-None-Match: * wants none, and GET shows one, {{}} at version 0")
+    same(client.put(path, json={"n": 1}, headers={"If-Match": '"0"'}).status, 200, f"{path}: its tag makes the first")
+    same(client.put(path, json={"n": 2}, headers={"If-Match": '"0"'}).status, 412, f"{path}: and no second")
     same(client.get(path).json(), {"n": 1}, f"{path}: so the first stays")
 
 

@@ -2,6 +2,7 @@
 #include "app/once.h"
 #include "base/jsonb.h"
 #include "http/etag.h"
+#include "http/precondition.h"
 #include "store/document.h"
 
 #include <string.h>
@@ -9,6 +10,16 @@
 static const struct uuid *owner_of(const struct exchange *x, enum document_kind kind)
 {
     return kind == DOCUMENT_SESSION ? &x->session.id : &x->session.account;
+}
+
+/* A document is always there: one that was never written is {} at version 0. */
+static bool check(struct exchange *x, int64_t version, bool *same, struct err *err)
+{
+    char text[ETAG_BYTES];
+    const struct validators validators = {.tag = text};
+
+    etag_format(version, text);
+    return precondition_check(&x->request, &validators, same, err);
 }
 
 static bool tag(struct exchange *x, int64_t version, struct err *err)
@@ -25,7 +36,7 @@ static bool get(struct exchange *x, enum document_kind kind, struct err *err)
     bool same;
 
     if (!document_get(x->services->sessions.db, &x->arena, kind, owner_of(x, kind), &document, err) ||
-        !etag_listed(x->request.if_none_match, document.version, true, &same, err) || !tag(x, document.version, err))
+        !check(x, document.version, &same, err) || !tag(x, document.version, err))
         return false;
     if (same) {
         x->response.status = 304;
@@ -45,27 +56,6 @@ struct change {
     const char *json; /* the document that is to be; of a patch, as it was sent */
     size_t length;
 };
-
-/* RFC 9110, section 13.2.2, on the locked row, so that nothing can change between the check and the write. */
-static bool check_preconditions(struct exchange *x, int64_t version, struct err *err)
-{
-    const char *match = x->request.if_match, *none_match = x->request.if_none_match;
-    bool listed;
-
-    if (match[0] != '\0') {
-        if (!etag_listed(match, version, false, &listed, err))
-            return false;
-        if (!listed)
-            return err_set(err, ERR_STALE, "the document is at version \"%lld\" now", (long long)version);
-    }
-    if (none_match[0] != '\0') {
-        if (!etag_listed(none_match, version, true, &listed, err))
-            return false;
-        if (listed)
-            return err_set(err, ERR_STALE, "the document is there already, at version \"%lld\"", (long long)version);
-    }
-    return true;
-}
 
 /* *text, in the arena of x, is what the database is given and gives back. */
 static bool write_text(struct exchange *x, const struct jsonb *document, const char **text, struct err *err)
@@ -109,10 +99,12 @@ static bool write_change(struct exchange *x, void *arg, struct err *err)
     struct db *db = x->services->sessions.db;
     const char *text = change->json;
     struct document document;
+    bool same;
 
     if (document_lock(db, &x->arena, change->kind, owner, patches, &document, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
-    if (!check_preconditions(x, document.version, err) ||
+    /* On the locked row, so that nothing can change between the check and the write. */
+    if (!check(x, document.version, &same, err) ||
         (patches && !settle(x, document.json, change->json, change->length, &text, err)) ||
         !document_put(db, &x->arena, change->kind, owner, text, err) || !tag(x, document.version + 1, err))
         return false;

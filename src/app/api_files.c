@@ -2,8 +2,10 @@
 #include "app/file_answer.h"
 #include "app/file_reader.h"
 #include "app/file_redirect.h"
+#include "app/file_tag.h"
 #include "app/once.h"
 #include "app/page.h"
+#include "http/date.h"
 #include "http/disposition.h"
 #include "http/form.h"
 #include "http/problem.h"
@@ -13,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_DEFAULT = 50, TAG_BYTES = SHA256_HEX_BYTES + 2 };
+enum { PAGE_DEFAULT = 50 };
 
 static bool absent(struct err *err)
 {
@@ -118,22 +120,18 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
     return true;
 }
 
-/* A list of tags that has ours; weak ones count, as If-None-Match wants (RFC 9110, section 13.1.2). */
-static bool tag_listed(const char *list, const char *tag)
-{
-    return strcmp(list, "*") == 0 || strstr(list, tag) != NULL;
-}
-
 static bool describe(struct exchange *x, const struct file *file, const char *tag, struct err *err)
 {
-    char disposition[DISPOSITION_BYTES];
+    char disposition[DISPOSITION_BYTES], date[DATE_BYTES];
     /* nginx would keep it for its error page when the storage fails. */
     const char *name = file_redirects(x, file) ? "X-Mayfly-Object-Disposition" : "Content-Disposition";
 
     disposition_format(media_type_inline(file->type) ? DISPOSITION_INLINE : DISPOSITION_ATTACHMENT, file->name,
                        disposition);
+    date_format(file->created_at_ms, date);
     x->response.type = file->type;
     return response_header(&x->response, "ETag", tag, err) &&
+           response_header(&x->response, "Last-Modified", date, err) &&
            response_header(&x->response, "Accept-Ranges", "bytes", err) &&
            response_header(&x->response, name, disposition, err) &&
            response_header(&x->response, "Content-Security-Policy", "sandbox; default-src 'none'", err) &&
@@ -150,14 +148,6 @@ static bool refuse_range(struct exchange *x, const struct file *file, struct err
     problem_render(&refused, &x->response);
     range_format_outside(file->size, content_range);
     return response_header(&x->response, "Content-Range", content_range, err);
-}
-
-static void write_tag(const struct file *file, char tag[TAG_BYTES + 1])
-{
-    char hex[SHA256_HEX_BYTES];
-
-    sha256_hex(file->sha256, hex);
-    snprintf(tag, TAG_BYTES + 1, "\"%s\"", hex);
 }
 
 /* What of the file is asked for. */
@@ -177,11 +167,13 @@ static enum range_answer asked_part(const struct exchange *x, const struct file 
 
 enum file_sends file_sends(const struct exchange *x, const struct file *file)
 {
+    struct err refused = {.kind = ERR_NONE}; /* file_send says it */
+    char tag[FILE_TAG_BYTES];
     struct range range;
-    char tag[TAG_BYTES + 1];
+    bool same;
 
-    write_tag(file, tag);
-    if (x->request.method != METHOD_GET || tag_listed(x->request.if_none_match, tag) ||
+    file_tag(file, tag);
+    if (x->request.method != METHOD_GET || !file_tag_check(x, file, &same, &refused) || same ||
         asked_part(x, file, tag, &range) == RANGE_OUTSIDE)
         return FILE_SENDS_NOTHING;
     return range.offset > 0 ? FILE_SENDS_LATER : FILE_SENDS_BEGINNING;
@@ -189,14 +181,15 @@ enum file_sends file_sends(const struct exchange *x, const struct file *file)
 
 bool file_send(struct exchange *x, const struct file *file, struct err *err)
 {
-    char tag[TAG_BYTES + 1], content_range[RANGE_TEXT_BYTES];
+    char tag[FILE_TAG_BYTES], content_range[RANGE_TEXT_BYTES];
     bool same;
     enum range_answer part;
     struct range range;
 
-    write_tag(file, tag);
-    /* If-None-Match comes before the range (RFC 9110, section 13.2.2). */
-    same = tag_listed(x->request.if_none_match, tag);
+    file_tag(file, tag);
+    /* The conditions come before the range (RFC 9110, section 13.2.2). */
+    if (!file_tag_check(x, file, &same, err))
+        return false;
     part = asked_part(x, file, tag, &range);
     if (!same && part == RANGE_OUTSIDE)
         return refuse_range(x, file, err);
@@ -234,6 +227,8 @@ static bool rename_file(struct exchange *x, void *arg, struct err *err)
 {
     const struct renaming *renaming = arg;
 
+    if (!file_tag_check_change(x, &renaming->id, err))
+        return false;
     if (file_rename(&x->services->files, &x->arena, &renaming->id, &x->session.account, renaming->name, err) != DB_ROW)
         return absent(err);
     if (request_wants_page(&x->request))
@@ -257,6 +252,8 @@ static bool drop(struct exchange *x, void *arg, struct err *err)
 {
     const struct uuid *id = arg;
 
+    if (!file_tag_check_change(x, id, err))
+        return false;
     if (file_drop(&x->services->files, &x->arena, id, &x->session.account, err) != DB_ROW)
         return absent(err);
     if (request_wants_page(&x->request))

@@ -27,14 +27,14 @@ const struct route routes[] = {
     {METHOD_DELETE, "/sessions/:id", NEED_LOGIN, api_sessions_end, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/sessions/:id/end", NEED_LOGIN, api_sessions_end, NULL, PACE_AT_ONCE},
 
-    {METHOD_GET, "/session/data", NEED_LOGIN, api_session_data_get, NULL, PACE_AT_ONCE},
-    {METHOD_PUT, "/session/data", NEED_LOGIN, api_session_data_put, NULL, PACE_AT_ONCE},
-    {METHOD_PATCH, "/session/data", NEED_LOGIN, api_session_data_patch, NULL, PACE_AT_ONCE},
-    {METHOD_DELETE, "/session/data", NEED_LOGIN, api_session_data_delete, NULL, PACE_AT_ONCE},
-    {METHOD_GET, "/profile/data", NEED_LOGIN, api_profile_data_get, NULL, PACE_AT_ONCE},
-    {METHOD_PUT, "/profile/data", NEED_LOGIN, api_profile_data_put, NULL, PACE_AT_ONCE},
-    {METHOD_PATCH, "/profile/data", NEED_LOGIN, api_profile_data_patch, NULL, PACE_AT_ONCE},
-    {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/session/data", NEED_LOGIN, api_session_data_get, NULL, HAS_TAG},
+    {METHOD_PUT, "/session/data", NEED_LOGIN, api_session_data_put, NULL, HAS_TAG},
+    {METHOD_PATCH, "/session/data", NEED_LOGIN, api_session_data_patch, NULL, HAS_TAG},
+    {METHOD_DELETE, "/session/data", NEED_LOGIN, api_session_data_delete, NULL, HAS_TAG},
+    {METHOD_GET, "/profile/data", NEED_LOGIN, api_profile_data_get, NULL, HAS_TAG},
+    {METHOD_PUT, "/profile/data", NEED_LOGIN, api_profile_data_put, NULL, HAS_TAG},
+    {METHOD_PATCH, "/profile/data", NEED_LOGIN, api_profile_data_patch, NULL, HAS_TAG},
+    {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete, NULL, HAS_TAG},
 
     {METHOD_POST, "/upload", NEED_LOGIN, api_upload, NULL, PACE_MAY_WAIT},
     /* nginx asks, before it takes a long body */
@@ -50,18 +50,18 @@ const struct route routes[] = {
     {METHOD_GET, "/files/:id/parts", NEED_LOGIN, api_direct_parts, NULL, PACE_MAY_WAIT},
     {METHOD_POST, "/files/:id/complete", NEED_LOGIN, api_direct_complete, NULL, PACE_MAY_WAIT},
     {METHOD_GET, "/files", NEED_PAGE, api_files_list, NULL, PACE_AT_ONCE},
-    {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL, PACE_MAY_WAIT},
-    {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL, PACE_AT_ONCE}, /* forms' ways to PATCH */
-    {METHOD_POST, "/files/:id/delete", NEED_LOGIN, api_files_delete, NULL, PACE_AT_ONCE}, /* and to DELETE */
-    {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL, PACE_AT_ONCE},
-    {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL, PACE_AT_ONCE},
-    {METHOD_GET, "/files/:id/thumbnail", NEED_LOGIN, api_thumbnail, NULL, PACE_MAY_WAIT},
+    {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL, PACE_MAY_WAIT | HAS_TAG},
+    {METHOD_POST, "/files/:id/rename", NEED_LOGIN, api_files_rename, NULL, HAS_TAG}, /* forms' ways to PATCH */
+    {METHOD_POST, "/files/:id/delete", NEED_LOGIN, api_files_delete, NULL, HAS_TAG}, /* and to DELETE */
+    {METHOD_PATCH, "/files/:id", NEED_LOGIN, api_files_rename, NULL, HAS_TAG},
+    {METHOD_DELETE, "/files/:id", NEED_LOGIN, api_files_delete, NULL, HAS_TAG},
+    {METHOD_GET, "/files/:id/thumbnail", NEED_LOGIN, api_thumbnail, NULL, PACE_MAY_WAIT | HAS_TAG},
     {METHOD_POST, "/files/:id/csv", NEED_LOGIN, api_files_csv, NULL, PACE_MAY_WAIT},
     {METHOD_POST, "/files/:id/link", NEED_LOGIN, api_links_make, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/files/:id/links", NEED_PAGE, api_links_list, NULL, PACE_AT_ONCE},
     {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, api_links_revoke, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/files/:id/links/:link/revoke", NEED_LOGIN, api_links_revoke, NULL, PACE_AT_ONCE},
-    {METHOD_GET, "/shared/:token", NEED_NOTHING, api_shared, shared_dress, PACE_MAY_WAIT},
+    {METHOD_GET, "/shared/:token", NEED_NOTHING, api_shared, shared_dress, PACE_MAY_WAIT | HAS_TAG},
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL, PACE_AT_ONCE},

@@ -7,6 +7,7 @@
 #include "app/routes.h"
 #include "base/coroutine.h"
 #include "base/decimal.h"
+#include "http/precondition.h"
 #include "http/problem.h"
 
 #include <stdio.h>
@@ -71,6 +72,18 @@ static bool answer_options(struct exchange *x, struct err *err)
     return response_header(&x->response, "Allow", route_allow(&x->match, allow), err);
 }
 
+/* If-Match where nothing has an entity tag. A POST selects no representation, so its conditions mean nothing (section 13.2.1). */
+static bool check_untagged(const struct exchange *x, struct err *err)
+{
+    static const struct validators none = {.tag = NULL};
+    struct request match_only = x->request;
+    bool same;
+
+    match_only.if_none_match = "";
+    return x->request.if_match[0] == '\0' || x->request.method == METHOD_POST ||
+           precondition_check(&match_only, &none, &same, err);
+}
+
 static bool handle(struct exchange *x, struct err *err)
 {
     if (x->request.method == METHOD_OPTIONS && x->match.route == NULL)
@@ -80,7 +93,9 @@ static bool handle(struct exchange *x, struct err *err)
     if (x->replayed)
         return true;
     /* Others of the batch are answered and gone while it waits. */
-    if (x->match.route->pace == PACE_MAY_WAIT && !exchange_stay(x, err))
+    if ((x->match.route->traits & PACE_MAY_WAIT) != 0 && !exchange_stay(x, err))
+        return false;
+    if ((x->match.route->traits & HAS_TAG) == 0 && !check_untagged(x, err))
         return false;
     return x->match.route->handle(x, err);
 }

@@ -266,7 +266,7 @@ static bool get_on(struct turns *turns, struct turn *turn, const struct err *ope
     struct err no_memory = {.kind = ERR_NONE};
     struct buf bytes;
 
-    if (route == NULL || route->pace == PACE_AT_ONCE)
+    if (route == NULL || (route->traits & PACE_MAY_WAIT) == 0)
         return get_on_here(turns, turn, opened);
     switch (stint_run(turns, turn, opened, get_on_here)) {
     case STINT_OVER:

@@ -9,31 +9,34 @@ void etag_format(int64_t version, char tag[ETAG_BYTES])
     snprintf(tag, ETAG_BYTES, "\"%" PRId64 "\"", version);
 }
 
-bool etag_listed(const char *list, int64_t version, bool weak, bool *listed, struct err *err)
+bool etag_listed(const char *name, const char *list, const char *tag, enum etag_comparison comparison, bool *listed,
+                 struct err *err)
 {
-    char own[ETAG_BYTES];
+    /* A list may have empty elements, which count for nothing. */
+    static const char between[] = ", \t";
+    size_t length = tag != NULL ? strlen(tag) : 0;
 
-    etag_format(version, own);
     *listed = false;
     list += strspn(list, " \t");
-    if (strcmp(list, "*") == 0) {
-        *listed = version > 0;
+    if (list[0] == '*' && list[1 + strspn(list + 1, " \t")] == '\0') {
+        *listed = true;
         return true;
     }
+    list += strspn(list, between);
     while (*list != '\0') {
         bool is_weak = strncmp(list, "W/", 2) == 0;
-        const char *tag = list + (is_weak ? 2 : 0);
-        const char *end = tag[0] == '"' ? strchr(tag + 1, '"') : NULL;
+        const char *given = list + (is_weak ? 2 : 0);
+        const char *end = given[0] == '"' ? strchr(given + 1, '"') : NULL;
 
-        if (end == NULL)
-            return err_set(err, ERR_INPUT, "an entity tag is written in double quotes");
-        if ((weak || !is_weak) && strncmp(tag, own, strlen(own)) == 0)
+        if (end++ == NULL)
+            return err_field(err, ERR_INPUT, name, "%s: an entity tag is written in double quotes", name);
+        if (tag != NULL && (comparison == ETAG_WEAK || !is_weak) && (size_t)(end - given) == length &&
+            memcmp(given, tag, length) == 0)
             *listed = true;
-        list = end + 1;
-        list += strspn(list, " \t");
+        list = end + strspn(end, " \t");
         if (*list != '\0' && *list != ',')
-            return err_set(err, ERR_INPUT, "entity tags are separated by commas");
-        list += strspn(list, ", \t");
+            return err_field(err, ERR_INPUT, name, "%s: entity tags are separated by commas", name);
+        list += strspn(list, between);
     }
     return true;
 }

@@ -1,4 +1,4 @@
-/* Entity tags that are version numbers, and the preconditions on them (RFC 9110, section 13.1). */
+/* Entity tags (RFC 9110, section 8.8.3): those of version numbers, and lists of them. */
 #ifndef MAYFLY_HTTP_ETAG_H
 #define MAYFLY_HTTP_ETAG_H
 
@@ -6,12 +6,19 @@
 
 enum { ETAG_BYTES = 24 };
 
+/* The tag of a resource that has a version number. */
 void etag_format(int64_t version, char tag[ETAG_BYTES]);
 
+enum etag_comparison {
+    ETAG_STRONG, /* If-Match: W/"…" is never the same */
+    ETAG_WEAK,   /* If-None-Match: W/ does not count */
+};
+
 /*
- * Whether a header's list of tags, or "*" (which needs that something is there), has this version. ERR_INPUT when the
- * list can't be understood. weak: W/"…" compares too, as If-None-Match wants; If-Match compares strongly.
+ * Whether the list of the header `name` has this strong tag, with its quotes; NULL: the resource has none. "*" is whatever is
+ * there. ERR_INPUT when the list can't be understood.
  */
-bool etag_listed(const char *list, int64_t version, bool weak, bool *listed, struct err *) MUST_CHECK;
+bool etag_listed(const char *name, const char *list, const char *tag, enum etag_comparison, bool *listed,
+                 struct err *) MUST_CHECK;
 
 #endif

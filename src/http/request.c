@@ -48,6 +48,8 @@ static const struct {
     ROW("HTTP_SEC_FETCH_SITE", fetch_site),
     ROW("HTTP_IF_MATCH", if_match),
     ROW("HTTP_IF_NONE_MATCH", if_none_match),
+    ROW("HTTP_IF_MODIFIED_SINCE", if_modified_since),
+    ROW("HTTP_IF_UNMODIFIED_SINCE", if_unmodified_since),
     ROW("HTTP_IDEMPOTENCY_KEY", idempotency_key),
     ROW("HTTP_X_CSRF_TOKEN", csrf_token),
     ROW("HTTP_RANGE", range),

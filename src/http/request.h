@@ -48,6 +48,8 @@ struct request {
     const char *fetch_site;
     const char *if_match;
     const char *if_none_match;
+    const char *if_modified_since;
+    const char *if_unmodified_since;
     const char *idempotency_key;
     const char *csrf_token;
     const char *range;

@@ -15,10 +15,16 @@ enum route_need {
     NEED_PAGE,    /* a live session, or for browsers the way to the log-in page */
 };
 
-/* Whether the handler, or what it leaves to be done, may wait for somebody slow: then it does so in a coroutine. */
-enum route_pace {
+/* Bits. */
+enum route_trait {
     PACE_AT_ONCE = 0,
-    PACE_MAY_WAIT,
+    /* The handler, or what it leaves to be done, may wait for somebody slow: then it does so in a coroutine. */
+    PACE_MAY_WAIT = 1,
+    /*
+     * What is there has an entity tag, and the handler evaluates the preconditions (precondition.h) where it knows what is there.
+     * Of all others If-Match fails, since it names what is not there.
+     */
+    HAS_TAG = 2,
 };
 
 struct route {
@@ -28,7 +34,7 @@ struct route {
     bool (*handle)(struct exchange *, struct err *);
     /* Adds what every answer of this route must have, errors included; may turn *refused into another error. NULL: nothing. */
     bool (*dress)(struct exchange *, struct err *refused, struct err *);
-    enum route_pace pace;
+    unsigned traits;
 };
 
 enum { ROUTE_PARAMETER_MAX = 128, ROUTE_ALLOW_MAX = 64 };

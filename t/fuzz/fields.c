@@ -7,6 +7,7 @@
 #include "base/trace.h"
 #include "base/utf8.h"
 #include "fuzz.h"
+#include "http/date.h"
 #include "http/disposition.h"
 #include "http/etag.h"
 #include "http/parameter.h"
@@ -56,6 +57,7 @@ static void range(const char *text, size_t length)
 {
     static const int64_t sizes[] = {0, 1, 2, 100, 65536, INT64_MAX};
     struct err err = {.kind = ERR_NONE};
+    int64_t time_ms;
     bool listed;
 
     (void)length;
@@ -72,9 +74,10 @@ static void range(const char *text, size_t length)
             range_format_outside(sizes[i], out);
     }
     (void)range_applies(text, "\"abc\"");
-    (void)!etag_listed(text, 7, true, &listed, &err);
+    (void)!etag_listed("If-None-Match", text, "\"7\"", ETAG_WEAK, &listed, &err);
     err_clear(&err);
-    (void)!etag_listed(text, INT64_MAX, false, &listed, &err);
+    (void)!etag_listed("If-Match", text, NULL, ETAG_STRONG, &listed, &err);
+    (void)date_read(text, &time_ms);
 }
 
 static void disposition(const char *text, size_t length)
