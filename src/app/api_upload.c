@@ -278,7 +278,7 @@ static bool set_fingerprint(struct exchange *x, struct err *err)
 {
     struct receiving *receiving = x->stream;
 
-    buf_init(&x->body, &x->arena, 32 * 1024);
+    buf_init(&x->body, &x->arena, MULTIPART_PARTS_MAX * (SHA256_BYTES + DISPOSITION_NAME_BYTES));
     for (const struct received *received = receiving->first; received != NULL; received = received->next) {
         unsigned char digest[SHA256_BYTES];
         struct sha256 hash = received->upload != NULL ? received->upload->hash : received->hash;

@@ -1,6 +1,7 @@
 #include "app/files_page.h"
 
 #include "app/file_answer.h"
+#include "app/page_limit.h"
 #include "http/form.h"
 #include "http/percent.h"
 #include "store/file_link.h"
@@ -11,8 +12,6 @@
 #include <string.h>
 
 enum {
-    /* On one page: some 2 KB each, within nginx's buffers, and each image among them asks for its thumbnail. */
-    SHOWN_MAX = 30,
     SIZE_TEXT_BYTES = 32,
     /* Of a name's ending, where there is no picture to show. */
     ENDING_MAX = 4,
@@ -112,12 +111,13 @@ static bool set_files(struct exchange *x, json_t *values, const char *contains, 
     size_t index;
 
     /* One more than is shown tells whether there are more. */
-    if (!file_list(&x->services->files, &x->arena, &x->session.account, contains, before, SHOWN_MAX + 1, &list, err) ||
+    if (!file_list(&x->services->files, &x->arena, &x->session.account, contains, before, PAGE_FILES_MAX + 1, &list,
+                   err) ||
         !json_read(&x->arena, list, strlen(list), &files, err))
         return false;
-    if (json_array_size(files) > SHOWN_MAX) {
-        json_array_remove(files, SHOWN_MAX);
-        last = json_string_value(json_object_get(json_array_get(files, SHOWN_MAX - 1), "id"));
+    if (json_array_size(files) > PAGE_FILES_MAX) {
+        json_array_remove(files, PAGE_FILES_MAX);
+        last = json_string_value(json_object_get(json_array_get(files, PAGE_FILES_MAX - 1), "id"));
     }
     json_array_foreach(files, index, file)
     {

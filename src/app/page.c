@@ -3,8 +3,10 @@
 #include "app/device.h"
 #include "app/files_page.h"
 #include "app/form_token.h"
+#include "app/page_limit.h"
 #include "app/signed_in.h"
 #include "http/form.h"
+#include "http/json_show.h"
 #include "http/problem.h"
 #include "http/template.h"
 #include "store/document.h"
@@ -133,30 +135,31 @@ bool page_login(struct exchange *x, struct err *err)
     return render(x, "login", values, err);
 }
 
-/* Text of a document as a person reads it. */
-static bool set_document(struct exchange *x, json_t *values, const char *name, enum document_kind kind,
-                         const struct uuid *owner, struct err *err)
+/* Text of a document as a person reads it, and what is to say that it is only its beginning. */
+static bool set_document(struct exchange *x, json_t *values, const char *name, const char *cut_name,
+                         enum document_kind kind, const struct uuid *owner, struct err *err)
 {
     struct document document;
-    json_t *json;
     const char *text;
+    bool cut;
 
-    if (!document_get(x->services->sessions.db, &x->arena, kind, owner, &document, err) ||
-        !json_read(&x->arena, document.json, strlen(document.json), &json, err))
+    if (!document_get(x->services->sessions.db, &x->arena, kind, owner, &document, err))
         return false;
-    text = json_write_lines(&x->arena, json);
-    return (text != NULL && set_text(values, name, text)) || err_memory(err);
+    text = json_show(&x->arena, document.json, PAGE_DOCUMENT_BYTES, &cut);
+    return (text != NULL && set_text(values, name, text) && (!cut || set_true(values, cut_name))) || err_memory(err);
 }
 
 static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
 {
     const char *list;
     json_t *sessions, *session;
-    size_t index;
+    size_t index, count;
 
     if (!session_list(&x->services->sessions, &x->arena, &x->session.account, &x->session.id, &list, err) ||
         !json_read(&x->arena, list, strlen(list), &sessions, err))
         return false;
+    for (count = json_array_size(sessions); json_array_size(sessions) > PAGE_SESSIONS_MAX;)
+        json_array_remove(sessions, PAGE_SESSIONS_MAX);
     json_array_foreach(sessions, index, session)
     {
         const char *agent = json_string_value(json_object_get(session, "user_agent"));
@@ -165,7 +168,8 @@ static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
             return err_memory(err);
     }
     if (json_object_set(values, "sessions", sessions) != 0 ||
-        json_object_set_new(values, "others", json_integer((json_int_t)json_array_size(sessions) - 1)) != 0)
+        json_object_set_new(values, "others", json_integer((json_int_t)count - 1)) != 0 ||
+        json_object_set_new(values, "more", json_boolean(count > PAGE_SESSIONS_MAX)) != 0)
         return err_memory(err);
     return true;
 }
@@ -177,8 +181,9 @@ static bool fill_account(struct exchange *x, json_t *values, struct err *err)
     if (!set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
         !set_text(values, "email", json_string_value(json_object_get(user, "email"))))
         return err_memory(err);
-    return set_sessions(x, values, err) && set_document(x, values, "data", DOCUMENT_SESSION, &x->session.id, err) &&
-           set_document(x, values, "profile_data", DOCUMENT_PROFILE, &x->session.account, err);
+    return set_sessions(x, values, err) &&
+           set_document(x, values, "data", "data_cut", DOCUMENT_SESSION, &x->session.id, err) &&
+           set_document(x, values, "profile_data", "profile_data_cut", DOCUMENT_PROFILE, &x->session.account, err);
 }
 
 bool page_account(struct exchange *x, struct err *err)
@@ -254,7 +259,8 @@ static bool set_typed(struct exchange *x, json_t *values)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         json_t *typed = json_object_get(x->fields, names[i]);
 
-        if (json_is_string(typed) && json_object_set(values, names[i], typed) != 0)
+        if (json_string_length(typed) > 0 && json_string_length(typed) <= PAGE_TYPED_BYTES &&
+            json_object_set(values, names[i], typed) != 0)
             return false;
     }
     return !json_flag(x->fields, "remember") || set_true(values, "remember");

@@ -147,27 +147,18 @@ static void shorten_reals(char *text)
     *to = '\0';
 }
 
-static const char *dump(struct arena *arena, const json_t *json, size_t flags)
+const char *json_write(struct arena *arena, const json_t *json)
 {
-    size_t length = json_dumpb(json, NULL, 0, flags | JSON_ENCODE_ANY);
+    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+    size_t length = json_dumpb(json, NULL, 0, flags);
     char *text = arena_alloc(arena, length + 1);
 
     if (text == NULL || length == 0)
         return NULL;
-    json_dumpb(json, text, length, flags | JSON_ENCODE_ANY);
+    json_dumpb(json, text, length, flags);
     text[length] = '\0';
     shorten_reals(text);
     return text;
-}
-
-const char *json_write(struct arena *arena, const json_t *json)
-{
-    return dump(arena, json, JSON_COMPACT);
-}
-
-const char *json_write_lines(struct arena *arena, const json_t *json)
-{
-    return dump(arena, json, JSON_INDENT(2));
 }
 
 bool json_text(const json_t *object, const char *name, const char **text, struct err *err)

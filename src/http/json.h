@@ -20,11 +20,10 @@ bool json_read_object(struct arena *, const char *text, size_t length, json_t **
 json_t *json_new_object(struct arena *) MUST_CHECK;
 
 /*
- * Compact text in the arena, or lines for people; NULL when memory is out. Of 15, 16 and 17 digits a number has as
+ * Compact text in the arena; NULL when memory is out. Of 15, 16 and 17 digits a number has as
  * few as bring it back exactly: 0.1, where jansson says 0.10000000000000001.
  */
 const char *json_write(struct arena *, const json_t *) MUST_CHECK;
-const char *json_write_lines(struct arena *, const json_t *) MUST_CHECK;
 
 /* A member that must be text: NULL and no error when it is absent or null, ERR_VALUE when it is something else. */
 bool json_text(const json_t *object, const char *name, const char **text, struct err *) MUST_CHECK;

@@ -7,9 +7,9 @@
 #include "base/err.h"
 
 enum {
-    /* Cookie, tag, location and a few more. */
-    RESPONSE_HEADERS_MAX = 8 * 1024,
-    /* A document of 64 KiB on a page, escaped; within nginx's buffers, so a worker never waits for a slow client. */
+    /* All that an upload was created with (app/limits.c); with what every answer has it fits nginx's fastcgi_buffer_size. */
+    RESPONSE_HEADERS_MAX = 14 * 1024,
+    /* A page with all that may be on it, or 256 files that a form brought (app/limits.c). */
     RESPONSE_BODY_MAX = 512 * 1024,
     /* Both, and the headers that every answer has. */
     RESPONSE_ANSWER_MAX = RESPONSE_HEADERS_MAX + RESPONSE_BODY_MAX + 1024,

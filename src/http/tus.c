@@ -199,6 +199,8 @@ bool tus_concat_read(const char *text, struct tus_concat *concat, struct err *er
     }
     if (strncmp(text, final, sizeof final - 1) != 0)
         return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat must be `partial` or `final;` and URLs");
+    if (strlen(text) > TUS_CONCAT_BYTES)
+        return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat has more than %d bytes", TUS_CONCAT_BYTES);
     if (!is_printable(text))
         return err_field(err, ERR_INPUT, "Upload-Concat", "Upload-Concat: visible ASCII characters and spaces only");
     text += sizeof final - 1;

@@ -68,7 +68,11 @@ struct tus_checksum {
 bool tus_checksum_read(const char *text, struct tus_checksum *, struct err *) MUST_CHECK;
 
 /* More than clients upload in parallel, and as many absolute URLs as fit into one of nginx's header buffers (8 KiB). */
-enum { TUS_CONCAT_MAX = 64 };
+enum {
+    TUS_CONCAT_MAX = 64,
+    /* Of the field, as a header of nginx's has it and a row keeps it: 64 URLs of 126 bytes. */
+    TUS_CONCAT_BYTES = 8 * 1024,
+};
 
 enum tus_concat_kind { TUS_WHOLE, TUS_PARTIAL, TUS_FINAL };
 

@@ -343,7 +343,7 @@ bool session_list(struct session_store *store, struct arena *arena, const struct
 
     uuid_format(account, account_text);
     uuid_format(current, current_text);
-    snprintf(most, sizeof most, "%lld", (long long)store->config->sessions_per_account);
+    snprintf(most, sizeof most, "%d", SESSION_LIST_MAX);
     if (db_query(store->db, arena, STATEMENT_SESSION_LIST, values, &row, err) != DB_ROW)
         return err_set(err, ERR_BUG, "no list of sessions");
     *json = db_value(&row, 0, 0);

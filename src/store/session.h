@@ -104,7 +104,10 @@ bool session_end_others(struct session_store *, struct arena *, const struct uui
 bool session_ids_of(struct session_store *, struct arena *, const struct uuid *account, struct session_ids *,
                     struct err *) MUST_CHECK;
 
-/* The account's live sessions as a JSON array, at most sessions_per_account. */
+/* sessions_per_account may be more; those that were not used for the longest are left out. */
+enum { SESSION_LIST_MAX = 200 };
+
+/* The account's live sessions as a JSON array, at most SESSION_LIST_MAX. */
 bool session_list(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *current,
                   const char **json, struct err *) MUST_CHECK;
 

@@ -1,0 +1,62 @@
+/*
+ * Limits that belong together. Each line is a promise: what may be stored can be shown, what is accepted can be finished. Two
+ * that disagree make an error for good, which the one who meets it can do nothing about. t/4550 tries the extremes on the stack,
+ * and holds what nginx takes against the same numbers.
+ */
+#include "app/page_limit.h"
+#include "base/csv.h"
+#include "base/jsonb.h"
+#include "base/media_type.h"
+#include "base/text_limit.h"
+#include "http/disposition.h"
+#include "http/json.h"
+#include "http/multipart.h"
+#include "http/response.h"
+#include "http/tus.h"
+#include "store/document.h"
+#include "store/file.h"
+#include "store/file_link.h"
+#include "store/session.h"
+
+enum {
+    /* The most that one byte of text becomes: &quot; on a page; in JSON \" or, of control characters, \u001f. */
+    ON_PAGE = 6,
+    IN_JSON = 2,
+    IN_JSON_CONTROL = 6,
+    /* The most that one character takes in UTF-8, or becomes in JSON or on a page when it is one byte. */
+    CHARACTER_ON_PAGE = 6,
+    CHARACTER_IN_JSON = 4,
+    /* What stands around what varies: the members' names, ids, times and numbers. */
+    JSON_AROUND = 400,
+    FILE_AROUND = 3 * 1024,  /* an item of files.html */
+    SESSION_AROUND = 1024,   /* and of account.html */
+    PAGE_AROUND = 64 * 1024, /* a page without its lists: header, forms, a profile with its names and 100 groups */
+    NAMES_OF_FILE = 5,       /* how often files.html says a file's name */
+    AGENTS_OF_SESSION = 2,   /* how often account.html says what a device calls itself */
+    USER_AGENT_MAX = 256,    /* characters, as base/text_limit.c has it; t/4550 compares */
+    HEADERS_AROUND = 1024,   /* Location, Upload-Offset, Upload-Expires, a cookie */
+    NAME_MAX = DISPOSITION_NAME_BYTES - 1,
+};
+
+#define FITS(what, most, reason) _Static_assert((long long)(what) <= (long long)(most), reason)
+
+FITS(MULTIPART_PARTS_MAX *(JSON_AROUND + IN_JSON * (NAME_MAX + MEDIA_TYPE_BYTES)), RESPONSE_BODY_MAX,
+     "a form's files are all told of in its answer");
+FITS(FILE_PAGE_MAX *(JSON_AROUND + IN_JSON * (NAME_MAX + MEDIA_TYPE_BYTES)), RESPONSE_BODY_MAX,
+     "a page of the list of files fits an answer");
+FITS(PAGE_AROUND + (PAGE_FILES_MAX + 1) * (FILE_AROUND + ON_PAGE * (NAMES_OF_FILE * NAME_MAX + MEDIA_TYPE_BYTES)),
+     RESPONSE_BODY_MAX, "the files' page fits an answer, whatever the names are");
+FITS(FILE_LINKS_MAX *SESSION_AROUND + PAGE_AROUND, RESPONSE_BODY_MAX, "a file's links fit a page and an answer");
+FITS(SESSION_LIST_MAX *(JSON_AROUND + CHARACTER_IN_JSON * USER_AGENT_MAX), RESPONSE_BODY_MAX,
+     "the list of sessions fits an answer");
+FITS(PAGE_AROUND + PAGE_SESSIONS_MAX * (SESSION_AROUND + AGENTS_OF_SESSION * CHARACTER_ON_PAGE * USER_AGENT_MAX) +
+         2 * ON_PAGE * PAGE_DOCUMENT_BYTES,
+     RESPONSE_BODY_MAX, "the account's page opens, whatever is in the two documents");
+FITS(PAGE_AROUND + 5 * ON_PAGE * PAGE_TYPED_BYTES, RESPONSE_BODY_MAX, "a form that was refused is shown again");
+FITS(DOCUMENT_MAX_BYTES, RESPONSE_BODY_MAX, "a document fits an answer");
+FITS(JSONB_MAX_DEPTH, JSON_MAX_DEPTH, "a document that was taken can be read again");
+FITS(JSON_AROUND + CSV_COLUMNS_MAX * (IN_JSON_CONTROL * CSV_FIELD_BYTES + 16) + CSV_BAD_MAX * 256, RESPONSE_BODY_MAX,
+     "what is known of a CSV fits an answer");
+FITS(HEADERS_AROUND + TUS_METADATA_BYTES + TUS_CONCAT_BYTES, RESPONSE_HEADERS_MAX,
+     "HEAD gives back what an upload was created with");
+FITS(HEADERS_AROUND + DISPOSITION_BYTES, RESPONSE_HEADERS_MAX, "a file's name fits the head of its answer");
