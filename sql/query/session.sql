@@ -22,6 +22,12 @@ WHERE s.id = ANY ($1::uuid[]) AND s.id BETWEEN $2::uuid AND $3::uuid
 -- id, account; an error when it has ended. Locked, so that a logout is before or after the whole transaction.
 SELECT session_confirm($1::uuid, $2::uuid);
 
+-- name: session_lives
+-- id, hash -> a row when it is alive
+SELECT 1 FROM session s JOIN account a ON a.id = s.account_id
+WHERE s.id = $1::uuid AND s.secret_hash = $2::bytea AND NOT a.disabled
+    AND s.expires_at > statement_timestamp() AND s.seen_at + s.idle > statement_timestamp();
+
 -- name: session_touch
 UPDATE session SET seen_at = statement_timestamp()
 WHERE id = $1::uuid AND seen_at < statement_timestamp()

@@ -62,6 +62,7 @@ void again_begin(struct exchange *x)
     x->job = NULL;
     x->stream = NULL;
     x->answer_left = 0;
+    x->meaning = (struct buf){.length = 0};
     x->has_session = false; /* its texts were in the arena */
     x->forgets = (struct session_ids){.count = 0};
     x->replayed = false;

@@ -14,6 +14,12 @@
 /* Earlier attempts that make room one after the other: as many as nginx makes (fastcgi_next_upstream_tries). */
 enum { ATTEMPTS_MAX = 4 };
 
+/* What stands for the bodies of the most files of the longest names, and for what was said of them; a length has 3 digits. */
+enum {
+    FILES_MAX_BYTES = MULTIPART_PARTS_MAX * (SHA256_BYTES + DISPOSITION_NAME_BYTES),
+    MEANING_MAX_BYTES = MULTIPART_PARTS_MAX * (MULTIPART_NAME_MAX + DISPOSITION_NAME_BYTES + MEDIA_TYPE_BYTES + 3 * 4),
+};
+
 /*
  * POST /upload: a form's files or a raw body, streamed. Each file is a pending row of its own from its first byte on; all
  * are committed together with the outcome, so a request that is tried again gives the first one's files.
@@ -27,6 +33,8 @@ enum { ATTEMPTS_MAX = 4 };
 struct received {
     struct upload *upload; /* NULL: the request was done before, nothing is stored */
     const char *name;
+    const char *field;  /* of the form; "" of a raw body */
+    const char *type;   /* as declared */
     struct sha256 hash; /* without an upload, which has its own */
     struct file_typing *typing;
     bool photo; /* the form's field "photo": the profile's picture */
@@ -136,6 +144,10 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
         return err_set(err, ERR_LOCKED, "another attempt of this request goes on with its files");
     received->name = safe;
     sha256_init(&received->hash);
+    received->field = arena_strdup(&x->arena, field);
+    received->type = claimed;
+    if (received->field == NULL)
+        return err_memory(err);
     received->photo = strcmp(field, "photo") == 0;
     *receiving->last = received;
     receiving->last = &received->next;
@@ -273,18 +285,21 @@ static void drop(struct exchange *x)
                                 &ignored);
 }
 
-/* Stands for the body: two requests with the same key must have sent the same files. */
+/* Stands for the body: two requests with the same key must have sent the same files, in the same fields. */
 static bool set_fingerprint(struct exchange *x, struct err *err)
 {
     struct receiving *receiving = x->stream;
 
-    buf_init(&x->body, &x->arena, MULTIPART_PARTS_MAX * (SHA256_BYTES + DISPOSITION_NAME_BYTES));
+    buf_init(&x->body, &x->arena, FILES_MAX_BYTES);
+    buf_init(&x->meaning, &x->arena, MEANING_MAX_BYTES);
     for (const struct received *received = receiving->first; received != NULL; received = received->next) {
         unsigned char digest[SHA256_BYTES];
         struct sha256 hash = received->upload != NULL ? received->upload->hash : received->hash;
 
         sha256_end(&hash, digest);
-        if (!buf_add(&x->body, digest, sizeof digest) || !buf_add_string(&x->body, received->name))
+        if (!buf_add(&x->body, digest, sizeof digest) || !buf_add_string(&x->body, received->name) ||
+            !buf_printf(&x->meaning, "%zu:%s%zu:%s%zu:%s", strlen(received->field), received->field,
+                        strlen(received->name), received->name, strlen(received->type), received->type))
             return err_memory(err);
     }
     x->body_read = true;

@@ -128,7 +128,8 @@ struct exchange {
 
     struct buf body;
     bool body_read;
-    json_t *fields; /* the body as an object, once asked for */
+    json_t *fields;     /* the body as an object, once asked for */
+    struct buf meaning; /* what a body that came in turns said beside its bytes, for app/once.h */
 
     const struct body_sink *sink;
     const struct answer_source *source;

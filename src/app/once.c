@@ -5,7 +5,11 @@
 
 #include <string.h>
 
-enum { IDEMPOTENCY_KEY_MAX = 255 };
+enum {
+    IDEMPOTENCY_KEY_MAX = 255,
+    /* A request's head (nginx takes 32 KiB), and what is said of the files of one form. */
+    FINGERPRINT_MAX_BYTES = 512 * 1024,
+};
 
 static bool check_idempotency_key(const char *key, struct err *err)
 {
@@ -21,27 +25,56 @@ static bool check_idempotency_key(const char *key, struct err *err)
 }
 
 /*
+ * The keys under which one request's outcome is kept and found. The first one counts: it is bound to whom the request is
+ * about, so a client that logged in anew meets what it has done before. The last one is bound to the token that was presented:
+ * a request that ended its own session is repeated with a dead one, which tells no account; and the release before knows no
+ * other, so that what one of the two releases has done is found by the other. Both are claimed and kept together, in this order.
+ */
+struct names {
+    struct outcome_key keys[2];
+    size_t count;
+};
+
+/* Of whom a key is: the letter keeps one kind from standing in for another. */
+struct owner {
+    char letter;
+    const void *bytes;
+    size_t length;
+};
+
+static bool has_own_key(const struct exchange *x)
+{
+    return x->request.idempotency_key[0] != '\0';
+}
+
+/* What is another thing in each session, though its path is the same: with another session it is another request. */
+static bool concerns_session(const struct exchange *x)
+{
+    static const char *const paths[] = {"/logout", "/session/data", "/sessions", "/sessions/end-others"};
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (strcmp(x->match.route->path, paths[i]) == 0)
+            return true;
+    return false;
+}
+
+/*
  * Without a credential the body stands in for it: two strangers who choose the same Idempotency-Key must not meet, and
  * one who knows the whole log-in could log in anyway.
  */
-static bool bind_key(struct exchange *x, struct outcome_key *key, struct err *err)
+static bool bind_key(struct exchange *x, const struct owner *owner, unsigned char mac[OUTCOME_KEY_BYTES],
+                     struct err *err)
 {
-    const struct secret *secret = &x->services->secret;
     const struct request *request = &x->request;
-    bool own = request->idempotency_key[0] != '\0';
+    bool own = has_own_key(x);
     unsigned char random[16];
     struct buf message;
     bool ok;
 
-    if (!check_idempotency_key(request->idempotency_key, err))
-        return false;
     buf_init(&message, &x->arena, 8192);
-    ok = buf_printf(&message, "%s\n%s\n%c\n%s\n", method_name(request->method), request->path, own ? 'k' : 'r',
-                    own ? request->idempotency_key : request->request_id);
-    if (x->has_token)
-        ok = ok && buf_add(&message, &x->lookup.token, sizeof x->lookup.token);
-    else
-        ok = ok && buf_add(&message, key->fingerprint, sizeof key->fingerprint);
+    ok = buf_printf(&message, "%s\n%s\n%c\n%s\n", method_name(request->method), request->path, owner->letter,
+                    own ? request->idempotency_key : request->request_id) &&
+         buf_add(&message, owner->bytes, owner->length);
     if (!own && request->request_id[0] == '\0') {
         /* Nobody will repeat what has no name. */
         random_bytes(random, sizeof random);
@@ -49,22 +82,94 @@ static bool bind_key(struct exchange *x, struct outcome_key *key, struct err *er
     }
     if (!ok)
         return err_set(err, ERR_INPUT, "the path is too long");
-    secret_mac(secret, 0, "outcome", message.bytes, message.length, key->key);
+    secret_mac(&x->services->secret, 0, "outcome", message.bytes, message.length, mac);
     return true;
 }
 
-static bool make_key(struct exchange *x, struct outcome_key *key, struct err *err)
+/* A form's parameters are its boundary, which is chosen anew each time. */
+static int length_of_type(const struct request *request)
 {
-    if (!exchange_body(x, err))
+    size_t length = strlen(request->content_type);
+
+    return (int)(request_has_type(request, "multipart/form-data") ? strcspn(request->content_type, "; \t") : length);
+}
+
+/*
+ * All that says what is to be done, beside method and path, which are in the key. How it is answered (Accept) and who proves
+ * what (cookies, tokens) says nothing of that. t/4710 compares this with what a request has.
+ */
+static bool fingerprint(struct exchange *x, const unsigned char body_mac[OUTCOME_KEY_BYTES],
+                        unsigned char mac[OUTCOME_KEY_BYTES], struct err *err)
+{
+    const struct request *request = &x->request;
+    const char *const texts[] = {
+        request->query,         request->if_match,      request->if_none_match,       request->content_disposition,
+        request->upload_offset, request->upload_length, request->upload_defer_length, request->upload_metadata,
+        request->upload_concat,
+    };
+    struct buf message;
+    bool ok;
+
+    buf_init(&message, &x->arena, FINGERPRINT_MAX_BYTES);
+    ok = buf_printf(&message, "%.*s\n", length_of_type(request), request->content_type);
+    for (size_t i = 0; ok && i < sizeof texts / sizeof texts[0]; i++)
+        ok = buf_printf(&message, "%zu:%s\n", strlen(texts[i]), texts[i]);
+    ok = ok && buf_add(&message, body_mac, OUTCOME_KEY_BYTES) &&
+         (x->meaning.length == 0 || buf_add(&message, x->meaning.bytes, x->meaning.length));
+    if (!ok)
+        return err_memory(err);
+    secret_mac(&x->services->secret, 0, "outcome meaning", message.bytes, message.length, mac);
+    return true;
+}
+
+/* Whom the first key of a request with an Idempotency-Key is bound to. */
+static struct owner owner_of(const struct exchange *x, const unsigned char *body_mac)
+{
+    if (x->match.route->need == NEED_GUEST || !x->has_token)
+        return (struct owner){'k', body_mac, OUTCOME_KEY_BYTES};
+    if (x->has_session && !concerns_session(x))
+        return (struct owner){'a', &x->session.account, sizeof x->session.account};
+    return (struct owner){'s', &x->lookup.token, sizeof x->lookup.token};
+}
+
+static bool make_names(struct exchange *x, struct names *names, struct err *err)
+{
+    unsigned char body_mac[OUTCOME_KEY_BYTES];
+    struct owner owner, presented;
+    struct outcome_key *key;
+
+    *names = (struct names){.count = 0};
+    if (!check_idempotency_key(x->request.idempotency_key, err) || !exchange_body(x, err))
         return false;
-    secret_mac(&x->services->secret, 0, "outcome fingerprint", x->body.bytes, x->body.length, key->fingerprint);
-    return bind_key(x, key, err);
+    secret_mac(&x->services->secret, 0, "outcome fingerprint", x->body.bytes, x->body.length, body_mac);
+    owner = owner_of(x, body_mac);
+    presented = x->has_token ? (struct owner){'k', &x->lookup.token, sizeof x->lookup.token}
+                             : (struct owner){'k', body_mac, OUTCOME_KEY_BYTES};
+    if (has_own_key(x) && (owner.letter != presented.letter || owner.bytes != presented.bytes)) {
+        key = &names->keys[names->count++];
+        memcpy(key->fingerprint, body_mac, sizeof body_mac);
+        if (!bind_key(x, &owner, key->key, err) ||
+            (owner.bytes != body_mac && !fingerprint(x, body_mac, key->fingerprint, err)))
+            return false;
+    }
+    if (!has_own_key(x))
+        presented.letter = 'r';
+    key = &names->keys[names->count++];
+    memcpy(key->fingerprint, body_mac, sizeof body_mac);
+    return bind_key(x, &presented, key->key, err);
 }
 
 bool once_key(struct exchange *x, struct outcome_key *key, struct err *err)
 {
+    struct owner owner = owner_of(x, NULL);
+
     *key = (struct outcome_key){.fingerprint = {0}};
-    return x->has_token ? bind_key(x, key, err) : err_set(err, ERR_BUG, "no key without a credential or a body");
+    if (!check_idempotency_key(x->request.idempotency_key, err))
+        return false;
+    if (!has_own_key(x))
+        owner = (struct owner){'r', &x->lookup.token, sizeof x->lookup.token};
+    return owner.bytes != NULL ? bind_key(x, &owner, key->key, err)
+                               : err_set(err, ERR_BUG, "no key without a credential");
 }
 
 static void begin_answer(struct exchange *x)
@@ -75,39 +180,69 @@ static void begin_answer(struct exchange *x)
     x->ends_session = false;
 }
 
-static bool replay(struct exchange *x, const struct outcome_key *key, const struct outcome *outcome, struct err *err)
+/* Fills the response with an answer that was kept. */
+static bool recall(struct exchange *x, const struct outcome_key *key, const struct outcome *outcome, struct err *err)
 {
     char *packed;
     size_t length;
 
     if (!outcome->same_request)
-        return err_field(err, ERR_VALUE, "Idempotency-Key", "Idempotency-Key: was used before with another body");
+        return err_field(err, ERR_VALUE, "Idempotency-Key",
+                         "Idempotency-Key: was used before for something else, with another body, form field, query or "
+                         "precondition; take another key");
     if (!secret_open(&x->services->secret, &x->arena, key->key, sizeof key->key, outcome->sealed,
                      outcome->sealed_length, &packed, &length, err) ||
         !response_unpack(&x->response, packed, length, err))
         return false;
     x->forgets = outcome->forgets;
+    return true;
+}
+
+/* Whether the session that this answer began, if it began one, has ended since: its token is no answer any more. */
+static bool tells_dead_token(struct exchange *x, bool *dead, struct err *err)
+{
+    const char *cookie = response_header_find(&x->response, &x->arena, "Set-Cookie");
+    const char *text = cookie != NULL ? strchr(cookie, '=') : NULL;
+    struct token token;
+    enum db_rc rc;
+
+    *dead = false;
+    if (text == NULL || !token_parse(text + 1, strcspn(text + 1, ";"), &token))
+        return true;
+    rc = session_lives(&x->services->sessions, &x->arena, &token, err);
+    *dead = rc == DB_NONE;
+    return rc != DB_FAIL;
+}
+
+static bool mark_replayed(struct exchange *x, struct err *err)
+{
     x->replayed = true;
     return response_header(&x->response, "Idempotent-Replayed", "true", err);
 }
 
-static bool keep(struct exchange *x, struct db *db, const struct outcome_key *key, struct err *err)
+static bool keep(struct exchange *x, struct db *db, const struct outcome_key *keys, size_t count, struct err *err)
 {
-    unsigned char *sealed;
-    size_t sealed_length;
     struct buf packed;
 
-    return response_pack(&x->response, &x->arena, &packed, err) &&
-           secret_seal(&x->services->secret, &x->arena, key->key, sizeof key->key, packed.bytes, packed.length, &sealed,
-                       &sealed_length, err) &&
-           outcome_keep(db, &x->arena, key, sealed, sealed_length, &x->forgets, err);
+    if (!response_pack(&x->response, &x->arena, &packed, err))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        unsigned char *sealed;
+        size_t sealed_length;
+
+        if (!secret_seal(&x->services->secret, &x->arena, keys[i].key, sizeof keys[i].key, packed.bytes, packed.length,
+                         &sealed, &sealed_length, err) ||
+            !outcome_keep(db, &x->arena, &keys[i], sealed, sealed_length, &x->forgets, err))
+            return false;
+    }
+    return true;
 }
 
 struct work {
     struct exchange *x;
     bool (*effect)(struct exchange *, void *, struct err *);
     void *arg;
-    struct outcome_key key;
+    struct names names;
 };
 
 /* A logout wins, also over what was begun before it and waited: a lock, a slow body. Costs no round trip of its own. */
@@ -118,18 +253,53 @@ static bool confirm(struct exchange *x, struct err *err)
     return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->arena, &x->session, err);
 }
 
+/* A log-in may be done again when its session has ended: its password was verified again. Nothing else may. */
+static bool may_begin_again(const struct exchange *x)
+{
+    return x->match.route->need == NEED_GUEST;
+}
+
+static bool refuse_dead_token(struct err *err)
+{
+    return err_set(err, ERR_LOGIN, "this was done, and the session that it began has ended since; log in");
+}
+
+/*
+ * Claims the request's keys, first to last. *first: of those that nobody has kept an outcome under, one that was found follows;
+ * names.count: none was found. What was found is in the response then.
+ */
+static bool claim(struct exchange *x, struct db *db, const struct names *names, size_t *first, struct err *err)
+{
+    struct outcome outcome;
+
+    for (*first = 0; *first < names->count; ++*first) {
+        const struct outcome_key *key = &names->keys[*first];
+
+        if (!outcome_claim(db, &x->arena, key, &outcome, err))
+            return false;
+        if (outcome.sealed != NULL)
+            return recall(x, key, &outcome, err);
+    }
+    return true;
+}
+
 static bool run(struct db *db, void *arg, struct err *err)
 {
     struct work *work = arg;
     struct exchange *x = work->x;
-    struct outcome outcome;
+    const struct names *names = &work->names;
+    bool dead = false;
+    size_t first;
 
     begin_answer(x);
-    if (!outcome_claim(db, &x->arena, &work->key, &outcome, err))
+    if (!claim(x, db, names, &first, err) || (first < names->count && !tells_dead_token(x, &dead, err)))
         return false;
-    if (outcome.sealed != NULL)
-        return replay(x, &work->key, &outcome, err);
-    return work->effect(x, work->arg, err) && keep(x, db, &work->key, err) && confirm(x, err);
+    if (first < names->count && !dead)
+        return keep(x, db, names->keys, first, err) && mark_replayed(x, err);
+    if (dead && !may_begin_again(x))
+        return refuse_dead_token(err);
+    begin_answer(x);
+    return work->effect(x, work->arg, err) && keep(x, db, names->keys, names->count, err) && confirm(x, err);
 }
 
 /* After COMMIT, before the answer: the order is what makes logout win. */
@@ -145,7 +315,7 @@ bool once(struct exchange *x, bool (*effect)(struct exchange *, void *, struct e
 {
     struct work work = {.x = x, .effect = effect, .arg = arg};
 
-    if (!make_key(x, &work.key, err))
+    if (!make_names(x, &work.names, err))
         return false;
     if (!db_transaction(x->services->sessions.db, run, &work, err)) {
         begin_answer(x);
@@ -155,19 +325,39 @@ bool once(struct exchange *x, bool (*effect)(struct exchange *, void *, struct e
     return true;
 }
 
+static bool replay_found(struct exchange *x, const struct outcome_key *key, const struct outcome *outcome,
+                         struct err *err)
+{
+    bool dead;
+
+    if (!recall(x, key, outcome, err) || !tells_dead_token(x, &dead, err))
+        return false;
+    if (dead && may_begin_again(x)) {
+        begin_answer(x);
+        return true;
+    }
+    if (dead)
+        return refuse_dead_token(err);
+    if (!mark_replayed(x, err))
+        return false;
+    forget(x);
+    return true;
+}
+
 bool once_find(struct exchange *x, struct err *err)
 {
-    struct outcome_key key;
     struct outcome outcome;
+    struct names names;
     enum db_rc rc;
 
-    if (!make_key(x, &key, err))
+    if (!make_names(x, &names, err))
         return false;
-    rc = outcome_find(x->services->sessions.db, &x->arena, &key, &outcome, err);
-    if (rc == DB_ROW && outcome.sealed != NULL) {
-        if (!replay(x, &key, &outcome, err))
+    for (size_t i = 0; i < names.count; i++) {
+        rc = outcome_find(x->services->sessions.db, &x->arena, &names.keys[i], &outcome, err);
+        if (rc == DB_FAIL)
             return false;
-        forget(x);
+        if (rc == DB_ROW && outcome.sealed != NULL)
+            return replay_found(x, &names.keys[i], &outcome, err);
     }
-    return rc != DB_FAIL;
+    return true;
 }

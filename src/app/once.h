@@ -1,7 +1,15 @@
 /*
  * Exactly once, for every mutation (DESIGN P3; store/outcome.h has the protocol). The key is nginx's request id, which
- * stays the same when nginx tries again on another pool, or the client's Idempotency-Key; bound to method, path and the
- * credential that was presented, so nobody meets another's outcome.
+ * stays the same when nginx tries again on another pool, or the client's Idempotency-Key. It is bound to method and path,
+ * so nobody meets another's outcome, and to whom the request is about:
+ *
+ *   nginx's request id                     the credential that was presented; without one the body
+ *   a client's key, of an account's        the account: a new log-in meets what an earlier one has done
+ *   a client's key, of a session's own     the token (/logout, /session/data, /sessions)
+ *   a client's key, of a guest's           the body (/login, /register)
+ *
+ * The same key for something else, by query, type, precondition, form field, name or body, is ERR_VALUE. A log-in whose session
+ * has ended is done again; another answer that tells a token which is dead by now is ERR_LOGIN.
  */
 #ifndef MAYFLY_APP_ONCE_H
 #define MAYFLY_APP_ONCE_H

@@ -174,6 +174,15 @@ static bool add_command(struct db *db, struct batch *batch, const char *sql)
     return PQsendQueryParams(db->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
+/* Whether the statement is prepared, or will be by an earlier step of this batch. */
+static bool is_prepared(const struct db *db, const struct batch *batch, enum statement statement)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->steps[i].kind == STEP_PREPARE && batch->steps[i].statement == statement)
+            return true;
+    return db->prepared[statement];
+}
+
 static bool add_call(struct db *db, struct batch *batch, const struct call *call)
 {
     const struct statement_text *text = &statement_texts[call->statement];
@@ -194,7 +203,7 @@ static bool add_call(struct db *db, struct batch *batch, const struct call *call
         batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
         return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, values, lengths, formats, format) == 1;
     }
-    if (!db->prepared[call->statement]) {
+    if (!is_prepared(db, batch, call->statement)) {
         batch->steps[batch->count++] = (struct step){STEP_PREPARE, call->statement};
         if (PQsendPrepare(db->pg, text->name, text->sql, 0, NULL) != 1)
             return false;

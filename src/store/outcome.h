@@ -12,8 +12,9 @@
 enum { OUTCOME_KEY_BYTES = 32 };
 
 struct outcome_key {
-    unsigned char key[OUTCOME_KEY_BYTES];         /* MAC of request id or Idempotency-Key, route and credential */
-    unsigned char fingerprint[OUTCOME_KEY_BYTES]; /* MAC of the body: the same key with another body is an error */
+    unsigned char key[OUTCOME_KEY_BYTES]; /* MAC of request id or Idempotency-Key, route and owner */
+    unsigned char
+        fingerprint[OUTCOME_KEY_BYTES]; /* MAC of what is asked for: the same key for something else is an error */
 };
 
 struct outcome {

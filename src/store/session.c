@@ -295,6 +295,20 @@ bool session_confirm(struct session_store *store, struct arena *arena, const str
     return db_queue(store->db, STATEMENT_SESSION_CONFIRM, values, err);
 }
 
+enum db_rc session_lives(struct session_store *store, struct arena *arena, const struct token *token, struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    const char *const values[] = {id, db_bytes(arena, token->hash, TOKEN_HASH_BYTES)};
+    struct db_result row;
+
+    if (values[1] == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    uuid_format(&token->id, id);
+    return db_query(store->db, arena, STATEMENT_SESSION_LIVES, values, &row, err);
+}
+
 enum db_rc session_end(struct session_store *store, struct arena *arena, const struct uuid *id,
                        const struct uuid *account, struct err *err)
 {

@@ -95,6 +95,9 @@ enum db_rc session_rotate(struct session_store *, struct arena *, const struct s
  */
 bool session_confirm(struct session_store *, struct arena *, const struct session *, struct err *) MUST_CHECK;
 
+/* DB_NONE: the token's session has ended, or there never was one. */
+enum db_rc session_lives(struct session_store *, struct arena *, const struct token *, struct err *) MUST_CHECK;
+
 enum db_rc session_end(struct session_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        struct err *) MUST_CHECK;
 bool session_end_others(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *keep,
