@@ -39,7 +39,7 @@ INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, us
         now() + interval '1 hour', false, '' FROM crowd;
 INSERT INTO session_data (session_id, data) SELECT id, '{}' FROM session WHERE account_id IN (SELECT id FROM crowd);
 ANALYZE account; ANALYZE session; ANALYZE session_data;"""
-for name in ("sessions_find", "session_end", "session_end_others", "session_end_oldest", "session_list", "account_delete"):
+for name in ("sessions_find", "session_end", "session_end_others", "session_end_oldest", "session_list", "account_close"):
     text = dict(found)[name]
     nothing = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", text))))
     plan = psql(f"{CROWD} PREPARE {name} AS {text}; EXPLAIN EXECUTE {name}({nothing}); ROLLBACK")

@@ -59,7 +59,7 @@ partition(DAYS[1], SESSIONS, alive=True)
 partition(DAYS[2], 10)
 note(f"{2 * SESSIONS} sessions of past days made in {time.monotonic() - began:.1f} s")
 same(there(), list(DAYS), "three past days are there, of which one has a session that lives")
-tomorrow = psql("SELECT to_char(current_date + 3, 'YYYYMMDD')")
+tomorrow = psql("SELECT to_char(since, 'YYYYMMDD') FROM mayfly.session_partition ORDER BY since DESC LIMIT 1")
 psql(f"DROP TABLE mayfly.session_{tomorrow}, mayfly.session_data_{tomorrow}; ALTER ROLE mayfly SET statement_timeout = '{TIMEOUT}'")
 try:
     try:
@@ -71,9 +71,9 @@ try:
     steps = []
     while not steps or (steps[-1] > 0 and len(steps) < 10):
         steps.append(keep())
-    same(steps, [4, 2, 0], "each call drops one day at most, and the first one makes what is missing as well")
+    same(steps, [4, 2, 0], "each call drops one partition at most, and the first one makes what is missing as well")
     same(there(), [DAYS[1]], "what has nothing alive is gone, what has one session alive stays")
-    same(psql(f"SELECT to_regclass('mayfly.session_{tomorrow}') IS NOT NULL"), "t", "the day that was missing is there")
+    same(psql(f"SELECT to_regclass('mayfly.session_{tomorrow}') IS NOT NULL"), "t", "the week that was missing is there")
 finally:
     psql("ALTER ROLE mayfly SET statement_timeout = '5s'")
 partition(DAYS[0], 10)

@@ -46,7 +46,7 @@ user, client = signed_in()
 file = client.post("/upload?name=a.txt", body=b"linked", headers={"Content-Type": "text/plain"}).json()["id"]
 sweep()
 make("outcome", "fingerprint, created_at", "sha256('x')")
-make("attempt", "level, updated_at", "1")
+make("attempt", "level, made_at, updated_at", f"1, now() - {age(KEEP_S['attempt'])}")
 psql("INSERT INTO mayfly.file_link (id, file_id, secret_hash, expires_at) "
      f"SELECT gen_random_uuid(), '{file}', sha256('x'), now() + interval '1 hour' - {age(3600)} FROM generate_series(1, {ROWS}) n")
 

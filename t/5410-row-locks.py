@@ -204,7 +204,7 @@ def bodies():
                 statuses=(204,), others="file")
     same(client.get(place.replace("/uploads/", "/files/")).body == content, True, "and the file is whole")
 
-    answers = blocked("the end of a POST /upload, outcomes locked", "LOCK TABLE mayfly.outcome IN SHARE MODE",
+    answers = blocked("the end of a POST /upload, outcomes locked", "LOCK TABLE mayfly.outcome_request IN SHARE MODE",
                       [lambda index=index: files.post_raw(Client(client.token), content, f"late {index}") for index in range(3)],
                       statuses=(201,), others="file")
     same({answer.json()["sha256"] for answer in answers}, {files.sha256(content)}, "and each file is whole")

@@ -146,7 +146,14 @@ same(sorted(statements - used), [], "and each that is in sql/query is used")
 numbers = sorted(path.name for path in (CHECKOUT / "sql/schema").glob("[0-9]*.sql"))
 apply_text = (CHECKOUT / "sql/schema/apply.sql").read_text()
 same([int(name[:4]) for name in numbers], list(range(1, len(numbers) + 1)), "schema changes are numbered without a gap")
-same(re.findall(r"^\\ir (\S+)$", apply_text, re.M), numbers, "and apply.sql applies each, in order")
+same(re.findall(r"^\\ir (\S+)$", apply_text, re.M), ["wait.sql", *numbers, "later.sql"], "and apply.sql applies each, in order, and what comes later")
+unlocked = [block[1] for block in re.findall(r"^\\set number (\d+)\n\\set name '(.*?)'\n(.*?)^\\endif", apply_text, re.M | re.S)
+            if re.search(r"^(ALTER TABLE|CREATE (UNIQUE )?INDEX|CREATE TRIGGER)", (CHECKOUT / f"sql/schema/{block[1]}.sql").read_text(), re.M)
+            and int(block[0]) > 1 and "tables_lock" not in block[2]]
+same(unlocked, [], "whatever alters a table locks it as a whole, or tries again")
+later = (CHECKOUT / "sql/schema/later.sql").read_text()
+same([line for line in later.splitlines() if re.match(r"(CREATE (UNIQUE )?|DROP )INDEX (?!CONCURRENTLY)|UPDATE|DELETE|ALTER TABLE (?!\w+ VALIDATE)", line)], [],
+     "and nothing of what comes later does")
 
 # --- settings
 
@@ -182,7 +189,7 @@ names = {name for name in re.findall(r"`([a-z]+_[a-z_]+)`", hacking) if not name
 macros = {group[0] for _, group in lines_like(r"^#define (\w+)")}
 known = defined | macros | set(settings) | statements | {name.split("/")[-1].partition(".")[0] for name in FILES} | \
     set(re.findall(r"struct (\w+)", "".join(FILES.values())))
-same(sorted(name for name in names if name not in known and not re.search(rf"\b{name}\b", sample + apply_text +
+same(sorted(name for name in names if name not in known and not re.search(rf"\b{name}\b", sample + apply_text + later +
             "".join((CHECKOUT / "sql/schema" / one).read_text() for one in numbers) + (CHECKOUT / "nginx/mayfly-locations.conf").read_text())),
      [], "HACKING names nothing that is gone")
 paths = set(re.findall(r"`((?:src|sql|t|nginx|etc|build-aux|dev\.d|base|http|store|app|bin)/[A-Za-z0-9_./-]+\.[a-z]+)`", readme + hacking))

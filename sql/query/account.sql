@@ -8,7 +8,8 @@ RETURNING a.profile;
 -- username or e-mail -> what it is compared by, then id, password hash, disabled, profile: null when nobody has it
 SELECT k.key, a.id, a.password_hash, a.disabled, a.profile
 FROM (SELECT name_key($1::text) AS key) k LEFT JOIN account a
-    ON (strpos(k.key, '@') = 0 AND name_key(a.username) = k.key) OR (strpos(k.key, '@') > 0 AND name_key(a.email) = k.key);
+    ON (strpos(k.key, '@') = 0 AND name_key(a.username) COLLATE "C" = k.key)
+    OR (strpos(k.key, '@') > 0 AND name_key(a.email) COLLATE "C" = k.key);
 
 -- name: account_by_id
 -- id -> password hash, disabled, profile
@@ -31,12 +32,34 @@ UPDATE account SET password_hash = $2::text, updated_at = now()
 WHERE id = $1::uuid AND ($3::text IS NULL OR password_hash = $3::text)
 RETURNING id;
 
--- name: account_delete
--- id -> ids of its sessions, whose cached copies must go
+-- name: account_close
+-- id -> ids of its sessions, whose cached copies must go. Its row is locked already. Names are free from now on, and whatever says
+-- something of somebody is gone; how many files there are does not matter here.
 WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
     d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM s))),
-    a AS (DELETE FROM account WHERE id = $1::uuid RETURNING id)
+    e AS (DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM s))),
+    p AS (DELETE FROM profile_data WHERE account_id = $1::uuid),
+    u AS (DELETE FROM account_usage WHERE account_id = $1::uuid),
+    a AS (UPDATE account SET username = NULL, email = NULL, name = '', password_hash = '', groups = '{}', photo_id = NULL,
+            disabled = true, closing_at = statement_timestamp(), updated_at = statement_timestamp()
+        WHERE id = $1::uuid AND closing_at IS NULL)
 SELECT s.id FROM s;
+
+-- name: account_sweep
+-- at most so many -> of the account that has been closing the longest, and that nobody else sweeps: how many files were let go,
+-- whether it is gone itself. Whoever holds a file's row is passed by, and comes up again.
+WITH c AS MATERIALIZED (
+    SELECT id FROM account WHERE closing_at IS NOT NULL ORDER BY closing_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED),
+l AS MATERIALIZED (
+    SELECT id FROM file WHERE account_id = (SELECT id FROM c) ORDER BY id LIMIT $1::int FOR UPDATE SKIP LOCKED),
+f AS (
+    UPDATE file SET account_id = NULL, state = 'deleting', sweep_at = statement_timestamp(), reserved = 0, lease = NULL,
+        lease_until = NULL
+    WHERE id = ANY (ARRAY(SELECT id FROM l)) RETURNING id),
+a AS (
+    DELETE FROM account WHERE id = (SELECT id FROM c)
+        AND NOT EXISTS (SELECT FROM file WHERE account_id = (SELECT id FROM c)) RETURNING id)
+SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM a);
 
 -- name: account_set_disabled
 UPDATE account SET disabled = $2::boolean, updated_at = now() WHERE id = $1::uuid RETURNING id;
@@ -49,7 +72,7 @@ UPDATE account SET groups = $2::text[], updated_at = now() WHERE id = $1::uuid R
 SELECT r.id, coalesce(r.username, ''), coalesce(r.email, ''), array_to_string(r.groups, ','), r.disabled, r.created_at,
     row_to_json(r)::text
 FROM (SELECT id, username, email, name, groups, disabled, to_iso(created_at) AS created_at
-    FROM account WHERE id > $1::uuid ORDER BY id LIMIT $2::int) r
+    FROM account WHERE id > $1::uuid AND closing_at IS NULL ORDER BY id LIMIT $2::int) r
 ORDER BY r.id;
 
 -- name: account_set_photo

@@ -5,20 +5,24 @@
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
 -- live, bytes and files that the account may have, concat, holder of a lease that is over at once or null -> the row; none
--- when that would be too much
-WITH u AS (
+-- when that would be too much. May be repeated, since the answer to the first time may be lost: the row is there then, and counted.
+WITH e AS MATERIALIZED (SELECT f.* FROM file f WHERE f.id = $1::uuid),
+u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
-    SELECT $2::uuid, $11::bigint, 1 WHERE $11::bigint <= $13::bigint
+    SELECT $2::uuid, $11::bigint, 1 WHERE $11::bigint <= $13::bigint AND NOT EXISTS (SELECT FROM e)
     ON CONFLICT (account_id) DO UPDATE SET bytes = a.bytes + excluded.bytes, files = a.files + 1
         WHERE a.bytes + excluded.bytes <= $13::bigint AND a.files < $14::int
-    RETURNING account_id)
-INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
-    sweep_at, concat, lease, lease_until)
-SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
-    $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid, statement_timestamp()
-FROM u
-RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
+    RETURNING account_id),
+n AS (
+    INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
+        sweep_at, concat, lease, lease_until)
+    SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
+        $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid, statement_timestamp()
+    FROM u
+    RETURNING *)
+SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
+    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
+FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
 
 -- name: file_usage
 -- account -> bytes, files
@@ -42,10 +46,12 @@ RETURNING id, account_id, state, via, back_end, object_name, object_upload, bloc
 
 -- name: file_advance
 -- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed -> expiry in ms. May
--- be repeated, since the answer to the first time may be lost.
+-- be repeated, since the answer to the first time may be lost. The expiry is written when a twentieth of the time has passed, so
+-- that all other writes are heap-only updates: an index has it.
 UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, lease = CASE WHEN $6::int > 0 THEN lease END,
     lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
-    sweep_at = statement_timestamp() + make_interval(secs => $7::int)
+    sweep_at = CASE WHEN sweep_at > statement_timestamp() + make_interval(secs => $7::int * 0.95) THEN sweep_at
+        ELSE statement_timestamp() + make_interval(secs => $7::int) END
 WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
 RETURNING to_ms(sweep_at);
 
@@ -60,20 +66,21 @@ UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease =
 
 -- name: file_reserve
 -- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is
--- always allowed. The row is locked first, as everywhere: what the sweeper has given back is not counted again.
+-- always allowed, and so is a repetition, since the answer to the first time may be lost. The row is locked first, as everywhere:
+-- what the sweeper has given back is not counted again.
 WITH o AS (
-    SELECT id, account_id FROM file
-    WHERE id = $1::uuid AND lease = $2::uuid AND reserved = $3::bigint AND state = 'pending' FOR UPDATE),
+    SELECT id, account_id, $4::bigint - reserved AS more FROM file
+    WHERE id = $1::uuid AND lease = $2::uuid AND reserved IN ($3::bigint, $4::bigint) AND state = 'pending' FOR UPDATE),
 u AS (
-    UPDATE account_usage a SET bytes = a.bytes + $4::bigint - $3::bigint FROM o
-    WHERE a.account_id = o.account_id AND (a.bytes + $4::bigint - $3::bigint <= $5::bigint OR $4::bigint < $3::bigint)
+    UPDATE account_usage a SET bytes = a.bytes + o.more FROM o
+    WHERE a.account_id = o.account_id AND (a.bytes + o.more <= $5::bigint OR o.more <= 0)
     RETURNING a.account_id)
 UPDATE file f SET reserved = $4::bigint FROM o WHERE f.id = o.id AND EXISTS (SELECT FROM u) RETURNING f.reserved;
 
 -- name: file_set_size
--- id, account, size; once -> size
+-- id, account, size; once, or the same again, since the answer to the first time may be lost -> size
 UPDATE file SET size = $3::bigint
-WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND size IS NULL AND received <= $3::bigint
+WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND (size IS NULL OR size = $3::bigint) AND received <= $3::bigint
 RETURNING size;
 
 -- name: file_set_upload
@@ -101,18 +108,20 @@ SELECT to_ms(created_at) FROM c;
 
 -- name: file_drop
 -- id, account, whether only while it is pending -> id; the sweeper removes the bytes. Thumbnails go with their file; they
--- count for nobody.
-WITH o AS (
+-- count for nobody. The account, whose picture it may be, is locked before the file, as everywhere.
+WITH a AS MATERIALIZED (
+    SELECT id FROM account WHERE id = $2::uuid AND photo_id = $1::uuid FOR NO KEY UPDATE),
+o AS MATERIALIZED (
     SELECT id, reserved FROM file
     WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
-        AND (state = 'pending' OR NOT $3::boolean) FOR UPDATE),
+        AND (state = 'pending' OR NOT $3::boolean) AND (SELECT count(*) FROM a) >= 0 FOR UPDATE),
 d AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0, lease = NULL, lease_until = NULL
     WHERE id IN (SELECT id FROM o) OR (parent_id IN (SELECT id FROM o) AND removals = 0)),
 u AS (
     UPDATE account_usage a SET bytes = a.bytes - o.reserved, files = a.files - 1 FROM o WHERE a.account_id = $2::uuid),
 p AS (
-    UPDATE account SET photo_id = NULL WHERE id = $2::uuid AND photo_id IN (SELECT id FROM o))
+    UPDATE account SET photo_id = NULL WHERE id IN (SELECT id FROM a) AND EXISTS (SELECT FROM o))
 SELECT id FROM o;
 
 -- name: file_give_back
@@ -320,8 +329,8 @@ SELECT f.id, f.account_id, f.state, f.via, f.back_end, f.object_name, f.object_u
     f.type, f.metadata, f.size, f.reserved, f.received, f.hash_state, f.sha256, to_ms(f.created_at), to_ms(f.sweep_at),
     f.sealed, f.concat, l.secret_hash, l.uses_left,
     coalesce(l.used_at > statement_timestamp() - make_interval(secs => $2::int), false)
-FROM file_link l JOIN file f ON f.id = l.file_id
-WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND f.account_id IS NOT NULL;
+FROM file_link l JOIN file f ON f.id = l.file_id JOIN account a ON a.id = f.account_id AND NOT a.disabled
+WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed';
 
 -- name: file_link_use
 -- link -> uses left; no row: none was left

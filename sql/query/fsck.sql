@@ -26,10 +26,10 @@ UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved =
 WHERE id = $1::uuid AND via = 'thumbnail' AND parent_id IS NULL AND state <> 'deleting' RETURNING id;
 
 -- name: fsck_usage
--- after this account, at most so many -> accounts: id, bytes and files as counted, bytes and files as they are. Of one
+-- after this account, at most so many -> accounts that are not closing: id, bytes and files as counted, bytes and files as they are. Of one
 -- moment, and every change counts itself in its own statement, so what differs is wrong.
 SELECT a.id, coalesce(u.bytes, 0), coalesce(u.files, 0), coalesce(s.bytes, 0), s.files
-FROM (SELECT id FROM account WHERE id > $1::uuid ORDER BY id LIMIT $2::int) a
+FROM (SELECT id FROM account WHERE id > $1::uuid AND closing_at IS NULL ORDER BY id LIMIT $2::int) a
     LEFT JOIN account_usage u ON u.account_id = a.id,
     LATERAL (
         SELECT sum(reserved) AS bytes, count(*) AS files FROM file f

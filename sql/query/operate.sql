@@ -1,6 +1,10 @@
 -- name: sweep
 SELECT sweep($1::int, $2::int, $3::int);
 
+-- name: outcomes_turn
+-- -> whether there was anything to let go; see schema 0010
+SELECT outcomes_turn();
+
 -- name: partitions_keep
 -- days ahead -> how many were made and dropped; again while that is not 0
 SELECT partitions_keep($1::int);
@@ -8,8 +12,8 @@ SELECT partitions_keep($1::int);
 -- name: account_find
 -- username or e-mail -> id, username, e-mail, disabled
 SELECT id, coalesce(username, ''), coalesce(email, ''), disabled FROM account
-WHERE name_key(username) = name_key($1::text) OR name_key(email) = name_key($1::text)
-ORDER BY (name_key(username) = name_key($1::text)) DESC NULLS LAST LIMIT 1;
+WHERE name_key(username) COLLATE "C" = name_key($1::text) OR name_key(email) COLLATE "C" = name_key($1::text)
+ORDER BY (name_key(username) COLLATE "C" = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 
 -- name: account_lock
 -- Until the transaction ends nobody makes a session of this account: its foreign key waits here.
@@ -32,5 +36,7 @@ SELECT current_database(), to_regclass('schema_change') IS NOT NULL;
 SELECT number, name, to_iso(applied_at) FROM schema_change ORDER BY number;
 
 -- name: schema_number
--- -> of the last change that was applied; 0: none
-SELECT coalesce(max(number), 0) FROM schema_change;
+-- -> of the last change that was applied, 0: none; whether texts and bytes come as workers read them
+SELECT coalesce(max(number), 0),
+    current_setting('server_encoding') = 'UTF8' AND current_setting('client_encoding') = 'UTF8' AND current_setting('bytea_output') = 'hex'
+FROM schema_change;

@@ -1,13 +1,25 @@
--- name: outcome_claim
--- key, fingerprint -> whether the fingerprint is the same, sealed outcome or null, sessions to forget.
--- A second claimer waits here for the first one's transaction to end.
-INSERT INTO outcome AS o (key, fingerprint) VALUES ($1::bytea, $2::bytea)
-ON CONFLICT (key) DO UPDATE SET key = excluded.key
-RETURNING o.fingerprint = $2::bytea, o.sealed, array_to_string(o.forgets, ',');
+-- name: outcome_lock
+-- A claim: whoever comes with the same key waits here for the first one's transaction to end.
+SELECT outcome_lock($1::bytea);
 
 -- name: outcome_find
-SELECT o.fingerprint = $2::bytea, o.sealed, array_to_string(o.forgets, ',') FROM outcome o WHERE o.key = $1::bytea;
+-- key, fingerprint -> whether the fingerprint is the same, sealed outcome, sessions to forget. After outcome_lock a statement of
+-- its own, since one that waited goes on with its snapshot from before it waited.
+SELECT o.fingerprint = $2::bytea, o.sealed, array_to_string(o.forgets, ',') FROM (
+    SELECT fingerprint, sealed, forgets FROM outcome WHERE key = $1::bytea
+    UNION ALL
+    SELECT fingerprint, sealed, forgets FROM outcome_request WHERE key = $1::bytea) o
+LIMIT 1;
+
+-- name: outcome_count
+-- account, at most so many -> outcomes of its own keys that are kept
+SELECT count(*) FROM (SELECT FROM outcome WHERE account_id = $1::uuid LIMIT $2::int) o;
 
 -- name: outcome_keep
--- key, sealed, sessions to forget
-UPDATE outcome SET sealed = $2::bytea, forgets = $3::uuid[] WHERE key = $1::bytea RETURNING 1;
+-- key, fingerprint, sealed, sessions to forget, account or null: of a client's own key
+INSERT INTO outcome (key, fingerprint, sealed, forgets, account_id)
+VALUES ($1::bytea, $2::bytea, $3::bytea, $4::uuid[], $5::uuid);
+
+-- name: outcome_request_keep
+-- key, fingerprint, sealed, sessions to forget: of nginx's request id
+INSERT INTO outcome_request (key, fingerprint, sealed, forgets) VALUES ($1::bytea, $2::bytea, $3::bytea, $4::uuid[]);

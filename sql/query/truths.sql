@@ -6,9 +6,12 @@ WITH share AS MATERIALIZED (
         least(100, 100.0 * $1::bigint / greatest(1, pg_relation_size('account_usage')))::real AS account_usage,
         least(100, 100.0 * $1::bigint / greatest(1, pg_relation_size('outcome')))::real AS outcome,
         least(100, 100.0 * $1::bigint / greatest(1,
+            (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('outcome_request'))))::real AS outcome_request,
+        least(100, 100.0 * $1::bigint / greatest(1,
             (SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('session'))))::real AS session
 ), accounts AS (
-    SELECT count(*) AS all, count(*) FILTER (WHERE disabled) AS disabled
+    SELECT count(*) FILTER (WHERE closing_at IS NULL) AS all,
+        count(*) FILTER (WHERE disabled AND closing_at IS NULL) AS disabled
     FROM account TABLESAMPLE SYSTEM ((SELECT account FROM share))
 ), usage AS (
     SELECT coalesce(sum(files), 0) AS files, coalesce(sum(bytes), 0) AS bytes
@@ -32,10 +35,11 @@ SELECT round(accounts.all * 100 / share.account)::bigint,
     (SELECT greatest(0, coalesce(extract(epoch FROM now() - min(sweep_at)), 0))::bigint
         FROM file WHERE state <> 'committed'),
     (SELECT round(count(*) * 100 / (SELECT outcome FROM share))::bigint
-        FROM outcome TABLESAMPLE SYSTEM ((SELECT outcome FROM share))),
+        FROM outcome TABLESAMPLE SYSTEM ((SELECT outcome FROM share)))
+    + (SELECT round(count(*) * 100 / (SELECT outcome_request FROM share))::bigint
+        FROM outcome_request TABLESAMPLE SYSTEM ((SELECT outcome_request FROM share))),
     (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outcome),
-    (SELECT coalesce(max(to_date(right(inhrelid::regclass::text, 8), 'YYYYMMDD')) - current_date, 0)
-        FROM pg_inherits WHERE inhparent = 'session'::regclass),
+    (SELECT coalesce(max(until) - 1 - current_date, 0) FROM session_partition),
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user),
     current_setting('max_connections')::bigint,
     pg_database_size(current_database()),

@@ -103,9 +103,8 @@ CREATE TABLE file_link (
 CREATE INDEX file_link_file ON file_link (file_id);
 CREATE INDEX file_link_expiry ON file_link (expires_at);
 
--- The profile's picture.
+-- The profile's picture. Its index and the profiles of accounts that are there come with later.sql: both take their time.
 ALTER TABLE account ADD COLUMN photo_id uuid REFERENCES file ON DELETE SET NULL;
-CREATE INDEX account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
 CREATE OR REPLACE FUNCTION account_profile() RETURNS trigger
 LANGUAGE plpgsql SET search_path = mayfly AS $$
 BEGIN
@@ -114,6 +113,5 @@ BEGIN
             to_iso(NEW.created_at) AS created_at) p);
     RETURN NEW;
 END $$;
-UPDATE account SET updated_at = updated_at;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON account_usage, file, file_block, file_chunk, file_copy, file_link TO mayfly;

@@ -1,9 +1,24 @@
 -- Installs or updates the schema: psql -d mayfly -f apply.sql, as a superuser or the database's owner with CREATEROLE.
--- Numbered files are applied once each, in order, one transaction per file, under a lock; running it again changes nothing.
+-- Numbered files are applied once each, in order, one transaction per file, under a lock; running it again changes nothing. What
+-- takes longer than requests may wait for is in later.sql, outside of these transactions.
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
-SELECT pg_advisory_lock(hashtextextended('mayfly schema', 0)) AS lock \gset
+SET statement_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+
+-- normalize() works in UTF8 only, and a text that is no UTF-8 could not be sent as JSON.
+DO $$
+BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE EXCEPTION 'the database % has the encoding %, but mayfly needs UTF8',
+            current_database(), current_setting('server_encoding')
+            USING HINT = format('Make it anew: dropdb %1$I; createdb -T template0 -E UTF8 --locale=C.UTF-8 %1$I', current_database());
+    END IF;
+END $$;
+
+-- Asked again and again by wait.sql: a statement that waits would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits.
+\ir wait.sql
 
 DO $$
 BEGIN
@@ -26,6 +41,36 @@ CREATE TABLE IF NOT EXISTS schema_change (
     name text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+-- The steps of later.sql that are done.
+CREATE TABLE IF NOT EXISTS schema_step (
+    name text COLLATE "C" PRIMARY KEY,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Locks tables for a change, all or none of them. Whoever waits for such a lock has everybody else wait behind it, so it waits for
+-- a moment only and then tries again, for five minutes: whatever holds a table for longer, such as a backup, ends first.
+CREATE OR REPLACE FUNCTION tables_lock(VARIADIC names text[]) RETURNS void
+LANGUAGE plpgsql SET search_path = mayfly, pg_temp AS $$
+DECLARE
+    until timestamptz := clock_timestamp() + interval '5 minutes';
+    list text := (SELECT string_agg(quote_ident(name), ', ') FROM unnest(names) name);
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', '50ms', true);
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', list);
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                IF clock_timestamp() > until THEN
+                    RAISE EXCEPTION '% can not be locked', list USING ERRCODE = 'lock_not_available',
+                        HINT = 'A transaction holds it for minutes, see pg_stat_activity. When it has ended, run apply.sql again.';
+                END IF;
+        END;
+        PERFORM pg_sleep(0.1 + random() * 0.3);
+    END LOOP;
+END $$;
+REVOKE ALL ON FUNCTION tables_lock(text[]) FROM PUBLIC;
 
 \set number 1
 \set name '0001-accounts-and-sessions'
@@ -44,6 +89,7 @@ SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gs
 \if :todo
 \echo applying :name
 BEGIN;
+SELECT tables_lock('session') AS locked \gset
 \ir 0002-partitions-in-steps.sql
 INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
@@ -55,6 +101,7 @@ SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gs
 \if :todo
 \echo applying :name
 BEGIN;
+SELECT tables_lock('account') AS locked \gset
 \ir 0003-files.sql
 INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
@@ -77,6 +124,7 @@ SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gs
 \if :todo
 \echo applying :name
 BEGIN;
+SELECT tables_lock('file') AS locked \gset
 \ir 0005-bounded-texts-and-attempts.sql
 INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
@@ -99,10 +147,25 @@ SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gs
 \if :todo
 \echo applying :name
 BEGIN;
+SELECT tables_lock('account', 'file') AS locked \gset
 \ir 0007-thumbnail-shares.sql
 INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
+
+\set number 10
+\set name '0010-accounts-close-outcomes-turn'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+SELECT tables_lock('account', 'outcome', 'attempt', 'file', 'file_copy') AS locked \gset
+\ir 0010-accounts-close-outcomes-turn.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
+\ir later.sql
 
 RESET ROLE;
 -- Settings of the role, not of a connection, so that they hold behind PgBouncer's transaction pooling too.
@@ -111,6 +174,10 @@ ALTER ROLE mayfly SET statement_timeout = '5s';
 ALTER ROLE mayfly SET lock_timeout = '2s';
 ALTER ROLE mayfly SET idle_in_transaction_session_timeout = '5s';
 ALTER ROLE mayfly SET synchronous_commit = on;
+-- As workers read it, whatever the database or the cluster says.
+ALTER ROLE mayfly SET bytea_output = hex;
+ALTER ROLE mayfly SET timezone = 'UTC';
+ALTER ROLE mayfly SET standard_conforming_strings = on;
 SELECT mayfly.partitions_keep(14) AS partitions \gset
 SELECT pg_advisory_unlock(hashtextextended('mayfly schema', 0)) AS unlock \gset
 SELECT 'schema is at ' || max(number) AS status FROM mayfly.schema_change \gset

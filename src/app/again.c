@@ -67,6 +67,8 @@ void again_begin(struct exchange *x)
     x->forgets = (struct session_ids){.count = 0};
     x->replayed = false;
     x->ends_session = false;
+    x->body_elsewhere = false;
+    x->body_hash = NULL;
     x->again.recalls = true;
 }
 

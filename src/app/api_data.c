@@ -112,7 +112,29 @@ static bool write_change(struct exchange *x, void *arg, struct err *err)
         x->response.status = 204;
         return true;
     }
+    x->body_elsewhere = true;
     return response_json(&x->response, 200, text, err);
+}
+
+/*
+ * A repetition has the first answer's status and ETag. Its body is what was sent, of a PUT, or the document that is there, as long
+ * as nobody has changed it since; else there is none.
+ */
+static bool rebuild(struct exchange *x, const struct change *change, struct err *err)
+{
+    struct document document;
+    const char *text = change->json;
+    char hash[ONCE_HASH_BYTES];
+
+    if (!x->replayed || x->body_hash == NULL)
+        return true;
+    if (change->change == CHANGE_PATCH) {
+        if (!document_get(x->services->sessions.db, &x->arena, change->kind, owner_of(x, change->kind), &document, err))
+            return false;
+        text = document.json;
+    }
+    once_hash(text, strlen(text), hash);
+    return strcmp(hash, x->body_hash) != 0 || response_json(&x->response, 200, text, err);
 }
 
 /* A patch is read twice, so that what is wrong with it is said before anything is locked. */
@@ -145,7 +167,7 @@ static bool change_by_body(struct exchange *x, enum document_kind kind, enum cha
     if (!(change == CHANGE_PATCH ? check_patch(&work, &x->body, err)
                                  : settle(x, NULL, x->body.bytes, x->body.length, &work.json, err)))
         return false;
-    return once(x, write_change, &work, err);
+    return once(x, write_change, &work, err) && rebuild(x, &work, err);
 }
 
 static bool empty(struct exchange *x, enum document_kind kind, struct err *err)

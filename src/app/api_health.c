@@ -8,14 +8,18 @@ bool api_health_live(struct exchange *x, struct err *err)
     return response_json(&x->response, 200, "{\"status\":\"live\"}", err);
 }
 
-/* An old schema has no table of changes at all, or one that ends before what this build needs. */
+/* An old schema has no table of changes at all, or one that ends before what this build needs. Texts or bytes that come otherwise
+ * than workers read them, of an encoding or by a setting, make every request fail. */
 static const char *database_state(struct exchange *x)
 {
     struct err err = {.kind = ERR_NONE};
     int64_t number = 0;
+    bool readable = true;
 
-    if (!operate_schema_number(x->services->sessions.db, &x->arena, &number, &err) && err.kind == ERR_DOWN)
+    if (!operate_schema_number(x->services->sessions.db, &x->arena, &number, &readable, &err) && err.kind == ERR_DOWN)
         return "down";
+    if (!readable)
+        return "wrong settings";
     return number >= SCHEMA_NUMBER ? "up" : "old schema";
 }
 

@@ -146,7 +146,9 @@ struct exchange {
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */
     bool replayed;              /* the answer is an earlier one */
-    bool ends_session;          /* the effect ends the session that asks for it, so it need not live at COMMIT */
+    bool body_elsewhere;        /* the answer's body is a document: its outcome keeps the hash only */
+    const char *body_hash; /* with replayed: of the body, which the handler has to find; NULL: the answer is whole */
+    bool ends_session;     /* the effect ends the session that asks for it, so it need not live at COMMIT */
 };
 
 /* Readies x for a request; what is wrong with the request is kept in *err for serve. */

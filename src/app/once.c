@@ -1,5 +1,7 @@
 #include "app/once.h"
 
+#include "base/bytes.h"
+#include "base/sha256.h"
 #include "store/outcome.h"
 #include "store/session_cache.h"
 
@@ -9,6 +11,8 @@ enum {
     IDEMPOTENCY_KEY_MAX = 255,
     /* A request's head (nginx takes 32 KiB), and what is said of the files of one form. */
     FINGERPRINT_MAX_BYTES = 512 * 1024,
+    /* A document of no more than what the rest of an outcome is, some hundred bytes, twice over. */
+    BODY_KEPT_MAX = 1024,
 };
 
 static bool check_idempotency_key(const char *key, struct err *err)
@@ -156,7 +160,15 @@ static bool make_names(struct exchange *x, struct names *names, struct err *err)
         presented.letter = 'r';
     key = &names->keys[names->count++];
     memcpy(key->fingerprint, body_mac, sizeof body_mac);
-    return bind_key(x, &presented, key->key, err);
+    if (!bind_key(x, &presented, key->key, err))
+        return false;
+    for (size_t i = 0; i < names->count; i++)
+        names->keys[i].of_client = has_own_key(x);
+    /* The other name of the same outcome counts for nobody. */
+    names->keys[0].has_account = x->has_session;
+    if (x->has_session)
+        names->keys[0].account = x->session.account;
+    return true;
 }
 
 bool once_key(struct exchange *x, struct outcome_key *key, struct err *err)
@@ -178,6 +190,60 @@ static void begin_answer(struct exchange *x)
     x->forgets = (struct session_ids){.count = 0};
     x->replayed = false;
     x->ends_session = false;
+    x->body_elsewhere = false;
+    x->body_hash = NULL;
+}
+
+/* Among the headers of an outcome, the last of them: the hash in the place of the body. No answer has it. */
+static const char hash_header[] = "Mayfly-Body";
+
+void once_hash(const void *body, size_t length, char text[ONCE_HASH_BYTES])
+{
+    unsigned char digest[SHA256_BYTES];
+
+    sha256_of(body, length, digest);
+    bytes_to_hex(digest, ONCE_HASH_BYTES / 2, text);
+}
+
+static bool take_hash(struct exchange *x, struct err *err)
+{
+    struct buf *headers = &x->response.headers;
+    char *line = strstr(headers->bytes, hash_header);
+
+    if (line == NULL)
+        return true;
+    x->body_hash = response_header_find(&x->response, &x->arena, hash_header);
+    if (x->body_hash == NULL)
+        return err_memory(err);
+    *line = '\0';
+    headers->length = (size_t)(line - headers->bytes);
+    return true;
+}
+
+/* What is packed is the answer, but for a body that is kept elsewhere. */
+static bool pack(struct exchange *x, struct buf *packed, struct err *err)
+{
+    struct response kept = x->response;
+    struct buf *headers = &x->response.headers;
+    size_t length = headers->length;
+    char made[ONCE_HASH_BYTES];
+    const char *hash = x->body_hash; /* of an answer that was kept before, under another key */
+    bool ok;
+
+    if (hash == NULL && (!x->body_elsewhere || x->response.body.length <= BODY_KEPT_MAX))
+        return response_pack(&x->response, &x->arena, packed, err);
+    if (hash == NULL) {
+        once_hash(x->response.body.bytes, x->response.body.length, made);
+        hash = made;
+    }
+    if (!response_header(&x->response, hash_header, hash, err))
+        return false;
+    kept.headers = *headers;
+    kept.body.length = 0;
+    ok = response_pack(&kept, &x->arena, packed, err);
+    headers->length = length;
+    headers->bytes[length] = '\0';
+    return ok;
 }
 
 /* Fills the response with an answer that was kept. */
@@ -192,7 +258,7 @@ static bool recall(struct exchange *x, const struct outcome_key *key, const stru
                          "precondition; take another key");
     if (!secret_open(&x->services->secret, &x->arena, key->key, sizeof key->key, outcome->sealed,
                      outcome->sealed_length, &packed, &length, err) ||
-        !response_unpack(&x->response, packed, length, err))
+        !response_unpack(&x->response, packed, length, err) || !take_hash(x, err))
         return false;
     x->forgets = outcome->forgets;
     return true;
@@ -224,7 +290,7 @@ static bool keep(struct exchange *x, struct db *db, const struct outcome_key *ke
 {
     struct buf packed;
 
-    if (!response_pack(&x->response, &x->arena, &packed, err))
+    if (!pack(x, &packed, err))
         return false;
     for (size_t i = 0; i < count; i++) {
         unsigned char *sealed;
@@ -275,7 +341,7 @@ static bool claim(struct exchange *x, struct db *db, const struct names *names, 
     for (*first = 0; *first < names->count; ++*first) {
         const struct outcome_key *key = &names->keys[*first];
 
-        if (!outcome_claim(db, &x->arena, key, &outcome, err))
+        if (!outcome_claim(db, &x->arena, &x->services->config, key, &outcome, err))
             return false;
         if (outcome.sealed != NULL)
             return recall(x, key, &outcome, err);

@@ -26,6 +26,10 @@
 bool once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg,
           struct err *) MUST_CHECK;
 
+/* Of a body that its outcome does not keep, since it is a document: x->body_elsewhere, x->body_hash. */
+enum { ONCE_HASH_BYTES = 2 * 16 + 1 };
+void once_hash(const void *body, size_t length, char text[ONCE_HASH_BYTES]);
+
 /* Without an effect: sets x->replayed and the answer when this very request was done before. */
 bool once_find(struct exchange *, struct err *) MUST_CHECK;
 

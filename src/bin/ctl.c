@@ -48,6 +48,9 @@ static const struct ctl_command commands[] = {
     {"user", "passwd", "NAME [--generate]", "set a new password and end all sessions",
      .run = user_passwd, .least = 1, .most = 1, .takes = TAKES(GENERATE)},
     {"user", "disable", "NAME", "refuse log-ins and end all sessions", .run = user_disable, .least = 1, .most = 1},
+    {"user", "delete", "NAME", "close the account and remove all it owns", .run = user_delete, .least = 1, .most = 1,
+     .notes = "Its name and address are free and its sessions and links end at once. Its files are removed by workers that have\n"
+              "nothing to do, and by mayflyctl sweep, a bounded number at a time.\n"},
     {"user", "enable", "NAME", "accept log-ins again", .run = user_enable, .least = 1, .most = 1},
     {"user", "groups", "NAME A,B,C", "set the groups; '' for none", .run = user_groups, .least = 2, .most = 2,
      .notes = "A group's name is 1 to 64 of the characters A-Z a-z 0-9 . _ : - and an account has at most 64.\n"},

@@ -46,6 +46,7 @@ bool user_add(struct ctl *, struct err *);
 bool user_list(struct ctl *, struct err *);
 bool user_passwd(struct ctl *, struct err *);
 bool user_disable(struct ctl *, struct err *);
+bool user_delete(struct ctl *, struct err *);
 bool user_enable(struct ctl *, struct err *);
 bool user_groups(struct ctl *, struct err *);
 bool session_show(struct ctl *, struct err *);

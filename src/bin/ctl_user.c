@@ -187,6 +187,26 @@ static bool disable(struct db *db, void *arg, struct err *err)
            ctl_end_sessions(change, err);
 }
 
+static bool close_account(struct db *db, void *arg, struct err *err)
+{
+    struct ctl_change *change = arg;
+
+    return ctl_lock_account(change, err) &&
+           account_close(db, &change->ctl->arena, &change->account, &change->forgets, err);
+}
+
+bool user_delete(struct ctl *ctl, struct err *err)
+{
+    struct operate_account account;
+
+    if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
+        !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, close_account, err))
+        return false;
+    fprintf(stderr, "%s: the account is closed, all sessions have ended; the sweeper removes its files\n",
+            ctl->arguments[0]);
+    return true;
+}
+
 static bool enable(struct db *db, void *arg, struct err *err)
 {
     struct ctl_change *change = arg;

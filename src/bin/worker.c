@@ -134,8 +134,8 @@ static void sweep(void *arg)
     worker->is_sweeping = false;
     if (result.taken == 0)
         return;
-    LOG_EVENT(&services->log, LOG_INFO, "swept", LOG_NUMBER("files", result.removed),
-              LOG_NUMBER("links", result.links));
+    LOG_EVENT(&services->log, LOG_INFO, "swept", LOG_NUMBER("files", result.removed), LOG_NUMBER("links", result.links),
+              LOG_NUMBER("accounts", result.accounts));
     /* There is more, unless a back end is away. */
     if (result.reason.kind == ERR_NONE && result.taken >= SWEEP_ROWS)
         worker->sweeps_at_us = services->clock->monotonic_us();

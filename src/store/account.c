@@ -56,7 +56,8 @@ static void name_refusal(struct err *err)
 /* The unique index that was hit says which field is taken. */
 static bool name_conflict(struct err *err)
 {
-    bool email = strcmp(err->field, "account_email") == 0;
+    /* account_username, account_email, and the same in the order of bytes. */
+    bool email = strncmp(err->field, "account_email", strlen("account_email")) == 0;
 
     if (err->kind != ERR_CONFLICT)
         return false;
@@ -160,12 +161,12 @@ enum db_rc account_set_password(struct db *db, struct arena *arena, const struct
     return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_PASSWORD, id, values, &row, err);
 }
 
-bool account_delete(struct db *db, struct arena *arena, const struct uuid *id, struct session_ids *ended,
-                    struct err *err)
+bool account_close(struct db *db, struct arena *arena, const struct uuid *id, struct session_ids *ended,
+                   struct err *err)
 {
     struct db_result rows;
 
-    if (db_query_by_id(db, arena, STATEMENT_ACCOUNT_DELETE, id, NULL, &rows, err) == DB_FAIL)
+    if (db_query_by_id(db, arena, STATEMENT_ACCOUNT_CLOSE, id, NULL, &rows, err) == DB_FAIL)
         return false;
     return session_ids_read(ended, arena, &rows, err);
 }

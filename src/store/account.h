@@ -49,9 +49,12 @@ enum db_rc account_update(struct db *, struct arena *, const struct uuid *id, co
 enum db_rc account_set_password(struct db *, struct arena *, const struct uuid *id, const char *hash,
                                 const char *replaced, struct err *) MUST_CHECK;
 
-/* Removes the account and all it owns. The ids of its sessions go to *ended. */
-bool account_delete(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended,
-                    struct err *) MUST_CHECK;
+/*
+ * Inside a transaction, with the account's row locked (account_confirm, operate_account_lock): nothing of it can be reached any
+ * more, and its names are free. Its files follow (store/sweep.h). The ids of its sessions go to *ended.
+ */
+bool account_close(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended,
+                   struct err *) MUST_CHECK;
 
 enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *id, bool disabled,
                                 struct err *) MUST_CHECK;

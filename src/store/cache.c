@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As many as struct cache_losses has bits. */
 enum { NODES_MAX = 64 };
 
 struct cache {
@@ -242,12 +243,17 @@ void cache_compare_and_set(struct cache *cache, const struct cache_key *key, con
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
 }
 
-bool cache_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length, int ttl_s)
+bool cache_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length, int ttl_s,
+               struct cache_losses *losses)
 {
     memcached_return_t rc;
+    uint64_t node;
 
     if (cache->nodes == NULL)
         return true;
+    node = UINT64_C(1) << node_of(cache, key->text);
+    if ((losses->nodes & node) != 0)
+        return false;
     rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
     if (worked(cache, rc))
         return true;
@@ -256,6 +262,7 @@ bool cache_set(struct cache *cache, const struct cache_key *key, const void *byt
     rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
     if (worked(cache, rc))
         return true;
+    losses->nodes |= node;
     LOG_EVENT(cache->log, LOG_WARN, "cache_set_failed", LOG_TEXT("detail", memcached_strerror(cache->writers, rc)));
     return false;
 }

@@ -54,11 +54,17 @@ void cache_set_and_get(struct cache *, struct arena *, const struct cache_key *k
 void cache_compare_and_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s,
                            struct cache_stamp);
 
+/* Nodes that failed in one operation, which may write many keys: each of them is waited for once. Zeroes at its beginning. */
+struct cache_losses {
+    uint64_t nodes; /* a bit for each */
+};
+
 /*
- * Writes in any case, on a new connection when the old one fails, and also to a node that is being skipped. False when it
- * can't be known that the node has it.
+ * Writes in any case, on a new connection when the old one fails, and also to a node that is being skipped, but not to one that
+ * is among the losses. False when it can't be known that the node has it.
  */
-bool cache_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s) MUST_CHECK;
+bool cache_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s,
+               struct cache_losses *) MUST_CHECK;
 
 /* What a node says of itself. Counters are since its start; all are 0 when it is not up. */
 struct cache_node {

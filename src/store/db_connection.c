@@ -47,12 +47,16 @@ static bool wait_connected(PGconn *pg, const struct clock *clock, int64_t deadli
 
 /*
  * Prepared statements keep one plan for all values. Our statements find rows by their keys, so a plan for the values at
- * hand is no better, and making it costs several times what running it does: sessions have a partition for each day.
+ * hand is no better, and making it costs several times what running it does: sessions have a partition for each week.
+ *
+ * How values are written is told as well, whatever the database was set to. Behind PgBouncer both are left alone: the role's own
+ * settings (apply.sql) say the same there.
  */
-static bool keep_plans(PGconn *pg, const struct clock *clock, int64_t deadline_us, struct err *err)
+static bool settle_session(PGconn *pg, const struct clock *clock, int64_t deadline_us, struct err *err)
 {
     PGresult *result;
-    bool ok = PQsendQuery(pg, "SET plan_cache_mode = force_generic_plan") == 1;
+    bool ok = PQsendQuery(pg, "SET plan_cache_mode = force_generic_plan; SET bytea_output = hex;"
+                              "SET standard_conforming_strings = on; SET timezone = 'UTC'") == 1;
 
     while (ok && PQisBusy(pg)) {
         if (!db_connection_wait(pg, false, clock, deadline_us, err))
@@ -140,7 +144,7 @@ static PGconn *open_server(const struct config *config, const struct servers *se
     if (PQstatus(pg) == CONNECTION_BAD)
         err_set(err, ERR_DOWN, "%s", PQerrorMessage(pg));
     else if (wait_connected(pg, clock, deadline_us, err) &&
-             (!config->database_prepare || keep_plans(pg, clock, deadline_us, err)) && PQsetnonblocking(pg, 1) == 0)
+             (!config->database_prepare || settle_session(pg, clock, deadline_us, err)) && PQsetnonblocking(pg, 1) == 0)
         return pg;
     err_set(err, ERR_DOWN, "%s", PQerrorMessage(pg));
     PQfinish(pg);

@@ -96,6 +96,13 @@ bool operate_sweep(struct db *db, struct arena *arena, const struct config *conf
     return true;
 }
 
+bool operate_outcomes_turn(struct db *db, struct arena *arena, struct err *err)
+{
+    struct db_result row;
+
+    return query_one(db, arena, STATEMENT_OUTCOMES_TURN, NULL, &row, err);
+}
+
 bool operate_partitions(struct db *db, struct arena *arena, int64_t *changed, struct err *err)
 {
     char days[NUMBER_BYTES];
@@ -130,12 +137,13 @@ bool operate_schema(struct db *db, struct arena *arena, struct operate_schema *s
     return true;
 }
 
-bool operate_schema_number(struct db *db, struct arena *arena, int64_t *number, struct err *err)
+bool operate_schema_number(struct db *db, struct arena *arena, int64_t *number, bool *readable, struct err *err)
 {
     struct db_result row;
 
     if (!query_one(db, arena, STATEMENT_SCHEMA_NUMBER, NULL, &row, err))
         return false;
     *number = db_number(&row, 0, 0);
+    *readable = db_flag(&row, 0, 1);
     return true;
 }

@@ -7,7 +7,7 @@
 
 enum {
     /* The last of the changes in sql/schema that this build needs. */
-    SCHEMA_NUMBER = 7,
+    SCHEMA_NUMBER = 10,
     /* A failing timer has so many days to be noticed before log-ins have to make partitions by themselves. */
     PARTITION_DAYS = 14,
     /* Rows of each table that one call removes: few enough to hold their locks for a moment only. */
@@ -52,7 +52,10 @@ enum db_rc operate_session_owner(struct db *, struct arena *, const struct uuid 
 /* Removes at most SWEEP_BATCH outcomes and as many attempts whose time has passed; less than that: nothing is left. */
 bool operate_sweep(struct db *, struct arena *, const struct config *, int64_t *removed, struct err *) MUST_CHECK;
 
-/* Makes the partitions of PARTITION_DAYS and drops those of one past day; to be called again while it changed any. */
+/* Lets go of the outcomes of nginx's request ids that are three hours old. */
+bool operate_outcomes_turn(struct db *, struct arena *, struct err *) MUST_CHECK;
+
+/* Makes the partitions of PARTITION_DAYS and drops those of one past week; to be called again while it changed any. */
 bool operate_partitions(struct db *, struct arena *, int64_t *changed, struct err *) MUST_CHECK;
 
 /* Columns of operate_schema's changes. */
@@ -66,7 +69,10 @@ struct operate_schema {
 
 bool operate_schema(struct db *, struct arena *, struct operate_schema *, struct err *) MUST_CHECK;
 
-/* Its number alone, in one round trip; what was never a schema of mayfly's is ERR_BUG. */
-bool operate_schema_number(struct db *, struct arena *, int64_t *number, struct err *) MUST_CHECK;
+/*
+ * Its number, and whether texts and bytes come from the database as workers read them, in one round trip; what was never a schema
+ * of mayfly's is ERR_BUG.
+ */
+bool operate_schema_number(struct db *, struct arena *, int64_t *number, bool *readable, struct err *) MUST_CHECK;
 
 #endif

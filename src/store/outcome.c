@@ -2,7 +2,11 @@
 
 #include "base/buf.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* Each minute some of them have had their day. */
+enum { QUOTA_RETRY_S = 60 };
 
 static bool read_ids(struct arena *arena, const char *text, struct session_ids *ids, struct err *err)
 {
@@ -34,58 +38,97 @@ static bool read_outcome(struct arena *arena, const struct db_result *row, struc
     return read_ids(arena, db_value(row, 0, 2), &outcome->forgets, err);
 }
 
-static enum db_rc ask(struct db *db, struct arena *arena, enum statement statement, const struct outcome_key *key,
-                      struct outcome *outcome, struct err *err)
+enum db_rc outcome_find(struct db *db, struct arena *arena, const struct outcome_key *key, struct outcome *outcome,
+                        struct err *err)
 {
     const char *const values[] = {db_bytes(arena, key->key, OUTCOME_KEY_BYTES),
                                   db_bytes(arena, key->fingerprint, OUTCOME_KEY_BYTES)};
     struct db_result row;
     enum db_rc rc;
 
+    *outcome = (struct outcome){.same_request = true};
     if (values[0] == NULL || values[1] == NULL) {
         err_memory(err);
         return DB_FAIL;
     }
-    rc = db_query(db, arena, statement, values, &row, err);
+    rc = db_query(db, arena, STATEMENT_OUTCOME_FIND, values, &row, err);
     if (rc == DB_ROW && !read_outcome(arena, &row, outcome, err))
         return DB_FAIL;
     return rc;
 }
 
-bool outcome_claim(struct db *db, struct arena *arena, const struct outcome_key *key, struct outcome *outcome,
-                   struct err *err)
-{
-    return ask(db, arena, STATEMENT_OUTCOME_CLAIM, key, outcome, err) == DB_ROW;
-}
-
-enum db_rc outcome_find(struct db *db, struct arena *arena, const struct outcome_key *key, struct outcome *outcome,
+/* Not exact where several requests come at once, which a bound of what is kept need not be. */
+static bool check_quota(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
                         struct err *err)
 {
-    return ask(db, arena, STATEMENT_OUTCOME_FIND, key, outcome, err);
+    char most[24];
+    const char *values[] = {NULL, most};
+    struct db_result row;
+
+    snprintf(most, sizeof most, "%lld", (long long)config->outcomes_max_count);
+    if (db_query_by_id(db, arena, STATEMENT_OUTCOME_COUNT, &key->account, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "outcomes were not counted");
+    if (db_number(&row, 0, 0) < config->outcomes_max_count)
+        return true;
+    err->retry_after_s = QUOTA_RETRY_S;
+    return err_field(err, ERR_LIMIT, "Idempotency-Key",
+                     "Idempotency-Key: an account may use %lld of them in %lld seconds; requests without one go on",
+                     (long long)config->outcomes_max_count, (long long)config->outcome_keep_s);
+}
+
+bool outcome_claim(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
+                   struct outcome *outcome, struct err *err)
+{
+    const char **values = arena_alloc(arena, sizeof *values);
+
+    if (values == NULL || (values[0] = db_bytes(arena, key->key, OUTCOME_KEY_BYTES)) == NULL)
+        return err_memory(err);
+    if (!db_queue(db, STATEMENT_OUTCOME_LOCK, values, err))
+        return false;
+    switch (outcome_find(db, arena, key, outcome, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_ROW:
+        return true;
+    case DB_NONE:
+        break;
+    }
+    return !key->of_client || !key->has_account || check_quota(db, arena, config, key, err);
+}
+
+static const char *ids_text(struct arena *arena, const struct session_ids *ids)
+{
+    struct buf text;
+    bool ok;
+
+    buf_init(&text, arena, ids->count * UUID_TEXT_BYTES + 2);
+    ok = buf_add(&text, "{", 1);
+    for (size_t i = 0; i < ids->count; i++) {
+        char id[UUID_TEXT_BYTES];
+
+        uuid_format(&ids->ids[i], id);
+        ok = ok && (i == 0 || buf_add(&text, ",", 1)) && buf_add_string(&text, id);
+    }
+    return ok && buf_add(&text, "}", 1) ? text.bytes : NULL;
 }
 
 bool outcome_keep(struct db *db, struct arena *arena, const struct outcome_key *key, const unsigned char *sealed,
                   size_t sealed_length, const struct session_ids *forgets, struct err *err)
 {
-    const char **values = arena_alloc(arena, 3 * sizeof *values);
-    struct buf ids;
+    const char **values = arena_zalloc(arena, 5 * sizeof *values);
+    char *account = key->has_account ? arena_alloc(arena, UUID_TEXT_BYTES) : NULL;
 
-    buf_init(&ids, arena, forgets->count * UUID_TEXT_BYTES + 2);
-    if (values == NULL || !buf_add(&ids, "{", 1))
-        return err_memory(err);
-    for (size_t i = 0; i < forgets->count; i++) {
-        char text[UUID_TEXT_BYTES];
-
-        uuid_format(&forgets->ids[i], text);
-        if ((i > 0 && !buf_add(&ids, ",", 1)) || !buf_add_string(&ids, text))
-            return err_memory(err);
-    }
-    if (!buf_add(&ids, "}", 1))
+    if (values == NULL || (key->has_account && account == NULL))
         return err_memory(err);
     values[0] = db_bytes(arena, key->key, OUTCOME_KEY_BYTES);
-    values[1] = db_bytes(arena, sealed, sealed_length);
-    values[2] = ids.bytes;
-    if (values[0] == NULL || values[1] == NULL)
-        return err_memory(err);
-    return db_queue(db, STATEMENT_OUTCOME_KEEP, values, err);
+    values[1] = db_bytes(arena, key->fingerprint, OUTCOME_KEY_BYTES);
+    values[2] = db_bytes(arena, sealed, sealed_length);
+    values[3] = ids_text(arena, forgets);
+    for (size_t i = 0; i < 4; i++)
+        if (values[i] == NULL)
+            return err_memory(err);
+    if (account != NULL)
+        uuid_format(&key->account, account);
+    values[4] = account;
+    return db_queue(db, key->of_client ? STATEMENT_OUTCOME_KEEP : STATEMENT_OUTCOME_REQUEST_KEEP, values, err);
 }

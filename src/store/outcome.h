@@ -1,7 +1,10 @@
 /*
- * Exactly once. The first statement of a mutation's transaction claims its key; the last one keeps its outcome; both are
- * committed with the effect. Whoever comes with the same key later, because a worker died or an answer was lost, finds
+ * Exactly once. The first statement of a mutation's transaction locks its key and looks for it; the last one keeps its outcome,
+ * which is committed with the effect. Whoever comes with the same key later, because a worker died or an answer was lost, finds
  * the outcome and gives it again. One who comes at the same time waits in outcome_claim for the first one's COMMIT.
+ *
+ * A client's own keys are kept for outcome_keep_s, in a table whose rows count for their account. nginx's request ids, which are
+ * repeated within minutes or never, are kept for two to three hours, in partitions that are emptied as a whole.
  */
 #ifndef MAYFLY_STORE_OUTCOME_H
 #define MAYFLY_STORE_OUTCOME_H
@@ -12,9 +15,11 @@
 enum { OUTCOME_KEY_BYTES = 32 };
 
 struct outcome_key {
-    unsigned char key[OUTCOME_KEY_BYTES]; /* MAC of request id or Idempotency-Key, route and owner */
-    unsigned char
-        fingerprint[OUTCOME_KEY_BYTES]; /* MAC of what is asked for: the same key for something else is an error */
+    unsigned char key[OUTCOME_KEY_BYTES];         /* MAC of request id or Idempotency-Key, route and owner */
+    unsigned char fingerprint[OUTCOME_KEY_BYTES]; /* MAC of what is asked for: a key stands for one thing */
+    bool of_client;                               /* a client's own key, an Idempotency-Key */
+    bool has_account;
+    struct uuid account; /* that such a key counts for */
 };
 
 struct outcome {
@@ -24,8 +29,9 @@ struct outcome {
     struct session_ids forgets; /* cached copies that must go before the answer is given, again each time */
 };
 
-/* Inside a transaction, as its first statement. */
-bool outcome_claim(struct db *, struct arena *, const struct outcome_key *, struct outcome *, struct err *) MUST_CHECK;
+/* Inside a transaction, as its first statement. ERR_LIMIT: the account has used so many keys of its own that none is left. */
+bool outcome_claim(struct db *, struct arena *, const struct config *, const struct outcome_key *, struct outcome *,
+                   struct err *) MUST_CHECK;
 
 /* Without claiming: what is known of a key. DB_NONE: nothing. */
 enum db_rc outcome_find(struct db *, struct arena *, const struct outcome_key *, struct outcome *,

@@ -199,12 +199,13 @@ void session_cache_fill(struct cache *cache, struct arena *arena, const struct s
 bool session_cache_forget(struct cache *cache, const struct session_ids *ids)
 {
     const struct item tombstone = {.layout = LAYOUT, .kind = ITEM_ENDED};
+    struct cache_losses losses = {.nodes = 0};
     bool told = true;
 
     for (size_t i = 0; i < ids->count; i++) {
         struct cache_key key = key_of(&ids->ids[i]);
 
-        told = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S) && told;
+        told = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S, &losses) && told;
     }
     return told;
 }

@@ -103,6 +103,22 @@ static bool sweep_kind(struct file_store *store, struct arena *arena, const stru
     return ok;
 }
 
+static bool sweep_account(struct file_store *store, struct arena *arena, struct sweep_result *result, struct err *err)
+{
+    char limit[NUMBER_BYTES];
+    const char *const values[] = {limit};
+    struct db_result row;
+
+    snprintf(limit, sizeof limit, "%d", SWEEP_LET_GO);
+    if (db_query(store->db, arena, STATEMENT_ACCOUNT_SWEEP, values, &row, err) != DB_ROW)
+        return err_set(err, ERR_BUG, "no answer about accounts that are closing");
+    result->taken += db_number(&row, 0, 0) + db_number(&row, 0, 1);
+    result->accounts += db_number(&row, 0, 1);
+    if (result->taken > 0)
+        file_point(store, "account-swept");
+    return true;
+}
+
 static bool sweep_links(struct file_store *store, struct arena *arena, struct sweep_result *result, struct err *err)
 {
     char limit[NUMBER_BYTES];
@@ -124,7 +140,7 @@ bool sweep_files(struct file_store *store, int rows, struct sweep_result *result
     bool ok;
 
     arena_init(&arena, ARENA_BYTES);
-    ok = sweep_kind(store, &arena, &files, most, result, err) &&
+    ok = sweep_account(store, &arena, result, err) && sweep_kind(store, &arena, &files, most, result, err) &&
          sweep_kind(store, &arena, &copies, most, result, err) && sweep_links(store, &arena, result, err);
     arena_free(&arena);
     return ok;

@@ -1,0 +1,74 @@
+-- Of apply.sql: what changes need that takes time, while everybody goes on. Nothing here may hold a lock on a whole table that
+-- requests wait for, or more than some hundred rows at once. Each step is done once; one that is broken off begins anew.
+SET lock_timeout = 0;
+
+\set step 'account_photo'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DROP INDEX CONCURRENTLY IF EXISTS account_photo;
+CREATE INDEX CONCURRENTLY account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+-- Profiles of before 0003 have no photo; the trigger makes them anew.
+\set step 'profile_photo'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DO $$
+DECLARE
+    at uuid := '00000000-0000-0000-0000-000000000000';
+    ids uuid[];
+BEGIN
+    LOOP
+        ids := ARRAY(SELECT id FROM account WHERE id > at ORDER BY id LIMIT 200);
+        EXIT WHEN ids = '{}';
+        UPDATE account SET updated_at = updated_at WHERE id = ANY (ids) AND (profile::json -> 'photo') IS NULL;
+        at := ids[cardinality(ids)];
+        COMMIT;
+    END LOOP;
+END $$;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+\set step 'account_has_login'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+ALTER TABLE account VALIDATE CONSTRAINT account_has_login;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+\set step 'account_closing'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DROP INDEX CONCURRENTLY IF EXISTS account_closing;
+CREATE INDEX CONCURRENTLY account_closing ON account (closing_at) WHERE closing_at IS NOT NULL;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+-- In the order of bytes, which no new C library changes. The release before looks names up by account_username and account_email.
+\set step 'account_names'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DROP INDEX CONCURRENTLY IF EXISTS account_username_bytes;
+CREATE UNIQUE INDEX CONCURRENTLY account_username_bytes ON account ((name_key(username)) COLLATE "C");
+DROP INDEX CONCURRENTLY IF EXISTS account_email_bytes;
+CREATE UNIQUE INDEX CONCURRENTLY account_email_bytes ON account ((name_key(email)) COLLATE "C");
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+\set step 'outcome_account'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DROP INDEX CONCURRENTLY IF EXISTS outcome_account;
+CREATE INDEX CONCURRENTLY outcome_account ON outcome (account_id) WHERE account_id IS NOT NULL;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+\set step 'attempt_made'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DROP INDEX CONCURRENTLY IF EXISTS attempt_made;
+CREATE INDEX CONCURRENTLY attempt_made ON attempt (made_at);
+DROP INDEX CONCURRENTLY IF EXISTS attempt_updated;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif

@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""
+Statements as the database sees them: what is repeated after a lost connection does nothing twice, what is written all the time is a
+heap-only update, functions that run with their owner's rights look for nothing in the caller's tables, and what identifies is
+ordered by its bytes.
+"""
+
+import re
+import sys
+import uuid
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from mayfly import CHECKOUT, check, done, new_user, psql, same
+
+TEXT = "".join(path.read_text() for path in (CHECKOUT / "sql/query").glob("*.sql"))
+
+
+def statement(name):
+    return re.sub(r"^--.*\n", "", re.search(rf"^-- name: {name}\n(.*?)(?=^-- name:|\Z)", TEXT, re.M | re.S).group(1), flags=re.M).strip().rstrip(";")
+
+
+def run(*calls):
+    """Calls of (statement, values), as a worker, in one session; the answers, one a call, without what SET and PREPARE say."""
+    names = {name for name, _ in calls}
+    sql = "".join(f"PREPARE {name} AS {statement(name)};" for name in sorted(names))
+    sql += "".join(f"SELECT 'call'; EXECUTE {name}({', '.join(values)});" for name, values in calls)
+    return [part.strip() for part in psql(f"SET ROLE mayfly; SET search_path = mayfly; {sql}").split("call")[1:]]
+
+
+def text(value):
+    return f"'{value}'"
+
+
+account, file, holder = new_user().id, str(uuid.uuid4()), str(uuid.uuid4())
+
+
+def usage():
+    return psql(f"SELECT bytes, files FROM mayfly.account_usage WHERE account_id = '{account}'")
+
+
+# --- twice
+
+create = ("file_create", [text(file), text(account), "'tus'", "'postgres'", "'upload'", "262144", "'name'", "''", "''", "NULL", "1000", "3600",
+                          "1000000", "10", "''", "NULL"])
+first, again = run(create, create)
+check(first.startswith(file), "file_create makes a row", first)
+same(again, first, "and answers the same when it is repeated")
+same(usage(), "1000|1", "counted once")
+run(("file_lease", [text(file), text(account), text(holder), "60000"]))
+for before, now in ((1000, 5000), (5000, 2000)):
+    reserve = ("file_reserve", [text(file), text(holder), str(before), str(now), "1000000"])
+    same(run(reserve, reserve), [str(now)] * 2, f"file_reserve from {before} to {now}, and repeated")
+    same(usage(), f"{now}|1", "counted once")
+same(run(("file_reserve", [text(file), text(holder), "2000", "1000001", "1000000"])), [""], "too much is refused")
+same(run(("file_reserve", [text(file), text(holder), "7", "8", "1000000"])), [""], "and so is what was reserved otherwise")
+size = ("file_set_size", [text(file), text(account), "90000"])
+same(run(size, size), ["90000"] * 2, "file_set_size, and repeated")
+same(run(("file_set_size", [text(file), text(account), "90001"])), [""], "another size is refused")
+
+# --- heap-only
+
+
+def heap_only(table, sql):
+    """Updates of a table in ten rounds, and how many of them were heap-only."""
+    rounds = "".join(sql(n) for n in range(10))
+    return psql(f"SET search_path = mayfly; BEGIN; {rounds} SELECT 'updates', pg_stat_get_xact_tuples_updated('{table}'::regclass), "
+                f"pg_stat_get_xact_tuples_hot_updated('{table}'::regclass); ROLLBACK").split("updates|")[-1].split("|")
+
+
+other = str(uuid.uuid4())
+updates, heap = heap_only("file", lambda n: "" if n else f"""INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, lease,
+        sweep_at) VALUES ('{other}', '{account}', 'tus', 'postgres', 'upload', 262144, 'n', '{holder}', now() + interval '3599 s');
+    PREPARE advance AS {statement('file_advance')};""" + "".join(
+        f"EXECUTE advance('{other}', '{holder}', {at}, {at + 1}, 'x', 60000, 3600, false);" for at in range(3)))  # within one page
+same((updates, heap), ("3", "3"), "an upload's progress")
+updates, heap = heap_only("attempt", lambda n: "SELECT attempt_count(ARRAY[sha256('heap')], ARRAY[100], 900, NULL);")
+check(int(updates) >= 10 and updates == heap, "counting an attempt", updates, heap)
+
+# --- names
+
+same(psql("SELECT string_agg(proname, ' ') FROM pg_proc WHERE pronamespace = 'mayfly'::regnamespace AND prosecdef AND "
+          "NOT EXISTS (SELECT FROM unnest(proconfig) c WHERE c ~ '^search_path=.*, pg_temp$')"), "",
+     "each function with its owner's rights looks for the caller's own tables last")
+same(psql("SELECT string_agg(i.indexrelid::regclass::text, ' ' ORDER BY i.indexrelid::regclass::text) FROM pg_index i, unnest(i.indcollation) c "
+          "WHERE i.indisunique AND c = 'default'::regcollation AND i.indexrelid::regclass::text ~ '^mayfly\\.'"),
+     "mayfly.account_email mayfly.account_username", "unique texts are ordered by bytes, but for the indexes of the release before")
+plan = psql("SET search_path = mayfly; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+            f"PREPARE p AS {statement('account_by_login')}; EXPLAIN EXECUTE p('x')")
+check("account_username_bytes" in plan and "account_email_bytes" in plan, "and those are what names are looked up by", plan)
+psql(f"DELETE FROM mayfly.file WHERE id = '{file}'")
+done()
