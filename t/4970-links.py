@@ -81,9 +81,11 @@ answer = guest.get(url)
 same((answer.status, answer.error), ABSENT, "then the link is used up", answer)
 same((guest.get(url, headers={"Range": "bytes=0-"}).status, guest.get(url, headers=key).status), (404, 404), "in every way")
 same(guest.get(url, headers={"Range": "bytes=1000-"}).status, 206, "but a download that was cut off can go on")
-psql("UPDATE mayfly.file_link SET used_at = used_at - interval '61 minutes'")
+same(psql("SELECT bool_and(until BETWEEN now() + interval '59 minutes' AND now() + interval '1 hour') FROM mayfly.file_link_use"), "t",
+     "for an hour")
+psql("UPDATE mayfly.file_link_use SET until = until - interval '61 minutes'")
 same([guest.get(url, headers={"Range": "bytes=1000-"}).status, guest.request("HEAD", url).status], [404, 404],
-     "within an hour, and no longer")
+     "and no longer")
 same(links(client, file)[0]["uses_left"], 0, "the owner sees that it is used up")
 
 url = make(client, file, json={"uses": 5}).json()["url"]
@@ -148,7 +150,7 @@ for what, path in (("another last letter", swapped), ("half of it", kept[:40]), 
 answer = guest.get(swapped, headers={"Accept": "text/html"})
 same((answer.status, answer.headers.get("referrer-policy"), answer.headers.get("x-robots-tag")),
      (404, "same-origin", "noindex, nofollow"), "a browser is shown a page that says so", answer)
-same(guest.post(kept).status, 405, "and a link is for reading only")
+same(guest.put(kept).status, 405, "and a link is for reading only")
 for _ in range(120):
     answer = make(client, file)
     if answer.status != 201:

@@ -301,14 +301,8 @@ WITH t AS (
 DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0 RETURNING id;
 
 -- name: file_link_add
--- id, file, account, hash, seconds, uses or null, links that a file may have -> expiry; no row: there are as many already
-WITH e AS (
-    DELETE FROM file_link WHERE file_id = $2::uuid AND expires_at <= statement_timestamp())
-INSERT INTO file_link (id, file_id, secret_hash, expires_at, uses_left)
-SELECT $1::uuid, f.id, $4::bytea, statement_timestamp() + make_interval(secs => $5::int), $6::int FROM file f
-WHERE f.id = $2::uuid AND f.account_id = $3::uuid AND f.state = 'committed' AND (
-    SELECT count(*) FROM file_link WHERE file_id = f.id AND expires_at > statement_timestamp()) < $7::int
-RETURNING to_iso(expires_at);
+-- id, file, account, hash, seconds, uses or null, links that a file may have -> expiry; null: there are as many already
+SELECT file_link_make($1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::int, $6::int, $7::int);
 
 -- name: file_link_list
 -- file, account -> JSON array of what has not expired, newest first; no row: there is no such file
@@ -324,18 +318,24 @@ DELETE FROM file_link l USING file f
 WHERE l.id = $3::uuid AND l.file_id = $1::uuid AND f.id = l.file_id AND f.account_id = $2::uuid RETURNING l.id;
 
 -- name: file_link_find
--- link, seconds -> the row of its file, hash, uses left or null, whether a download that counts began within the seconds
+-- link, holder -> the row of its file, hash, uses left or null, whether this holder has used it and may go on. A disabled account's
+-- links open nothing.
 SELECT f.id, f.account_id, f.state, f.via, f.back_end, f.object_name, f.object_upload, f.block_bytes, f.name, f.claimed_type,
     f.type, f.metadata, f.size, f.reserved, f.received, f.hash_state, f.sha256, to_ms(f.created_at), to_ms(f.sweep_at),
     f.sealed, f.concat, l.secret_hash, l.uses_left,
-    coalesce(l.used_at > statement_timestamp() - make_interval(secs => $2::int), false)
-FROM file_link l JOIN file f ON f.id = l.file_id JOIN account a ON a.id = f.account_id AND NOT a.disabled
-WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed';
+    EXISTS (SELECT FROM file_link_use u WHERE u.link_id = l.id AND u.holder = $2::bytea AND u.until > statement_timestamp())
+FROM file_link l JOIN file f ON f.id = l.file_id JOIN account a ON a.id = f.account_id
+WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND NOT a.disabled;
 
 -- name: file_link_use
--- link -> uses left; no row: none was left
-UPDATE file_link SET uses_left = uses_left - 1, used_at = statement_timestamp()
-WHERE id = $1::uuid AND expires_at > statement_timestamp() AND uses_left > 0 RETURNING uses_left;
+-- link, holder, bytes that it may ask for, seconds -> uses left; null: none was left
+SELECT file_link_count($1::uuid, $2::bytea, $3::bigint, $4::int);
+
+-- name: file_link_go_on
+-- link, holder, bytes -> what is left of those that it may ask for; no row: it may not
+UPDATE file_link_use SET bytes_left = bytes_left - $3::bigint
+WHERE link_id = $1::uuid AND holder = $2::bytea AND until > statement_timestamp() AND bytes_left >= $3::bigint
+RETURNING bytes_left;
 
 -- name: file_thumbnail_find
 -- original, box -> the row, and whether it is claimed

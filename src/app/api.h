@@ -56,15 +56,18 @@ bool api_files_delete(struct exchange *, struct err *);
 /* For other families that answer with a file's bytes: with all headers, ranges and conditions. */
 bool file_send(struct exchange *, const struct file *, struct err *) MUST_CHECK;
 
-/* Which bytes that would be. */
+/* Which bytes that would be, and how many. */
 enum file_sends { FILE_SENDS_NOTHING, FILE_SENDS_BEGINNING, FILE_SENDS_LATER };
-enum file_sends file_sends(const struct exchange *, const struct file *);
+enum file_sends file_sends(const struct exchange *, const struct file *, int64_t *bytes);
 
 /* api_links.c */
 bool api_links_make(struct exchange *, struct err *);
 bool api_links_list(struct exchange *, struct err *);
 bool api_links_revoke(struct exchange *, struct err *);
+
+/* api_shared.c */
 bool api_shared(struct exchange *, struct err *);
+bool api_shared_use(struct exchange *, struct err *);
 bool shared_dress(struct exchange *, struct err *refused, struct err *);
 
 /* api_thumbnail.c */

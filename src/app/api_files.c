@@ -165,17 +165,19 @@ static enum range_answer asked_part(const struct exchange *x, const struct file 
     return part;
 }
 
-enum file_sends file_sends(const struct exchange *x, const struct file *file)
+enum file_sends file_sends(const struct exchange *x, const struct file *file, int64_t *bytes)
 {
     struct err refused = {.kind = ERR_NONE}; /* file_send says it */
     char tag[FILE_TAG_BYTES];
     struct range range;
     bool same;
 
+    *bytes = 0;
     file_tag(file, tag);
     if (x->request.method != METHOD_GET || !file_tag_check(x, file, &same, &refused) || same ||
         asked_part(x, file, tag, &range) == RANGE_OUTSIDE)
         return FILE_SENDS_NOTHING;
+    *bytes = range.length;
     return range.offset > 0 ? FILE_SENDS_LATER : FILE_SENDS_BEGINNING;
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Links to files: made, listed and revoked by the owner; GET /shared/TOKEN asks nobody who they are. */
+/* Links to files: made, listed and revoked by the owner; api_shared.c is what they open. */
 
 #define SHARED "/shared/"
 
@@ -142,75 +142,4 @@ bool api_links_revoke(struct exchange *x, struct err *err)
     if (!uuid_parse(x->match.second, &revoking.link))
         return err_set(err, ERR_ABSENT, "there is no such link of yours");
     return once(x, revoke, &revoking, err);
-}
-
-/* --- GET /shared/TOKEN */
-
-/*
- * The address is the secret: it shall not travel to other sites, nor be found by searching. An error's page has a policy of
- * its own, which keeps it to us as well.
- */
-bool shared_dress(struct exchange *x, struct err *refused, struct err *err)
-{
-    return (refused->kind != ERR_NONE || response_header(&x->response, "Referrer-Policy", "no-referrer", err)) &&
-           response_header(&x->response, "X-Robots-Tag", "noindex, nofollow", err);
-}
-
-static bool no_link(struct err *err)
-{
-    return err_set(err, ERR_ABSENT, "this link is not good, or not any more; ask whoever gave it to you");
-}
-
-static bool use(struct exchange *x, void *arg, struct err *err)
-{
-    const struct file_link_state *link = arg;
-
-    return file_link_use(&x->services->files, &x->arena, &link->id, err) == DB_ROW || no_link(err);
-}
-
-/*
- * What the storage can't give shall not count, and its bytes are fetched after that, by nginx or in later turns. Links that
- * count are rare, so one HEAD more for each download is no matter.
- */
-static bool is_there(struct exchange *x, const struct file *file, struct err *err)
-{
-    const struct object_ops *back_end = file_back_end(file, err);
-    int64_t size;
-
-    return back_end != NULL &&
-           (file->size == 0 || back_end->size(&x->services->files.objects, &x->arena, &file->object, &size, err));
-}
-
-/* Once, when nginx tries again on another pool; whoever asks again by himself uses the link again, whatever key he sends. */
-static bool count(struct exchange *x, struct file_link_state *link, struct err *err)
-{
-    x->request.idempotency_key = "";
-    if ((link->left > 0 && !is_there(x, &link->file, err)) || !once(x, use, link, err))
-        return false;
-    response_init(&x->response, &x->arena);
-    return true;
-}
-
-static bool allow(struct exchange *x, struct file_link_state *link, struct err *err)
-{
-    if (!link->counted)
-        return true;
-    switch (file_sends(x, &link->file)) {
-    case FILE_SENDS_BEGINNING:
-        return count(x, link, err);
-    case FILE_SENDS_LATER:
-        return link->is_going_on || count(x, link, err);
-    case FILE_SENDS_NOTHING:
-        break;
-    }
-    return link->left > 0 || link->is_going_on || no_link(err);
-}
-
-bool api_shared(struct exchange *x, struct err *err)
-{
-    struct file_link_state link;
-
-    if (file_link_find(&x->services->files, &x->services->secret, &x->arena, x->match.parameter, &link, err) != DB_ROW)
-        return no_link(err);
-    return allow(x, &link, err) && file_send(x, &link.file, err);
 }

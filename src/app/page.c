@@ -225,6 +225,18 @@ bool page_links(struct exchange *x, struct err *err)
     return files_page_fill_links(x, values, err) && render(x, "links", values, err);
 }
 
+bool page_shared(struct exchange *x, const struct file *file, int64_t left, struct err *err)
+{
+    json_t *values = common_values(x, "shared", "A file for you");
+
+    if (values == NULL || !set_text(values, "name", file->name) ||
+        !set_text(values, "size", arena_printf(&x->arena, "%lld", (long long)file->size)) ||
+        (left == 1 ? !set_true(values, "last")
+                   : !set_text(values, "left", arena_printf(&x->arena, "%lld", (long long)left))))
+        return err_memory(err);
+    return response_header(&x->response, "Vary", "Accept", err) && render(x, "shared", values, err);
+}
+
 /* The page of the form that was refused, by the route that refused it. */
 static const char *form_page(const struct exchange *x)
 {

@@ -20,6 +20,9 @@ bool page_links(struct exchange *, struct err *) MUST_CHECK;
  */
 bool page_link(struct exchange *, struct err *) MUST_CHECK;
 
+/* A file that a link for `left` more downloads opens, and a button that uses it. */
+bool page_shared(struct exchange *, const struct file *, int64_t left, struct err *) MUST_CHECK;
+
 /* Shows an error: in the form that caused it where there is one. x->response is initialised and gets the body only. */
 bool page_error(struct exchange *, const struct err *shown, struct err *) MUST_CHECK;
 

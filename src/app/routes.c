@@ -62,6 +62,7 @@ const struct route routes[] = {
     {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, api_links_revoke, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/files/:id/links/:link/revoke", NEED_LOGIN, api_links_revoke, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/shared/:token", NEED_NOTHING, api_shared, shared_dress, PACE_MAY_WAIT | HAS_TAG},
+    {METHOD_POST, "/shared/:token", NEED_NOTHING, api_shared_use, shared_dress, PACE_MAY_WAIT},
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL, PACE_AT_ONCE},

@@ -46,6 +46,8 @@ static const struct {
     ROW("HTTP_USER_AGENT", user_agent),
     ROW("HTTP_ORIGIN", origin_header),
     ROW("HTTP_SEC_FETCH_SITE", fetch_site),
+    ROW("HTTP_SEC_PURPOSE", sec_purpose),
+    ROW("HTTP_PURPOSE", purpose),
     ROW("HTTP_IF_MATCH", if_match),
     ROW("HTTP_IF_NONE_MATCH", if_none_match),
     ROW("HTTP_IF_MODIFIED_SINCE", if_modified_since),

@@ -46,6 +46,8 @@ struct request {
     const char *user_agent;
     const char *origin_header;
     const char *fetch_site;
+    const char *sec_purpose; /* "prefetch" of what nobody has asked for yet */
+    const char *purpose;     /* the same of older browsers */
     const char *if_match;
     const char *if_none_match;
     const char *if_modified_since;

@@ -1,5 +1,6 @@
 #include "store/file_link.h"
 
+#include "base/address.h"
 #include "base/bytes.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@ enum {
     /* Columns of file_link_find after those of the file. */
     COLUMN_HASH = 21,
     COLUMN_USES,
-    COLUMN_GOING_ON,
+    COLUMN_HELD,
 };
 
 static void hash(const struct secret *secret, size_t key, const unsigned char raw[RAW_BYTES],
@@ -52,6 +53,8 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
     const char *const values[] = {id, file_text, account_text, mac_text, time, uses > 0 ? count : NULL, most};
 
     rc = db_query(store->db, arena, STATEMENT_FILE_LINK_ADD, values, &row, err);
+    if (rc == DB_ROW && db_is_null(&row, 0, 0))
+        return DB_NONE;
     if (rc == DB_ROW)
         link->expires_at = db_value(&row, 0, 0);
     return rc;
@@ -105,12 +108,44 @@ static bool is_right(const struct secret *secret, struct arena *arena, const uns
     return right;
 }
 
+void file_link_ticket(char ticket[FILE_LINK_TICKET_BYTES])
+{
+    unsigned char raw[SECRET_BYTES];
+
+    random_bytes(raw, sizeof raw);
+    bytes_to_base64(raw, sizeof raw, ticket);
+    bytes_wipe(raw, sizeof raw);
+}
+
+/* One kind of holder can't stand in for the other. */
+static void hash_holder(char kind, const void *bytes, size_t length, struct file_link_holder *holder)
+{
+    struct sha256 hash;
+
+    sha256_init(&hash);
+    sha256_add(&hash, &kind, 1);
+    sha256_add(&hash, bytes, length);
+    sha256_end(&hash, holder->hash);
+}
+
+void file_link_held_by_ticket(const char *ticket, struct file_link_holder *holder)
+{
+    hash_holder('t', ticket, strlen(ticket), holder);
+}
+
+void file_link_held_by_address(const char *address, struct file_link_holder *holder)
+{
+    struct address_key key = address_key_of(address);
+
+    hash_holder('a', key.bytes, sizeof key.bytes, holder);
+}
+
 enum db_rc file_link_find(struct file_store *store, const struct secret *secret, struct arena *arena, const char *token,
-                          struct file_link_state *link, struct err *err)
+                          const struct file_link_holder *holder, struct file_link_state *link, struct err *err)
 {
     unsigned char raw[RAW_BYTES];
-    char id[UUID_TEXT_BYTES], grace[NUMBER_BYTES];
-    const char *const values[] = {id, grace};
+    char id[UUID_TEXT_BYTES];
+    const char *const values[] = {id, db_bytes(arena, holder->hash, sizeof holder->hash)};
     struct db_result row;
     enum db_rc rc;
 
@@ -119,7 +154,10 @@ enum db_rc file_link_find(struct file_store *store, const struct secret *secret,
         return DB_NONE;
     memcpy(link->id.bytes, raw, UUID_BYTES);
     uuid_format(&link->id, id);
-    snprintf(grace, sizeof grace, "%d", FILE_LINK_GRACE_S);
+    if (values[1] == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
     rc = db_query(store->db, arena, STATEMENT_FILE_LINK_FIND, values, &row, err);
     if (rc == DB_ROW && !is_right(secret, arena, raw, db_value(&row, 0, COLUMN_HASH)))
         rc = DB_NONE;
@@ -128,16 +166,42 @@ enum db_rc file_link_find(struct file_store *store, const struct secret *secret,
         return rc;
     link->counted = !db_is_null(&row, 0, COLUMN_USES);
     link->left = link->counted ? db_number(&row, 0, COLUMN_USES) : 0;
-    link->is_going_on = db_flag(&row, 0, COLUMN_GOING_ON);
+    link->is_held = db_flag(&row, 0, COLUMN_HELD);
     return file_read(arena, &row, 0, &link->file, err) ? DB_ROW : DB_FAIL;
 }
 
-enum db_rc file_link_use(struct file_store *store, struct arena *arena, const struct uuid *link, struct err *err)
+enum db_rc file_link_use(struct file_store *store, struct arena *arena, const struct file_link_state *link,
+                         const struct file_link_holder *holder, int64_t bytes, struct err *err)
 {
-    char id[UUID_TEXT_BYTES];
-    const char *const values[] = {id};
+    int64_t slow_s = link->file.size / FILE_LINK_SLOW_BYTES_S;
+    char id[UUID_TEXT_BYTES], left[NUMBER_BYTES], seconds[NUMBER_BYTES];
+    const char *const values[] = {id, db_bytes(arena, holder->hash, sizeof holder->hash), left, seconds};
+    struct db_result row;
+    enum db_rc rc;
+
+    if (values[1] == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    uuid_format(&link->id, id);
+    snprintf(left, sizeof left, "%lld", (long long)(FILE_LINK_TIMES * link->file.size - bytes));
+    snprintf(seconds, sizeof seconds, "%lld", (long long)(slow_s > FILE_LINK_GRACE_S ? slow_s : FILE_LINK_GRACE_S));
+    rc = db_query(store->db, arena, STATEMENT_FILE_LINK_USE, values, &row, err);
+    return rc == DB_ROW && db_is_null(&row, 0, 0) ? DB_NONE : rc;
+}
+
+enum db_rc file_link_go_on(struct file_store *store, struct arena *arena, const struct file_link_state *link,
+                           const struct file_link_holder *holder, int64_t bytes, struct err *err)
+{
+    char id[UUID_TEXT_BYTES], length[NUMBER_BYTES];
+    const char *const values[] = {id, db_bytes(arena, holder->hash, sizeof holder->hash), length};
     struct db_result row;
 
-    uuid_format(link, id);
-    return db_query(store->db, arena, STATEMENT_FILE_LINK_USE, values, &row, err);
+    if (values[1] == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    uuid_format(&link->id, id);
+    snprintf(length, sizeof length, "%lld", (long long)bytes);
+    return db_query(store->db, arena, STATEMENT_FILE_LINK_GO_ON, values, &row, err);
 }
