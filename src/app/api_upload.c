@@ -41,6 +41,13 @@ struct received {
     struct received *next;
 };
 
+/* A part whose file name is empty: a file input in which nothing was chosen, unless bytes come. */
+struct nameless {
+    bool waits;
+    const char *field, *type;
+    int64_t most;
+};
+
 struct receiving {
     struct multipart parser;
     bool raw;
@@ -49,6 +56,7 @@ struct receiving {
     struct uuid holder;
     struct received *first, **last;
     struct received *open; /* whose bytes come just now; NULL: a field that is no file */
+    struct nameless nameless;
 };
 
 static bool look_for_outcome(struct exchange *x, struct err *err)
@@ -187,8 +195,13 @@ static bool part_begin(void *user, const struct multipart_part *part, struct err
     struct receiving *receiving = x->stream;
     int64_t most = x->request.content_length - part->offset - closing_bytes(receiving);
 
-    if (part->filename == NULL || (part->filename_length == 0 && part->type[0] == '\0'))
+    if (part->filename == NULL)
         return true;
+    if (part->filename_length == 0) {
+        receiving->nameless =
+            (struct nameless){true, arena_strdup(&x->arena, part->name), arena_strdup(&x->arena, part->type), most};
+        return (receiving->nameless.field != NULL && receiving->nameless.type != NULL) || err_memory(err);
+    }
     return begin_file(x, part->name, part->filename, part->filename_length, part->type, -1, most, err);
 }
 
@@ -204,13 +217,21 @@ static bool part_data(void *user, const void *bytes, size_t length, struct err *
 {
     struct exchange *x = user;
     struct receiving *receiving = x->stream;
+    const struct nameless *nameless = &receiving->nameless;
 
+    if (nameless->waits && !begin_file(x, nameless->field, "", 0, nameless->type, -1, nameless->most, err))
+        return false;
+    receiving->nameless.waits = false;
     return receiving->open == NULL || add(receiving->open, bytes, length, err);
 }
 
 static bool part_end(void *user, struct err *err)
 {
-    return end_file(user, err);
+    struct exchange *x = user;
+    struct receiving *receiving = x->stream;
+
+    receiving->nameless.waits = false;
+    return end_file(x, err);
 }
 
 static bool take(struct exchange *x, const void *bytes, size_t length, struct err *err)
@@ -355,7 +376,7 @@ static bool end(struct exchange *x, bool whole, struct err *err)
     else if (receiving->raw)
         end_file(x, err);
     else if (multipart_finish(&receiving->parser, err) && receiving->first == NULL)
-        err_set(err, ERR_VALUE, "there is no file in this form");
+        err_set(err, ERR_VALUE, "there is no file in this form; choose one");
     if (err->kind != ERR_NONE || !find_types(x, &known, err))
         return false;
     if (known)
@@ -411,12 +432,9 @@ static bool check_length(const struct exchange *x, int64_t length, struct err *e
 /* Whether this session may send a body of ?length= bytes: what is hopeless is refused before a byte of it is taken. */
 bool api_upload_admit(struct exchange *x, struct err *err)
 {
-    json_t *query;
     const char *length;
 
-    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "length", &length, err) ||
-        !check_length(x, length != NULL ? strtoll(length, NULL, 10) : 0, err))
+    if (!query_text(x, "length", &length, err) || !check_length(x, length != NULL ? strtoll(length, NULL, 10) : 0, err))
         return false;
     x->response.status = 204;
     return true;

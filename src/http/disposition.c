@@ -41,29 +41,60 @@ static const char *decode(const struct parameter *parameter, size_t *length)
     return text;
 }
 
-/* UTF-8'language'percent-encoded; NULL for anything else, as another charset's. */
-static const char *decode_extended(const struct parameter *parameter, size_t *length)
+static size_t percent_decode(const char *from, const char *end, char *out)
 {
-    static const char charset[] = "UTF-8'";
-    char *text = (char *)(uintptr_t)parameter->value;
-    char *end = text + parameter->value_length, *out, *at;
+    size_t length = 0;
 
-    if (parameter->value_length < sizeof charset - 1 || strncasecmp(text, charset, sizeof charset - 1) != 0)
-        return NULL;
-    at = memchr(text + sizeof charset - 1, '\'', parameter->value_length - (sizeof charset - 1));
-    if (at == NULL)
-        return NULL;
-    for (out = text, at++; at < end; at++) {
-        int byte = *at == '%' ? percent_byte(at, (size_t)(end - at)) : (unsigned char)*at;
+    while (from < end) {
+        int byte = percent_byte(from, (size_t)(end - from));
 
-        if (byte < 0)
-            return NULL;
-        at += *at == '%' ? 2 : 0;
-        *out++ = (char)byte;
+        out[length++] = byte >= 0 ? (char)byte : *from;
+        from += byte >= 0 ? 3 : 1;
     }
-    *length = (size_t)(out - text);
-    *out = '\0';
-    return utf8_check(text, *length) == *length ? text : NULL;
+    return length;
+}
+
+/* ISO 8859-1 to UTF-8, from the encoded text: three bytes become two, so there is room; one that is not encoded has none. */
+static size_t latin_decode(const char *from, const char *end, char *out)
+{
+    size_t length = 0;
+
+    while (from < end) {
+        int byte = percent_byte(from, (size_t)(end - from));
+
+        if (byte >= 0x80) {
+            out[length++] = (char)(0xC0 | byte >> 6);
+            out[length++] = (char)(0x80 | (byte & 0x3F));
+        } else {
+            out[length++] = byte >= 0 ? (char)byte : *from;
+        }
+        from += byte >= 0 ? 3 : 1;
+    }
+    return length;
+}
+
+/*
+ * charset'language'percent-encoded (RFC 8187), in its own place. *readable: it is UTF-8, as it has to be. Else it tells all the same
+ * that there is a file: of ISO 8859-1, which was allowed once (RFC 5987), the name; of anything else the bytes as they came.
+ */
+static const char *decode_extended(const struct parameter *parameter, size_t *length, bool *readable)
+{
+    static const char utf8[] = "UTF-8'", latin[] = "ISO-8859-1'";
+    char *text = (char *)(uintptr_t)parameter->value;
+    const char *end = text + parameter->value_length;
+    const char *first = memchr(text, '\'', parameter->value_length);
+    const char *second = first != NULL ? memchr(first + 1, '\'', (size_t)(end - first - 1)) : NULL;
+    const char *from = second != NULL ? second + 1 : text;
+    bool is_utf8 = second != NULL && strncasecmp(text, utf8, sizeof utf8 - 1) == 0;
+    bool is_latin = second != NULL && strncasecmp(text, latin, sizeof latin - 1) == 0;
+    bool is_whole = true;
+
+    for (const char *at = from; at < end; at++)
+        is_whole = is_whole && (*at != '%' || percent_byte(at, (size_t)(end - at)) >= 0);
+    *length = is_latin ? latin_decode(from, end, text) : percent_decode(from, end, text);
+    *readable = is_utf8 && is_whole && utf8_check(text, *length) == *length;
+    text[*length] = '\0';
+    return text;
 }
 
 bool disposition_read(char *value, size_t length, struct disposition *disposition, struct err *err)
@@ -72,6 +103,7 @@ bool disposition_read(char *value, size_t length, struct disposition *dispositio
     struct parameter parameter, found[3] = {{.name = NULL}};
     const char *at = value, *end = value + length;
     enum parameter_found more;
+    bool readable = false;
     char *type_end;
 
     *disposition = (struct disposition){.type = NULL};
@@ -95,8 +127,8 @@ bool disposition_read(char *value, size_t length, struct disposition *dispositio
     if (found[0].name != NULL)
         disposition->name = decode(&found[0], &disposition->name_length);
     if (found[2].name != NULL)
-        disposition->filename = decode_extended(&found[2], &disposition->filename_length);
-    if (found[1].name != NULL && disposition->filename == NULL)
+        disposition->filename = decode_extended(&found[2], &disposition->filename_length, &readable);
+    if (found[1].name != NULL && !readable)
         disposition->filename = decode(&found[1], &disposition->filename_length);
     return true;
 }

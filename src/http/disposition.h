@@ -23,7 +23,7 @@ struct disposition {
     const char *type; /* "form-data", "attachment", … as sent */
     const char *name;
     size_t name_length;
-    const char *filename; /* filename* if it can be read, else filename; not made safe */
+    const char *filename; /* filename* if it can be read, else filename, else what filename* has; not made safe */
     size_t filename_length;
 };
 
