@@ -64,7 +64,7 @@ static bool parse_cookie(struct unit *unit, const char *text, size_t length, con
 
     if (request.cookie == NULL)
         return err_memory(&unit->err);
-    value = request_cookie(&request, "__Host-mayfly", &value_length);
+    value = request_cookie(&request, "__Host-mayfly", NULL, &value_length);
     if (value == NULL)
         return false;
     *out = arena_strndup(&unit->arena, value, value_length);

@@ -9,8 +9,18 @@
 
 struct registration {
     struct account_fields fields;
+    const char *way_back; /* NULL: none was asked for */
     char hash[PASSWORD_HASH_BYTES];
 };
+
+static bool see_login(struct exchange *x, const char *way_back, struct err *err)
+{
+    const char *query = way_back != NULL ? signed_in_query(x, way_back) : NULL;
+    const char *place =
+        query != NULL ? arena_printf(&x->arena, "/login?registered=1&rd=%s", query) : "/login?registered=1";
+
+    return place != NULL ? response_see_other(&x->response, place, err) : err_memory(err);
+}
 
 static bool create_account(struct exchange *x, void *arg, struct err *err)
 {
@@ -21,7 +31,7 @@ static bool create_account(struct exchange *x, void *arg, struct err *err)
     if (!account_create(x->services->sessions.db, &x->arena, &id, &new->fields, new->hash, &profile, err))
         return false;
     if (request_wants_page(&x->request))
-        return response_see_other(&x->response, "/login?registered=1", err);
+        return see_login(x, new->way_back, err);
     x->response.status = 201;
     if (!buf_printf(&x->response.body, "{\"user\":%s}", profile))
         return err_set(err, ERR_BUG, "answer is too long");
@@ -57,11 +67,13 @@ bool api_register(struct exchange *x, struct err *err)
 {
     struct registration new = {.hash = ""};
     const json_t *fields;
-    const char *password;
+    const char *password, *rd;
 
     if (!exchange_fields(x, &fields, err) || !json_text(fields, "username", &new.fields.username, err) ||
-        !json_text(fields, "email", &new.fields.email, err) || !json_text(fields, "name", &new.fields.name, err))
+        !json_text(fields, "email", &new.fields.email, err) || !json_text(fields, "name", &new.fields.name, err) ||
+        !json_text(fields, "rd", &rd, err))
         return false;
+    new.way_back = signed_in_location(rd, NULL);
     new.fields.username = none_if_empty(new.fields.username);
     new.fields.email = none_if_empty(new.fields.email);
     if (new.fields.username == NULL &&new.fields.email == NULL)

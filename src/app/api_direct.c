@@ -1,9 +1,9 @@
 #include "app/api.h"
 #include "app/file_answer.h"
 #include "app/once.h"
+#include "app/query.h"
 #include "base/bytes.h"
 #include "http/disposition.h"
-#include "http/form.h"
 #include "store/direct.h"
 
 #include <stdio.h>
@@ -189,12 +189,9 @@ bool api_direct_parts(struct exchange *x, struct err *err)
     const char *text;
     struct file file;
     struct uuid id;
-    json_t *query;
     int64_t from;
 
-    if (!file_answer_id(x, &id, err) ||
-        !form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "from", &text, err) || !find(x, &id, &file, err))
+    if (!file_answer_id(x, &id, err) || !query_text(x, "from", &text, err) || !find(x, &id, &file, err))
         return false;
     if (file.state == FILE_COMMITTED)
         return err_set(err, ERR_CONFLICT, "this upload is complete");

@@ -5,9 +5,9 @@
 #include "app/file_tag.h"
 #include "app/once.h"
 #include "app/page.h"
+#include "app/query.h"
 #include "http/date.h"
 #include "http/disposition.h"
-#include "http/form.h"
 #include "http/problem.h"
 #include "http/range.h"
 
@@ -41,13 +41,11 @@ bool api_files_list(struct exchange *x, struct err *err)
     const char *contains, *before, *limit, *list;
     struct uuid before_id;
     int most;
-    json_t *query;
 
     if (request_wants_page(&x->request))
         return page_files(x, err);
-    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "q", &contains, err) || !json_text(query, "before", &before, err) ||
-        !json_text(query, "limit", &limit, err))
+    if (!query_text(x, "q", &contains, err) || !query_text(x, "before", &before, err) ||
+        !query_text(x, "limit", &limit, err))
         return false;
     if (before != NULL && !uuid_parse(before, &before_id))
         return err_field(err, ERR_VALUE, "before", "before: is the id of a file");

@@ -1,8 +1,8 @@
 #include "app/api.h"
 #include "app/file_answer.h"
 #include "app/file_reader.h"
+#include "app/query.h"
 #include "base/thumbnail.h"
-#include "http/form.h"
 #include "store/file_thumbnail.h"
 
 #include <errno.h>
@@ -406,12 +406,10 @@ static const struct job job = {.step = step, .quit = quit};
 static bool read_size(struct exchange *x, int *size, struct err *err)
 {
     const char *text;
-    json_t *query;
     char *end;
     long number = SIZE_DEFAULT;
 
-    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "size", &text, err))
+    if (!query_text(x, "size", &text, err))
         return false;
     if (text != NULL && text[0] != '\0') {
         number = strtol(text, &end, 10);

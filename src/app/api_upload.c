@@ -2,8 +2,8 @@
 #include "app/file_answer.h"
 #include "app/file_typing.h"
 #include "app/once.h"
+#include "app/query.h"
 #include "http/disposition.h"
-#include "http/form.h"
 #include "http/multipart.h"
 #include "store/account.h"
 
@@ -403,16 +403,14 @@ static bool begin_raw(struct exchange *x, struct err *err)
 {
     char *value = arena_strdup(&x->arena, x->request.content_disposition);
     struct disposition disposition = {.filename = NULL};
-    json_t *query;
-    const char *name = "";
+    const char *name;
 
     if (value == NULL)
         return err_memory(err);
     if (value[0] != '\0' && !disposition_read(value, strlen(value), &disposition, err))
         return false;
     if (disposition.filename == NULL) {
-        if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-            !json_text(query, "name", &name, err))
+        if (!query_text(x, "name", &name, err))
             return false;
         disposition.filename = name != NULL ? name : "";
         disposition.filename_length = strlen(disposition.filename);

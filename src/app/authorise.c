@@ -71,6 +71,25 @@ static bool check_origin(struct exchange *x, struct err *err)
     return err_set(err, ERR_DENIED, "the form's token is missing or old; load the page again");
 }
 
+/*
+ * This may be the second try of a logout: the session is dead because the first one succeeded. It may have been any of the tokens;
+ * another that is still live must not be taken for it.
+ */
+static bool find_outcome(struct exchange *x, struct err *err)
+{
+    const struct session_lookup chosen = x->lookup;
+    bool ok = true;
+
+    if (!exchange_mutates(x) || !x->has_token || x->request.stream[0] != '\0')
+        return true;
+    for (size_t i = x->has_session ? 1 : 0; ok && !x->replayed && i <= x->others_count; i++) {
+        x->lookup = i == 0 ? chosen : x->others[i - 1];
+        ok = once_find(x, err);
+    }
+    x->lookup = chosen;
+    return ok;
+}
+
 bool authorise(struct exchange *x, struct err *err)
 {
     enum route_need need = x->match.route->need;
@@ -81,11 +100,11 @@ bool authorise(struct exchange *x, struct err *err)
         return true;
     if (!take_session(x, err))
         return false;
-    if (!x->has_session && (need == NEED_LOGIN || need == NEED_PAGE)) {
-        /* This may be the second try of a logout: the session is dead because the first one succeeded. */
-        if (exchange_mutates(x) && x->has_token && x->request.stream[0] == '\0' && !once_find(x, err))
-            return false;
-        return x->replayed || err_set(err, ERR_LOGIN, "log in first");
-    }
+    if ((x->others_count > 0 || (!x->has_session && need != NEED_GUEST)) && !find_outcome(x, err))
+        return false;
+    if (x->replayed)
+        return true;
+    if (!x->has_session && need != NEED_GUEST)
+        return err_set(err, ERR_LOGIN, "log in first");
     return !exchange_mutates(x) || check_origin(x, err);
 }

@@ -24,19 +24,27 @@ static bool is_signed(const struct exchange *x, unsigned char cookie[COOKIE_BYTE
     return fits;
 }
 
-bool device_cookie_find(const struct exchange *x, struct device *device)
+static bool read_device(const struct exchange *x, const char *text, size_t length, struct device *device)
 {
-    const struct config *config = &x->services->config;
     unsigned char cookie[COOKIE_BYTES];
-    size_t length;
-    const char *text = request_cookie(&x->request, cookie_name(config, COOKIE_DEVICE), &length);
 
-    if (text == NULL || !bytes_from_base64(text, length, cookie, sizeof cookie) || !is_signed(x, cookie))
+    if (!bytes_from_base64(text, length, cookie, sizeof cookie) || !is_signed(x, cookie))
         return false;
     memcpy(device->account.bytes, cookie, UUID_BYTES);
     memcpy(device->id.bytes, cookie + UUID_BYTES, UUID_BYTES);
     /* This host's clock, against "One clock": a cookie that counts a second longer or shorter is no matter. */
-    return x->services->clock->now_ms() - uuid_ms(&device->id) < config->device_keep_s * 1000;
+    return x->services->clock->now_ms() - uuid_ms(&device->id) < x->services->config.device_keep_s * 1000;
+}
+
+bool device_cookie_find(const struct exchange *x, const struct uuid *account, struct device *device)
+{
+    const char *name = cookie_name(&x->services->config, COOKIE_DEVICE), *text = NULL;
+    size_t length;
+
+    for (int i = 0; i < COOKIES_MAX && (text = request_cookie(&x->request, name, text, &length)) != NULL; i++)
+        if (read_device(x, text, length, device) && account != NULL && uuid_equal(&device->account, account))
+            return true;
+    return false;
 }
 
 bool device_cookie_give(struct exchange *x, const struct uuid *account, struct err *err)

@@ -14,8 +14,11 @@ struct device {
     struct uuid id;
 };
 
-/* The one that came with the request: signed with any key of the secret and not too old; false when there is none. */
-bool device_cookie_find(const struct exchange *, struct device *) MUST_CHECK;
+/*
+ * The account's that came with the request: signed with any key of the secret and not too old; false when there is none. NULL, for
+ * no account, takes as long.
+ */
+bool device_cookie_find(const struct exchange *, const struct uuid *account, struct device *) MUST_CHECK;
 
 /* A new one, with the answer to whoever has shown the account's password. */
 bool device_cookie_give(struct exchange *, const struct uuid *account, struct err *) MUST_CHECK;

@@ -5,16 +5,61 @@
 
 #include <string.h>
 
-static void find_token(struct exchange *x)
+/*
+ * Credentials that are no token of ours are for somebody else, such as a staging site's auth_basic, or come from a script that has
+ * none: they hide no cookie. A token of ours does, since it says which session is meant.
+ */
+static bool find_bearer(struct exchange *x)
 {
     size_t length;
     const char *text = request_bearer(&x->request, &length);
 
-    if (text == NULL) {
-        text = request_cookie(&x->request, cookie_name(&x->services->config, COOKIE_SESSION), &length);
-        x->by_cookie = text != NULL;
-    }
-    x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);
+    return text != NULL && token_parse(text, length, &x->lookup.token);
+}
+
+static bool find_cookies(struct exchange *x, struct err *err)
+{
+    const char *name = cookie_name(&x->services->config, COOKIE_SESSION), *text = NULL;
+    struct token tokens[COOKIES_MAX];
+    size_t length, count = 0;
+
+    while (count < COOKIES_MAX && (text = request_cookie(&x->request, name, text, &length)) != NULL)
+        count += token_parse(text, length, &tokens[count]);
+    if (count == 0)
+        return true;
+    x->has_token = x->by_cookie = true;
+    x->lookup.token = tokens[0];
+    if (count == 1)
+        return true;
+    x->others = arena_zalloc(&x->arena, (count - 1) * sizeof *x->others);
+    if (x->others == NULL)
+        return err_memory(err);
+    x->others_count = count - 1;
+    for (size_t i = 1; i < count; i++)
+        x->others[i - 1].token = tokens[i];
+    return true;
+}
+
+size_t exchange_lookups(struct exchange *x, struct session_lookup **lookups)
+{
+    lookups[0] = &x->lookup;
+    for (size_t i = 0; i < x->others_count; i++)
+        lookups[i + 1] = &x->others[i];
+    return x->others_count + 1;
+}
+
+void exchange_choose(struct exchange *x)
+{
+    /* One that can't be looked up now may be the live one, so it is better than one that has ended. */
+    static const int worth[] = {[DB_ROW] = 2, [DB_FAIL] = 1, [DB_NONE] = 0};
+
+    for (size_t i = 0; i < x->others_count; i++)
+        if (worth[x->others[i].found] > worth[x->lookup.found]) {
+            const struct session_lookup better = x->others[i];
+
+            x->others[i] = x->lookup;
+            x->lookup = better;
+        }
 }
 
 void exchange_open(struct exchange *x, struct services *services, const char *const *params,
@@ -23,8 +68,11 @@ void exchange_open(struct exchange *x, struct services *services, const char *co
     *x = (struct exchange){.services = services, .started_us = services->clock->monotonic_us(), .arena = x->arena};
     response_init(&x->response, &x->arena);
     x->request.body = *body;
-    if (request_parse(&x->request, params, err))
-        find_token(x);
+    if (request_parse(&x->request, params, err)) {
+        x->has_token = find_bearer(x);
+        if (!x->has_token)
+            (void)!find_cookies(x, err);
+    }
     trace_begin(&x->trace, x->request.traceparent, x->request.request_id);
 }
 

@@ -17,6 +17,11 @@
 enum {
     /* A document of 64 KiB whose every byte was escaped by a form, and the fields around it. */
     BODY_MAX_BYTES = 256 * 1024,
+    /*
+     * Cookies of one name that are tried: each costs a look-up or a MAC. Browsers have one for each path and domain that ever set
+     * it; the name's own rules (__Host-) leave one.
+     */
+    COOKIES_MAX = 8,
     /* A body, its tree, the answer and what it is sealed in; a worker holds a few of these at once. */
     ARENA_MAX_BYTES = 8 * 1024 * 1024,
 };
@@ -121,6 +126,8 @@ struct exchange {
     struct trace trace; /* what each line of the log about it says */
 
     struct session_lookup lookup;
+    struct session_lookup *others; /* of further cookies of our name */
+    size_t others_count;
     bool has_token;   /* lookup.token is well-formed; whether it is good is not known yet */
     bool by_cookie;   /* it came as a cookie, so mutations need a proof of origin */
     bool has_session; /* session is live */
@@ -157,6 +164,12 @@ void exchange_open(struct exchange *, struct services *, const char *const *para
 
 /* Copies what x borrowed from the others of its batch, since it will outlive them. */
 bool exchange_stay(struct exchange *, struct err *) MUST_CHECK;
+
+/* Adds the look-ups of all tokens that came; at most COOKIES_MAX. Returns how many. */
+size_t exchange_lookups(struct exchange *, struct session_lookup **lookups);
+
+/* They were looked up: from now on x->lookup is the first that is live, if any is. */
+void exchange_choose(struct exchange *);
 
 /* Lets go of everything that the request held. */
 void exchange_close(struct exchange *);

@@ -2,7 +2,7 @@
 
 #include "app/file_answer.h"
 #include "app/page_limit.h"
-#include "http/form.h"
+#include "app/query.h"
 #include "http/percent.h"
 #include "store/file_link.h"
 
@@ -87,19 +87,12 @@ static bool dress_file(json_t *file, struct err *err)
 static bool set_address(struct exchange *x, json_t *values, const char *name, const char *contains, const char *before,
                         struct err *err)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
     struct buf address;
     bool ok;
 
     buf_init(&address, &x->arena, 8192);
-    ok = buf_printf(&address, "/files?q=");
-    for (const char *at = contains; ok && *at != '\0'; at++) {
-        char escaped[3];
-
-        percent_write((unsigned char)*at, escaped);
-        ok = strchr(plain, *at) != NULL ? buf_add(&address, at, 1) : buf_add(&address, escaped, sizeof escaped);
-    }
-    ok = ok && (before == NULL || buf_printf(&address, "&before=%s", before));
+    ok = buf_printf(&address, "/files?q=") && percent_add(&address, contains, "") &&
+         (before == NULL || buf_printf(&address, "&before=%s", before));
     return (ok && set_text(values, name, address.bytes)) || err_memory(err);
 }
 
@@ -151,16 +144,12 @@ static bool set_room(struct exchange *x, json_t *values, struct err *err)
 
 bool files_page_fill(struct exchange *x, json_t *values, struct err *err)
 {
-    const char *contains, *before;
+    const char *contains = query_page_text(x, "q"), *before = query_page_text(x, "before");
     char account[UUID_TEXT_BYTES];
     struct uuid before_id;
-    json_t *query;
 
-    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "q", &contains, err) || !json_text(query, "before", &before, err))
-        return false;
     if (before != NULL && !uuid_parse(before, &before_id))
-        return err_field(err, ERR_VALUE, "before", "before: is the id of a file");
+        before = NULL;
     if (contains == NULL)
         contains = "";
     uuid_format(&x->session.account, account);

@@ -4,8 +4,8 @@
 #include "app/files_page.h"
 #include "app/form_token.h"
 #include "app/page_limit.h"
+#include "app/query.h"
 #include "app/signed_in.h"
-#include "http/form.h"
 #include "http/json_show.h"
 #include "http/problem.h"
 #include "http/template.h"
@@ -76,22 +76,25 @@ static bool render(struct exchange *x, const char *name, const json_t *values, s
 static const char *notice(struct exchange *x)
 {
     static const struct {
-        const char *query;
+        const char *field;
         const char *text;
     } notices[] = {
-        {"registered=1", "Your account is ready. Log in to begin."},
-        {"saved=1", "Your changes are saved."},
-        {"ended=1", "It is logged out."},
-        {"closed=1", "Your account is closed and all it owned is gone."},
-        {"uploaded=1", "The upload is complete."},
-        {"renamed=1", "It has its new name."},
-        {"deleted=1", "It is deleted."},
-        {"revoked=1", "The link is revoked."},
+        {"registered", "Your account is ready. Log in to begin."},
+        {"saved", "Your changes are saved."},
+        {"ended", "It is logged out."},
+        {"closed", "Your account is closed and all it owned is gone."},
+        {"uploaded", "The upload is complete."},
+        {"renamed", "It has its new name."},
+        {"deleted", "It is deleted."},
+        {"revoked", "The link is revoked."},
     };
 
-    for (size_t i = 0; i < sizeof notices / sizeof notices[0]; i++)
-        if (strcmp(x->request.query, notices[i].query) == 0)
+    for (size_t i = 0; x->request.query[0] != '\0' && i < sizeof notices / sizeof notices[0]; i++) {
+        const char *value = query_page_text(x, notices[i].field);
+
+        if (value != NULL && strcmp(value, "1") == 0)
             return notices[i].text;
+    }
     return NULL;
 }
 
@@ -109,30 +112,36 @@ bool page_index(struct exchange *x, struct err *err)
     return show(x, "index", NULL, err);
 }
 
-bool page_register(struct exchange *x, struct err *err)
-{
-    return show(x, "register", "Create an account", err);
-}
-
 bool page_workers(struct exchange *x, struct err *err)
 {
     return show(x, "workers", "Workers", err);
 }
 
+/* Where to go after the log-in, for a form's field; and for the links between log-in and registration, so that neither loses it. */
+static bool set_way_back(struct exchange *x, json_t *values, const char *rd)
+{
+    const char *way = signed_in_location(rd, NULL);
+
+    return way == NULL || (set_text(values, "rd", way) && set_text(values, "rd_query", signed_in_query(x, way)));
+}
+
+static bool show_entrance(struct exchange *x, const char *name, const char *title, struct err *err)
+{
+    json_t *values = common_values(x, name, title);
+
+    if (values == NULL || !set_text(values, "notice", notice(x)) || !set_way_back(x, values, query_page_text(x, "rd")))
+        return err_memory(err);
+    return render(x, name, values, err);
+}
+
 bool page_login(struct exchange *x, struct err *err)
 {
-    json_t *values = common_values(x, "login", "Log in");
-    json_t *query;
-    const char *rd;
+    return show_entrance(x, "login", "Log in", err);
+}
 
-    if (values == NULL || !set_text(values, "notice", notice(x)))
-        return err_memory(err);
-    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "rd", &rd, err))
-        return false;
-    if (!set_text(values, "rd", signed_in_location(rd, NULL)))
-        return err_memory(err);
-    return render(x, "login", values, err);
+bool page_register(struct exchange *x, struct err *err)
+{
+    return show_entrance(x, "register", "Create an account", err);
 }
 
 /* Text of a document as a person reads it, and what is to say that it is only its beginning. */
@@ -266,7 +275,7 @@ static const char *form_page(const struct exchange *x)
 /* What was typed is shown again, except for passwords. */
 static bool set_typed(struct exchange *x, json_t *values)
 {
-    static const char *const names[] = {"username", "email", "name", "rd"};
+    static const char *const names[] = {"username", "email", "name"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         json_t *typed = json_object_get(x->fields, names[i]);
@@ -275,7 +284,8 @@ static bool set_typed(struct exchange *x, json_t *values)
             json_object_set(values, names[i], typed) != 0)
             return false;
     }
-    return !json_flag(x->fields, "remember") || set_true(values, "remember");
+    return set_way_back(x, values, json_string_value(json_object_get(x->fields, "rd"))) &&
+           (!json_flag(x->fields, "remember") || set_true(values, "remember"));
 }
 
 /* The account page has four inputs that handlers call "password". */

@@ -5,6 +5,7 @@
 #include "app/measure.h"
 #include "app/page.h"
 #include "app/routes.h"
+#include "app/signed_in.h"
 #include "base/coroutine.h"
 #include "base/decimal.h"
 #include "http/precondition.h"
@@ -43,8 +44,12 @@ static void limit(const struct services *services, enum turn turn)
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
 {
     struct arena *arena = &exchanges[0]->arena; /* lives as long as the batch */
-    struct session_lookup **lookups = arena_alloc(arena, count * sizeof *lookups);
-    size_t wanted = 0;
+    struct session_lookup **lookups;
+    size_t most = 0, wanted = 0;
+
+    for (size_t i = 0; i < count; i++)
+        most += exchanges[i]->others_count + 1;
+    lookups = arena_alloc(arena, most * sizeof *lookups);
 
     for (size_t i = 0; i < count; i++) {
         struct exchange *x = exchanges[i];
@@ -56,11 +61,13 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
         if (lookups == NULL)
             err_memory(&opened[i]);
         else
-            lookups[wanted++] = &x->lookup;
+            wanted += exchange_lookups(x, lookups + wanted);
     }
     if (wanted > 0) {
         limit(exchanges[0]->services, TURN_HANDLER);
         sessions_find(&exchanges[0]->services->sessions, arena, lookups, wanted);
+        for (size_t i = 0; i < count; i++)
+            exchange_choose(exchanges[i]);
     }
 }
 
@@ -100,10 +107,12 @@ static bool handle(struct exchange *x, struct err *err)
     return x->match.route->handle(x, err);
 }
 
-/* A guest who opens a page is shown the way in; where to come back to is a path of ours. */
+/* A guest who opens a page is shown the way in, and comes back from there. */
 static bool send_to_login(struct exchange *x, struct err *err)
 {
-    const char *location = arena_printf(&x->arena, "/login?rd=%s", x->request.path);
+    const char *way = signed_in_way_here(x);
+    const char *query = way != NULL ? signed_in_query(x, way) : NULL;
+    const char *location = query != NULL ? arena_printf(&x->arena, "/login?rd=%s", query) : "/login";
 
     return location != NULL ? response_see_other(&x->response, location, err) : err_memory(err);
 }
@@ -154,7 +163,7 @@ static bool write_answer(struct exchange *x, struct buf *answer)
     buf_init(answer, &x->arena, RESPONSE_ANSWER_MAX);
     decimal_format(response->status, number);
     ok = BUF_ADD_STRINGS(answer, "Status: ", number, "\r\nCache-Control: ", response->cache_control,
-                         "\r\nX-Content-Type-Options: nosniff\r\n");
+                         "\r\nVary: Accept\r\nX-Content-Type-Options: nosniff\r\n");
     if (request_id_is_plain(x->request.request_id))
         ok = ok && BUF_ADD_STRINGS(answer, "X-Request-Id: ", x->request.request_id, "\r\n");
     if (x->services->config.worker_header)
@@ -251,12 +260,14 @@ static enum serving complete_now(struct exchange *x, const struct err *err, stru
 
 static bool run_again(struct exchange *x, bool *done, struct err *err)
 {
-    struct session_lookup *lookup = &x->lookup;
+    struct session_lookup *lookups[COOKIES_MAX];
 
     again_begin(x);
     /* Anew, since it may have ended meanwhile, and since what the batch had found lived in the memory of its first. */
-    if (wants_session(x))
-        sessions_find(&x->services->sessions, &x->arena, &lookup, 1);
+    if (wants_session(x)) {
+        sessions_find(&x->services->sessions, &x->arena, lookups, exchange_lookups(x, lookups));
+        exchange_choose(x);
+    }
     if (!handle(x, err))
         return false;
     *done = x->sink == NULL && x->job == NULL;

@@ -4,8 +4,12 @@
 #include "app/credentials.h"
 #include "app/device_cookie.h"
 #include "app/once.h"
+#include "http/percent.h"
 
 #include <string.h>
+
+/* Longer than any address that a person is sent to; three times as long it still fits a header. */
+enum { WAY_BACK_MAX = 1024 };
 
 bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err *err)
 {
@@ -40,10 +44,37 @@ bool signed_in_once(struct exchange *x, bool (*effect)(struct exchange *, void *
 const char *signed_in_location(const char *rd, const char *fallback)
 {
     /* "//host" and "/\host" name another host; control characters are dropped by browsers and would hide one. */
-    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\' || strlen(rd) > 1024)
+    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\' || strlen(rd) > WAY_BACK_MAX)
         return fallback;
     for (const char *at = rd; *at != '\0'; at++)
         if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7F || *at == '\\')
             return fallback;
     return rd;
+}
+
+const char *signed_in_query(struct exchange *x, const char *way)
+{
+    struct buf text;
+
+    buf_init(&text, &x->arena, 3 * WAY_BACK_MAX + 1);
+    return percent_add(&text, way, "/") ? text.bytes : NULL;
+}
+
+/* A path of which nginx has decoded everything, and a query as it was sent. */
+const char *signed_in_way_here(struct exchange *x)
+{
+    struct buf way;
+
+    buf_init(&way, &x->arena, 3 * WAY_BACK_MAX + 1);
+    if (!percent_add(&way, x->request.path, "/:@!$&'()*+,;="))
+        return NULL;
+    if (x->request.query[0] != '\0') {
+        size_t path = way.length;
+
+        if (!BUF_ADD_STRINGS(&way, "?", x->request.query) || signed_in_location(way.bytes, NULL) == NULL) {
+            way.length = path;
+            way.bytes[path] = '\0';
+        }
+    }
+    return signed_in_location(way.bytes, NULL);
 }

@@ -26,4 +26,10 @@ bool signed_in_once(struct exchange *, bool (*effect)(struct exchange *, void *a
 /* A path of ours to go on to, or fallback for anything that could lead elsewhere. */
 const char *signed_in_location(const char *rd, const char *fallback);
 
+/* This request's own address as such a path; without its query, or NULL, when that could lead elsewhere or is too long. */
+const char *signed_in_way_here(struct exchange *);
+
+/* Such a path as the value of a query's field; NULL when memory is out. */
+const char *signed_in_query(struct exchange *, const char *way);
+
 #endif

@@ -81,3 +81,26 @@ bool form_read(struct arena *arena, const char *text, size_t length, json_t **ob
     *objectp = object;
     return true;
 }
+
+bool form_next(struct arena *arena, const char *text, size_t *at, const char *name, const char **value, struct err *err)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* a name that can't be decoded is not ours */
+
+    *value = NULL;
+    while (text[*at] != '\0') {
+        size_t from = *at, length = strcspn(text + from, "&");
+        const char *equals = memchr(text + from, '=', length);
+        size_t name_length = equals != NULL ? (size_t)(equals - text) - from : length;
+        size_t value_at = equals != NULL ? from + name_length + 1 : from + length;
+        const char *found;
+
+        *at = from + length + (text[from + length] != '\0');
+        found = decode(arena, text + from, name_length, from, &ignored);
+        err_clear(&ignored);
+        if (found == NULL || strcmp(found, name) != 0)
+            continue;
+        *value = decode(arena, text + value_at, from + length - value_at, value_at, err);
+        return *value != NULL;
+    }
+    return true;
+}

@@ -6,7 +6,14 @@
 
 enum { FORM_MAX_FIELDS = 64 };
 
-/* Also reads query strings. ERR_INPUT with the position or the name of the field that is wrong or repeated. */
+/* ERR_INPUT with the position or the name of the field that is wrong or repeated. */
 bool form_read(struct arena *, const char *text, size_t length, json_t **object, struct err *) MUST_CHECK;
+
+/*
+ * Of a query string, which others add to: the next field of this name from *at on, decoded; no other is looked at. *value is NULL
+ * when there is none. Moves *at past the field, also when it can't be decoded (ERR_INPUT).
+ */
+bool form_next(struct arena *, const char *text, size_t *at, const char *name, const char **value,
+               struct err *) MUST_CHECK;
 
 #endif

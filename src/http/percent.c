@@ -1,5 +1,7 @@
 #include "http/percent.h"
 
+#include <string.h>
+
 static int hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9')
@@ -23,4 +25,19 @@ void percent_write(unsigned char byte, char text[3])
     text[0] = '%';
     text[1] = digits[byte >> 4];
     text[2] = digits[byte & 15];
+}
+
+bool percent_add(struct buf *out, const char *text, const char *also)
+{
+    static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    bool ok = true;
+
+    for (; ok && *text != '\0'; text++) {
+        char escaped[3];
+
+        percent_write((unsigned char)*text, escaped);
+        ok = strchr(unreserved, *text) != NULL || strchr(also, *text) != NULL ? buf_add(out, text, 1)
+                                                                              : buf_add(out, escaped, sizeof escaped);
+    }
+    return ok;
 }

@@ -1,6 +1,7 @@
 #include "http/request.h"
 
 #include "base/utf8.h"
+#include "http/accept.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -137,6 +138,8 @@ bool request_parse(struct request *request, const char *const *params, struct er
         return false;
     if (request->path[0] != '/' || utf8_check(request->path, strlen(request->path)) != strlen(request->path))
         return err_set(err, ERR_INPUT, "the path is not UTF-8");
+    if (utf8_has_control(request->path, strlen(request->path)))
+        return err_set(err, ERR_INPUT, "the path has a control character");
     if (strlen(request->request_id) > REQUEST_ID_MAX)
         return err_set(err, ERR_INPUT, "the request id is too long");
     return true;
@@ -174,15 +177,12 @@ bool request_has_type(const struct request *request, const char *type)
 
 bool request_wants_page(const struct request *request)
 {
-    const char *page = strstr(request->accept, "text/html");
-    const char *json = strstr(request->accept, "json");
-
-    return page != NULL && (json == NULL || page < json);
+    return accept_page(request->accept);
 }
 
-const char *request_cookie(const struct request *request, const char *name, size_t *length)
+const char *request_cookie(const struct request *request, const char *name, const char *after, size_t *length)
 {
-    const char *at = request->cookie;
+    const char *at = after != NULL ? after + strcspn(after, ";") : request->cookie;
     size_t name_length = strlen(name);
 
     while (*at != '\0') {

@@ -83,16 +83,16 @@ bool request_body(struct request *, struct arena *, size_t most, struct buf *, s
 /* Whether the content type is this one, parameters aside. */
 bool request_has_type(const struct request *, const char *type);
 
-/* Whether the client is a browser that asks for a page: text/html comes before JSON in Accept. */
+/* Whether the client is a browser that asks for a page (accept.h). */
 bool request_wants_page(const struct request *);
 
-/* The value of a cookie; NULL when there is none of that name. *length without the quotes that RFC 6265 allows. */
-const char *request_cookie(const struct request *, const char *name, size_t *length);
-
 /*
- * The bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. Credentials of another
- * scheme are for somebody else, such as a staging site's auth_basic, and hide no cookie of ours.
+ * The value of the first cookie of this name behind `after`, an earlier answer or NULL: browsers send those of several paths and
+ * domains. NULL when there is none. *length without the quotes that RFC 6265 allows.
  */
+const char *request_cookie(const struct request *, const char *name, const char *after, size_t *length);
+
+/* What may be the bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. */
 const char *request_bearer(const struct request *, size_t *length);
 
 #endif

@@ -139,9 +139,9 @@ static void request(struct arena *arena, const char *text, size_t length)
     params[count] = NULL;
     if (request_parse(parsed, params, &err)) {
         size_t n;
-        const char *cookie = request_cookie(parsed, "mayfly", &n);
+        const char *cookie = NULL;
 
-        if (cookie != NULL)
+        while ((cookie = request_cookie(parsed, "mayfly", cookie, &n)) != NULL)
             CHECK(cookie >= parsed->cookie && cookie + n <= parsed->cookie + strlen(parsed->cookie));
         cookie = request_bearer(parsed, &n);
         if (cookie != NULL)

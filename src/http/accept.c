@@ -1,0 +1,124 @@
+#include "http/accept.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+enum { QUALITY_ONE = 1000 };
+
+/* How exactly a range names a type; the most exact one counts. */
+enum named { NAMED_NOT, NAMED_BY_ANY, NAMED_BY_KIND, NAMED_ITSELF };
+
+struct wish {
+    enum named named;
+    int quality; /* thousandths */
+    const char *at;
+};
+
+struct span {
+    const char *begin;
+    size_t length;
+};
+
+static bool is_space(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static struct span trim(const char *begin, const char *end)
+{
+    while (begin < end && is_space(*begin))
+        begin++;
+    while (end > begin && is_space(end[-1]))
+        end--;
+    return (struct span){begin, (size_t)(end - begin)};
+}
+
+static bool is(struct span span, const char *text)
+{
+    return span.length == strlen(text) && strncasecmp(span.begin, text, span.length) == 0;
+}
+
+/* Of "q=0.8" 800; false for any other parameter, and for a q that is none. */
+static bool read_quality(struct span parameter, int *quality)
+{
+    const char *at = parameter.begin, *end = at + parameter.length;
+    int value;
+
+    if (parameter.length < 3 || strncasecmp(at, "q=", 2) != 0 || (at[2] != '0' && at[2] != '1'))
+        return false;
+    value = (at[2] - '0') * QUALITY_ONE;
+    at += 3;
+    if (at < end && *at++ != '.')
+        return false;
+    for (int worth = QUALITY_ONE / 10; at < end; at++, worth /= 10) {
+        if (*at < '0' || *at > '9' || worth == 0)
+            return false;
+        value += (*at - '0') * worth;
+    }
+    *quality = value;
+    return true;
+}
+
+static void take(struct wish *wish, enum named named, int quality, const char *at)
+{
+    if (named > wish->named)
+        *wish = (struct wish){named, quality, at};
+}
+
+/* application/json, and what is made of it, as application/problem+json. */
+static bool is_json(struct span type)
+{
+    static const char application[] = "application/", json[] = "json";
+    size_t before = sizeof application - 1, name = sizeof json - 1;
+
+    if (type.length < before + name || strncasecmp(type.begin, application, before) != 0 ||
+        strncasecmp(type.begin + type.length - name, json, name) != 0)
+        return false;
+    return type.length == before + name || type.begin[type.length - name - 1] == '+';
+}
+
+/* One element of the list. */
+static void read_range(const char *begin, const char *end, struct wish *page, struct wish *json)
+{
+    const char *semicolon = memchr(begin, ';', (size_t)(end - begin));
+    struct span type = trim(begin, semicolon != NULL ? semicolon : end);
+    int quality = QUALITY_ONE;
+
+    while (semicolon != NULL) {
+        const char *from = semicolon + 1;
+
+        semicolon = memchr(from, ';', (size_t)(end - from));
+        if (read_quality(trim(from, semicolon != NULL ? semicolon : end), &quality))
+            break;
+    }
+    take(page,
+         is(type, "text/html") ? NAMED_ITSELF
+         : is(type, "text/*")  ? NAMED_BY_KIND
+                               : NAMED_NOT,
+         quality, type.begin);
+    take(json,
+         is_json(type)               ? NAMED_ITSELF
+         : is(type, "application/*") ? NAMED_BY_KIND
+                                     : NAMED_NOT,
+         quality, type.begin);
+    if (is(type, "*/*")) {
+        take(page, NAMED_BY_ANY, quality, type.begin);
+        take(json, NAMED_BY_ANY, quality, type.begin);
+    }
+}
+
+bool accept_page(const char *accept)
+{
+    struct wish page = {.named = NAMED_NOT}, json = {.named = NAMED_NOT};
+
+    while (*accept != '\0') {
+        size_t length = strcspn(accept, ",");
+
+        read_range(accept, accept + length, &page, &json);
+        accept += length + (accept[length] != '\0');
+    }
+    if (page.quality != json.quality)
+        return page.quality > json.quality;
+    return page.quality > 0 && page.named == NAMED_ITSELF && (json.named != NAMED_ITSELF || page.at < json.at);
+}
