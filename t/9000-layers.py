@@ -214,9 +214,28 @@ used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {
 same(sorted(re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)), sorted(used_params),
      "nginx sends the parameters that the worker reads, each once")
 
-# --- nginx waits for longer than a worker does
+# --- what is shipped has room for what the settings allow
 
 defaults = {name: int(value) for name, value in re.findall(r"^NUMBER\((\w+), (\d+),", DEF, re.M)}
+
+limit = int(re.search(r"^LimitNOFILE=(\d+)$", (CHECKOUT / "systemd/mayfly-pool@.service").read_text(), re.M)[1])
+
+
+def constant(file, name):
+    return int(re.search(rf"\b{name} = (\d+),", FILES[file])[1])
+
+
+# Who waits for the object storage has a connection to it; sockets of the log, the database and the cache, children's pipes, images.
+wanted = defaults["worker_streams_max"] + constant("bin/worker.c", "CONNECTIONS_BESIDE") + constant("bin/turns.h", "TURNS_WAITING_MAX") + 256
+check(limit >= wanted, "LimitNOFILE of the unit has room for worker_streams_max and what a worker opens besides", limit, wanted)
+connections = int(re.search(r"^worker_connections (\d+);", (CHECKOUT / "nginx/mayfly-events.conf").read_text(), re.M)[1])
+address = int(re.search(r"^limit_conn\s+mayfly_address (\d+);", (CHECKOUT / "nginx/mayfly-fastcgi.conf").read_text(), re.M)[1])
+check(connections >= 2 * 16 * 2 * address, "16 addresses that do their worst leave half of worker_connections", connections, address)
+# A client's connection and the one to a worker, for all streams of the two pools of files.
+check(connections >= 2 * 2 * defaults["worker_streams_max"], "one process of nginx has room for the streams of both pools' workers",
+      connections, defaults["worker_streams_max"])
+
+# --- nginx waits for longer than a worker does
 
 
 def seconds(text, name, otherwise=None):

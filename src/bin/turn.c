@@ -11,6 +11,11 @@ size_t turns_streams_max(const struct turns *turns)
     return (size_t)turns->services->config.worker_streams_max;
 }
 
+bool turns_are_crowded(const struct turns *turns)
+{
+    return turns->streams >= TURNS_READ_AHEAD_MAX;
+}
+
 bool turns_init(struct turns *turns, struct services *services, struct fcgi_server *server, struct err *err)
 {
     uint64_t seed;
@@ -164,4 +169,23 @@ bool turn_admit(struct turns *turns, struct turn *turn, struct err *err)
     find_share(turn);
     turn->shared = shares_take(&turns->shares, turn->share, 1);
     return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at a time");
+}
+
+void turn_client_gone(struct turns *turns)
+{
+    log_event(&turns->services->log, LOG_INFO, "client_gone", NULL, 0);
+}
+
+void turn_wait(struct turns *turns, struct turn *turn, enum fcgi_wait wait)
+{
+    turns->streams++;
+    turn->waits = true;
+    fcgi_wait(turn->request, wait, turn);
+}
+
+void turn_wait_ms(struct turns *turns, struct turn *turn, int64_t ms)
+{
+    turns->streams++;
+    turn->waits = true;
+    fcgi_wait_ms(turn->request, ms, turn);
 }
