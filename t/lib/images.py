@@ -16,7 +16,9 @@ def png(width, height, depth=8, channels=3, filtered=0):
     """A valid PNG of one pattern again and again: few bytes, and all the work of decoding."""
     squeeze = zlib.compressobj(1)
     row = bytes([filtered]) + (bytes(range(256)) * (width * depth * channels // 2048 + 1))[: width * depth * channels // 8]
-    body = b"".join(squeeze.compress(row) for _ in range(height)) + squeeze.flush()
+    at_once = min(height, max(1, (1 << 20) // len(row)))  # rows: a call for each of millions would take seconds
+    rows, (times, rest) = row * at_once, divmod(height, at_once)
+    body = b"".join(squeeze.compress(rows) for _ in range(times)) + squeeze.compress(row * rest) + squeeze.flush()
     kind = {3: 2, 4: 6}[channels]
     return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)) +
             png_chunk(b"IDAT", body) + png_chunk(b"IEND", b""))
@@ -33,6 +35,9 @@ def frames(count):
 
 
 def progressive(side):
-    out = io.BytesIO()
-    Image.effect_noise((side, side), 40).convert("RGB").save(out, "JPEG", quality=30, progressive=True)
+    """Noise, which compresses badly; one tile of it again and again, since it takes long to make."""
+    out, tile, image = io.BytesIO(), Image.effect_noise((500, 500), 40), Image.new("L", (side, side))
+    for at in range((side // 500 + 1) ** 2):
+        image.paste(tile, (at % (side // 500 + 1) * 500, at // (side // 500 + 1) * 500))
+    image.convert("RGB").save(out, "JPEG", quality=30, progressive=True)
     return out.getvalue()
