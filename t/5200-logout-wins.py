@@ -18,8 +18,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
-from chaos import (INST, MEMCACHED, PASSWORD, SCRATCH, Client, Lost, Threads, check, dev, done, flush_cache, login, new_user, note,
-                   same, wait_until, workers)
+from chaos import (INST, MEMCACHED, PASSWORD, SCRATCH, Client, Lost, Threads, check, dev, done, flush_cache, held, login, new_user,
+                   note, same, workers)
 from mayfly import psql
 
 EACH = 100  # log-outs for each state of the cache, 500 in all
@@ -245,11 +245,6 @@ def cut_off():
     check(seen["past the bound 401"] >= EACH, "cut off: after that every session is over")
 
 
-def activity(condition):
-    """How many of the database's connections wait so."""
-    return int(psql(f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"))
-
-
 def begun_before():
     """Changes that wait for a lock while their session is logged out."""
     name = new_user("waiting")
@@ -263,12 +258,11 @@ def begun_before():
         waiting, leaving = (Client(token) for token in [login(name)] * 2)
         before = [staying("GET", seen).body for seen in ("/profile", "/profile/data")]
         with Threads() as threads:
-            threads.add(psql, f"BEGIN; {lock}; SELECT pg_sleep(1.5); COMMIT")
-            check(wait_until(5, lambda: activity("wait_event = 'PgSleep'")), f"{what}: the lock is held")
-            threads.add(lambda: answers.append(waiting(method, path, body)))  # pylint: disable=cell-var-from-loop
-            time.sleep(0.4)  # it is put aside and tried again, so nothing in the database shows that it waits
-            same(answers, [], f"{what}: waits for it")
-            same(leaving("POST", "/logout").status, 200, f"{what}: its session is logged out meanwhile")
+            with held(lock):
+                threads.add(lambda: answers.append(waiting(method, path, body)))  # pylint: disable=cell-var-from-loop
+                time.sleep(0.3)  # it is put aside and tried again, so nothing in the database shows that it waits
+                same(answers, [], f"{what}: waits for a lock")
+                same(leaving("POST", "/logout").status, 200, f"{what}: its session is logged out meanwhile")
             threads.join()
         same(threads.errors, [], f"{what}: the test ran through")
         same([answer.status for answer in answers], [401], f"{what}: is not done then", answers)

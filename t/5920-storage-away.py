@@ -4,15 +4,17 @@ What holds the bytes is stopped in the middle of uploads and downloads: a clear 
 when it is back. A worker that is killed in the middle of a download breaks it off at once.
 """
 
+import contextlib
 import http.client
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import Threads, fcgi_connect, fcgi_request, wait_until, workers
+from chaos import Threads, children, fcgi_connect, fcgi_request, service_pid, wait_until, workers
 from files import (half_patch, half_sent, noise, part, post_form, post_raw, postgres_away, rows, sha256, tus_create, tus_head,
                    tus_patch, file_url, usage)
 from mayfly import Client, check, dev, done, note, same, signed_in
@@ -94,6 +96,19 @@ class LateDownload:
         return False
 
 
+@contextlib.contextmanager
+def postgres_silent():
+    """Its connections stay, and nothing comes on them."""
+    pids = [service_pid("postgres"), *children(service_pid("postgres"))]
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+
+
 def main():
     url = post_raw(client, CONTENT, "big").json()["url"]
     upload = tus_create(client, len(CONTENT)).headers["Location"]
@@ -135,6 +150,16 @@ def main():
     check(download.resume(url), "the download goes on where it broke off")
     same(usage(user), (counted[0], counted[1]), "what was refused counts for nothing")
     same(rows(user, "'committed'"), there, "and is not there")
+
+    # A database that does not even say no: database_timeout_ms is 2 s.
+    downloads = [Download(url, 100_000), LateDownload(url, 100_000)]
+    with postgres_silent():
+        began = time.monotonic()
+        check(not downloads[0].rest() and downloads[1].breaks() and time.monotonic() - began < 20,
+              "downloads break off when the database says nothing, too", time.monotonic() - began)
+    check(answered(lambda: client.get(url)).body == CONTENT and downloads[0].resume(url), "and go on when it speaks again")
+    for _ in range(4):
+        answered(lambda: client.get(url))
 
     # A worker that dies.
     download, late = Download(url, 100_000), LateDownload(url, 100_000)

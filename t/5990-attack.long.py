@@ -6,10 +6,8 @@ gets another's answer, nothing grows, and GET /profile of somebody else takes no
 
 How long it takes: one process asks PROBES times a second on kept connections, and counts from the moment at which a request was due,
 so whoever is kept waiting does not ask less often. Windows of peace and of attack alternate; what honest people do goes on in both, and
-the first seconds of each peace are left out, in which the attack's work ends. The p99 of each window is one value, and the median of
-those of attack is compared with the median of those of peace: neither a window in which the machine had something else to do nor a
-slow drift of it decides. A p99 in peace below FLOOR_MS counts as FLOOR_MS: on two processors that is one turn of another process.
-Where processors were not mostly idle in peace, others were at work on this machine, and the times tell of them.
+the first seconds of each peace are left out, in which the attack's work ends. t/lib/judge.py compares the two. Where processors were not
+mostly idle in peace, others were at work on this machine, and the times tell of them.
 
 The acceptance of an hour: MAYFLY_SECONDS=3600 MAYFLY_TEST_TIMEOUT=5000 ./dev test --long -v ^5990
 All samples are then in tmp/attack.json of the scratch folder. MAYFLY_SEED gives other attacks; MAYFLY_ATTACKERS=Smuggler,HalfSent are
@@ -26,7 +24,6 @@ import random
 import re
 import signal
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -39,10 +36,11 @@ import attackers
 import honest
 import mayfly
 from attackers import ATTACK, IDLE, OVER
-from chaos import children, flush_cache, nginx_limits, service_pid, wait_until, worker_size, workers
+from chaos import Session, children, flush_cache, nginx_limits, service_pid, wait_until, worker_size, workers
 from files import noise, post_raw
 from images import frames, png, progressive
-from mayfly import DEV, SCRATCH, check, done, login, new_name, note, psql, same, settings
+from judge import TIMES, Verdict, p99_ms
+from mayfly import SCRATCH, check, done, login, new_name, note, psql, same, settings
 from smuggle import FORGED_ADDRESS, FORGED_ID
 
 SECONDS = float(os.environ.get("MAYFLY_SECONDS", "180"))
@@ -51,8 +49,6 @@ ONLY = tuple(name for name in os.environ.get("MAYFLY_ATTACKERS", "").split(",") 
 
 PEACE_S, SETTLE_S, WAR_S = 12, 3, 24
 PROBES, PROBERS = 50, 10  # requests a second, connections
-TIMES, FLOOR_MS = 3, 5
-SLOWEST_S = 5  # of any probe: a kill of all workers, and what waits behind it
 KILL_S = (1.5, 4)
 # All at once in about every second window of attack: until the new ones are there nobody is answered, 0.1 s on a busy machine, and more
 # than one such moment in a window would be a hundredth of it.
@@ -114,25 +110,7 @@ def prober(phase, people):
     return samples
 
 
-def p99_ms(took):
-    return sorted(took)[min(len(took) - 1, int(len(took) * 0.99))] * 1000
-
-
 # --- what is done to the stack, and what is looked at
-
-
-class Psql:
-    """One that stays."""
-
-    def __init__(self):
-        self.process = subprocess.Popen([DEV, "psql", "-Atq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __call__(self, sql):
-        print(f"{sql}; SELECT 'over';", file=self.process.stdin, flush=True)
-        lines = []
-        while (line := self.process.stdout.readline()) not in ("over\n", ""):
-            lines.append(line.rstrip("\n"))
-        return lines
 
 
 class Havoc(threading.Thread):
@@ -141,7 +119,7 @@ class Havoc(threading.Thread):
     def __init__(self, phase, locked):
         super().__init__(daemon=True)
         self.phase, self.locked = phase, locked
-        self.rng, self.sql, self.locker = random.Random(SEED), Psql(), Psql()
+        self.rng, self.sql, self.locker = random.Random(SEED), Session(), Session()
         self.kills, self.killed, self.done, self.locked_until = [], 0, Counter(), 0
         self.memory, self.disk, self.backends, self.longest = {}, 0, 0, 0.0
 
@@ -177,12 +155,12 @@ class Havoc(threading.Thread):
         self.done["flushes"] += 1
 
     def lock(self):
-        self.locker(f"BEGIN; SELECT FROM mayfly.account WHERE id = '{self.locked}' FOR UPDATE")
+        self.locker.ask(f"BEGIN; SELECT FROM mayfly.account WHERE id = '{self.locked}' FOR UPDATE")
         self.done["locks"] += 1
         self.locked_until = time.monotonic() + LOCK_S
 
     def unlock(self):
-        self.locker("ROLLBACK")
+        self.locker.ask("ROLLBACK")
         self.locked_until = 0
 
     def look(self):
@@ -190,8 +168,8 @@ class Havoc(threading.Thread):
             with contextlib.suppress(OSError, KeyError):
                 self.memory[pid] = max(self.memory.get(pid, 0), worker_size(pid)[1])
         self.disk = max(self.disk, on_disk())
-        count, longest = self.sql("SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)) FILTER (WHERE state = "
-                                  "'active'), 0) FROM pg_stat_activity WHERE usename = 'mayfly'")[0].split("|")
+        count, longest = self.sql.ask("SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)) FILTER (WHERE "
+                                      "state = 'active'), 0) FROM pg_stat_activity WHERE usename = 'mayfly'")[0].split("|")
         self.backends, self.longest = max(self.backends, int(count)), max(self.longest, float(longest))
 
 
@@ -270,23 +248,20 @@ def windows(phase):
 
 
 def judge_times(samples, passed, kills):
-    by_window = [(war, [took for due, took, _ in samples if first <= due < last]) for war, first, last in passed]
-    peace, attack = ([p99_ms(took) for is_war, took in by_window if is_war == war] for war in (False, True))
-    for name, values, war in (("peace", peace, False), ("attack", attack, True)):
-        pooled = [one for is_war, took in by_window for one in took if is_war == war]
+    verdict = Verdict(samples, passed)
+    for name, war in (("peace", False), ("attack", True)):
+        values, pooled = verdict.p99s[war], verdict.pooled[war]
         note(f"GET /profile in {name}: {len(pooled)} requests in {len(values)} windows; p99 of windows {min(values):.1f} to "
              f"{max(values):.1f} ms, median {statistics.median(values):.1f} ms; all together p50 {statistics.median(pooled) * 1e3:.1f}, "
              f"p99 {p99_ms(pooled):.1f}, slowest {max(pooled) * 1e3:.0f} ms")
-    idle, beside = statistics.median(peace), statistics.median(attack)
-    bound = TIMES * max(idle, FLOOR_MS)
+    idle, beside, bound, attack = verdict.peace_ms, verdict.war_ms, verdict.bound_ms, verdict.p99s[True]
     note(f"ratio {beside / idle:.2f}; bound {bound:.1f} ms; {sum(one > bound for one in attack)} of {len(attack)} windows of attack beyond it")
-    check(beside <= bound, f"p99 of GET /profile is at most {TIMES} times that of peace", f"{beside:.1f} ms, in peace {idle:.1f} ms")
+    check(verdict.as_in_peace(), f"p99 of GET /profile is at most {TIMES} times that of peace", f"{beside:.1f} ms, in peace {idle:.1f} ms")
     slow = [due for due, took, _ in samples if took * 1e3 > bound]
     near = sum(any(-0.2 < due - kill < 1 for kill in kills) for due in slow)
     note(f"beyond the bound: {len(slow)} requests, {near} of them within a second of a kill")
     (SCRATCH / "tmp" / "attack.json").write_text(json.dumps({"samples": samples, "kills": kills, "windows": passed}))
-    slowest = max(took for _, took, _ in samples)
-    check(slowest < SLOWEST_S, "and nobody waits for long", slowest)
+    check(verdict.nobody_waits_for_long(), "and nobody waits for long", verdict.slowest_s)
 
 
 def main():
