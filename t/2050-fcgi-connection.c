@@ -375,7 +375,7 @@ static void a_connection_that_a_child_still_has_open_is_gone_for_the_loop(void *
     (void)state;
     loop_open(&loop, policy);
     copy = dup(LIST_FIRST(&loop.server.all)->fd);
-    fcgi_connection_close(LIST_FIRST(&loop.server.all), LOG_DEBUG, "the test closes it");
+    fcgi_abandon(LIST_FIRST(&loop.server.all), "the test closes it");
     assert_int_equal(send(loop.peer, "x", 1, 0), 1);
     assert_int_equal(epoll_wait(loop.server.epoll_fd, &event, 1, 0), 0);
     close(copy);

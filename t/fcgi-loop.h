@@ -97,7 +97,7 @@ static inline void loop_close(struct loop *loop)
     if (loop->peer >= 0)
         close(loop->peer);
     while (!LIST_EMPTY(&loop->server.all))
-        fcgi_connection_close(LIST_FIRST(&loop->server.all), LOG_DEBUG, "the test is over");
+        fcgi_abandon(LIST_FIRST(&loop->server.all), "the test is over");
     close(loop->server.epoll_fd);
     fcgi_decoder_close(&loop->server.decoder);
     free(loop->out);

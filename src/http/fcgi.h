@@ -5,8 +5,7 @@
  * with a request is in fcgi.c.
  *
  * A body is collected before its request is served, or comes in turns with other requests when nginx passes it on as it
- * comes (it says so by the parameter MAYFLY_STREAM). Answers are sent by fcgi_answer.h: short ones in one call when the socket
- * has room, others in turns. So nothing here ever waits but fcgi_gather.
+ * comes (it says so by the parameter MAYFLY_STREAM). Nothing here ever waits but fcgi_gather.
  */
 #ifndef MAYFLY_HTTP_FCGI_H
 #define MAYFLY_HTTP_FCGI_H
@@ -30,9 +29,9 @@ enum fcgi_stop {
 
 /*
  * Takes over the listening socket, which must be on descriptor 0. Signals TERM, INT, USR1 (leave), USR2 and HUP (recycle)
- * are blocked and read here. With connections_max open, new ones are left to other workers. A head, and a body that is collected, must be complete within request_timeout_ms, for which an
- * answer that is sent whole may stand still; a body or answer in turns may for stream_timeout_ms. ERR_INPUT: descriptor 0 is
- * not a listening socket.
+ * are blocked and read here. With connections_max open, new ones are left to other workers. A head, and a body that is collected,
+ * must be complete within request_timeout_ms, for which an answer that is sent whole may stand still; a body or answer in turns
+ * may for stream_timeout_ms. ERR_INPUT: descriptor 0 is not a listening socket.
  */
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *, const struct log *, size_t connections_max,
                      int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *) MUST_CHECK;
@@ -55,8 +54,7 @@ void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
 
 /*
  * Before a stop: from now on each connection is closed after its next answer, and the idle ones one by one, at times of
- * chance within within_ms. nginx notices a closed connection only when it comes to it; if all were closed together, it could
- * send a request to one after the other and find that no worker is there.
+ * chance within within_ms: if all were closed together, nginx could try one after the other and find that no worker is there.
  */
 void fcgi_server_let_go(struct fcgi_server *, int64_t within_ms);
 
@@ -77,7 +75,7 @@ size_t fcgi_read(struct fcgi_request *, void *bytes, size_t size);
 
 /*
  * What has come of a body by now, slice by slice, borrowed for the call: all that was collected, a bounded part of what
- * comes in turns. After FCGI_BODY_MORE wait for more.
+ * comes in turns; NULL throws it away. After FCGI_BODY_MORE wait for more.
  */
 enum fcgi_body_state fcgi_take_body(struct fcgi_request *, fcgi_body_taker *take, void *arg) MUST_CHECK;
 
@@ -121,7 +119,7 @@ void fcgi_sent_all(struct fcgi_request *);
 /* Whether a piece would be taken at once; else fcgi_wait for room holds nothing. */
 bool fcgi_has_room(const struct fcgi_request *) MUST_CHECK;
 
-/* Ends a request that can't be answered, and its connection; the reason, a constant, goes to the log. */
+/* Ends a request that can't be answered, and its connection; the reason, or what is wrong with the connection, goes to the log. */
 void fcgi_abandon(struct fcgi_request *, const char *reason);
 
 #endif

@@ -22,10 +22,7 @@ struct fcgi_body {
     void *arg;
     size_t taken; /* bytes of content so far */
     unsigned id;
-    unsigned char header[FCGI_RECORD_HEADER_BYTES];
-    size_t header_length;
-    size_t content_left;
-    size_t padding_left;
+    size_t content_left, padding_left;
     bool last; /* the record at hand is the empty one */
     enum fcgi_body_state state;
 };
@@ -33,7 +30,7 @@ struct fcgi_body {
 /* A body of the request with this id, nothing of it read yet. */
 void fcgi_body_init(struct fcgi_body *, unsigned id, fcgi_body_taker *take, void *arg);
 
-/* A taker of fcgi_reader.h: returns how many of the bytes are the body's, less than length only after its end. */
+/* A taker of fcgi_reader.h: takes all but what follows the body's end, or a part of a record's header. */
 size_t fcgi_body_feed(void *body, const unsigned char *bytes, size_t length) MUST_CHECK;
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * What the loop (fcgi_server.c), what is due in it (fcgi_due.c), its connections and their requests (fcgi.c) share; nobody
- * else includes it.
+ * What the loop (fcgi_server.c), its connections and their requests (fcgi.c) share; nobody else includes it.
  */
 #ifndef MAYFLY_HTTP_FCGI_CONNECTION_H
 #define MAYFLY_HTTP_FCGI_CONNECTION_H
@@ -21,16 +20,16 @@
 /*
  * The life of a connection; fcgi_connection_enter makes each transition.
  *
- *   COLLECTING --fcgi_connection_take: the head is there, and the body as far as it is wanted whole--> IN_HAND
+ *   COLLECTING --the head is there, and the body as far as it is wanted whole--> IN_HAND
  *   IN_HAND --fcgi_wait, fcgi_wait_ms--> WAITING --an event, the time, or the deadline--> IN_HAND
  *   IN_HAND --fcgi_sent_all: answered, and the body is at its end--> IDLE, or closed
- *   IDLE --fcgi_connection_take: the next request begins--> COLLECTING
+ *   IDLE --the next request begins--> COLLECTING
  *   IN_HAND --fcgi_sent_all before the body's end, when the peer won't use the connection again--> LINGERING
- *   any --fcgi_connection_close--> gone
+ *   any --fcgi_abandon--> gone
  *
  * A peer that may use the connection again gets no end of an answer before its request's body is at its end: until then
  * fcgi_send says that a part is left, and takes the body away. Closing instead would break the pipe that nginx is writing
- * to, and nginx would take that for a dead worker; so LINGERING reads until the peer closes.
+ * to, and nginx would take that for a dead worker; so LINGERING reads to the body's end.
  */
 enum fcgi_connection_state { FCGI_COLLECTING, FCGI_IDLE, FCGI_IN_HAND, FCGI_WAITING, FCGI_LINGERING };
 
@@ -44,7 +43,7 @@ struct fcgi_request {
     int64_t since_us; /* in COLLECTING, WAITING and LINGERING: what the deadline counts from; else 0 */
     uint32_t events;  /* that the epoll set has it for */
     struct fcgi_reader reader;
-    const char *flaw; /* why the connection can't go on; a constant, or NULL */
+    const char *flaw; /* why the connection can't go on, for which it is to be closed; a constant, or NULL */
 
     struct fcgi_head_facts head; /* length 0: not there yet */
     char **params;
@@ -58,7 +57,7 @@ struct fcgi_request {
     int64_t patience_ms;     /* in WAITING: how long it may stand still */
     int queued;              /* bytes that the peer had not taken when it was looked last */
     bool overdue;            /* the peer takes nothing any more */
-    int64_t drains_since_us; /* the rest of the body is thrown away before the answer's end; else 0 */
+    int64_t drains_since_us; /* the answer's end waits for the body's; else 0 */
     int64_t wake_at_us;      /* 0: not in the list of those that are due */
 };
 
@@ -75,8 +74,7 @@ struct fcgi_server {
     bool paused;
     enum fcgi_stop asked; /* by signals */
     enum fcgi_stop stop;
-    int64_t let_go_by_us;   /* 0: connections are kept */
-    int64_t let_go_next_us; /* when an idle one is closed */
+    bool lets_go; /* connections are not kept */
     int64_t overdue_checked_us;
     size_t connections;
     LIST_HEAD(, fcgi_request) all;
@@ -87,49 +85,15 @@ struct fcgi_server {
 /* A connection of this descriptor, whose head is waited for; takes over fd. NULL: it was closed. */
 struct fcgi_request *fcgi_connection_new(struct fcgi_server *, int fd) MUST_CHECK;
 
-/* The reason goes to the log: at level warn for a peer's or our own fault, at debug for what is usual. */
-void fcgi_connection_close(struct fcgi_request *, enum log_level, const char *reason);
-
 void fcgi_connection_enter(struct fcgi_request *, enum fcgi_connection_state);
 
 /* What the epoll set has it for from now on; also wakes it again for what is ready already. */
 void fcgi_connection_watch(struct fcgi_request *, uint32_t events);
 
-/* Takes the request on a connection when it is there: true, and IN_HAND. Closes a connection that is over or speaks nonsense. */
-bool fcgi_connection_take(struct fcgi_request *) MUST_CHECK;
+/* It is ready, or due. True: so is its request, which is IN_HAND. Closes a connection that is over or speaks nonsense. */
+bool fcgi_connection_wake(struct fcgi_request *) MUST_CHECK;
 
-/*
- * Shows take what has come of the body by now, a bounded part of it; NULL throws it away. After FCGI_BODY_CUT the connection
- * is of no use.
- */
-enum fcgi_body_state fcgi_connection_take_body(struct fcgi_request *, fcgi_body_taker *take, void *arg) MUST_CHECK;
-
-/* Forgets the request: the next one on this connection begins with the byte after its body. */
-void fcgi_connection_forget_request(struct fcgi_request *);
-
-/* WAITING -> IN_HAND */
-void fcgi_connection_end_wait(struct fcgi_request *);
-
-/* Closes an idle connection, unless a request has just come on it. */
-void fcgi_connection_let_go(struct fcgi_request *);
-
-/* Throws away what comes after the answer, until the peer has seen it and closes. */
-void fcgi_connection_linger(struct fcgi_request *);
-
-/* Is woken at this time, whatever happens on it. */
+/* Is woken at this time, whatever happens on it; 0: never. */
 void fcgi_wake_at(struct fcgi_request *, int64_t at_us);
-void fcgi_wake_never(struct fcgi_request *);
-
-/* At most timeout_ms: less when something is due sooner. */
-int fcgi_until_due(const struct fcgi_server *, int timeout_ms) MUST_CHECK;
-
-/* How many could be taken by fcgi_wake_due, at most `most`. */
-size_t fcgi_count_due(const struct fcgi_server *, size_t most) MUST_CHECK;
-
-/* Takes the requests whose time to wake has come, at most `most`. */
-size_t fcgi_wake_due(struct fcgi_server *, struct fcgi_request **requests, size_t most);
-
-/* Ends what does not get on, and lets go of an idle connection when that is due. */
-void fcgi_close_due(struct fcgi_server *);
 
 #endif

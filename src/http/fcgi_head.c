@@ -49,23 +49,22 @@ enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length, struct
         size_t content_length = fcgi_record_content(record);
         size_t whole = FCGI_RECORD_HEADER_BYTES + content_length + fcgi_record_padding(record);
 
-        if (record[0] != FCGI_RECORD_VERSION || record[1] != (begun ? FCGI_RECORD_PARAMS : FCGI_RECORD_BEGIN))
-            return FCGI_HEAD_BAD;
-        /* Behind one that is padded libfcgi 2.4.2 finds no parameters; nobody pads it. */
-        if (!begun && (content_length != BEGIN_BODY_BYTES || fcgi_record_padding(record) != 0))
+        if (record[0] != FCGI_RECORD_VERSION || record[1] != (begun ? FCGI_RECORD_PARAMS : FCGI_RECORD_BEGIN) ||
+            (!begun && content_length != BEGIN_BODY_BYTES) || at + whole > FCGI_HEAD_MAX_BYTES)
             return FCGI_HEAD_BAD;
         /* libfcgi skips records of another request, and takes those of request 0 for questions about itself. */
         if (fcgi_record_id(record) == 0 || (begun && fcgi_record_id(record) != facts->id))
             return FCGI_HEAD_BAD;
-        /* libfcgi leaves the padding of the last one unread, and would take it for a beginning of the next head; nobody pads it. */
-        if (begun && content_length == 0 && fcgi_record_padding(record) != 0)
+        /*
+         * libfcgi 2.4.2 finds no parameters behind a beginning that is padded, and takes the padding of the last record for a
+         * beginning of the next head; nobody pads them.
+         */
+        if ((!begun || content_length == 0) && fcgi_record_padding(record) != 0)
             return FCGI_HEAD_BAD;
         if (begun && content_length == 0) {
             facts->length = at + whole;
             return FCGI_HEAD_COMPLETE;
         }
-        if (at + whole > FCGI_HEAD_MAX_BYTES)
-            return FCGI_HEAD_BAD;
         if (length - at < whole)
             return FCGI_HEAD_PARTIAL;
         /* A pair may span two records by the specification; nginx sends all pairs in one, or refuses the request. */

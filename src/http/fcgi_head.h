@@ -5,10 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/*
- * All of a request's parameters. nginx limits the header to large_client_header_buffers (4 x 8 KiB); what it adds is
- * small.
- */
+/* nginx limits what clients send to large_client_header_buffers (4 x 8 KiB); what it adds is small. */
 enum { FCGI_HEAD_MAX_BYTES = 64 * 1024 };
 
 enum fcgi_head { FCGI_HEAD_PARTIAL, FCGI_HEAD_COMPLETE, FCGI_HEAD_BAD };

@@ -25,21 +25,18 @@ void fcgi_decoder_close(struct fcgi_decoder *decoder)
 
 static char **copy_strings(char *const *strings)
 {
-    size_t count = 0, bytes = 0, places;
+    size_t count = 0, bytes = 0;
     char **copy, *text;
 
     for (; strings[count] != NULL; count++)
         bytes += strlen(strings[count]) + 1;
-    places = (count + 1) * sizeof *copy;
-    copy = malloc(places + bytes);
+    copy = malloc((count + 1) * sizeof *copy + bytes);
     if (copy == NULL)
         return NULL;
-    text = (char *)copy + places;
+    text = (char *)(copy + count + 1);
     for (size_t i = 0; i < count; i++) {
-        size_t size = strlen(strings[i]) + 1;
-
-        copy[i] = memcpy(text, strings[i], size);
-        text += size;
+        copy[i] = text;
+        text = stpcpy(text, strings[i]) + 1;
     }
     copy[count] = NULL;
     return copy;
@@ -48,21 +45,21 @@ static char **copy_strings(char *const *strings)
 char **fcgi_params_decode(struct fcgi_decoder *decoder, const unsigned char *head, size_t length)
 {
     FCGX_Request request;
-    char **params = NULL;
+    char **params;
+    bool whole;
 
     /* Listening socket -1: libfcgi's own accept, which can spin, fails at once. */
     FCGX_InitRequest(&request, -1, 0);
     request.ipcFd = decoder->pipe[0];
     request.keepConnection = 1; /* or libfcgi would begin by closing it */
     /* A pipe holds 64 KiB, as much as a head may have. */
-    if (write(decoder->pipe[1], head, length) == (ssize_t)length && FCGX_Accept_r(&request) == 0) {
-        params = copy_strings(request.envp);
-        FCGX_Free(&request, 0);
-        return params;
-    }
-    /* libfcgi has closed what it failed to read, or part of a head is left, which must meet no other: the next one tries anew. */
+    whole = write(decoder->pipe[1], head, length) == (ssize_t)length && FCGX_Accept_r(&request) == 0;
+    params = whole ? copy_strings(request.envp) : NULL;
     FCGX_Free(&request, 0);
-    fcgi_decoder_close(decoder);
-    (void)!fcgi_decoder_open(decoder);
-    return NULL;
+    /* libfcgi has closed what it failed to read, or part of a head is left, which must meet no other: the next one tries anew. */
+    if (!whole) {
+        fcgi_decoder_close(decoder);
+        (void)!fcgi_decoder_open(decoder);
+    }
+    return params;
 }

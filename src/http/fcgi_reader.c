@@ -64,11 +64,9 @@ enum fcgi_came fcgi_reader_read(struct fcgi_reader *reader, int fd, struct fcgi_
             return FCGI_CAME_END;
     }
     reader->full = got == (ssize_t)room;
-    if (got < 0) {
-        if (held == 0)
-            return FCGI_CAME_NOTHING;
-        got = 0;
-    }
+    if (got < 0 && held == 0)
+        return FCGI_CAME_NOTHING;
+    got = got > 0 ? got : 0;
     length = held + (size_t)got;
     taken = take(arg, window->bytes, length);
     if (reader->leaves) {

@@ -3,6 +3,7 @@
 #define MAYFLY_HTTP_FCGI_RECORD_H
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
     FCGI_RECORD_VERSION = 1,
@@ -38,14 +39,12 @@ static inline size_t fcgi_record_padding(const unsigned char header[FCGI_RECORD_
 static inline void fcgi_record_write(unsigned char header[FCGI_RECORD_HEADER_BYTES], enum fcgi_record_type type,
                                      unsigned id, size_t content)
 {
-    header[0] = FCGI_RECORD_VERSION;
-    header[1] = (unsigned char)type;
-    header[2] = (unsigned char)(id >> 8);
-    header[3] = (unsigned char)id;
-    header[4] = (unsigned char)(content >> 8);
-    header[5] = (unsigned char)content;
-    header[6] = 0;
-    header[7] = 0;
+    const unsigned char bytes[FCGI_RECORD_HEADER_BYTES] = {
+        FCGI_RECORD_VERSION, (unsigned char)type,           (unsigned char)(id >> 8),
+        (unsigned char)id,   (unsigned char)(content >> 8), (unsigned char)content,
+    };
+
+    memcpy(header, bytes, sizeof bytes);
 }
 
 #endif

@@ -6,18 +6,21 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 enum {
     LISTEN_FD = 0,
     EVENTS_MAX = 64,
 };
 
-/* Marks which source an event comes from; connections carry their own address. */
-static const char listen_mark = 'l', signal_mark = 's', other_mark = 'o';
+/* Marks which source an event comes from; connections carry their own address, and what somebody else looks after has none. */
+static const char listen_mark = 'l', signal_mark = 's';
 
 static bool watch(struct fcgi_server *server, int fd, uint32_t events, const void *mark)
 {
@@ -65,9 +68,8 @@ static int open_signals(void)
 }
 
 /*
- * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one. What is
- * scheduled as a batch preempts nobody by waking up (sched(7), SCHED_BATCH); on a processor that is free it runs at once.
- * The units' sandbox refuses this call, so they ask for the policy themselves; whatever else was chosen is left alone.
+ * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one (sched(7),
+ * SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was chosen is left alone.
  */
 static void preempt_nobody(void)
 {
@@ -112,7 +114,7 @@ void fcgi_server_free(struct fcgi_server *server)
     if (server == NULL)
         return;
     while (!LIST_EMPTY(&server->all))
-        fcgi_connection_close(LIST_FIRST(&server->all), LOG_DEBUG, "this worker ends");
+        fcgi_abandon(LIST_FIRST(&server->all), "this worker ends");
     if (server->epoll_fd >= 0)
         close(server->epoll_fd);
     if (server->signal_fd >= 0)
@@ -150,7 +152,7 @@ void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
 
 bool fcgi_server_watch(struct fcgi_server *server, int fd, struct err *err)
 {
-    return watch(server, fd, EPOLLIN, &other_mark) || err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
+    return watch(server, fd, EPOLLIN, NULL) || err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
 }
 
 size_t fcgi_server_connections(const struct fcgi_server *server)
@@ -168,6 +170,17 @@ void fcgi_server_pause(struct fcgi_server *server, bool paused)
         watch_listener(server, !paused);
 }
 
+void fcgi_server_let_go(struct fcgi_server *server, int64_t within_ms)
+{
+    int64_t now_us = server->clock->monotonic_us();
+    struct fcgi_request *connection;
+
+    server->lets_go = true;
+    LIST_FOREACH(connection, &server->all, in_all)
+    if (connection->state == FCGI_IDLE && connection->wake_at_us == 0)
+        fcgi_wake_at(connection, now_us + random_below((uint32_t)within_ms * 1000 + 1));
+}
+
 static void read_signals(struct fcgi_server *server)
 {
     struct signalfd_siginfo info;
@@ -182,45 +195,19 @@ static void read_signals(struct fcgi_server *server)
     }
 }
 
-/* An event of a connection: true when there is something to do for its request. */
-static bool wake(struct fcgi_request *connection)
-{
-    switch (connection->state) {
-    case FCGI_IDLE:
-    case FCGI_COLLECTING:
-        return fcgi_connection_take(connection);
-    case FCGI_WAITING:
-        fcgi_connection_end_wait(connection);
-        return true;
-    case FCGI_LINGERING:
-        fcgi_connection_linger(connection);
-        return false;
-    case FCGI_IN_HAND:
-        break; /* its owner keeps it */
-    }
-    return false;
-}
-
+/* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
 static size_t take_new(struct fcgi_server *server, struct fcgi_request **requests)
 {
-    struct fcgi_request *connection;
-    int fd;
+    int fd = server->paused ? -1 : accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct fcgi_request *connection = fd >= 0 ? fcgi_connection_new(server, fd) : NULL;
 
-    if (server->paused)
-        return 0;
-    fd = accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return 0; /* a sibling won, or the peer is gone */
-    connection = fcgi_connection_new(server, fd);
     if (connection == NULL)
-        return 0;
+        return 0; /* a sibling won, or the peer is gone */
     if (server->stop == FCGI_RUN)
         watch_listener(server, true);
     /* nginx sends at once after connecting, so the head is nearly always there already. */
-    if (!fcgi_connection_take(connection))
-        return 0;
     requests[0] = connection;
-    return 1;
+    return fcgi_connection_wake(connection) ? 1 : 0;
 }
 
 size_t fcgi_gather_new(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
@@ -232,14 +219,93 @@ size_t fcgi_gather_new(struct fcgi_server *server, struct fcgi_request **request
     return count;
 }
 
+/*
+ * Whether somebody slow has taken something since the last look. The socket says that there is room only when most of it is
+ * empty, which takes a slow one longer than it may stand still.
+ */
+static bool gets_on(struct fcgi_request *connection)
+{
+    int before = connection->queued;
+
+    return connection->events == EPOLLOUT && ioctl(connection->fd, SIOCOUTQ, &connection->queued) == 0 &&
+           connection->queued < before;
+}
+
+/*
+ * A request that is waited for by somebody is not closed, but woken: it finds its peer gone and clears up by itself. Who sends
+ * a body reads its end; who waits for room must not let nginx see an end of the answer before the connection is broken.
+ */
+static void wake_overdue(struct fcgi_request *connection)
+{
+    bool sends = connection->events == EPOLLOUT;
+
+    connection->overdue = true;
+    shutdown(connection->fd, sends ? SHUT_RD : SHUT_RDWR);
+    if (sends)
+        fcgi_connection_watch(connection, EPOLLIN);
+}
+
+/* Ends what does not get on; looks at most once a second. */
+static void close_overdue(struct fcgi_server *server)
+{
+    int64_t now_us = server->clock->monotonic_us();
+    struct fcgi_request *connection = LIST_FIRST(&server->all), *next;
+
+    if (now_us - server->overdue_checked_us < 1000000)
+        return;
+    server->overdue_checked_us = now_us;
+    for (; connection != NULL; connection = next) {
+        int64_t limit_ms = connection->state == FCGI_WAITING ? connection->patience_ms : server->request_timeout_ms;
+
+        next = LIST_NEXT(connection, in_all);
+        if (connection->state == FCGI_WAITING && gets_on(connection))
+            connection->since_us = now_us;
+        if (connection->since_us == 0 || now_us - connection->since_us <= limit_ms * 1000)
+            continue;
+        if (connection->state == FCGI_COLLECTING)
+            connection->flaw = "the request does not come in time";
+        if (connection->state == FCGI_WAITING)
+            wake_overdue(connection);
+        else
+            fcgi_abandon(connection, "the rest of a body does not come in time");
+    }
+}
+
+/* Few sleep at a time, so a list will do. At most timeout_ms: less when something is due sooner. */
+static int until_due(const struct fcgi_server *server, int timeout_ms)
+{
+    int64_t now_us = TAILQ_EMPTY(&server->due) ? 0 : server->clock->monotonic_us();
+    int64_t left_us = timeout_ms * INT64_C(1000);
+    const struct fcgi_request *connection;
+
+    TAILQ_FOREACH(connection, &server->due, in_due)
+    if (connection->wake_at_us - now_us < left_us)
+        left_us = connection->wake_at_us - now_us;
+    return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
+}
+
+/* Takes the requests whose time to wake has come. */
+static size_t wake_due(struct fcgi_server *server, struct fcgi_request **requests, size_t most)
+{
+    int64_t now_us = TAILQ_EMPTY(&server->due) ? 0 : server->clock->monotonic_us();
+    struct fcgi_request *connection = TAILQ_FIRST(&server->due), *next;
+    size_t count = 0;
+
+    for (; connection != NULL && count < most; connection = next) {
+        next = TAILQ_NEXT(connection, in_due);
+        if (connection->wake_at_us <= now_us && fcgi_connection_wake(connection))
+            requests[count++] = connection;
+    }
+    return count;
+}
+
 size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, size_t most, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    /* Those whose connections are ready may be as many as there are places all the time, and so may those who are due. */
-    size_t count = 0, left = most - fcgi_count_due(server, most / 2);
-    int limit = left < EVENTS_MAX ? (int)left : EVENTS_MAX;
-    int ready = epoll_wait(server->epoll_fd, events, limit, fcgi_until_due(server, timeout_ms));
-    bool accept_one = false;
+    /* Those who are due may be as many as there are places all the time, and so may those whose connections are ready. */
+    size_t count = wake_due(server, requests, most / 2);
+    int limit = most - count < EVENTS_MAX ? (int)(most - count) : EVENTS_MAX;
+    int ready = epoll_wait(server->epoll_fd, events, limit, count > 0 ? 0 : until_due(server, timeout_ms));
 
     for (int i = 0; i < ready; i++) {
         void *mark = events[i].data.ptr;
@@ -247,16 +313,11 @@ size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, s
         if (mark == &signal_mark)
             read_signals(server);
         else if (mark == &listen_mark)
-            accept_one = true;
-        else if (mark == &other_mark)
-            continue; /* its owner looks after it */
-        else if (wake(mark))
+            count += take_new(server, requests + count);
+        else if (mark != NULL && fcgi_connection_wake(mark))
             requests[count++] = mark;
     }
-    /* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
-    if (accept_one && count < most)
-        count += take_new(server, requests + count);
-    count += fcgi_wake_due(server, requests + count, most - count);
-    fcgi_close_due(server);
+    count += wake_due(server, requests + count, most - count);
+    close_overdue(server);
     return count;
 }
