@@ -20,6 +20,9 @@ checks() {
 	cat <<-'EOF'
 		holds;;P4a: nothing old is accepted after the answer
 		holds;-DUNREACHABLE;P4b: with an unreachable node, nothing old after cache_fresh_s
+		holds;-DREADERS=2 -DELDERS=1;P4a: with workers of two releases and their two layouts
+		holds;-DREADERS=2 -DELDERS=1 -DUNREACHABLE;P4b: with these too
+		holds;-DREADERS=2 -DHOSTILE;P4b: nothing old after cache_fresh_s, whatever who rules memcached replays and claims
 		mistake;-DBUG_BLIND_SET;found: a fill by SET
 		mistake;-DBUG_NO_LEASE;found: a fill by ADD after a miss
 		mistake;-DBUG_RECONNECT;found: a fill with the id of a server since restarted
@@ -27,12 +30,18 @@ checks() {
 		mistake;-DBUG_ONE_TRY;found: a tombstone lost on a dead connection
 		mistake;-DBUG_LATE_STAMP -DUNREACHABLE;found: read_at taken at the fill
 		mistake;-DSTRICT -DUNREACHABLE;found: P4a does not hold with an unreachable node
+		mistake;-DELDERS=1 -DBUG_KEY_PER_LAYOUT;found: a key for each layout, which the other release's tombstone misses
+		mistake;-DHOSTILE -DSTRICT;found: a replayed entry within cache_fresh_s
 		reached 1;;reached: a hit
 		reached 2;;reached: a stale entry is filled again
 		reached 3;;reached: a fill loses against a tombstone
 		reached 4;;reached: an answer by a replay
 		reached 5;-DUNREACHABLE;reached: an answer while an old entry is in the cache
 		reached 6;;reached: a lease takes a tombstone's place
+		reached 7;-DELDERS=1;reached: the older release's entry is replaced
+		reached 8;;reached: a forged item is replaced
+		reached 9;;reached: a lease is given back
+		reached 10;-DHOSTILE;reached: an old entry is put back after the answer
 	EOF
 }
 

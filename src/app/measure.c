@@ -44,4 +44,8 @@ void measure(struct exchange *x, int64_t duration_us)
         return;
     snprintf(name, sizeof name, "%.32s.cache.%s.%s", prefix, pool, x->lookup.from_cache ? "hit" : "miss");
     statsd_count(&services->statsd, name);
+    if (!x->lookup.forged)
+        return;
+    snprintf(name, sizeof name, "%.32s.cache.%s.forged", prefix, pool);
+    statsd_count(&services->statsd, name);
 }

@@ -64,6 +64,32 @@ void secret_mac(const struct secret *secret, size_t key, const char *purpose, co
     crypto_generichash_final(&state, mac, SECRET_MAC_BYTES);
 }
 
+void secret_name(const struct secret *secret, size_t key, char name[SECRET_NAME_BYTES])
+{
+    unsigned char mac[SECRET_MAC_BYTES];
+
+    secret_mac(secret, key, "name", "", 0, mac);
+    bytes_to_hex(mac, (SECRET_NAME_BYTES - 1) / 2, name);
+}
+
+void secret_derive(const struct secret *secret, size_t key, const char *purpose,
+                   unsigned char derived[SECRET_KEY_BYTES])
+{
+    _Static_assert((int)SECRET_KEY_BYTES == (int)SECRET_MAC_BYTES, "a MAC is a key");
+    secret_mac(secret, key, purpose, "", 0, derived);
+}
+
+void secret_tag(const unsigned char derived[SECRET_KEY_BYTES], const struct secret_part *parts, size_t count,
+                unsigned char tag[SECRET_TAG_BYTES])
+{
+    crypto_generichash_state state;
+
+    crypto_generichash_init(&state, derived, SECRET_KEY_BYTES, SECRET_TAG_BYTES);
+    for (size_t i = 0; i < count; i++)
+        crypto_generichash_update(&state, parts[i].bytes, parts[i].length);
+    crypto_generichash_final(&state, tag, SECRET_TAG_BYTES);
+}
+
 bool secret_seal(const struct secret *secret, struct arena *arena, const void *context, size_t context_length,
                  const void *text, size_t length, unsigned char **sealedp, size_t *sealed_lengthp, struct err *err)
 {

@@ -1,6 +1,7 @@
 /*
- * The installation's secret: proves forms and seals stored outcomes. It takes no part in sessions, so rotating it logs
- * nobody out. A file holds one 32-byte key in hex per line: the first makes, all of them are accepted.
+ * The installation's secret: proves forms and device cookies, seals stored outcomes, and vouches for copies in the cache. It takes
+ * no part in sessions, so rotating it logs nobody out. A file holds one 32-byte key in hex per line: the first makes, all of them
+ * are accepted. bin/secret_file.h writes it.
  */
 #ifndef MAYFLY_BASE_SECRET_H
 #define MAYFLY_BASE_SECRET_H
@@ -11,7 +12,9 @@
 enum {
     SECRET_KEY_BYTES = 32,
     SECRET_MAC_BYTES = 32,
-    SECRET_KEYS_MAX = 4, /* a rotation overlaps two; the rest is margin */
+    SECRET_TAG_BYTES = 16,
+    SECRET_NAME_BYTES = 9, /* of a key, with the NUL */
+    SECRET_KEYS_MAX = 4,   /* a rotation overlaps two; the rest is margin */
 };
 
 struct secret {
@@ -19,12 +22,28 @@ struct secret {
     unsigned char keys[SECRET_KEYS_MAX][SECRET_KEY_BYTES];
 };
 
+/* By which people and logs may call a key; it tells nothing of it. */
+void secret_name(const struct secret *, size_t key, char name[SECRET_NAME_BYTES]);
+
 /* Reads the file; ERR_INPUT names the line that is wrong. */
 bool secret_load(struct secret *, const char *path, struct err *) MUST_CHECK;
 
 /* Keyed BLAKE2b of purpose and message; the purpose keeps one use from standing in for another. */
 void secret_mac(const struct secret *, size_t key, const char *purpose, const void *message, size_t length,
                 unsigned char mac[SECRET_MAC_BYTES]);
+
+/*
+ * For what is checked at each request: a key for one purpose, derived once, and a keyed BLAKE2b of 128 bits over parts one after
+ * the other. Where they meet is not seen, so all but the last have a fixed length or end with a NUL.
+ */
+struct secret_part {
+    const void *bytes;
+    size_t length;
+};
+
+void secret_derive(const struct secret *, size_t key, const char *purpose, unsigned char derived[SECRET_KEY_BYTES]);
+void secret_tag(const unsigned char derived[SECRET_KEY_BYTES], const struct secret_part *parts, size_t count,
+                unsigned char tag[SECRET_TAG_BYTES]);
 
 /*
  * Authenticated encryption of a text for a context (XChaCha20-Poly1305, key derived from secret and context). The result

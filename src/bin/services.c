@@ -112,7 +112,10 @@ bool services_prepare(struct services *services, const char *config_path, const 
 
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
 {
-    return services_prepare(services, config_path, pool, err) && load_secret(services, err);
+    if (!services_prepare(services, config_path, pool, err) || !load_secret(services, err))
+        return false;
+    cache_use_secret(services->sessions.cache, &services->secret);
+    return true;
 }
 
 bool services_check(const struct services *services, const char *config_path, bool is_worker, struct err *err)

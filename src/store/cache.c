@@ -1,11 +1,17 @@
 #include "store/cache.h"
 
+#include "base/bytes.h"
+
 #include <libmemcached/memcached.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* As many as struct cache_losses has bits. */
-enum { NODES_MAX = 64 };
+enum {
+    /* As many as struct cache_losses has bits. */
+    NODES_MAX = 64,
+    /* A time that memcached takes for one in January 1970: such an item has expired when it is written. */
+    TTL_OVER = 30 * 24 * 3600 + 1,
+};
 
 struct cache {
     /*
@@ -20,6 +26,7 @@ struct cache {
     int64_t retry_us;
     int64_t skipped_until_us[NODES_MAX]; /* libmemcached itself goes on waiting for a node that hangs */
     uint64_t generation;                 /* raised by every call that failed: see struct cache_stamp */
+    struct cache_keys keys;
 };
 
 static uint32_t node_of(const struct cache *cache, const char *key)
@@ -152,12 +159,29 @@ void cache_free(struct cache *cache)
         return;
     memcached_free(cache->nodes);
     memcached_free(cache->writers);
+    bytes_wipe(&cache->keys, sizeof cache->keys);
     free(cache);
 }
 
 bool cache_enabled(const struct cache *cache)
 {
     return cache->nodes != NULL;
+}
+
+void cache_use_secret(struct cache *cache, const struct secret *secret)
+{
+    cache_keys_derive(&cache->keys, secret);
+}
+
+/* An item of another release is no more than a miss. */
+static void check_seal(const struct cache *cache, const struct cache_key *key, struct cache_item *item)
+{
+    item->trust = cache_unseal(&cache->keys, key->text, item->bytes, item->length);
+    if (item->trust == CACHE_FORGED)
+        LOG_EVENT(cache->log, LOG_WARN, "cache_item_forged", LOG_TEXT("key", key->text),
+                  LOG_NUMBER("bytes", (int64_t)item->length));
+    if (item->trust != CACHE_TRUSTED)
+        item->bytes = NULL;
 }
 
 static void keep_result(const struct cache *cache, struct arena *arena, const memcached_result_st *result,
@@ -177,6 +201,7 @@ static void keep_result(const struct cache *cache, struct arena *arena, const me
         memcpy(copy, memcached_result_value(result), length);
         items[i] = (struct cache_item){
             .bytes = copy, .length = length, .stamp = {memcached_result_cas(result), cache->generation}};
+        check_seal(cache, &keys[i], &items[i]);
     }
 }
 
@@ -220,21 +245,24 @@ void cache_get(struct cache *cache, struct arena *arena, const struct cache_key 
 }
 
 void cache_set_and_get(struct cache *cache, struct arena *arena, const struct cache_key *keys, size_t count,
-                       const void *bytes, size_t length, int ttl_s, struct cache_item *items)
+                       void *bytes, size_t length, int ttl_s, struct cache_item *items)
 {
     memset(items, 0, count * sizeof *items);
-    if (cache->nodes == NULL)
+    if (cache->nodes == NULL || cache->keys.count == 0)
         return;
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 1);
-    for (size_t i = 0; i < count; i++)
-        if (!skipped(cache, keys[i].text))
-            worked(cache, memcached_set(cache->nodes, keys[i].text, strlen(keys[i].text), bytes, length, ttl_s, 0));
+    for (size_t i = 0; i < count; i++) {
+        if (skipped(cache, keys[i].text))
+            continue;
+        cache_seal(&cache->keys, keys[i].text, bytes, length);
+        worked(cache, memcached_set(cache->nodes, keys[i].text, strlen(keys[i].text), bytes, length, ttl_s, 0));
+    }
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
     cache_get(cache, arena, keys, items, count);
 }
 
-void cache_compare_and_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length,
-                           int ttl_s, struct cache_stamp stamp)
+static void compare_and_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length,
+                            int ttl_s, struct cache_stamp stamp)
 {
     if (cache->nodes == NULL || stamp.cas == 0 || stamp.generation != cache->generation || skipped(cache, key->text))
         return;
@@ -243,7 +271,21 @@ void cache_compare_and_set(struct cache *cache, const struct cache_key *key, con
     memcached_behavior_set(cache->nodes, MEMCACHED_BEHAVIOR_NOREPLY, 0);
 }
 
-bool cache_set(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length, int ttl_s,
+void cache_compare_and_set(struct cache *cache, const struct cache_key *key, void *bytes, size_t length, int ttl_s,
+                           struct cache_stamp stamp)
+{
+    if (cache->keys.count == 0)
+        return;
+    cache_seal(&cache->keys, key->text, bytes, length);
+    compare_and_set(cache, key, bytes, length, ttl_s, stamp);
+}
+
+void cache_compare_and_remove(struct cache *cache, const struct cache_key *key, struct cache_stamp stamp)
+{
+    compare_and_set(cache, key, "", 0, TTL_OVER, stamp);
+}
+
+bool cache_set(struct cache *cache, const struct cache_key *key, void *bytes, size_t length, int ttl_s,
                struct cache_losses *losses)
 {
     memcached_return_t rc;
@@ -254,6 +296,7 @@ bool cache_set(struct cache *cache, const struct cache_key *key, const void *byt
     node = UINT64_C(1) << node_of(cache, key->text);
     if ((losses->nodes & node) != 0)
         return false;
+    cache_seal(&cache->keys, key->text, bytes, length);
     rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
     if (worked(cache, rc))
         return true;

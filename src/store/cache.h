@@ -2,6 +2,9 @@
  * The one file that knows libmemcached. The cache is never needed: an operation that fails or takes longer than
  * cache_timeout_ms is a miss, and its node is skipped for cache_retry_s. Keys never move to another node when one fails,
  * so a node that comes back holds no other node's past.
+ *
+ * Every value begins with a struct cache_seal (store/cache_seal.h), which this file fills in and checks: so nothing comes out
+ * of memcached that nobody with the installation's secret has put in under that very key.
  */
 #ifndef MAYFLY_STORE_CACHE_H
 #define MAYFLY_STORE_CACHE_H
@@ -11,6 +14,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "store/cache_seal.h"
 
 struct cache;
 
@@ -30,9 +34,10 @@ struct cache_stamp {
 };
 
 struct cache_item {
-    const unsigned char *bytes; /* NULL: not there */
+    const unsigned char *bytes; /* NULL: not there, or not believed */
     size_t length;
-    struct cache_stamp stamp;
+    struct cache_stamp stamp; /* also of what is not believed */
+    enum cache_trust trust;
 };
 
 /* ERR_INPUT when the list of nodes can't be understood. Connects when first needed. */
@@ -40,19 +45,25 @@ bool cache_new(struct cache **cachep, const struct config *, const struct clock 
                struct err *) MUST_CHECK;
 void cache_free(struct cache *);
 
+/* By what items are sealed. Until it is told, nothing is written and nothing believed. */
+void cache_use_secret(struct cache *, const struct secret *);
+
 /* Whether a cache is configured at all. */
 bool cache_enabled(const struct cache *);
 
 /* Reads count keys in one round trip per node; values are copied into the arena. Never fails: what fails is not there. */
 void cache_get(struct cache *, struct arena *, const struct cache_key *keys, struct cache_item *items, size_t count);
 
-/* Writes one value to each of the keys, and reads what is there then: one round trip per node. */
-void cache_set_and_get(struct cache *, struct arena *, const struct cache_key *keys, size_t count, const void *bytes,
+/* Writes one value to each of the keys, sealed for each, and reads what is there then: one round trip per node. */
+void cache_set_and_get(struct cache *, struct arena *, const struct cache_key *keys, size_t count, void *bytes,
                        size_t length, int ttl_s, struct cache_item *items);
 
 /* Writes when nobody wrote since the item with this stamp was read; does not wait for the answer. */
-void cache_compare_and_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s,
+void cache_compare_and_set(struct cache *, const struct cache_key *, void *bytes, size_t length, int ttl_s,
                            struct cache_stamp);
+
+/* Removes it in the same case. */
+void cache_compare_and_remove(struct cache *, const struct cache_key *, struct cache_stamp);
 
 /* Nodes that failed in one operation, which may write many keys: each of them is waited for once. Zeroes at its beginning. */
 struct cache_losses {
@@ -63,7 +74,7 @@ struct cache_losses {
  * Writes in any case, on a new connection when the old one fails, and also to a node that is being skipped, but not to one that
  * is among the losses. False when it can't be known that the node has it.
  */
-bool cache_set(struct cache *, const struct cache_key *, const void *bytes, size_t length, int ttl_s,
+bool cache_set(struct cache *, const struct cache_key *, void *bytes, size_t length, int ttl_s,
                struct cache_losses *) MUST_CHECK;
 
 /* What a node says of itself. Counters are since its start; all are 0 when it is not up. */

@@ -88,12 +88,31 @@ static void touch(struct session_store *store, struct arena *arena, struct sessi
         session->seen_at_ms = db_number(&row, 0, 0);
 }
 
-static void check_secret(struct session_lookup *lookup)
+static bool secret_fits(const struct session_lookup *lookup, const struct session *session)
 {
-    lookup->found = token_hash_equal(lookup->session.hash, lookup->token.hash) ? DB_ROW : DB_NONE;
+    return token_hash_equal(session->hash, lookup->token.hash);
 }
 
-/* One query for all; a session that comes back goes to each lookup that wants it. */
+/* A session that was read goes to each lookup that has its id and its secret. Who has only the id does not touch it. */
+static void hand_out(struct session_store *store, struct arena *arena, struct session *session,
+                     struct session_lookup *const *lookups, size_t count)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < count; i++) {
+        bool fits = uuid_equal(&lookups[i]->token.id, &session->id) && secret_fits(lookups[i], session);
+
+        if (fits && !wanted && touch_due(session, session->read_at_ms))
+            touch(store, arena, session);
+        wanted = wanted || fits;
+        if (!fits)
+            continue;
+        lookups[i]->session = *session;
+        lookups[i]->found = DB_ROW;
+    }
+}
+
+/* One query for all. */
 static bool read_sessions(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
                           size_t count, struct err *err)
 {
@@ -110,14 +129,7 @@ static bool read_sessions(struct session_store *store, struct arena *arena, stru
 
         if (!read_row(arena, &rows, row, &session, err))
             return false;
-        if (touch_due(&session, session.read_at_ms))
-            touch(store, arena, &session);
-        for (size_t i = 0; i < count; i++) {
-            if (!uuid_equal(&lookups[i]->token.id, &session.id))
-                continue;
-            lookups[i]->session = session;
-            check_secret(lookups[i]);
-        }
+        hand_out(store, arena, &session, lookups, count);
     }
     return true;
 }
@@ -138,9 +150,21 @@ static void ask_database(struct session_store *store, struct arena *arena, struc
         fail_all(lookups, count, failure);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        if (lookups[i]->found == DB_ROW)
-            session_cache_fill(store->cache, arena, lookups[i]);
+    session_cache_settle(store->cache, arena, lookups, count);
+}
+
+/* A copy of any age knows the hash, which never changes: whoever has another secret is refused without a look elsewhere. */
+static bool decided_by_copy(const struct session_store *store, struct session_lookup *lookup)
+{
+    bool fits;
+
+    if (lookup->state != CACHED_ENTRY)
+        return false;
+    fits = secret_fits(lookup, &lookup->session);
+    if (fits && !usable(store, &lookup->session))
+        return false;
+    lookup->found = fits ? DB_ROW : DB_NONE;
+    return true;
 }
 
 void sessions_find(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
@@ -158,10 +182,8 @@ void sessions_find(struct session_store *store, struct arena *arena, struct sess
     session_cache_get(store->cache, arena, lookups, count);
     for (size_t i = 0; i < count; i++) {
         lookups[i]->found = DB_NONE;
-        lookups[i]->from_cache = lookups[i]->state == CACHED_ENTRY && usable(store, &lookups[i]->session);
-        if (lookups[i]->from_cache)
-            check_secret(lookups[i]);
-        else
+        lookups[i]->from_cache = decided_by_copy(store, lookups[i]);
+        if (!lookups[i]->from_cache)
             missing[missed++] = lookups[i];
     }
     if (missed > 0)

@@ -23,7 +23,8 @@ struct session {
 
 /* The state of a session's key in the cache; see session_cache.h for who moves it. */
 enum cached_state {
-    CACHED_UNKNOWN, /* not asked, or the node did not answer */
+    CACHED_UNKNOWN, /* not asked, the node did not answer, or a later release's */
+    CACHED_REFUSED, /* of an earlier release, or forged */
     CACHED_ABSENT,
     CACHED_LEASED,
     CACHED_ENDED, /* a tombstone */
@@ -37,7 +38,8 @@ struct session_lookup {
     struct cache_stamp stamp;
     enum db_rc found;
     bool from_cache;           /* the database was not asked */
-    struct session session;    /* with DB_ROW, or stale with CACHED_ENTRY */
+    bool forged;               /* memcached had an item that was not made with the installation's secret */
+    struct session session;    /* with DB_ROW */
     const struct err *failure; /* with DB_FAIL: why it can't be known now (ERR_DOWN) */
 };
 

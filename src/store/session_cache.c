@@ -19,14 +19,11 @@ enum {
     TEXT_MAX = 16 * 1024,
 };
 
-/* Changes with the layout, and reads differently on a machine of the other byte order: such an item is a miss. */
-static const uint32_t LAYOUT = 0x6D660001;
-
 enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED };
 
-/* What is stored; an entry is followed by its four strings, each with its NUL. */
+/* What is stored; an entry is followed by its four strings, each with its NUL. Its layout's number is in store/cache_seal.c. */
 struct item {
-    uint32_t layout;
+    struct cache_seal seal;
     uint32_t kind;
     unsigned char nonce[16]; /* of a lease */
     struct uuid account;
@@ -78,17 +75,26 @@ static enum cached_state read_entry(const struct item *item, const struct cache_
     return CACHED_ENTRY;
 }
 
+/* What is not believed is replaced as a stale entry is; a later release's stays, or the two would go on replacing each other's. */
+static enum cached_state state_of_refused(enum cache_trust trust)
+{
+    return trust == CACHE_NEWER ? CACHED_UNKNOWN : CACHED_REFUSED;
+}
+
 static void read_item(const struct cache_item *cached, struct session_lookup *lookup)
 {
     struct item item;
 
     lookup->stamp = cached->stamp;
+    lookup->forged = cached->trust == CACHE_FORGED;
+    if (cached->trust != CACHE_TRUSTED) {
+        lookup->state = state_of_refused(cached->trust);
+        return;
+    }
     lookup->state = CACHED_UNKNOWN;
     if (cached->length < sizeof item)
         return;
     memcpy(&item, cached->bytes, sizeof item);
-    if (item.layout != LAYOUT)
-        return;
     if (item.kind == ITEM_ENTRY)
         lookup->state = read_entry(&item, cached, lookup);
     else
@@ -129,7 +135,7 @@ void session_cache_get(struct cache *cache, struct arena *arena, struct session_
 
         if (first != i)
             take_over(lookups[i], lookups[first]);
-        else if (items[read].bytes == NULL)
+        else if (items[read].bytes == NULL && items[read].trust == CACHE_TRUSTED)
             lookups[i]->state = CACHED_ABSENT;
         else
             read_item(&items[read], lookups[i]);
@@ -140,7 +146,7 @@ void session_cache_get(struct cache *cache, struct arena *arena, struct session_
 
 void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
 {
-    struct item lease = {.layout = LAYOUT, .kind = ITEM_LEASE};
+    struct item lease = {.kind = ITEM_LEASE}, there;
     struct session_lookup **absent = arena_alloc(arena, count * sizeof *absent);
     struct cache_key *keys = arena_alloc(arena, count * sizeof *keys);
     struct cache_item *found = arena_alloc(arena, count * sizeof *found);
@@ -149,7 +155,7 @@ void session_cache_lease(struct cache *cache, struct arena *arena, struct sessio
     for (size_t i = 0; i < count; i++) {
         bool first = lookups[i]->state == CACHED_ABSENT && first_alike(lookups, i) == i;
 
-        if (lookups[i]->state != CACHED_ENTRY)
+        if (lookups[i]->state != CACHED_ENTRY && lookups[i]->state != CACHED_REFUSED)
             lookups[i]->stamp.cas = 0;
         if (!first || absent == NULL || keys == NULL || found == NULL)
             continue;
@@ -161,21 +167,22 @@ void session_cache_lease(struct cache *cache, struct arena *arena, struct sessio
     random_bytes(lease.nonce, sizeof lease.nonce);
     cache_set_and_get(cache, arena, keys, wanted, &lease, sizeof lease, LEASE_TTL_S, found);
     for (size_t i = 0; i < wanted; i++) {
-        if (found[i].length != sizeof lease || memcmp(found[i].bytes, &lease, sizeof lease) != 0)
+        if (found[i].bytes == NULL || found[i].length != sizeof there)
+            continue;
+        memcpy(&there, found[i].bytes, sizeof there);
+        if (there.kind != ITEM_LEASE || memcmp(there.nonce, lease.nonce, sizeof there.nonce) != 0)
             continue;
         absent[i]->state = CACHED_LEASED;
         absent[i]->stamp = found[i].stamp;
     }
 }
 
-void session_cache_fill(struct cache *cache, struct arena *arena, const struct session_lookup *lookup)
+static void fill(struct cache *cache, struct arena *arena, const struct session *session, struct cache_stamp stamp)
 {
-    const struct session *session = &lookup->session;
     const char *const texts[] = {session->profile, session->username, session->email, session->groups};
     struct cache_key key = key_of(&session->id);
     struct buf value;
     struct item item = {
-        .layout = LAYOUT,
         .kind = ITEM_ENTRY,
         .account = session->account,
         .read_at_ms = session->read_at_ms,
@@ -184,8 +191,6 @@ void session_cache_fill(struct cache *cache, struct arena *arena, const struct s
         .expires_at_ms = session->expires_at_ms,
     };
 
-    if (lookup->stamp.cas == 0)
-        return;
     memcpy(item.hash, session->hash, sizeof item.hash);
     buf_init(&value, arena, sizeof item + TEXT_MAX);
     if (!buf_add(&value, &item, sizeof item))
@@ -193,12 +198,31 @@ void session_cache_fill(struct cache *cache, struct arena *arena, const struct s
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (!buf_add(&value, texts[i], strlen(texts[i]) + 1))
             return;
-    cache_compare_and_set(cache, &key, value.bytes, value.length, ENTRY_TTL_S, lookup->stamp);
+    cache_compare_and_set(cache, &key, value.bytes, value.length, ENTRY_TTL_S, stamp);
+}
+
+void session_cache_settle(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct session_lookup *lookup = lookups[i];
+        const struct cache_key key = key_of(&lookup->token.id);
+        size_t good = 0;
+
+        if (lookup->stamp.cas == 0)
+            continue;
+        while (good < count &&
+               (lookups[good]->found != DB_ROW || !uuid_equal(&lookups[good]->token.id, &lookup->token.id)))
+            good++;
+        if (good < count)
+            fill(cache, arena, &lookups[good]->session, lookup->stamp);
+        else if (lookup->state == CACHED_LEASED)
+            cache_compare_and_remove(cache, &key, lookup->stamp);
+    }
 }
 
 bool session_cache_forget(struct cache *cache, const struct session_ids *ids)
 {
-    const struct item tombstone = {.layout = LAYOUT, .kind = ITEM_ENDED};
+    struct item tombstone = {.kind = ITEM_ENDED};
     struct cache_losses losses = {.nodes = 0};
     bool told = true;
 

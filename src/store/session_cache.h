@@ -1,14 +1,20 @@
 /*
  * The cached copy of a session, as a state machine over one key. t/model/session_cache.pml is its model.
  *
- *   ABSENT --session_cache_lease (SET)--> LEASED --session_cache_fill (CAS)--> ENTRY --session_cache_fill (CAS)--> ENTRY
+ *   ABSENT --session_cache_lease (SET)--> LEASED --session_cache_settle (CAS)--> ENTRY --session_cache_settle (CAS)--> ENTRY
+ *                                         LEASED --session_cache_settle (CAS)--> ABSENT
+ *   REFUSED --session_cache_settle (CAS)--> ENTRY
  *   any    --session_cache_forget (SET)--> ENDED --ttl--> ABSENT
  *
  * What a reader does with what session_cache_get found:
+ *   ENTRY with the hash of another secret  refuses the token; the database is not asked
  *   ENTRY, fresh and not due for a touch   serves it; the database is not asked
  *   ENTRY, else                            reads the database, then fills by CAS
+ *   REFUSED                                the same: nothing of the item is believed, only that it is what a CAS replaces
  *   ABSENT                                 leases, reads the database, then fills by the CAS of its own lease
  *   LEASED by another, ENDED, UNKNOWN      reads the database and leaves the cache alone
+ *
+ * Who presents a wrong secret, or an id that nobody has, fills nothing and gives its lease back.
  *
  * A lease is SET, not ADDed, since SETs of a batch leave in one call. Of two that found nothing the later one fills; a
  * tombstone that came in between may be overwritten, and that does no harm, since it has made every id old already, and
@@ -20,6 +26,13 @@
  * from before can be filled, and none is there. Only a node that was unreachable at that moment may come back with an
  * old entry: it is trusted until cache_fresh_s after the database time at which it was read. Those who meet another's
  * lease do not wait: a worker has other requests in hand, and reading through costs less than sleeping.
+ *
+ * Two releases, with two layouts, have one key for a session. So whatever one of them writes takes the other's entry away and
+ * makes its ids old: the law above knows no layouts. The older release leaves the newer one's items alone and reads through;
+ * the newer one replaces the older one's, so that after the upgrade no item of before is in the way.
+ *
+ * Items are sealed (store/cache_seal.h). Whoever controls memcached can't make one, but can put back an old item of the same
+ * key, or keep a tombstone from it: that is the node that comes back with an old entry, and has the same bound.
  */
 #ifndef MAYFLY_STORE_SESSION_CACHE_H
 #define MAYFLY_STORE_SESSION_CACHE_H
@@ -35,8 +48,11 @@ void session_cache_get(struct cache *, struct arena *, struct session_lookup *co
  */
 void session_cache_lease(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
-/* Puts the lookup's session in the place of what its stamp stands for; drops it when that is gone. */
-void session_cache_fill(struct cache *, struct arena *, const struct session_lookup *);
+/*
+ * After the database was read: puts the session in the place of what the stamps stand for, and gives leases back where the
+ * token was none. What is gone meanwhile stays gone.
+ */
+void session_cache_settle(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
 /* After COMMIT and before the answer. False when a node could not be told. */
 bool session_cache_forget(struct cache *, const struct session_ids *) MUST_CHECK;
