@@ -149,7 +149,7 @@ for what, path in (("another last letter", swapped), ("half of it", kept[:40]), 
     same((answer.status, answer.error, answer.headers.get("content-type")), (*ABSENT, PROBLEM), f"{what} opens nothing", answer)
 answer = guest.get(swapped, headers={"Accept": "text/html"})
 same((answer.status, answer.headers.get("referrer-policy"), answer.headers.get("x-robots-tag")),
-     (404, "same-origin", "noindex, nofollow"), "a browser is shown a page that says so", answer)
+     (404, "no-referrer", "noindex, nofollow"), "a browser is shown a page that says so", answer)
 same(guest.put(kept).status, 405, "and a link is for reading only")
 for _ in range(120):
     answer = make(client, file)

@@ -70,7 +70,7 @@ for what, headers in (
     same((answer.status, answer.headers.get("content-type"), '<form method="post">' in answer.text, body[:20] in answer.body, left()),
          (200, "text/html; charset=utf-8", True, False, 1), f"{what} gets a page with a button, and uses nothing", answer)
 same((answer.headers.get("vary"), answer.headers.get("cache-control"), answer.headers.get("referrer-policy"), "plans.bin" in answer.text),
-     ("Accept", "no-store", "same-origin", True), "the page is kept nowhere, and names the file", answer)
+     ("Accept", "no-store", "no-referrer", True), "the page is kept nowhere, and names the file", answer)
 same((guest.request("HEAD", url, headers={"Accept": "*/*"}).status, left()), (200, 1), "HEAD uses nothing")
 answer = stranger.post(url, headers={"Accept": PAGE, "Sec-Fetch-Site": "same-origin"})
 ticket = answer.headers.get("location", "")

@@ -190,6 +190,17 @@ ALTER ROLE mayfly SET synchronous_commit = on;
 ALTER ROLE mayfly SET bytea_output = hex;
 ALTER ROLE mayfly SET timezone = 'UTC';
 ALTER ROLE mayfly SET standard_conforming_strings = on;
+-- What a statement was given is nobody's who reads the server's log: no details of errors, which quote rows and keys (e-mail
+-- addresses, hashes), and no parameters, which are of those and tokens. Only a superuser may say so.
+ALTER ROLE mayfly SET log_parameter_max_length_on_error = 0;
+DO $$
+BEGIN
+    ALTER ROLE mayfly SET log_error_verbosity = terse;
+    ALTER ROLE mayfly SET log_parameter_max_length = 0;
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE WARNING 'the server''s log may quote e-mail addresses: let a superuser run ALTER ROLE mayfly SET log_error_verbosity = terse; ALTER ROLE mayfly SET log_parameter_max_length = 0';
+END $$;
 SELECT mayfly.partitions_keep(14) AS partitions \gset
 SELECT pg_advisory_unlock(hashtextextended('mayfly schema', 0)) AS unlock \gset
 SELECT 'schema is at ' || max(number) AS status FROM mayfly.schema_change \gset

@@ -18,14 +18,15 @@
 #define SHARED "/shared/"
 
 /*
- * The address is the secret: it shall not travel to other sites, nor be found by searching. A page has a policy of its own,
- * which keeps it to us as well.
+ * The address is the secret: it shall not travel, not even to us, since a line of nginx's error log has what a browser came
+ * from; nor be found by searching.
  */
 bool shared_dress(struct exchange *x, struct err *refused, struct err *err)
 {
-    bool page = refused->kind != ERR_NONE || response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
+    bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
 
-    return (page || response_header(&x->response, "Referrer-Policy", "no-referrer", err)) &&
+    (void)refused;
+    return (told || response_header(&x->response, "Referrer-Policy", "no-referrer", err)) &&
            response_header(&x->response, "X-Robots-Tag", "noindex, nofollow", err);
 }
 

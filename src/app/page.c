@@ -65,9 +65,12 @@ static json_t *common_values(struct exchange *x, const char *here, const char *t
 
 static bool render(struct exchange *x, const char *name, const json_t *values, struct err *err)
 {
+    /* A page may have told another one already. */
+    bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
+
     x->response.type = "text/html; charset=utf-8";
     return response_header(&x->response, "Content-Security-Policy", policy, err) &&
-           response_header(&x->response, "Referrer-Policy", "same-origin", err) &&
+           (told || response_header(&x->response, "Referrer-Policy", "same-origin", err)) &&
            response_header(&x->response, "X-Frame-Options", "DENY", err) &&
            template_render(&template_pages, name, values, &x->response.body, err);
 }
@@ -243,7 +246,8 @@ bool page_shared(struct exchange *x, const struct file *file, int64_t left, stru
         (left == 1 ? !set_true(values, "last")
                    : !set_text(values, "left", arena_printf(&x->arena, "%lld", (long long)left))))
         return err_memory(err);
-    return response_header(&x->response, "Vary", "Accept", err) && render(x, "shared", values, err);
+    return response_header(&x->response, "Vary", "Accept", err) &&
+           response_header(&x->response, "Referrer-Policy", "no-referrer", err) && render(x, "shared", values, err);
 }
 
 /* The page of the form that was refused, by the route that refused it. */
