@@ -250,7 +250,7 @@ def edge_without_hosts(folder):
     site = shipped[:shipped.index("server {\n")] + shipped[shipped.rindex("\nserver {\n"):]
     for pattern, put in ((r" +(?:listen \[::\]|ssl_).*\n", ""), (r"listen 443 ssl http2", f"listen 127.0.0.1:{edge}"),
                          (r"server 192\.0\.2\.21:80 max_fails=1", f"server 127.0.0.1:{host} max_fails=0"),
-                         (r" +server 192\.0\.2\.22.*\n", "")):
+                         (r" +server 192\.0\.2\.22.*\n", ""), ("/var/log/nginx/", f"{folder}/")):
         site = re.sub(pattern, put, site)
     with nginx_of_its_own(folder, f"""{site}
             server {{

@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -124,6 +125,7 @@ def ask(port, method, path, headers=(), body=None, secure=True):
     return answer.status, Headers(answer.getheaders()), text
 
 
+warnings.simplefilter("ignore", DeprecationWarning)  # the old protocols are what it is about
 plain, secure, lax = free_ports(3)
 write(plain, secure, lax)
 nginx = start(secure)

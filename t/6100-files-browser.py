@@ -177,6 +177,10 @@ def shared(v, name, text):
     b.check("files-link")
     with Browser(b.url, b.screens, b.javascript) as guest:
         guest.open(address.removeprefix(b.url))
+        if not b.javascript:
+            check(name in guest.text("main"), "a link for one download shows what it is for", guest.text("main"))
+            guest.check("shared")
+            guest.leave("main form button")
         same(guest.text("body"), text, "somebody else opens the file by it")
         if b.javascript:
             b.one(f"{making} li button").click()

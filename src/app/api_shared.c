@@ -10,9 +10,9 @@
 /*
  * GET /shared/TOKEN, POST /shared/TOKEN: what a link opens, for whoever has it; nobody is asked who they are.
  *
- * Of a link for a number of downloads a GET counts one, and gives the bytes, unless it may be nobody's wish: a browser (Accept:
- * text/html) gets a page with a button, and so does what looks ahead or makes previews for a chat. The button's POST counts, and
- * leads to the bytes by a ticket (?use=), which is that use. store/file_link.h says what a use is good for.
+ * Of a link for a number of downloads a GET counts one, and gives the bytes, unless it may be nobody's wish: a browser
+ * (Accept: text/html) gets a page with a button, and so does what looks ahead or makes previews for a chat. The button's
+ * POST counts, and leads to the bytes by a ticket (?use=), which is that use. store/file_link.h says what a use is good for.
  */
 
 #define SHARED "/shared/"
@@ -103,8 +103,8 @@ static bool use(struct exchange *x, void *arg, struct err *err)
 }
 
 /*
- * Once, when nginx tries again on another pool; whoever asks again by himself uses the link again, whatever key he sends. The
- * answer's beginning is there already and is no part of the outcome.
+ * Once, when nginx tries again on another pool; whoever asks again by himself uses the link again, whatever key he sends.
+ * The answer's beginning is there already and is no part of the outcome.
  */
 static bool count(struct exchange *x, struct wish *wish, struct err *err)
 {

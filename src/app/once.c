@@ -30,9 +30,10 @@ static bool check_idempotency_key(const char *key, struct err *err)
 
 /*
  * The keys under which one request's outcome is kept and found. The first one counts: it is bound to whom the request is
- * about, so a client that logged in anew meets what it has done before. The last one is bound to the token that was presented:
- * a request that ended its own session is repeated with a dead one, which tells no account; and the release before knows no
- * other, so that what one of the two releases has done is found by the other. Both are claimed and kept together, in this order.
+ * about, so a client that logged in anew meets what it has done before. The last one is bound to the token that was
+ * presented: a request that ended its own session is repeated with a dead one, which tells no account; and the release
+ * before knows no other, so that what one of the two releases has done is found by the other. Both are claimed and kept
+ * together, in this order.
  */
 struct names {
     struct outcome_key keys[2];
@@ -99,8 +100,8 @@ static int length_of_type(const struct request *request)
 }
 
 /*
- * All that says what is to be done, beside method and path, which are in the key. How it is answered (Accept) and who proves
- * what (cookies, tokens) says nothing of that. t/4710 compares this with what a request has.
+ * All that says what is to be done, beside method and path, which are in the key. How it is answered (Accept) and who
+ * proves what (cookies, tokens) says nothing of that. t/4710 compares this with what a request has.
  */
 static bool fingerprint(struct exchange *x, const unsigned char body_mac[OUTCOME_KEY_BYTES],
                         unsigned char mac[OUTCOME_KEY_BYTES], struct err *err)
@@ -331,8 +332,8 @@ static bool refuse_dead_token(struct err *err)
 }
 
 /*
- * Claims the request's keys, first to last. *first: of those that nobody has kept an outcome under, one that was found follows;
- * names.count: none was found. What was found is in the response then.
+ * Claims the request's keys up to the first that has an outcome, which is in the response then; *first is its place, or
+ * names->count when none has.
  */
 static bool claim(struct exchange *x, struct db *db, const struct names *names, size_t *first, struct err *err)
 {
