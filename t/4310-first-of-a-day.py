@@ -12,12 +12,25 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import PASSWORD, Client, done, new_user, psql, same, try_login
 
-TODAY = psql("SELECT to_char(now(), 'YYYYMMDD')")
+TODAY, YESTERDAY = psql("SELECT to_char(now(), 'YYYYMMDD'), to_char(now() - interval '1 day', 'YYYYMMDD')").split("|")
+
+
+def drop(days):
+    """The partitions of days, a condition on since and until, with whatever sessions they have."""
+    for name in psql(f"SELECT name FROM mayfly.session_partition WHERE {days}").split():
+        psql(f"DROP TABLE mayfly.{name}, mayfly.{name.replace('session_', 'session_data_')}")
 
 
 def drop_today():
-    """With whatever sessions it has."""
-    psql(f"DROP TABLE mayfly.session_{TODAY}, mayfly.session_data_{TODAY}")
+    drop("since <= current_date AND until > current_date")
+
+
+def yesterday_alone():
+    """Yesterday has partitions of its own, as releases before made them; else they may be those of today's week."""
+    drop("since <= current_date AND until > current_date - 1")
+    for parent in ("session", "session_data"):
+        psql(f"SET ROLE mayfly_owner; SET search_path = mayfly; CREATE TABLE {parent}_{YESTERDAY} PARTITION OF {parent} "
+             f"FOR VALUES FROM ('{psql('SELECT mayfly.day_floor(current_date - 1)')}') TO ('{psql('SELECT mayfly.day_floor(current_date)')}')")
 
 
 def partitions():
@@ -34,9 +47,9 @@ def session_of_yesterday(user):
 
 
 user = new_user()
+yesterday_alone()
 yesterday = Client(session_of_yesterday(user))
 same(yesterday.put("/session/data", json={"kept": True}).status, 200, "a session of yesterday goes on")
-drop_today()
 same(partitions(), "0", "there is no partition for today")
 answer = try_login(user.username)
 same(answer.status, 200, "a log-in succeeds", answer)

@@ -242,5 +242,6 @@ same(answer.status, 204, "the account is deleted", answer)
 same(client.get(f"/files/{ids[0]}").status, 401, "its token opens nothing")
 stranger = signed_in()[1]
 same({stranger.get(f"/files/{one}").status for one in ids}, {404}, "its files are nobody's")
-same(psql(f"SELECT count(*) FROM mayfly.file WHERE account_id = '{user.id}'"), "0", "and wait for the sweeper")
+same(psql(f"SELECT count(*) FROM mayfly.file f JOIN mayfly.account a ON a.id = f.account_id WHERE a.id = '{user.id}' AND a.closing_at IS NULL"), "0",
+     "and wait for the sweeper")
 done()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import CHECKOUT, check, done, new_user, psql, same
+from mayfly import CHECKOUT, check, dev, done, new_user, psql, same
 
 TEXT = "".join(path.read_text() for path in (CHECKOUT / "sql/query").glob("*.sql"))
 
@@ -62,20 +62,19 @@ same(run(("file_set_size", [text(file), text(account), "90001"])), [""], "anothe
 # --- heap-only
 
 
-def heap_only(table, sql):
-    """Updates of a table in ten rounds, and how many of them were heap-only."""
-    rounds = "".join(sql(n) for n in range(10))
-    return psql(f"SET search_path = mayfly; BEGIN; {rounds} SELECT 'updates', pg_stat_get_xact_tuples_updated('{table}'::regclass), "
-                f"pg_stat_get_xact_tuples_hot_updated('{table}'::regclass); ROLLBACK").split("updates|")[-1].split("|")
+def heap_only(table, prepared, *statements):
+    """Updates of a table in one transaction, and how many of them were heap-only. Each is a statement with a time of its own."""
+    words = [word for one in ("SET search_path = mayfly", "BEGIN", *prepared, *statements) for word in ("-c", one)]
+    counted = f"SELECT 'updates', pg_stat_get_xact_tuples_updated('{table}'::regclass), pg_stat_get_xact_tuples_hot_updated('{table}'::regclass)"
+    return dev("psql", "-Atq", *words, "-c", counted, "-c", "ROLLBACK").strip().split("updates|")[-1].split("|")
 
 
 other = str(uuid.uuid4())
-updates, heap = heap_only("file", lambda n: "" if n else f"""INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, lease,
-        sweep_at) VALUES ('{other}', '{account}', 'tus', 'postgres', 'upload', 262144, 'n', '{holder}', now() + interval '3599 s');
-    PREPARE advance AS {statement('file_advance')};""" + "".join(
-        f"EXECUTE advance('{other}', '{holder}', {at}, {at + 1}, 'x', 60000, 3600, false);" for at in range(3)))  # within one page
-same((updates, heap), ("3", "3"), "an upload's progress")
-updates, heap = heap_only("attempt", lambda n: "SELECT attempt_count(ARRAY[sha256('heap')], ARRAY[100], 900, NULL);")
+upload = (f"INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, lease, sweep_at) VALUES ('{other}', '{account}', 'tus', "
+          f"'postgres', 'upload', 262144, 'n', '{holder}', now() + interval '3599 s')", f"PREPARE advance AS {statement('file_advance')}")
+same(heap_only("file", upload, *(f"EXECUTE advance('{other}', '{holder}', {at}, {at + 1}, 'x', 60000, 3600, false)" for at in range(3))), ["3", "3"],
+     "an upload's progress")
+updates, heap = heap_only("attempt", (), *(["SELECT attempt_count(ARRAY[sha256('heap')], ARRAY[100], 900, NULL)"] * 10))
 check(int(updates) >= 10 and updates == heap, "counting an attempt", updates, heap)
 
 # --- names
@@ -89,5 +88,5 @@ same(psql("SELECT string_agg(i.indexrelid::regclass::text, ' ' ORDER BY i.indexr
 plan = psql("SET search_path = mayfly; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
             f"PREPARE p AS {statement('account_by_login')}; EXPLAIN EXECUTE p('x')")
 check("account_username_bytes" in plan and "account_email_bytes" in plan, "and those are what names are looked up by", plan)
-psql(f"DELETE FROM mayfly.file WHERE id = '{file}'")
+psql(f"DELETE FROM mayfly.file WHERE id = '{file}'; DELETE FROM mayfly.account_usage WHERE account_id = '{account}'")
 done()

@@ -26,10 +26,10 @@ DELETE FROM file_link WHERE id IN (
 RETURNING id;
 
 -- name: file_move_next
--- to, account (null: of all), this one only (null: each), after this id, at most so many -> committed files elsewhere: id,
--- back end, object name, size, SHA-256
+-- from, account (null: of all), this one only (null: each), after this id, at most so many -> committed files there: id, back end,
+-- object name, size, SHA-256
 SELECT id, back_end, object_name, size, sha256 FROM file
-WHERE back_end <> $1::text AND state = 'committed' AND ($2::uuid IS NULL OR account_id = $2::uuid)
+WHERE back_end = $1::text AND state = 'committed' AND ($2::uuid IS NULL OR account_id = $2::uuid)
     AND ($3::uuid IS NULL OR id = $3::uuid) AND id > $4::uuid
 ORDER BY id LIMIT $5::int;
 

@@ -366,14 +366,15 @@ WHERE account_id = $1::uuid;
 
 -- name: file_thumbnail_claim
 -- id, account, original, box, back end, block bytes, holder, ms, seconds to live, the account's share -> id; no row: somebody else
--- has it, the account has its share in hand, or there is no such original
+-- has it, the account has its share in hand, or there is no such original. May be repeated, since the answer to COMMIT may be lost.
 INSERT INTO file (id, account_id, via, parent_id, box, back_end, object_name, block_bytes, name, lease, lease_until, sweep_at)
 SELECT $1::uuid, o.account_id, 'thumbnail', o.id, $4::int, $5::text, 'thumbnail', $6::bigint, o.name, $7::uuid,
     statement_timestamp() + make_interval(secs => $8::int / 1000.0), statement_timestamp() + make_interval(secs => $9::int)
 FROM file o WHERE o.id = $3::uuid AND o.account_id = $2::uuid AND o.state = 'committed' AND (
     SELECT count(*) FROM file c WHERE c.account_id = $2::uuid AND c.via = 'thumbnail' AND c.state = 'pending'
-        AND c.lease IS NOT NULL AND c.lease_until > statement_timestamp()) < $10::int
-ON CONFLICT (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting' DO NOTHING
+        AND c.lease IS NOT NULL AND c.lease_until > statement_timestamp() AND c.id <> $1::uuid) < $10::int
+ON CONFLICT (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting'
+    DO UPDATE SET lease_until = excluded.lease_until WHERE file.id = excluded.id
 RETURNING id;
 
 -- name: file_thumbnail_refuse

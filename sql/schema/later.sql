@@ -56,6 +56,18 @@ CREATE UNIQUE INDEX CONCURRENTLY account_email_bytes ON account ((name_key(email
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
+-- For fsck and files move, which walk through what a back end has, and for pages of an account's list, which pass by thumbnails and
+-- parts. Neither has what an upload writes all the time.
+\set step 'file_back_end'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+DROP INDEX CONCURRENTLY IF EXISTS file_back_end;
+CREATE INDEX CONCURRENTLY file_back_end ON file (back_end, id) WHERE state = 'committed';
+DROP INDEX CONCURRENTLY IF EXISTS file_listed;
+CREATE INDEX CONCURRENTLY file_listed ON file (account_id, id) WHERE state = 'committed' AND via IN ('upload', 'tus', 'direct');
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
 \set step 'outcome_account'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo

@@ -28,6 +28,7 @@ struct ctl_command {
     unsigned takes;     /* options */
     int failure;        /* exit status when it is not done; 0: EXIT_FAILURE */
     const char *notes;  /* further lines of its own --help, or NULL */
+    bool walks;         /* through whole tables: its statements may take operator_timeout_ms */
     bool reads_options; /* itself, with its own --help; they are too many and too special for the others */
 };
 
@@ -61,18 +62,18 @@ static const struct ctl_command commands[] = {
     {"config", "show", "", "print every setting with its help", .run = config_show, .need = NEED_CONFIG},
     {"config", "check", "", "check the configuration", .run = config_check},
     {"routes", NULL, "", "print what is served, and to whom", .run = system_routes, .need = NEED_NO_CONFIG},
-    {"sweep", NULL, "", "remove what has had its time; run it hourly", .run = system_sweep},
+    {"sweep", NULL, "", "remove what has had its time; run it hourly", .run = system_sweep, .walks = true},
     {"fsck", NULL, "[--repair] [--deep] [--json]", "compare the rows of files with the bytes that are stored",
-     .run = files_fsck, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = EXIT_USAGE,
+     .run = files_fsck, .walks = true, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = EXIT_USAGE,
      .notes = "--repair removes what belongs to nobody and counts anew what is counted wrong; it never touches a file.\n"
               "--deep reads every byte and compares SHA-256. --json prints one finding a line.\n"
               "Exit status: 0 nothing is wrong any more, 1 something is, 2 it could not be found out.\n"},
     {"files", "list", "NAME [--json]", "list the files of an account, newest first",
-     .run = files_list, .least = 1, .most = 1, .takes = TAKES(JSON)},
+     .run = files_list, .walks = true, .least = 1, .most = 1, .takes = TAKES(JSON)},
     {"files", "show", "ID [--json]", "show what is known of a file", .run = files_show, .least = 1, .most = 1,
      .takes = TAKES(JSON)},
     {"files", "move", "[ID] --to BACKEND [--account NAME]", "move files to postgres or s3 while workers serve",
-     .run = files_move, .most = 1, .takes = TAKES(TO) | TAKES(ACCOUNT),
+     .run = files_move, .walks = true, .most = 1, .takes = TAKES(TO) | TAKES(ACCOUNT),
      .notes = "All files, those of one account, or one. What is copied is read again and compared by SHA-256 before the row\n"
               "changes. When it is stopped, run it again: it goes on with the file that it was at.\n"},
     {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
@@ -332,21 +333,26 @@ static int parse(struct ctl *ctl, int argc, char **argv, const struct ctl_comman
     return GO_ON;
 }
 
-static bool open_needs(struct ctl *ctl, enum ctl_need need, struct err *err)
+static bool open_needs(struct ctl *ctl, const struct ctl_command *command, struct err *err)
 {
+    struct services *services = &ctl->services;
+
     arena_init(&ctl->arena, ARENA_MAX_BYTES);
-    switch (need) {
+    switch (command->need) {
     case NEED_NO_CONFIG:
         return true;
     case NEED_CONFIG:
-        return config_load(&ctl->services.config, ctl->config_path, err);
+        return config_load(&services->config, ctl->config_path, err);
     case NEED_SERVICES:
         break;
     }
-    if (!services_open(&ctl->services, ctl->config_path, "ctl", err))
+    if (!services_open(services, ctl->config_path, "ctl", err))
         return false;
     /* Whoever runs this is told in words; the log's lines would only say it twice. */
-    ctl->services.log.level = LOG_ERROR;
+    services->log.level = LOG_ERROR;
+    if (command->walks)
+        db_limit(services->sessions.db, (struct db_limits){.statement_ms = services->config.operator_timeout_ms,
+                                                           .lock_ms = services->config.database_timeout_ms});
     return true;
 }
 
@@ -360,7 +366,7 @@ int main(int argc, char **argv)
 
     if (status != GO_ON)
         return status;
-    done = open_needs(&ctl, command->need, &err) && command->run(&ctl, &err);
+    done = open_needs(&ctl, command, &err) && command->run(&ctl, &err);
     if (fflush(stdout) != 0 || ferror(stdout))
         done = err_set(&err, ERR_INPUT, "standard output: %s", strerror(errno));
     status = done ? ctl.status : complain(&ctl, command, &err);

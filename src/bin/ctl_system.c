@@ -113,9 +113,8 @@ bool system_sweep(struct ctl *ctl, struct err *err)
 {
     int64_t partitions = 0, rows = 0;
     struct sweep_result files = {.taken = 0};
-    bool done = keep_partitions(ctl, &partitions, err) &&
-                operate_outcomes_turn(ctl->services.sessions.db, &ctl->arena, err) && sweep_rows(ctl, &rows, err) &&
-                sweep_objects(ctl, &files, err);
+    bool done =
+        keep_partitions(ctl, &partitions, err) && sweep_rows(ctl, &rows, err) && sweep_objects(ctl, &files, err);
 
     if (done || files.taken > 0)
         fprintf(stderr,

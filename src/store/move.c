@@ -300,11 +300,11 @@ static bool move_file(struct move *move, const struct db_result *rows, int row, 
     return false;
 }
 
-bool move_run(struct move *move, struct err *err)
+static bool move_from(struct move *move, const struct object_ops *from, struct err *err)
 {
     char account[UUID_TEXT_BYTES], file[UUID_TEXT_BYTES], after[UUID_TEXT_BYTES], most[NUMBER_BYTES];
-    const char *const values[] = {move->to->name, move->account != NULL ? account : NULL,
-                                  move->file != NULL ? file : NULL, after, most};
+    const char *const values[] = {from->name, move->account != NULL ? account : NULL, move->file != NULL ? file : NULL,
+                                  after, most};
     const struct uuid nil = {.bytes = {0}};
     struct db_result rows = {.rows = FILES_PAGE};
     struct arena arena;
@@ -327,4 +327,14 @@ bool move_run(struct move *move, struct err *err)
     }
     arena_free(&arena);
     return ok;
+}
+
+bool move_run(struct move *move, struct err *err)
+{
+    const struct object_ops *const *from = object_ops_all();
+
+    for (; *from != NULL; from++)
+        if (*from != move->to && !move_from(move, *from, err))
+            return false;
+    return true;
 }

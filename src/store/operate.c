@@ -96,13 +96,6 @@ bool operate_sweep(struct db *db, struct arena *arena, const struct config *conf
     return true;
 }
 
-bool operate_outcomes_turn(struct db *db, struct arena *arena, struct err *err)
-{
-    struct db_result row;
-
-    return query_one(db, arena, STATEMENT_OUTCOMES_TURN, NULL, &row, err);
-}
-
 bool operate_partitions(struct db *db, struct arena *arena, int64_t *changed, struct err *err)
 {
     char days[NUMBER_BYTES];

@@ -52,9 +52,6 @@ enum db_rc operate_session_owner(struct db *, struct arena *, const struct uuid 
 /* Removes at most SWEEP_BATCH outcomes and as many attempts whose time has passed; less than that: nothing is left. */
 bool operate_sweep(struct db *, struct arena *, const struct config *, int64_t *removed, struct err *) MUST_CHECK;
 
-/* Lets go of the outcomes of nginx's request ids that are three hours old. */
-bool operate_outcomes_turn(struct db *, struct arena *, struct err *) MUST_CHECK;
-
 /* Makes the partitions of PARTITION_DAYS and drops those of one past week; to be called again while it changed any. */
 bool operate_partitions(struct db *, struct arena *, int64_t *changed, struct err *) MUST_CHECK;
 

@@ -133,6 +133,14 @@ static bool sweep_links(struct file_store *store, struct arena *arena, struct sw
     return true;
 }
 
+/* Each hour one partition of the ring becomes free; whoever comes first within it empties it. */
+static bool turn_outcomes(struct file_store *store, struct arena *arena, struct err *err)
+{
+    struct db_result row;
+
+    return db_query(store->db, arena, STATEMENT_OUTCOMES_TURN, NULL, &row, err) != DB_FAIL;
+}
+
 bool sweep_files(struct file_store *store, int rows, struct sweep_result *result, struct err *err)
 {
     int most = rows < SWEEP_ROWS_MAX ? rows : SWEEP_ROWS_MAX;
@@ -140,7 +148,8 @@ bool sweep_files(struct file_store *store, int rows, struct sweep_result *result
     bool ok;
 
     arena_init(&arena, ARENA_BYTES);
-    ok = sweep_account(store, &arena, result, err) && sweep_kind(store, &arena, &files, most, result, err) &&
+    ok = turn_outcomes(store, &arena, err) && sweep_account(store, &arena, result, err) &&
+         sweep_kind(store, &arena, &files, most, result, err) &&
          sweep_kind(store, &arena, &copies, most, result, err) && sweep_links(store, &arena, result, err);
     arena_free(&arena);
     return ok;

@@ -1,6 +1,6 @@
 /*
- * Removes what nobody wants any more: accounts that are closing, files that were dropped, uploads that nobody went on with, copies that `mayflyctl
- * files move` left behind, links that have expired.
+ * Removes what nobody wants any more: accounts that are closing, files that were dropped, uploads that nobody went on with,
+ * copies that `mayflyctl files move` left behind, links that have expired, outcomes of request ids that are hours old.
  *
  *   sweep claims a row: its state is deleting, and other sweepers leave it alone for SWEEP_CLAIM_S
  *     the bytes are removed; the row stays as a tombstone for sweep_again_s
