@@ -40,14 +40,14 @@ def as_worker(sql):
 
 _, client = signed_in()
 client.put("/session/data", json={"text": text()})
-before = lsn()
+statuses, written = set(), []
 for _ in range(CHANGES):
-    same_status = client.put("/session/data", json={"text": text()}).status
-    if same_status != 200:
-        break
-written = (lsn() - before) / CHANGES / BYTES
-same(same_status, 200, f"a document of {BYTES} bytes is written {CHANGES} times")
-check(written < 1.7, f"each time the log of the database grows by {written:.2f} times its size", written)
+    before = lsn()
+    statuses.add(client.put("/session/data", json={"text": text()}).status)
+    written.append((lsn() - before) / BYTES)
+same(statuses, {200}, f"a document of {BYTES} bytes is written {CHANGES} times")
+check(min(written) < 1.7, f"each time the log of the database grows by {min(written):.2f} times its size, and what else there was",
+      written)
 
 # --- what a repetition answers
 
@@ -85,12 +85,12 @@ with settings(outcomes_max_count=10):
 
 # --- hours
 
-psql("INSERT INTO mayfly.outcome_request (key, fingerprint, sealed, forgets, hour) SELECT sha256(('hour ' || n)::bytea), sha256('x'), 'x', '{}', "
+psql(f"INSERT INTO mayfly.outcome_request (key, fingerprint, sealed, forgets, hour) SELECT sha256(('hour {os.getpid()} ' || n)::bytea), sha256('x'), 'x', '{{}}', "
      "(floor(extract(epoch FROM now()) / 3600)::bigint + n) % 4 FROM generate_series(0, 3) n")
 ran = subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "sweep"], capture_output=True, text=True, check=False)
 same(ran.returncode, 0, "mayflyctl sweep", ran)
 left = psql("SELECT string_agg(n::text, ' ' ORDER BY n) FROM generate_series(0, 3) n WHERE EXISTS (SELECT FROM mayfly.outcome_request "
-            "WHERE key = sha256(('hour ' || n)::bytea))")
+            f"WHERE key = sha256(('hour {os.getpid()} ' || n)::bytea))")
 check(left in ("0 2 3", "0 3"), "empties the partition of the next hour, and no other", left)  # "0 3": an hour has just begun
 
 # --- the release before, which claims with an empty row in the other table
