@@ -2,7 +2,7 @@
 # Debian packages, and how the missing ones are installed without leaving a service behind.
 
 PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
-    libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libzxcvbn-dev libcmocka-dev
+    libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libunistring-dev libzxcvbn-dev libcmocka-dev
     libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)

@@ -1,6 +1,11 @@
-/* Texts have an end, in characters and in combining marks in a row, and clients are counted by what one of them has. */
+/*
+ * Texts have an end, in characters and in combining marks in a row; names hold what names are made of; clients are counted by
+ * what one of them has.
+ */
 #include "base/address.h"
+#include "base/character.h"
 #include "base/marks.h"
+#include "base/precis.h"
 #include "base/text_limit.h"
 #include "base/utf8.h"
 
@@ -108,6 +113,129 @@ static void a_clipped_text_is_what_may_be_shown(void **state)
     assert_string_equal(text_clip(&unit->arena, TEXT_USER_AGENT, "", 0), "");
 }
 
+static void a_text_is_trimmed_of_spaces_of_any_kind(void **state)
+{
+    static const char *const cases[][2] = {
+        {"ann", "ann"},
+        {" ann ", "ann"},
+        {"\t\r\n ann b \n", "ann b"},
+        {"\xC2\xA0\xE3\x80\x80"
+         "ann\xE2\x80\x83\xE2\x80\xA8",
+         "ann"},
+        {"\xE2\x80\x8B"
+         "ann",
+         "\xE2\x80\x8B"
+         "ann"}, /* no space */
+        {" \xFF ", "\xFF"},
+        {"   ", ""},
+        {"", ""},
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_string_equal(text_trim(&unit->arena, cases[i][0]), cases[i][1]);
+}
+
+/* Those of Unicode 14's DerivedCoreProperties.txt, and the one Braille pattern that has no dot. */
+static void what_shows_nothing_is_hidden(void **state)
+{
+    static const struct {
+        uint32_t first, last;
+    } hidden[] = {
+        {0x00AD, 0x00AD},   {0x034F, 0x034F},   {0x061C, 0x061C},   {0x115F, 0x1160}, {0x17B4, 0x17B5},
+        {0x180B, 0x180F},   {0x200B, 0x200F},   {0x202A, 0x202E},   {0x2060, 0x206F}, {0x2800, 0x2800},
+        {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFF8},
+        {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
+    };
+    size_t at = 0;
+
+    (void)state;
+    for (uint32_t code = 0; code < 0x110000; code++) {
+        bool expected;
+
+        at += at < COUNT(hidden) && code > hidden[at].last;
+        expected = at < COUNT(hidden) && code >= hidden[at].first;
+        if (character_is_hidden(code) != expected)
+            fail_msg("U+%04X", code);
+        if (character_is_modifier(code) && !expected)
+            fail_msg("U+%04X changes what stands before it, but is shown", code);
+    }
+}
+
+static void a_username_is_made_of_what_identifiers_are_made_of(void **state)
+{
+    static const struct {
+        enum precis_fault fault;
+        const char *names[32];
+    } cases[] = {
+        {PRECIS_FINE,
+         {"ann", "Ann.Lamp_1-x", "!#$%&()*+=?[]^`{|}~", "\xC3\xA4\xE5\x90\x8D",
+          "stra\xC3\x9F"
+          "e",
+          "u\xCC\x88", "\xEF\xBD\x95" /* u of full width */, "\xEF\xBD\xB6" /* half-width kana */,
+          "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB" /* Hangul, decomposed */, "xarl\xC2\xB7la", "\xCD\xB5\xCE\xB1",
+          "\xD7\xA6\xD7\xB3", "\xE3\x82\xA2\xE3\x83\xBB", "\xD8\xA7\xD9\xA1",
+          "\xD7\x90\xD7\x91"
+          "1",
+          "\xD8\xA7\xD9\x8E"}},
+        {PRECIS_CHARACTER,
+         {"a b",
+          "a\x7F",
+          "\xE2\x80\x8B",
+          "a\xE3\x85\xA4",
+          "a\xEF\xBE\xA0",
+          "a\xE1\x85\x9F",
+          "a\xE2\xA0\x80",
+          "a\xCD\x8F",
+          "a\xEF\xB8\x8F",
+          "a\xF3\xA0\x81\xA1",
+          "a\xE2\x80\x8D"
+          "b",
+          "\xE2\x93\x90nn" /* circled */,
+          "\xEF\xAC\x81" /* a ligature */,
+          "x\xC2\xB2",
+          "\xF0\x9F\x98\x80",
+          "\xE2\x99\xA5",
+          "\xC2\xA0",
+          "\xE3\x80\x80",
+          "\xEF\xB9\xAB" /* a small @ */,
+          "a\xC2\xB7"
+          "b",
+          "\xCD\xB5x",
+          "x\xD7\xB3",
+          "x\xE3\x83\xBB",
+          "\xD9\x80",
+          "\xD8\xA7\xD9\xA1\xDB\xB2" /* digits of two kinds */,
+          "\xEE\x80\x80" /* private use */,
+          "\xE0\xB7\xB5" /* unassigned */,
+          "\xFF"}},
+        {PRECIS_DIRECTION,
+         {"1\xD7\x90", "a\xD7\x90",
+          "\xD7\x90"
+          "a",
+          "\xD7\x90"
+          "1\xD7\x90"
+          "a",
+          "\xD8\xA7"
+          "1\xD9\xA1",
+          "\xD7\x90.", "\xD9\xA1\xD9\xA2"}},
+    };
+    char mapped[PRECIS_NAME_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t k = 0; k < COUNT(cases[i].names) && cases[i].names[k] != NULL; k++)
+            if (precis_username(cases[i].names[k], mapped) != cases[i].fault)
+                fail_msg("\"%s\" is not %d", cases[i].names[k], (int)cases[i].fault);
+    assert_int_equal(precis_username("\xEF\xBD\x95\xCC\x88\xEF\xBC\xA0", mapped), PRECIS_FINE);
+    assert_string_equal(mapped, "\xC3\xBC@"); /* full width, then composed */
+    assert_int_equal(precis_username(many("", "\xC3\xA4", PRECIS_NAME_CHARACTERS), mapped), PRECIS_FINE);
+    assert_int_equal(precis_username(many("", "\xC3\xA4", PRECIS_NAME_CHARACTERS + 1), mapped), PRECIS_CHARACTER);
+    /* What NFC makes longest of one. */
+    assert_int_equal(precis_username(many("", "\xF0\x9D\x85\xA0", PRECIS_NAME_CHARACTERS), mapped), PRECIS_CHARACTER);
+    assert_int_equal(strlen(mapped), PRECIS_NAME_BYTES - 1);
+}
+
 static void a_client_is_an_address_of_ipv4_or_a_64_of_ipv6(void **state)
 {
     static const struct {
@@ -184,6 +312,9 @@ int main(void)
         PROMISE(thirty_marks_may_follow_a_character_and_no_more),
         PROMISE(what_a_language_writes_is_let_through),
         PROMISE(a_clipped_text_is_what_may_be_shown),
+        PROMISE(a_text_is_trimmed_of_spaces_of_any_kind),
+        PROMISE(what_shows_nothing_is_hidden),
+        PROMISE(a_username_is_made_of_what_identifiers_are_made_of),
         PROMISE(a_client_is_an_address_of_ipv4_or_a_64_of_ipv6),
         PROMISE(an_address_counts_as_its_subscriber),
         PROMISE(an_address_is_shown_in_its_usual_form),

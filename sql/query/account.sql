@@ -5,11 +5,14 @@ VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text)
 RETURNING a.profile;
 
 -- name: account_by_login
--- username or e-mail -> what it is compared by, then id, password hash, disabled, profile: null when nobody has it
+-- username or e-mail, without spaces around it and as it came -> what it is compared by, then id, password hash, disabled,
+-- profile: null when nobody has it. Addresses of before may have spaces that are not ASCII's around them; they come first.
 SELECT k.key, a.id, a.password_hash, a.disabled, a.profile
-FROM (SELECT name_key($1::text) AS key) k LEFT JOIN account a
-    ON (strpos(k.key, '@') = 0 AND name_key(a.username) COLLATE "C" = k.key)
-    OR (strpos(k.key, '@') > 0 AND name_key(a.email) COLLATE "C" = k.key);
+FROM (SELECT name_key($1::text) AS key, name_key($2::text) AS came) k LEFT JOIN LATERAL (
+    SELECT a.id, a.password_hash, a.disabled, a.profile FROM account a
+    WHERE (strpos(k.key, '@') = 0 AND name_key(a.username) COLLATE "C" = k.key)
+        OR (strpos(k.key, '@') > 0 AND name_key(a.email) COLLATE "C" = ANY (ARRAY[k.key, k.came]))
+    ORDER BY name_key(a.email) IS NOT DISTINCT FROM k.came DESC LIMIT 1) a ON true;
 
 -- name: account_by_id
 -- id -> password hash, disabled, profile

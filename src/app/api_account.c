@@ -4,6 +4,7 @@
 #include "app/once.h"
 #include "app/signed_in.h"
 #include "base/bytes.h"
+#include "base/text_limit.h"
 
 #include <string.h>
 
@@ -36,6 +37,14 @@ static bool create_account(struct exchange *x, void *arg, struct err *err)
     if (!buf_printf(&x->response.body, "{\"user\":%s}", profile))
         return err_set(err, ERR_BUG, "answer is too long");
     return response_header(&x->response, "Location", "/profile", err);
+}
+
+/* In the place of *text, which may be NULL, a copy without the spaces around it. */
+static bool trim(struct exchange *x, const char **text, struct err *err)
+{
+    if (*text != NULL && (*text = text_trim(&x->arena, *text)) == NULL)
+        return err_memory(err);
+    return true;
 }
 
 static const char *none_if_empty(const char *text)
@@ -71,7 +80,7 @@ bool api_register(struct exchange *x, struct err *err)
 
     if (!exchange_fields(x, &fields, err) || !json_text(fields, "username", &new.fields.username, err) ||
         !json_text(fields, "email", &new.fields.email, err) || !json_text(fields, "name", &new.fields.name, err) ||
-        !json_text(fields, "rd", &rd, err))
+        !json_text(fields, "rd", &rd, err) || !trim(x, &new.fields.username, err) || !trim(x, &new.fields.email, err))
         return false;
     new.way_back = signed_in_location(rd, NULL);
     new.fields.username = none_if_empty(new.fields.username);
@@ -147,6 +156,29 @@ static bool profile_members(const json_t *fields, struct err *err)
     return true;
 }
 
+static bool is_email(const struct exchange *x, const char *email)
+{
+    return strcmp(email != NULL ? email : "", x->session.email) == 0;
+}
+
+/* A form sends all as it was, and what stays need not be what may be chosen today. */
+static bool forget_same(struct exchange *x, struct change *change, struct err *err)
+{
+    json_t *profile;
+    const char *name;
+
+    if (!change->email_changes)
+        change->fields.email = NULL;
+    if (change->fields.name == NULL)
+        return true;
+    if (!json_read(&x->arena, x->session.profile, strlen(x->session.profile), &profile, err))
+        return false;
+    name = json_string_value(json_object_get(profile, "name"));
+    if (name != NULL && strcmp(name, change->fields.name) == 0)
+        change->fields.name = NULL;
+    return true;
+}
+
 /*
  * RFC 7396: what is not named stays, null empties. The address is a way to log in and to a new password, so a session
  * alone, which may be a stolen one, does not change it (ASVS 7.5.1). A form sends the address as it was.
@@ -166,8 +198,12 @@ bool api_profile_patch(struct exchange *x, struct err *err)
         return false;
     if (json_is_null(json_object_get(fields, "name")))
         change.fields.name = "";
-    change.email_changes = json_object_get(fields, "email") != NULL &&
-                           strcmp(change.fields.email != NULL ? change.fields.email : "", x->session.email) != 0;
+    change.email_changes = json_object_get(fields, "email") != NULL && !is_email(x, change.fields.email);
+    if (!trim(x, &change.fields.email, err))
+        return false;
+    change.email_changes = change.email_changes && !is_email(x, change.fields.email);
+    if (!forget_same(x, &change, err))
+        return false;
     change.fields.email = none_if_empty(change.fields.email);
     if (!account_check(&change.fields, err))
         return false;

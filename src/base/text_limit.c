@@ -1,5 +1,6 @@
 #include "base/text_limit.h"
 
+#include "base/character.h"
 #include "base/marks.h"
 #include "base/utf8.h"
 
@@ -52,6 +53,32 @@ bool text_check(enum text_kind kind, const char *field, const char *text, struct
     if (has_excess(text, length))
         return err_field(err, ERR_VALUE, field, "%s: at most %d combining marks in a row", field, TEXT_MARKS_MAX);
     return true;
+}
+
+/* Of the character at text, which has at least one byte left. A broken one is no space. */
+static size_t space_bytes(const char *text, size_t left)
+{
+    size_t step = utf8_sequence(text, left);
+
+    return step > 0 && character_is_space(utf8_code_point(text, step)) ? step : 0;
+}
+
+char *text_trim(struct arena *arena, const char *text)
+{
+    size_t length = strlen(text), begin = 0, end, step;
+
+    while (begin < length && (step = space_bytes(text + begin, length - begin)) > 0)
+        begin += step;
+    end = begin;
+    for (size_t at = begin; at < length; at += step) {
+        bool space = (step = space_bytes(text + at, length - at)) > 0;
+
+        if (!space && (step = utf8_sequence(text + at, length - at)) == 0)
+            step = 1;
+        if (!space)
+            end = at + step;
+    }
+    return arena_strndup(arena, text + begin, end - begin);
 }
 
 char *text_clip(struct arena *arena, enum text_kind kind, const char *text, size_t length)

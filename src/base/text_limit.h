@@ -35,6 +35,9 @@ bool text_check(enum text_kind, const char *field, const char *text, struct err 
 /* Of counting a run of marks, one character after the other: whether this one, of length bytes, is one mark too many. */
 bool text_mark_excess(const char *character, size_t length, size_t *run);
 
+/* A copy without the spaces around it, of any kind; keyboards add some. NULL when memory is out. */
+char *text_trim(struct arena *, const char *text) MUST_CHECK;
+
 /* As utf8_repair, cut to what its kind may have and without the marks that are too many. For text that is only shown. */
 char *text_clip(struct arena *, enum text_kind, const char *text, size_t length) MUST_CHECK;
 

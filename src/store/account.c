@@ -1,5 +1,7 @@
 #include "store/account.h"
 
+#include "base/character.h"
+#include "base/precis.h"
 #include "base/text_limit.h"
 #include "base/utf8.h"
 
@@ -12,14 +14,46 @@ static bool check_text(enum text_kind kind, const char *field, const char *text,
                                                   err_field(err, ERR_VALUE, field, "%s: no control characters", field));
 }
 
+static bool refuse_username(struct err *err)
+{
+    return err_field(err, ERR_VALUE, "username",
+                     "username: letters and digits of any script, and of ASCII also - . _ and the like; no spaces, no "
+                     "invisible characters and none of @ \" ' < > / \\ : ; ,");
+}
+
 static bool check_username(const char *username, struct err *err)
 {
+    char mapped[PRECIS_NAME_BYTES];
+
     if (!check_text(TEXT_USERNAME, "username", username, err))
         return false;
+    switch (precis_username(username, mapped)) {
+    case PRECIS_CHARACTER:
+        return refuse_username(err);
+    case PRECIS_DIRECTION:
+        return err_field(err, ERR_VALUE, "username",
+                         "username: what is written from right to left must begin so, and hold no letters of the other "
+                         "direction");
+    case PRECIS_FINE:
+        break;
+    }
     /* '@' would make it look like an address, by which people log in too. */
-    if (strpbrk(username, "@ \"'<>/\\:;,") != NULL)
-        return err_field(err, ERR_VALUE, "username", "username: no spaces and none of @ \" ' < > / \\ : ; ,");
-    return true;
+    return strpbrk(mapped, "@\"'<>/\\:;,") == NULL || refuse_username(err);
+}
+
+static bool refuse_email(struct err *err)
+{
+    return err_field(err, ERR_VALUE, "email", "email: no spaces and no invisible characters");
+}
+
+/* The code point at *at of well-formed text, which is not at its end; moves *at behind it. */
+static uint32_t next_code(const char **at)
+{
+    size_t step = utf8_sequence(*at, strlen(*at));
+    uint32_t code = utf8_code_point(*at, step);
+
+    *at += step;
+    return code;
 }
 
 /* Only what every address has; whether mail arrives is found out by sending some. */
@@ -29,9 +63,34 @@ static bool check_email(const char *email, struct err *err)
 
     if (!check_text(TEXT_EMAIL, "email", email, err))
         return false;
-    if (at == NULL || at == email || at[1] == '\0' || at[1] == '.' || strpbrk(email, " <>,;\"") != NULL)
+    if (at == NULL || at == email || at[1] == '\0' || at[1] == '.' || strpbrk(email, "<>,;\"") != NULL)
         return err_field(err, ERR_VALUE, "email", "email: not an address such as name@example.org");
+    while (*email != '\0') {
+        uint32_t code = next_code(&email);
+
+        if (character_is_hidden(code) || character_is_space(code))
+            return refuse_email(err);
+    }
     return true;
+}
+
+/* Emoji and some scripts are composed with characters that show nothing, each after one that does. */
+static bool check_name(const char *name, struct err *err)
+{
+    bool shown = false, good = true;
+
+    if (!check_text(TEXT_NAME, "name", name, err))
+        return false;
+    while (good && *name != '\0') {
+        uint32_t code = next_code(&name);
+
+        if (character_is_hidden(code))
+            good = shown && character_is_modifier(code);
+        else
+            shown = !character_is_space(code);
+        good = good && code != 0x2028 && code != 0x2029;
+    }
+    return good || err_field(err, ERR_VALUE, "name", "name: no invisible characters and no line breaks");
 }
 
 bool account_check(const struct account_fields *fields, struct err *err)
@@ -40,17 +99,21 @@ bool account_check(const struct account_fields *fields, struct err *err)
         return false;
     if (fields->email != NULL && !check_email(fields->email, err))
         return false;
-    return fields->name == NULL || check_text(TEXT_NAME, "name", fields->name, err);
+    return fields->name == NULL || check_name(fields->name, err);
 }
 
-/* What only the database can see in a name: characters that NFKC makes of others. */
+/* What the database sees in a name: characters that NFKC makes of others, and what a check here would have seen. */
 static void name_refusal(struct err *err)
 {
-    if (err->kind != ERR_VALUE || strcmp(err->field, "account_username_plain") != 0)
+    bool username = strcmp(err->field, "account_username_plain") == 0;
+
+    if (err->kind != ERR_VALUE || (!username && strcmp(err->field, "account_email_plain") != 0))
         return;
     err_clear(err);
-    err_field(err, ERR_VALUE, "username",
-              "username: no spaces, no invisible characters and none of @ \" ' < > / \\ : ; ,");
+    if (username)
+        refuse_username(err);
+    else
+        refuse_email(err);
 }
 
 /* The unique index that was hit says which field is taken. */
@@ -84,11 +147,16 @@ bool account_create(struct db *db, struct arena *arena, const struct uuid *id, c
 enum db_rc account_by_login(struct db *db, struct arena *arena, const char *login, struct account *account,
                             const char **key, struct err *err)
 {
-    const char *const values[] = {login};
+    char *trimmed = text_trim(arena, login);
+    const char *const values[] = {trimmed, login};
     struct db_result row;
     enum db_rc rc;
 
-    if (!text_check(TEXT_LOGIN, "username", login, err))
+    if (trimmed == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    if (!text_check(TEXT_LOGIN, "username", login, err) || !text_check(TEXT_LOGIN, "username", trimmed, err))
         return DB_FAIL;
     rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_LOGIN, values, &row, err);
     if (rc != DB_ROW)
@@ -148,6 +216,7 @@ enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid 
         err_field(err, ERR_VALUE, "email",
                   "email: this account has no username, so it needs an address to log in with");
     }
+    name_refusal(err);
     name_conflict(err);
     return rc;
 }

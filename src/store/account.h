@@ -13,7 +13,7 @@ struct account {
     const char *profile; /* ready JSON */
 };
 
-/* A name and how to reach somebody; NULL where a member is not given. Checked by account_check. */
+/* A name and how to reach somebody, without spaces around them; NULL where a member is not given. Checked by account_check. */
 struct account_fields {
     const char *username;
     const char *email;
@@ -23,12 +23,12 @@ struct account_fields {
 /* ERR_VALUE with the field that can't be taken. */
 bool account_check(const struct account_fields *, struct err *) MUST_CHECK;
 
-/* ERR_CONFLICT with the field that somebody else has. */
+/* ERR_CONFLICT with the field that somebody else has, or that looks like somebody else's. */
 bool account_create(struct db *, struct arena *, const struct uuid *id, const struct account_fields *,
                     const char *password_hash, const char **profile, struct err *) MUST_CHECK;
 
 /*
- * By username or e-mail address, however it is spelt; *key is the one spelling that stands for all, also with DB_NONE.
+ * By username or e-mail address, however it is spelt and whatever spaces are around it; *key is the one spelling that stands for all, also with DB_NONE.
  * ERR_VALUE for a text that nobody can have registered, before the database sees it.
  */
 enum db_rc account_by_login(struct db *, struct arena *, const char *login, struct account *, const char **key,

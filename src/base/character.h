@@ -1,0 +1,17 @@
+/* What a code point shows. By Unicode's properties as libunistring has them, which libpq brings along anyway. */
+#ifndef MAYFLY_BASE_CHARACTER_H
+#define MAYFLY_BASE_CHARACTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Nothing: Default_Ignorable_Code_Point, and U+2800, a Braille pattern of no dots. Two texts that differ by these look alike. */
+bool character_is_hidden(uint32_t code);
+
+/* A space of any width, or the end of a line or paragraph: White_Space. */
+bool character_is_space(uint32_t code);
+
+/* Of the hidden ones those that change what stands before them, as emoji and some scripts need: joiners, variation selectors. */
+bool character_is_modifier(uint32_t code);
+
+#endif
