@@ -4,12 +4,22 @@
 
 #include "unit.h"
 
+#include <sodium.h>
+
 /* The least that libsodium takes, where the cost is not what is tested. */
 static const struct password_cost cheap = {.passes = 1, .memory_bytes = 8192};
 
 static bool check(struct unit *unit, const char *password, const char *const *guesses)
 {
     return password_check(password, strlen(password), guesses, &unit->err);
+}
+
+static bool verify(const struct password_cost *cost, const char *hash, const char *password, size_t length)
+{
+    bool stale = true, fits = password_verify(cost, hash, password, length, &stale);
+
+    assert_false(stale);
+    return fits;
 }
 
 /* The character count times; the spice keeps the estimate from calling it common. */
@@ -125,14 +135,14 @@ static void a_hash_fits_its_password_and_no_other(void **state)
     const char *longest = repeated(unit, "", "\xF0\x9F\x98\x80", PASSWORD_MAX_CHARACTERS);
 
     assert_granted(password_hash(&cheap, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
-    assert_true(password_verify(&cheap, hash, "vT9#kq2L", 8));
-    assert_false(password_verify(&cheap, hash, "vt9#kq2L", 8));
-    assert_false(password_verify(&cheap, hash, "vT9#kq2", 7));
-    assert_false(password_verify(&cheap, hash, "vT9#kq2L ", 9));
-    assert_false(password_verify(&cheap, hash, "", 0));
+    assert_true(verify(&cheap, hash, "vT9#kq2L", 8));
+    assert_false(verify(&cheap, hash, "vt9#kq2L", 8));
+    assert_false(verify(&cheap, hash, "vT9#kq2", 7));
+    assert_false(verify(&cheap, hash, "vT9#kq2L ", 9));
+    assert_false(verify(&cheap, hash, "", 0));
     assert_granted(password_hash(&cheap, longest, strlen(longest), hash, &unit->err), &unit->err);
-    assert_true(password_verify(&cheap, hash, longest, strlen(longest)));
-    assert_false(password_verify(&cheap, hash, longest, strlen(longest) - 4));
+    assert_true(verify(&cheap, hash, longest, strlen(longest)));
+    assert_false(verify(&cheap, hash, longest, strlen(longest) - 4));
 }
 
 static void a_hash_fits_whatever_the_cost_is_today(void **state)
@@ -142,8 +152,8 @@ static void a_hash_fits_whatever_the_cost_is_today(void **state)
     char hash[PASSWORD_HASH_BYTES];
 
     assert_granted(password_hash(&cheap, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
-    assert_true(password_verify(&dearer, hash, "vT9#kq2L", 8));
-    assert_false(password_verify(&dearer, hash, "vT9#kq2M", 8));
+    assert_true(verify(&dearer, hash, "vT9#kq2L", 8));
+    assert_false(verify(&dearer, hash, "vT9#kq2M", 8));
 }
 
 static void what_is_no_hash_fits_nothing(void **state)
@@ -157,7 +167,7 @@ static void what_is_no_hash_fits_nothing(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(broken); i++) {
-        assert_false(password_verify(&cheap, broken[i], "vT9#kq2L", 8));
+        assert_false(verify(&cheap, broken[i], "vT9#kq2L", 8));
         assert_true(password_needs_rehash(&cheap, broken[i]));
     }
 }
@@ -192,17 +202,18 @@ static void an_unknown_user_has_no_password(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(passwords); i++)
-        assert_false(password_verify(&cheap, NULL, passwords[i], strlen(passwords[i])));
+        assert_false(verify(&cheap, NULL, passwords[i], strlen(passwords[i])));
 }
 
-static int64_t fastest_verify_us(const struct password_cost *cost, const char *hash)
+static int64_t fastest_verify_us(const struct password_cost *cost, const char *hash, const char *password)
 {
     int64_t fastest = INT64_MAX;
+    bool stale;
 
     for (int i = 0; i < 5; i++) {
         int64_t start = clock_system.monotonic_us(), took;
 
-        assert_false(password_verify(cost, hash, "not the one", 11));
+        assert_false(password_verify(cost, hash, password, strlen(password), &stale));
         took = clock_system.monotonic_us() - start;
         fastest = took < fastest ? took : fastest;
     }
@@ -223,11 +234,107 @@ static void an_unknown_user_costs_what_a_known_one_costs(void **state)
         int64_t known, unknown;
 
         assert_granted(password_hash(&costs[i], "vT9#kq2L", 8, hash, &unit->err), &unit->err);
-        known = fastest_verify_us(&costs[i], hash);
-        unknown = fastest_verify_us(&costs[i], NULL);
+        known = fastest_verify_us(&costs[i], hash, "not the one");
+        unknown = fastest_verify_us(&costs[i], NULL, "not the one");
         if (known > 3 * unknown || unknown > 3 * known)
             fail_msg("known: %lld us, unknown: %lld us", (long long)known, (long long)unknown);
     }
+}
+
+#define COMPOSED                                                                                                       \
+    "Gr\xC3\xBC\xC3\x9F"                                                                                               \
+    "e aus K\xC3\xB6ln"
+#define DECOMPOSED                                                                                                     \
+    "Gru\xCC\x88\xC3\x9F"                                                                                              \
+    "e aus Ko\xCC\x88ln"
+
+/* RFC 8265, section 4.2: an accent is one however a keyboard composes it, and so is a space. Nothing else is changed. */
+static void a_password_is_one_however_it_is_composed(void **state)
+{
+    static const char *const same[][2] = {
+        {COMPOSED, DECOMPOSED},
+        {"\xED\x95\x9C\xEA\xB5\xAD\xEC\x96\xB4 abc", "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB\xE1\x84\x80\xE1\x85\xAE\xE1"
+                                                     "\x86\xA8\xE1\x84\x8B\xE1\x85\xA5 abc"}, /* Hangul */
+        {"quiet green lamp", "quiet\xC2\xA0green\xE3\x80\x80lamp"},
+    };
+    static const char *const other[][2] = {
+        {"Gr\xC3\xBC\xC3\x9F"
+         "e123",
+         "gr\xC3\xBC\xC3\x9F"
+         "e123"},
+        {"\xEF\xBD\x81"
+         "bcdefgh1",
+         "abcdefgh1"}, /* full width */
+        {"\xEF\xAC\x81"
+         "bcdefgh1",
+         "fibcdefgh1"}, /* a ligature */
+        {"quiet green lamp", "quiet green lamp "},
+    };
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES];
+
+    for (size_t i = 0; i < COUNT(same); i++)
+        for (int a = 0; a < 2; a++) {
+            assert_granted(password_hash(&cheap, same[i][a], strlen(same[i][a]), hash, &unit->err), &unit->err);
+            for (int b = 0; b < 2; b++)
+                if (!verify(&cheap, hash, same[i][b], strlen(same[i][b])))
+                    fail_msg("%zu: %d %d", i, a, b);
+        }
+    for (size_t i = 0; i < COUNT(other); i++) {
+        assert_granted(password_hash(&cheap, other[i][0], strlen(other[i][0]), hash, &unit->err), &unit->err);
+        assert_false(verify(&cheap, hash, other[i][1], strlen(other[i][1])));
+    }
+}
+
+/* libsodium's own function stands for the release before. */
+static void a_hash_of_bytes_as_they_came_goes_on_fitting_them(void **state)
+{
+    char hash[PASSWORD_HASH_BYTES];
+    bool stale = false;
+
+    (void)state;
+    assert_int_equal(crypto_pwhash_str_alg(hash, DECOMPOSED, strlen(DECOMPOSED), 1, 8192, crypto_pwhash_ALG_ARGON2ID13),
+                     0);
+    assert_true(password_verify(&cheap, hash, DECOMPOSED, strlen(DECOMPOSED), &stale));
+    assert_true(stale);
+    assert_false(password_verify(&cheap, hash, COMPOSED, strlen(COMPOSED), &stale));
+    assert_false(stale);
+    assert_false(password_verify(&cheap, hash, DECOMPOSED "x", strlen(DECOMPOSED "x"), &stale));
+    assert_false(stale);
+    assert_false(password_verify(&cheap, NULL, DECOMPOSED, strlen(DECOMPOSED), &stale));
+    assert_false(stale);
+}
+
+static void characters_of_a_password_are_counted_composed(void **state)
+{
+    struct unit *unit = *state;
+    const char *longest = repeated(unit, "vT9#", "u\xCC\x88", 252), *longer = repeated(unit, "vT9#", "u\xCC\x88", 253);
+
+    assert_granted(check(unit, longest, NULL), &unit->err);
+    assert_refused(check(unit, longer, NULL), &unit->err, ERR_VALUE, "at most 256 characters");
+    assert_refused(check(unit, "vT9#u\xCC\x88u\xCC\x88u\xCC\x88", NULL), &unit->err, ERR_VALUE,
+                   "at least 8 characters");
+    longest =
+        repeated(unit, "", "\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", 256); /* the most bytes that 256 characters have */
+    assert_true(strlen(longest) <= PASSWORD_MAX_BYTES);
+    assert_granted(check(unit, longest, NULL), &unit->err);
+}
+
+/* Twice for a text that has another form, whatever the account: as many hashes as an account of before costs. */
+static void an_unknown_user_costs_the_same_in_another_form(void **state)
+{
+    static const struct password_cost cost = {.passes = 2, .memory_bytes = 4 * 1024 * 1024};
+    struct unit *unit = *state;
+    char hash[PASSWORD_HASH_BYTES];
+    int64_t plain, known, unknown;
+
+    assert_granted(password_hash(&cost, "vT9#kq2L", 8, hash, &unit->err), &unit->err);
+    plain = fastest_verify_us(&cost, hash, COMPOSED);
+    known = fastest_verify_us(&cost, hash, DECOMPOSED);
+    unknown = fastest_verify_us(&cost, NULL, DECOMPOSED);
+    if (known * 2 > unknown * 3 || unknown * 2 > known * 3 || known > 4 * plain)
+        fail_msg("plain: %lld us, known: %lld us, unknown: %lld us", (long long)plain, (long long)known,
+                 (long long)unknown);
 }
 
 int main(void)
@@ -247,6 +354,10 @@ int main(void)
         PROMISE(a_cost_beyond_the_machine_is_an_outage),
         PROMISE(an_unknown_user_has_no_password),
         PROMISE(an_unknown_user_costs_what_a_known_one_costs),
+        PROMISE(a_password_is_one_however_it_is_composed),
+        PROMISE(a_hash_of_bytes_as_they_came_goes_on_fitting_them),
+        PROMISE(characters_of_a_password_are_counted_composed),
+        PROMISE(an_unknown_user_costs_the_same_in_another_form),
     };
 
     return !random_start() ? 1 : KEEP_PROMISES(promises);

@@ -14,7 +14,7 @@ struct login {
     struct attempt attempt;
     struct session_limits limits;
     const char *location;
-    char rehashed[PASSWORD_HASH_BYTES]; /* "" when the hash has today's cost */
+    char rehashed[PASSWORD_HASH_BYTES]; /* "" when the hash is as it would be made today */
 };
 
 static struct session_limits limits_of(const struct config *config, bool remember)
@@ -77,28 +77,26 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
 bool api_login(struct exchange *x, struct err *err)
 {
     const struct config *config = &x->services->config;
-    const struct password_cost cost = credentials_cost(config);
     struct login login = {.rehashed = ""};
     const char *name, *password, *rd;
     const json_t *fields;
-    bool done;
+    bool done, stale;
 
     if (!exchange_field(x, "username", &name, err) || !exchange_field(x, "password", &password, err) ||
         !exchange_fields(x, &fields, err) || !json_text(fields, "rd", &rd, err))
         return false;
     login.limits = limits_of(config, json_flag(fields, "remember"));
     login.location = signed_in_location(rd, "/account");
-    if (!credentials_check(x, name, password, &login.account, &login.attempt, err))
+    if (!credentials_check(x, name, password, &login.account, &login.attempt, &stale, err))
         return false;
-    if (password_needs_rehash(&cost, login.account.password_hash) &&
-        !credentials_hash(x, password, login.rehashed, err))
+    if (stale && !credentials_hash(x, password, login.rehashed, err))
         return false;
     done = signed_in_once(x, log_in, &login, err);
     if (!done && err->kind == ERR_LOGIN) {
         /* Between the check and the transaction another log-in made the hash anew, or the password was changed. */
         err_clear(err);
         login.rehashed[0] = '\0';
-        if (!credentials_check(x, name, password, &login.account, &login.attempt, err))
+        if (!credentials_check(x, name, password, &login.account, &login.attempt, &stale, err))
             return false;
         done = signed_in_once(x, log_in, &login, err);
     }

@@ -14,25 +14,25 @@ struct password_cost credentials_cost(const struct config *config)
     };
 }
 
-static bool fits(struct exchange *x, const struct account *account, const char *password)
+/* *stale: the hash should be made anew, by another cost or of the password's present form. */
+static bool fits(struct exchange *x, const struct account *account, const char *password, bool *stale)
 {
     const struct password_cost cost = credentials_cost(&x->services->config);
-    size_t length = strlen(password);
+    bool good =
+        password_verify(&cost, account != NULL ? account->password_hash : NULL, password, strlen(password), stale);
 
-    /* Nobody's password is longer, and the time to hash one grows with it. */
-    if (length > PASSWORD_MAX_BYTES)
-        length = PASSWORD_MAX_BYTES;
-    return password_verify(&cost, account != NULL ? account->password_hash : NULL, password, length) &&
-           !account->disabled && strlen(password) <= PASSWORD_MAX_BYTES;
+    *stale = *stale || (account != NULL && password_needs_rehash(&cost, account->password_hash));
+    return good && !account->disabled;
 }
 
 /* What was found before another's lock came in the way: the same guess is neither counted nor hashed twice. */
 struct known {
     struct account account;
     struct attempt attempt;
+    bool stale;
 };
 
-static bool recall(struct exchange *x, struct account *account, struct attempt *attempt)
+static bool recall(struct exchange *x, struct account *account, struct attempt *attempt, bool *stale)
 {
     const struct known *known = x->kept;
 
@@ -41,16 +41,18 @@ static bool recall(struct exchange *x, struct account *account, struct attempt *
     x->again.recalls = false;
     *account = known->account;
     *attempt = known->attempt;
+    *stale = known->stale;
     return true;
 }
 
-static bool remember(struct exchange *x, const struct account *account, const struct attempt *attempt, struct err *err)
+static bool remember(struct exchange *x, const struct account *account, const struct attempt *attempt, bool stale,
+                     struct err *err)
 {
     struct known *known = arena_alloc(&x->arena, sizeof *known);
 
     if (known == NULL)
         return err_memory(err);
-    *known = (struct known){*account, *attempt};
+    *known = (struct known){*account, *attempt, stale};
     x->kept = known;
     return true;
 }
@@ -81,19 +83,19 @@ static bool take_attempt(struct exchange *x, const struct account *account, cons
 }
 
 bool credentials_check(struct exchange *x, const char *login, const char *password, struct account *account,
-                       struct attempt *attempt, struct err *err)
+                       struct attempt *attempt, bool *stale, struct err *err)
 {
     const char *key;
     enum db_rc rc;
 
-    if (recall(x, account, attempt))
+    if (recall(x, account, attempt, stale))
         return true;
     rc = account_by_login(x->services->sessions.db, &x->arena, login, account, &key, err);
     if (rc == DB_FAIL || !take_attempt(x, rc == DB_ROW ? account : NULL, key, password, attempt, err))
         return false;
-    if (!fits(x, rc == DB_ROW ? account : NULL, password))
+    if (!fits(x, rc == DB_ROW ? account : NULL, password, stale))
         return err_set(err, ERR_LOGIN, "wrong name or password");
-    return remember(x, account, attempt, err);
+    return remember(x, account, attempt, *stale, err);
 }
 
 bool credentials_confirm(struct exchange *x, const char *password, struct account *account, struct attempt *attempt,
@@ -102,8 +104,9 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
     struct services *services = x->services;
     struct db *db = services->sessions.db;
     enum db_rc rc;
+    bool stale; /* a log-in makes hashes anew */
 
-    if (recall(x, account, attempt))
+    if (recall(x, account, attempt, &stale))
         return true;
     /* A session shows more than any device: strangers and neighbours have no part in its count. */
     attempt_by_device(attempt, &services->secret, &x->session.account, &x->session.id);
@@ -113,8 +116,8 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
     rc = account_by_id(db, &x->arena, &x->session.account, account, err);
     if (rc == DB_FAIL)
         return false;
-    if (fits(x, rc == DB_ROW ? account : NULL, password))
-        return remember(x, account, attempt, err);
+    if (fits(x, rc == DB_ROW ? account : NULL, password, &stale))
+        return remember(x, account, attempt, stale, err);
     /* This very request may have changed it: its worker died after COMMIT, and the cache still had the session. */
     if (!once_find(x, err))
         return false;

@@ -12,10 +12,10 @@ struct password_cost credentials_cost(const struct config *);
 /*
  * Whose name and password these are. ERR_LIMIT when there were too many wrong ones, ERR_LOGIN when they do not fit or the
  * account is disabled, ERR_VALUE for a name that nobody can have. The attempt stays counted until credentials_forgive, inside
- * the transaction of the effect.
+ * the transaction of the effect. *stale: the hash should be made anew.
  */
 bool credentials_check(struct exchange *, const char *login, const char *password, struct account *, struct attempt *,
-                       struct err *) MUST_CHECK;
+                       bool *stale, struct err *) MUST_CHECK;
 
 /*
  * The same for the account of the session at hand, before something that a stolen session must not do; ERR_DENIED when it

@@ -1,5 +1,7 @@
 #include "base/password.h"
 
+#include "base/bytes.h"
+#include "base/precis.h"
 #include "base/utf8.h"
 
 #include <sodium.h>
@@ -14,6 +16,27 @@ static const double COMMON_BELOW_BITS = 20.0;
 /* zxcvbn's time grows with the square of the length, and a password this long is no common one. */
 enum { ESTIMATE_MAX_BYTES = 64 };
 
+/* A password as it is hashed; to be wiped. What has no prepared form is taken as it came. */
+struct prepared {
+    char text[PASSWORD_MAX_BYTES + 1];
+    size_t length;
+    bool other; /* than what came */
+};
+
+static void prepare(struct prepared *prepared, const char *password, size_t length)
+{
+    if (length > PASSWORD_MAX_BYTES)
+        length = PASSWORD_MAX_BYTES;
+    prepared->length = precis_password(password, length, prepared->text, PASSWORD_MAX_BYTES);
+    prepared->other =
+        prepared->length > 0 && (prepared->length != length || memcmp(prepared->text, password, length) != 0);
+    if (prepared->length == 0) {
+        memcpy(prepared->text, password, length);
+        prepared->length = length;
+    }
+    prepared->text[prepared->length] = '\0';
+}
+
 static bool is_guess(const char *password, size_t length, const char *const *guesses)
 {
     for (; guesses != NULL && *guesses != NULL; guesses++)
@@ -22,7 +45,7 @@ static bool is_guess(const char *password, size_t length, const char *const *gue
     return false;
 }
 
-bool password_check(const char *password, size_t length, const char *const *guesses, struct err *err)
+static bool check(const char *password, size_t length, const char *const *guesses, struct err *err)
 {
     size_t characters = utf8_count(password, length);
 
@@ -40,14 +63,31 @@ bool password_check(const char *password, size_t length, const char *const *gues
     return true;
 }
 
+bool password_check(const char *password, size_t length, const char *const *guesses, struct err *err)
+{
+    struct prepared prepared;
+    bool good;
+
+    if (length > PASSWORD_MAX_BYTES)
+        return check(password, length, guesses, err);
+    prepare(&prepared, password, length);
+    good = check(prepared.text, prepared.length, guesses, err);
+    bytes_wipe(&prepared, sizeof prepared);
+    return good;
+}
+
 bool password_hash(const struct password_cost *cost, const char *password, size_t length,
                    char hash[PASSWORD_HASH_BYTES], struct err *err)
 {
+    struct prepared prepared;
+    bool hashed;
+
     _Static_assert(PASSWORD_HASH_BYTES >= crypto_pwhash_STRBYTES, "a hash fits");
-    if (crypto_pwhash_str_alg(hash, password, length, cost->passes, cost->memory_bytes, crypto_pwhash_ALG_ARGON2ID13) !=
-        0)
-        return err_set(err, ERR_DOWN, "no memory to hash a password (%zu bytes)", cost->memory_bytes);
-    return true;
+    prepare(&prepared, password, length);
+    hashed = crypto_pwhash_str_alg(hash, prepared.text, prepared.length, cost->passes, cost->memory_bytes,
+                                   crypto_pwhash_ALG_ARGON2ID13) == 0;
+    bytes_wipe(&prepared, sizeof prepared);
+    return hashed || err_set(err, ERR_DOWN, "no memory to hash a password (%zu bytes)", cost->memory_bytes);
 }
 
 /* A hash of the current cost that nothing matches: salt and tag are constants, only the parameters count. */
@@ -57,16 +97,24 @@ static void decoy_hash(const struct password_cost *cost, char hash[PASSWORD_HASH
              cost->passes, "bWF5Zmx5bWF5Zmx5bWF5Zg", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
 }
 
-bool password_verify(const struct password_cost *cost, const char *hash, const char *password, size_t length)
+bool password_verify(const struct password_cost *cost, const char *hash, const char *password, size_t length,
+                     bool *stale)
 {
     char decoy[PASSWORD_HASH_BYTES] = "";
-    bool known = hash != NULL;
-    bool fits;
+    bool known = hash != NULL, long_one = length > PASSWORD_MAX_BYTES, fits, fits_as_it_came = false;
+    struct prepared prepared;
 
     if (!known)
         decoy_hash(cost, decoy);
-    fits = crypto_pwhash_str_verify(known ? hash : decoy, password, length) == 0;
-    return known && fits;
+    prepare(&prepared, password, length);
+    fits = crypto_pwhash_str_verify(known ? hash : decoy, prepared.text, prepared.length) == 0;
+    /* Whatever came of the first: how long this takes depends on the text alone. */
+    if (prepared.other)
+        fits_as_it_came =
+            crypto_pwhash_str_verify(known ? hash : decoy, password, long_one ? PASSWORD_MAX_BYTES : length) == 0;
+    bytes_wipe(&prepared, sizeof prepared);
+    *stale = known && !fits && fits_as_it_came;
+    return known && !long_one && (fits || fits_as_it_came);
 }
 
 bool password_needs_rehash(const struct password_cost *cost, const char *hash)
