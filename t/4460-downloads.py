@@ -64,8 +64,9 @@ for ask in (f"{SIZE}-", f"{SIZE}-{SIZE + 1}", "99999999999999999999-", "-0"):
 for ask in ("bytes=0-1,5-6", "bytes=5-1", "bytes=a-b", "bytes=", "bytes", "lines=1-2", "bytes=--5", "bytes=1-2-3"):
     answer = client.get(url, headers={"Range": ask})
     check(answer.status == 200 and answer.body == CONTENT, f"Range {ask!r} counts as not asked", answer.status)
-same(client.get(empty, headers={"Range": "bytes=0-"}).status, 416, "nothing of an empty file is in a range")
-same(client.get(empty, headers={"Range": "bytes=-5"}).status, 200, "but its last five bytes are all it has")
+for ask in ("0-", "0-1048575", "-5", "7-9", "-0"):
+    answer = client.get(empty, headers={"Range": f"bytes={ask}"})
+    same((answer.status, answer.body, answer.headers.get("content-range")), (200, b"", None), f"of an empty file {ask} is all there is", answer)
 for tag, status in ((etag, 206), ('"another"', 200), (f"W/{etag}", 200), ("Tue, 24 Nov 2026 10:00:00 GMT", 200)):
     answer = client.get(url, headers={"Range": "bytes=1-3", "If-Range": tag})
     check(answer.status == status and answer.body == (CONTENT[1:4] if status == 206 else CONTENT),
@@ -93,7 +94,7 @@ same(client.request("HEAD", url, headers={"If-None-Match": etag}).status, 304, "
 
 for name in ("plain.txt", "Grüße 世界 🌍.txt", 'with "quotes" and \\.txt', "semi;colon, comma.txt", "é" * 127, "100%.txt"):
     disposition = client.get(put(b"name", name)).headers["Content-Disposition"]
-    shown = name.rpartition("\\")[2]
+    shown = name.replace("\\", "_")
     star = re.search(r"filename\*=UTF-8''(\S+)$", disposition)
     plain = re.search(r'filename="((?:[^"\\]|\\.)*)"', disposition)
     check(plain and disposition.isascii() and (urllib.parse.unquote(star[1]) if star else re.sub(r"\\(.)", r"\1", plain[1])) ==
@@ -107,7 +108,7 @@ for content, name, kind in ((HTML, "cat.png", "image/png"), (HTML, "page.html", 
     headers = answer.headers
     check(headers["X-Content-Type-Options"] == "nosniff" and
           headers["Content-Security-Policy"] == "sandbox; default-src 'none'" and
-          (headers["Content-Disposition"].startswith("attachment") or headers["Content-Type"] in INERT),
+          (headers["Content-Disposition"].startswith("attachment") or headers["Content-Type"].partition(";")[0] in INERT),
           f"{name} as {kind or 'no type'} can't run: it is saved, or no program for a browser", headers)
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da636460f80f000105"
                     "010127182d720000000049454e44ae426082")

@@ -28,9 +28,6 @@ static enum range_answer read_suffix(const char **at, int64_t size, struct range
         return RANGE_WHOLE;
     if (suffix == 0)
         return RANGE_OUTSIDE;
-    /* The last bytes of nothing are the whole of it, and Content-Range has no words for that. */
-    if (size == 0)
-        return RANGE_WHOLE;
     range->length = suffix < size ? suffix : size;
     range->offset = size - range->length;
     return RANGE_PART;
@@ -61,7 +58,8 @@ enum range_answer range_read(const char *header, int64_t size, struct range *ran
     enum range_answer answer;
 
     *range = (struct range){.offset = 0};
-    if (strncasecmp(header, "bytes=", 6) != 0)
+    /* Of nothing there are no parts, and Content-Range has no words for one; players ask for bytes=0- of whatever it is. */
+    if (size == 0 || strncasecmp(header, "bytes=", 6) != 0)
         return RANGE_WHOLE;
     header += 6;
     header += strspn(header, between);
