@@ -45,9 +45,20 @@ answer = count(client, upload(client, b"a,b\n" + b"\xff,1\n" * 150))
 same((len(answer.json()["bad_lines"]), answer.json()["bad_lines_total"], answer.json()["bad_lines"][0]),
      (100, 150, {"line": 2, "column": 1, "reason": "not UTF-8"}), "of 150 bad lines the first 100 are listed")
 
+for what, content, told in (
+        ("Excel's line sep= before the header", "sep=;\r\nid;name\r\n1;Ann, Bob\r\n", (1, 2, ";", ["id", "name"])),
+        ("a bar that it names", "sep=|\na|b\n1|2\n", (1, 2, "|", ["a", "b"])),
+        ("commas in a column's name", "Name;Price, net, EUR;Qty\nLamp;10;2\nTable;20;1\n", (2, 3, ";", ["Name", "Price, net, EUR", "Qty"])),
+        ("an index without a name", ",a,b\n0,1,2\n1,3,4\n", (2, 3, ",", ["", "a", "b"])),
+        ("two columns of one name", "id,name,name\n1,a,b\n", (1, 3, ",", ["id", "name", "name"])),
+        ("UTF-16 of Excel", "name\tcity\r\nAnn\tKöln\r\n".encode("utf-16"), (1, 2, "\t", ["name", "city"]))):
+    answer = count(client, upload(client, content)).json()
+    same((answer["rows"], answer["columns"], answer["delimiter"], answer["header"], answer["bad_lines"]), (*told, []), what)
+
 names = ['"' + f'{index:04}'.rjust(63, "\u0001") + '"' for index in range(1100)]
 answer = count(client, upload(client, ",".join(names) + "\n" + ",".join(["1"] * 1100) + "\n"))
-same((answer.status, answer.json().get("columns"), len(answer.json().get("types", []))), (200, 1100, 1024),
+told = answer.json()
+same((answer.status, told.get("rows"), told.get("columns"), len(told.get("types", [])), len(told.get("header") or [])), (200, 1, 1100, 1024, 1024),
      "of 1,100 columns with the longest of names all are counted and 1,024 described", answer.text[:200])
 
 row = b'17,"a field, with a delimiter",2024-02-29,3.25\n'

@@ -1,25 +1,8 @@
 #include "base/csv.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum byte_class { BYTE_TEXT, BYTE_HIGH, BYTE_NUL, BYTE_QUOTE, BYTE_DELIMITER, BYTE_CR, BYTE_LF };
-
-static const char byte_order_mark[] = "\xEF\xBB\xBF";
-
-enum { MARK_BYTES = sizeof byte_order_mark - 1 };
-
-const char *csv_type_word(enum csv_type type)
-{
-    static const char *const words[] = {
-        [CSV_EMPTY] = "empty",     [CSV_INTEGER] = "integer", [CSV_DECIMAL] = "decimal",
-        [CSV_BOOLEAN] = "boolean", [CSV_DATE] = "date",       [CSV_TEXT] = "text",
-    };
-
-    return words[type];
-}
 
 const char *csv_fault_text(enum csv_fault fault)
 {
@@ -46,142 +29,8 @@ void csv_init(struct csv *csv)
     csv->byte_class['\n'] = BYTE_LF;
     csv->line = csv->row_line = 1;
     csv->row_is_empty = true;
-    csv->first.field_begins = true;
-}
-
-/* --- what a field is */
-
-static bool take_digits(const char **at, int count, int *value)
-{
-    *value = 0;
-    for (; count > 0; count--, ++*at) {
-        if (**at < '0' || **at > '9')
-            return false;
-        *value = *value * 10 + (**at - '0');
-    }
-    return true;
-}
-
-static bool take_byte_of(const char **at, const char *bytes)
-{
-    if (**at == '\0' || strchr(bytes, **at) == NULL)
-        return false;
-    ++*at;
-    return true;
-}
-
-static int days_of(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
-/* hh:mm[:ss[.fraction]], to 24:00 and a leap second's 60. */
-static bool take_time(const char **at)
-{
-    int hour, minute, second = 0;
-
-    if (!take_digits(at, 2, &hour) || !take_byte_of(at, ":") || !take_digits(at, 2, &minute))
-        return false;
-    if (take_byte_of(at, ":")) {
-        if (!take_digits(at, 2, &second))
-            return false;
-        if (take_byte_of(at, ".,")) {
-            size_t digits = strspn(*at, "0123456789");
-
-            if (digits == 0)
-                return false;
-            *at += digits;
-        }
-    }
-    return (hour < 24 || (hour == 24 && minute == 0 && second == 0)) && minute < 60 && second <= 60;
-}
-
-/* Z, +hh, +hhmm, +hh:mm or nothing. */
-static bool take_zone(const char **at)
-{
-    int hour, minute = 0;
-
-    if (take_byte_of(at, "Zz") || !take_byte_of(at, "+-"))
-        return true;
-    if (!take_digits(at, 2, &hour))
-        return false;
-    if ((take_byte_of(at, ":") || **at != '\0') && !take_digits(at, 2, &minute))
-        return false;
-    return hour < 24 && minute < 60;
-}
-
-static bool is_date(const char *text)
-{
-    int year, month, day;
-
-    if (!take_digits(&text, 4, &year) || !take_byte_of(&text, "-") || !take_digits(&text, 2, &month) ||
-        !take_byte_of(&text, "-") || !take_digits(&text, 2, &day))
-        return false;
-    if (month < 1 || month > 12 || day < 1 || day > days_of(year, month))
-        return false;
-    if (take_byte_of(&text, "Tt ") && !(take_time(&text) && take_zone(&text)))
-        return false;
-    return *text == '\0';
-}
-
-static bool is_boolean(const char *text)
-{
-    return strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0 || strcasecmp(text, "yes") == 0 ||
-           strcasecmp(text, "no") == 0;
-}
-
-/* A '+' is no sign here: it begins telephone numbers. */
-static enum csv_type number_type(const char *text, const char *points)
-{
-    static const char digits[] = "0123456789";
-    const char *whole = text + (*text == '-'), *at = whole;
-    size_t count = strspn(at, digits), fraction = 0;
-
-    if (count > 1 && *at == '0')
-        return CSV_TEXT;
-    at += count;
-    if (count > 0 && *at == '\0') {
-        errno = 0;
-        (void)strtoll(text, NULL, 10);
-        return errno == 0 ? CSV_INTEGER : CSV_DECIMAL;
-    }
-    if (take_byte_of(&at, points)) {
-        fraction = strspn(at, digits);
-        at += fraction;
-    }
-    if (count + fraction == 0)
-        return CSV_TEXT;
-    if (take_byte_of(&at, "eE")) {
-        (void)take_byte_of(&at, "+-");
-        if (*at == '\0')
-            return CSV_TEXT;
-        at += strspn(at, digits);
-    }
-    return *at == '\0' ? CSV_DECIMAL : CSV_TEXT;
-}
-
-static enum csv_type text_type(const char *text, char delimiter)
-{
-    enum csv_type type;
-
-    if (*text == '\0')
-        return CSV_EMPTY;
-    type = number_type(text, delimiter == ',' ? "." : ".,");
-    if (type == CSV_TEXT && is_boolean(text))
-        return CSV_BOOLEAN;
-    return type == CSV_TEXT && is_date(text) ? CSV_DATE : type;
-}
-
-static enum csv_type type_of_both(enum csv_type a, enum csv_type b)
-{
-    if (a == b || b == CSV_EMPTY)
-        return a;
-    if (a == CSV_EMPTY)
-        return b;
-    return (a == CSV_INTEGER || a == CSV_DECIMAL) && (b == CSV_INTEGER || b == CSV_DECIMAL) ? CSV_DECIMAL : CSV_TEXT;
+    csv_sample_init(&csv->sample);
+    csv->first_is_names = true;
 }
 
 /* --- rows and fields */
@@ -216,15 +65,27 @@ static const char *kept_field(struct csv *csv)
     return text + strspn(text, " ");
 }
 
+/* Whether a field of the first row may be the name of a column; nameless ones may be. */
+static bool may_be_name(const char *text, enum csv_type type)
+{
+    return text != NULL && (type == CSV_TEXT || type == CSV_EMPTY);
+}
+
 static void end_field(struct csv *csv)
 {
-    if (csv->row_fields < CSV_COLUMNS_MAX) {
-        const char *text = kept_field(csv);
+    const char *text = kept_field(csv);
+
+    if (csv->columns == 0 && csv->row_fields >= CSV_COLUMNS_MAX) {
+        csv->first_is_names =
+            csv->first_is_names && may_be_name(text, text != NULL ? csv_type_of(text, csv->delimiter) : CSV_TEXT);
+    } else if (csv->row_fields < CSV_COLUMNS_MAX) {
         /* A column of text stays one, so its fields need no look. */
         bool is_text = text == NULL || csv->column[csv->row_fields].type == CSV_TEXT;
-        enum csv_type type = is_text ? CSV_TEXT : text_type(text, csv->delimiter);
+        enum csv_type type = is_text ? CSV_TEXT : csv_type_of(text, csv->delimiter);
 
         csv->row_type[csv->row_fields] = (unsigned char)type;
+        if (csv->columns == 0 && !may_be_name(text, type))
+            csv->first_is_names = false;
         if (csv->columns == 0 && text != NULL)
             memcpy(csv->column[csv->row_fields].name, text, strlen(text) + 1);
     }
@@ -243,7 +104,7 @@ static void list_bad(struct csv *csv)
 static void take_types(struct csv *csv)
 {
     for (int64_t i = 0; i < csv->row_fields && i < CSV_COLUMNS_MAX; i++)
-        csv->column[i].type = type_of_both(csv->column[i].type, csv->row_type[i]);
+        csv->column[i].type = csv_type_of_both(csv->column[i].type, csv->row_type[i]);
 }
 
 static void end_row(struct csv *csv)
@@ -401,95 +262,85 @@ static void scan(struct csv *csv, const char *at, const char *end)
 
 /* --- the delimiter */
 
-static bool is_digit(unsigned char byte)
-{
-    return byte >= '0' && byte <= '9';
-}
-
-/* Whether the first line that is not empty ends with this byte; counts what may be delimiters on the way. */
-static bool ends_first(struct csv_first *first, unsigned char byte)
-{
-    bool opens = byte == '"' && (first->field_begins || first->after_quote);
-
-    first->after_quote = first->quoted && byte == '"';
-    first->quoted = opens || (first->quoted && byte != '"');
-    first->field_begins = false;
-    if (!first->quoted && !first->after_quote) {
-        first->decimal_commas += is_digit(byte) && first->before[0] == ',' && is_digit(first->before[1]);
-        first->commas += byte == ',';
-        first->semicolons += byte == ';';
-        first->tabs += byte == '\t';
-        first->field_begins = byte == ',' || byte == ';' || byte == '\t' || byte == '\r' || byte == '\n';
-    }
-    first->before[1] = first->before[0];
-    first->before[0] = byte;
-    if (!first->quoted && (byte == '\r' || byte == '\n'))
-        return first->has_content;
-    first->has_content = true;
-    return false;
-}
-
-/* The most frequent one; of equals the first of these: , ; TAB. */
 static void choose_delimiter(struct csv *csv)
 {
-    const struct csv_first *first = &csv->first;
-    size_t commas = first->commas;
+    const struct csv_sample *sample = &csv->sample;
+    size_t skipped;
 
-    /* In 1,5;2,5 the commas are those of decimal numbers. */
-    if (first->semicolons > 0 || first->tabs > 0)
-        commas -= first->decimal_commas;
-    csv->delimiter = ',';
-    if (first->semicolons > commas)
-        csv->delimiter = ';';
-    if (first->tabs > commas && first->tabs > first->semicolons)
-        csv->delimiter = '\t';
+    csv->delimiter = csv_sample_delimiter(&csv->sample, &skipped);
     csv->byte_class[(unsigned char)csv->delimiter] = BYTE_DELIMITER;
-    csv->first.chosen = true;
-    scan(csv, first->bytes, first->bytes + first->length);
+    csv->delimiter_is_known = true;
+    if (skipped > 0) {
+        csv->row_line = ++csv->line;
+        csv->after_cr = sample->bytes[skipped - 1] == '\r';
+    }
+    scan(csv, sample->bytes + skipped, sample->bytes + sample->length);
 }
 
 static void take(struct csv *csv, const char *at, const char *end)
 {
-    struct csv_first *first = &csv->first;
-
-    while (at < end && !first->chosen) {
-        first->bytes[first->length++] = *at;
-        if (ends_first(first, (unsigned char)*at++) || first->length == CSV_FIRST_BYTES)
+    while (at < end && !csv->delimiter_is_known)
+        if (csv_sample_add(&csv->sample, *at++))
             choose_delimiter(csv);
-    }
     scan(csv, at, end);
+}
+
+/* --- the encoding */
+
+/* The first bytes tell: a byte order mark of UTF-8 is passed over, those of UTF-16 say that it is that. */
+static void take_head(struct csv *csv, char byte)
+{
+    static const char utf8_mark[] = "\xEF\xBB\xBF";
+
+    csv->head[csv->head_length++] = byte;
+    if (csv->head_length == 2 && (memcmp(csv->head, "\xFF\xFE", 2) == 0 || memcmp(csv->head, "\xFE\xFF", 2) == 0)) {
+        csv->encoding = CSV_UTF16;
+        csv->utf16.big_endian = csv->head[0] == '\xFE';
+    } else if (csv->head_length == 3 && memcmp(csv->head, utf8_mark, 3) == 0) {
+        csv->encoding = CSV_UTF8;
+    } else if (memcmp(csv->head, utf8_mark, csv->head_length) != 0 &&
+               (csv->head_length > 1 || (byte != '\xFF' && byte != '\xFE'))) {
+        csv->encoding = CSV_UTF8;
+        take(csv, csv->head, csv->head + csv->head_length);
+    }
+}
+
+static void take_utf16(struct csv *csv, const char *at, const char *end)
+{
+    enum { STEP_BYTES = 512 };
+    char text[UTF16_TEXT_BYTES(STEP_BYTES)];
+
+    while (at < end) {
+        size_t step = end - at < STEP_BYTES ? (size_t)(end - at) : STEP_BYTES;
+        size_t length = utf16_read(&csv->utf16, at, step, text);
+
+        take(csv, text, text + length);
+        at += step;
+    }
 }
 
 void csv_feed(struct csv *csv, const void *bytes, size_t length)
 {
     const char *at = bytes, *end = at + length;
 
-    while (at < end && csv->mark < MARK_BYTES) {
-        if (*at == byte_order_mark[csv->mark]) {
-            csv->mark++;
-            at++;
-        } else {
-            take(csv, byte_order_mark, byte_order_mark + csv->mark);
-            csv->mark = MARK_BYTES;
-        }
-    }
-    take(csv, at, end);
+    while (at < end && csv->encoding == CSV_UNKNOWN)
+        take_head(csv, *at++);
+    if (csv->encoding == CSV_UTF16)
+        take_utf16(csv, at, end);
+    else
+        take(csv, at, end);
 }
 
 /* --- the end */
 
+/* Names may be missing, as an index's, and come twice; a row of nothing else is none of names. */
 static bool first_is_header(const struct csv *csv)
 {
-    if (csv->columns == 0 || csv->columns > CSV_COLUMNS_MAX || csv->first_is_bad)
-        return false;
-    for (int64_t i = 0; i < csv->columns; i++) {
-        if (csv->first_type[i] != CSV_TEXT || csv->column[i].name[0] == '\0')
-            return false;
-        for (int64_t other = 0; other < i; other++)
-            if (strcmp(csv->column[i].name, csv->column[other].name) == 0)
-                return false;
-    }
-    return true;
+    bool has_name = false;
+
+    for (int64_t i = 0; i < csv->columns && i < CSV_COLUMNS_MAX; i++)
+        has_name = has_name || csv->first_type[i] == CSV_TEXT;
+    return has_name && csv->first_is_names && !csv->first_is_bad;
 }
 
 static void forget_names(struct csv *csv)
@@ -497,15 +348,18 @@ static void forget_names(struct csv *csv)
     for (int64_t i = 0; i < csv->columns && i < CSV_COLUMNS_MAX; i++) {
         csv->column[i].name[0] = '\0';
         if (!csv->first_is_bad)
-            csv->column[i].type = type_of_both(csv->column[i].type, csv->first_type[i]);
+            csv->column[i].type = csv_type_of_both(csv->column[i].type, csv->first_type[i]);
     }
 }
 
 void csv_finish(struct csv *csv)
 {
-    if (csv->mark < MARK_BYTES)
-        take(csv, byte_order_mark, byte_order_mark + csv->mark);
-    if (!csv->first.chosen)
+    if (csv->encoding == CSV_UNKNOWN)
+        take(csv, csv->head, csv->head + csv->head_length);
+    /* A character that is cut off, which no text of UTF-8 has. */
+    if (csv->encoding == CSV_UTF16 && utf16_is_cut(&csv->utf16))
+        take(csv, "\xFF", "\xFF" + 1);
+    if (!csv->delimiter_is_known)
         choose_delimiter(csv);
     end_sequence(csv);
     /* Whatever else was wrong: it is this quote that swallowed the rest. */

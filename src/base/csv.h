@@ -2,33 +2,25 @@
  * Comma-separated values (RFC 4180) read as they come, in slices of any size, to say what is in them: how many rows and
  * columns, of which types, and which lines are bad. Memory is this struct alone, however long the text, its lines and its
  * fields are. What RFC 4180 does not allow is read as well as can be: line ends are CR LF, LF or CR, the delimiter is , ; or
- * TAB, a byte order mark and empty lines are passed over.
+ * TAB, whichever the first rows agree on, or what a line sep= before them says; a byte order mark and empty lines are passed
+ * over. The text is UTF-8, or UTF-16 with a byte order mark.
  */
 #ifndef MAYFLY_BASE_CSV_H
 #define MAYFLY_BASE_CSV_H
+
+#include "base/csv_sample.h"
+#include "base/csv_type.h"
+#include "base/utf16.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    CSV_COLUMNS_MAX = 1024,      /* whose names and types are kept; what is beyond them is still counted */
-    CSV_FIELD_BYTES = 64,        /* of a field that are looked at: no number, date or column's name needs more */
-    CSV_BAD_MAX = 100,           /* bad lines that are listed; a person will not read more, and all are counted */
-    CSV_FIRST_BYTES = 16 * 1024, /* of the first line that are looked at for its delimiter */
+    CSV_COLUMNS_MAX = 1024, /* whose names and types are kept; what is beyond them is still counted */
+    CSV_FIELD_BYTES = 64,   /* of a field that are looked at: no number, date or column's name needs more */
+    CSV_BAD_MAX = 100,      /* bad lines that are listed; a person will not read more, and all are counted */
 };
-
-enum csv_type {
-    CSV_EMPTY,
-    CSV_INTEGER, /* of 64 bits, without leading zeros: those are codes, and text */
-    CSV_DECIMAL, /* also with an exponent; with a decimal comma unless that is the delimiter */
-    CSV_BOOLEAN, /* true, false, yes, no in any case */
-    CSV_DATE,    /* ISO 8601: a date, or date and time */
-    CSV_TEXT,
-};
-
-/* A constant word such as "integer". */
-const char *csv_type_word(enum csv_type);
 
 enum csv_fault {
     CSV_FAULT_NONE,
@@ -58,9 +50,9 @@ struct csv_column {
 /* Public after csv_finish; to be read only. */
 struct csv {
     char delimiter;
-    bool has_header; /* the first row is not bad, its fields are text, not empty, short and different from each other */
-    int64_t rows;    /* with the bad ones, without the header */
-    int64_t columns; /* as the first row has */
+    bool has_header;  /* the first row is not bad, and its fields are text and short; some may be empty, or the same */
+    int64_t rows;     /* with the bad ones, without the header */
+    int64_t columns;  /* as the first row has */
     int64_t bad_rows; /* with a fault, of all rows */
     size_t bad_count; /* of those that are listed */
     struct csv_bad bad[CSV_BAD_MAX];
@@ -69,7 +61,10 @@ struct csv {
     /* While it is read. */
     enum csv_state { CSV_FIELD_BEGIN, CSV_PLAIN, CSV_QUOTED, CSV_QUOTE_IN_QUOTED } state;
     unsigned char byte_class[256];
-    size_t mark;            /* bytes of a byte order mark that the text began with; all: past it */
+    enum csv_encoding { CSV_UNKNOWN, CSV_UTF8, CSV_UTF16 } encoding;
+    struct utf16 utf16;
+    char head[3]; /* the first bytes, until the encoding is known */
+    size_t head_length;
     bool after_cr;          /* a line feed now belongs to the carriage return before it */
     unsigned sequence_left; /* bytes that the UTF-8 sequence still needs, and the range of the next one */
     unsigned char sequence_low, sequence_high;
@@ -84,15 +79,10 @@ struct csv {
     unsigned char row_type[CSV_COLUMNS_MAX];
     unsigned char first_type[CSV_COLUMNS_MAX]; /* of the first row */
     bool first_is_bad;
+    bool first_is_names; /* its fields so far may be names of columns */
 
-    /* The first line, until its delimiter is known. */
-    struct csv_first {
-        bool chosen, field_begins, quoted, after_quote, has_content;
-        unsigned char before[2]; /* the last byte and the one before it */
-        size_t commas, decimal_commas, semicolons, tabs;
-        size_t length;
-        char bytes[CSV_FIRST_BYTES];
-    } first;
+    struct csv_sample sample; /* the first rows, until the delimiter is known */
+    bool delimiter_is_known;
 };
 
 void csv_init(struct csv *);
