@@ -172,6 +172,13 @@ srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 if run := made(saved(picture, "JPEG", quality=95, icc_profile=srgb), "a JPEG with a colour profile"):
     check(same_corners(run.image, picture.resize(fitted(picture.size, 320))) and "icc_profile" not in run.image.info,
           "keeps its colours without it", run.image.info)
+ramp = Image.linear_gradient("L").rotate(90).resize((600, 400))
+for name, image in {"a grey JPEG": saved(ramp, "JPEG", icc_profile=srgb), "a grey PNG": saved(ramp, "PNG", icc_profile=srgb),
+                    "a transparent grey PNG": saved(ramp.convert("LA"), "PNG", icc_profile=srgb)}.items():
+    if run := made(image, f"{name} with a profile for colours"):
+        row = [run.image.convert("L").getpixel((x, 100)) for x in (4, 160, 315)]
+        check(row[1] in range(90, 165) and sorted((row[0], row[2]))[0] < 20 and max(row) > 235, "keeps its shades", row)
+made(saved(picture.convert("CMYK"), "JPEG", icc_profile=srgb), "a CMYK JPEG with a profile of sRGB")
 profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 run = Run(saved(picture, "JPEG", icc_profile=profile))
 check(run.code in (MADE, BROKEN), "a colour profile of another colour space does no harm", run)
@@ -333,8 +340,16 @@ for name, image in samples.items():
     half = Run(image[:len(image) // 2])
     if name.startswith("animated"):
         check(half.code in (MADE, BROKEN), "cut in half it is refused, or its first frame is whole", half)
-    else:
+    elif "GIF" in name or "PNG" in name or "WebP" in name:
         same((half.outcome, half.output), ("broken", b""), "cut in half it is broken", half)
+    else:
+        whole, part = Run(image).image.convert("RGB"), half.image.convert("RGB") if half.code == MADE else None
+        check(part is not None and part.size == whole.size, "cut in half it is shown as browsers do, as far as it goes", half)
+        box = (0, 0, whole.width, whole.height // 4)
+        shown = [abs(a - b) for a, b in zip(whole.crop(box).tobytes(), part.crop(box).tobytes())] if part else [255]
+        check("progressive" in name or max(shown) <= 12, "what is there is as it was", max(shown))
+        same(Run(image[:-2]).outcome, "made", "and when it lacks its last mark alone")
+        same(Run(image[:image.index(b"\xff\xda")]).outcome, "broken", "without any of its picture it is broken")
     counts = {}
     runs += [Run(damaged(image)) for _ in range(40)]
     for run in runs:

@@ -198,7 +198,24 @@ static bool library_open(const char *program)
     return true;
 }
 
-/* By the header alone; the pixels are not looked at. *profile: the image says what its colours mean. */
+/*
+ * Whether the image says what its colours mean. A profile for colours of another kind, as greyscale images have that of sRGB, says
+ * nothing: browsers leave it alone, and libvips would refuse the image. Its colour space is at byte 16 (ICC.1, section 7.2).
+ */
+static bool has_profile(VipsImage *image)
+{
+    const char *wanted = vips_image_get_bands(image) < 3                                    ? "GRAY"
+                         : vips_image_get_interpretation(image) == VIPS_INTERPRETATION_CMYK ? "CMYK"
+                                                                                            : "RGB ";
+    const void *bytes;
+    size_t length;
+
+    return vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0 &&
+           vips_image_get_blob(image, VIPS_META_ICC_NAME, &bytes, &length) == 0 && length > 20 &&
+           memcmp((const char *)bytes + 16, wanted, 4) == 0;
+}
+
+/* By the header alone; the pixels are not looked at. *profile: as has_profile. */
 static enum thumbnail_status check_header(const struct options *options, bool *profile)
 {
     VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
@@ -214,25 +231,27 @@ static enum thumbnail_status check_header(const struct options *options, bool *p
     else if (vips_image_get_width(image) > options->max_side || vips_image_get_height(image) > options->max_side)
         status = complain(THUMBNAIL_TOO_LARGE, "too many rows or columns");
     else
-        *profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
+        *profile = has_profile(image);
     VIPS_UNREF(image);
     VIPS_UNREF(source);
     return status;
 }
 
 /* The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed. */
-static VipsImage *shrink(int box, bool profile)
+static VipsImage *shrink(int box, bool profile, bool jpeg)
 {
     VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
     VipsImage *small = NULL, *coloured = NULL, *made = NULL;
 
     /*
-     * libvips 8.14 does not hand its option fail_on to the loader of a source; in the loader's own words it arrives.
+     * libvips 8.14 does not hand its option fail_on to the loader of a source; in the loader's own words it arrives. A JPEG that
+     * lacks its end is shown as far as it goes, as browsers do; it fails when there is nothing of its picture.
      * And exported without a profile of its own an image would lose its blues, since its white is taken for another.
      */
     if (source != NULL &&
         vips_thumbnail_source(source, &small, box, "height", box, "size", VIPS_SIZE_DOWN, "option_string",
-                              "[fail_on=error]", profile ? "export_profile" : NULL, "srgb", NULL) == 0 &&
+                              jpeg ? "[fail_on=none]" : "[fail_on=error]", profile ? "export_profile" : NULL, "srgb",
+                              NULL) == 0 &&
         vips_colourspace(small, &coloured, VIPS_INTERPRETATION_sRGB, NULL) == 0)
         made = vips_image_copy_memory(coloured);
     VIPS_UNREF(coloured);
@@ -296,7 +315,7 @@ static enum thumbnail_status write_out(const char *bytes, size_t length)
     return THUMBNAIL_MADE;
 }
 
-static enum thumbnail_status make(const struct options *options)
+static enum thumbnail_status make(const struct options *options, bool jpeg)
 {
     bool profile = false;
     enum thumbnail_status status = check_header(options, &profile);
@@ -308,7 +327,7 @@ static enum thumbnail_status make(const struct options *options)
         return status;
     if (lseek(STDIN_FILENO, 0, SEEK_SET) != 0)
         return complain(THUMBNAIL_BUG, strerror(errno));
-    image = shrink(options->box, profile);
+    image = shrink(options->box, profile, jpeg);
     if (image == NULL)
         return failure();
     encode(image, &bytes, &length);
@@ -334,7 +353,7 @@ static enum thumbnail_status run(const char *program, const struct options *opti
         return complain(THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
     if (!library_open(program))
         return complain(THUMBNAIL_BUG, "the image library can't start");
-    return make(options);
+    return make(options, head[0] == 0xFF);
 }
 
 int main(int argc, char **argv)
