@@ -287,12 +287,15 @@ bool api_tus_patch(struct exchange *x, struct err *err)
         return false;
     if (file.concat[0] != '\0')
         return err_set(err, ERR_DENIED, "this upload is made of others");
-    if (file.state == FILE_COMMITTED)
-        return err_set(err, ERR_DENIED, "this upload is complete");
     if (offset != file.received)
         return err_set(err, ERR_CONFLICT, "the upload has %lld bytes, so go on from there", (long long)file.received);
     if (file.size >= 0 && x->request.content_length > file.size - offset)
         return err_set(err, ERR_LARGE, "the upload was to have %lld bytes", (long long)file.size);
+    /* Nothing is sent to what is whole: a repetition whose first answer was lost, by a client that has asked for the offset. */
+    if (file.state == FILE_COMMITTED) {
+        x->response.status = 204;
+        return tell_received(x, &file, err);
+    }
     if (!learn_length(x, &file, err) || !receive(x, &file.id, patching, err))
         return false;
     if (patching->upload->file.received == offset)

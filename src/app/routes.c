@@ -40,8 +40,10 @@ const struct route routes[] = {
     /* nginx asks, before it takes a long body */
     {METHOD_GET, "/upload/admit", NEED_LOGIN, api_upload_admit, NULL, PACE_AT_ONCE},
     {METHOD_OPTIONS, "/uploads", NEED_NOTHING, api_tus_options, tus_dress, PACE_AT_ONCE},
+    {METHOD_OPTIONS, "/uploads/", NEED_NOTHING, api_tus_options, tus_dress, PACE_AT_ONCE}, /* as tusd has it */
     {METHOD_OPTIONS, "/uploads/:id", NEED_NOTHING, api_tus_options, tus_dress, PACE_AT_ONCE},
     {METHOD_POST, "/uploads", NEED_LOGIN, api_tus_create, tus_dress, PACE_MAY_WAIT},
+    {METHOD_POST, "/uploads/", NEED_LOGIN, api_tus_create, tus_dress, PACE_MAY_WAIT},
     {METHOD_HEAD, "/uploads/:id", NEED_LOGIN, api_tus_head, tus_dress, PACE_MAY_WAIT},
     {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_dress, PACE_MAY_WAIT},
     {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_dress, PACE_AT_ONCE},

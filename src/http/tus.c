@@ -88,8 +88,6 @@ bool tus_metadata_read(struct arena *arena, const char *text, struct tus_metadat
     if (strlen(text) > TUS_METADATA_BYTES)
         return err_field(err, ERR_INPUT, "Upload-Metadata", "Upload-Metadata has more than %d bytes",
                          TUS_METADATA_BYTES);
-    if (text[strspn(text, " \t")] == '\0')
-        return true;
     copy = arena_strdup(arena, text);
     if (copy == NULL)
         return err_memory(err);
@@ -97,6 +95,9 @@ bool tus_metadata_read(struct arena *arena, const char *text, struct tus_metadat
         next = strchr(copy, ',');
         if (next != NULL)
             *next++ = '\0';
+        /* A list's empty elements count for nothing (RFC 9110, section 5.6.1.2): clients write a comma behind each pair. */
+        if (copy[strspn(copy, " \t")] == '\0')
+            continue;
         if (metadata->count == TUS_METADATA_PAIRS)
             return err_field(err, ERR_INPUT, "Upload-Metadata", "Upload-Metadata has more than %d pairs",
                              TUS_METADATA_PAIRS);
