@@ -1,4 +1,5 @@
 /* What kind of file bytes are, what becomes of a claim, and what a browser may show in place. */
+#include "base/media_guess.h"
 #include "base/media_sniff.h"
 
 #include "unit.h"
@@ -220,6 +221,16 @@ static void a_claim_counts_only_where_it_says_more(void **state)
         {"application/vnd.openxmlformats-officedocument.wordprocessingml.document", "application/zip",
          "application/vnd.openxmlformats-officedocument.wordprocessingml.document", false},
         {"model/gltf-binary", "application/octet-stream", "model/gltf-binary", false},
+        {"application/geo+json", "application/json", "application/geo+json", false},
+        {"text/csv", "application/json", "text/csv", false},
+        {"audio/webm", "video/webm", "audio/webm", false},
+        {"audio/mp4", "video/mp4", "audio/mp4", false},
+        {"video/ogg", "application/ogg", "video/ogg", false},
+        {"application/gpx+xml", "application/xml", "application/gpx+xml", false},
+        {"application/x-msdownload", "application/x-dosexec", "application/x-msdownload", false},
+        {"application/vnd.google-earth.kmz", "application/zip", "application/vnd.google-earth.kmz", false},
+        {"application/vnd.ms-excel.sheet.macroenabled.12", "application/zip",
+         "application/vnd.ms-excel.sheet.macroenabled.12", false},
         /* From here on the claim is not true. */
         {"image/png", "text/html", "text/html", true},
         {"image/png", "image/jpeg", "image/jpeg", true},
@@ -236,6 +247,10 @@ static void a_claim_counts_only_where_it_says_more(void **state)
         {"application/pdf", "application/octet-stream", "application/octet-stream", true},
         {"application/atom+xml", "text/plain", "text/plain", true},
         {"video/mp4", "text/plain", "text/plain", true},
+        {"application/xhtml+xml", "application/xml", "application/xml", true},
+        {"image/svg+xml", "application/xml", "application/xml", true},
+        {"text/html", "application/json", "application/json", true},
+        {"image/png", "video/mp4", "video/mp4", true},
         {"application/vnd.ms-excel", "application/zip", "application/zip", true},
     };
 
@@ -251,6 +266,65 @@ static void a_claim_counts_only_where_it_says_more(void **state)
 }
 
 /* For every pair: a file is shown in place only when its bytes are such that it may be. */
+static void a_guess_by_two_bytes_counts_only_with_what_was_claimed(void **state)
+{
+    static const char UNKNOWN[] = "application/octet-stream";
+    static const struct {
+        const char *guess, *claimed, *bytes, *kept;
+    } cases[] = {
+        {"application/zip", "application/octet-stream", "PK\3\4", "application/zip"},
+        {"audio/mpeg", "application/octet-stream", "\xFF\xFB", UNKNOWN},
+        {"audio/mpeg", "audio/mpeg", "\xFF\xFB", "audio/mpeg"},
+        {"audio/mpeg", "application/octet-stream", "ID3", "audio/mpeg"},
+        {"application/zlib", "image/png", "x\x9C", UNKNOWN},
+        {"application/x-dosexec", "application/octet-stream", "\xE9", UNKNOWN},
+        {"application/x-dosexec", "application/octet-stream", "MZ", "application/x-dosexec"},
+        {"text/plain", "application/octet-stream", "words", "text/plain"},
+        {"text/plain", "application/octet-stream", "Gr\xFC\xDF", UNKNOWN},
+        {"text/plain", "text/csv", "Gr\xFC\xDF", "text/plain"},
+        {"text/plain", "application/octet-stream", "\xFF\xFEG", "text/plain"},
+        {"image/x-own", "application/octet-stream", "own", UNKNOWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_string_equal(media_guess_weigh(cases[i].guess, cases[i].claimed, cases[i].bytes, strlen(cases[i].bytes)),
+                            cases[i].kept);
+}
+
+static void text_of_utf_8_says_so(void **state)
+{
+    char written[MEDIA_TYPE_WRITTEN_BYTES], *long_one = malloc(MEDIA_TYPE_SNIFF_BYTES);
+    static const struct {
+        const char *type, *bytes, *written;
+    } cases[] = {
+        {"text/plain", "words", "text/plain; charset=utf-8"},
+        {"text/csv",
+         "Gr\xC3\xB6\xC3\x9F"
+         "e",
+         "text/csv; charset=utf-8"},
+        {"text/plain", "Gr\xFC\xDF", "text/plain"},
+        {"text/plain", "cut \xC3", "text/plain"},
+        {"text/plain", "", "text/plain"},
+        {"application/json", "{}", "application/json"},
+    };
+
+    (void)state;
+    assert_non_null(long_one);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        media_guess_write(cases[i].type, cases[i].bytes, strlen(cases[i].bytes), written);
+        assert_string_equal(written, cases[i].written);
+    }
+    memset(long_one, 'a', MEDIA_TYPE_SNIFF_BYTES);
+    long_one[MEDIA_TYPE_SNIFF_BYTES - 1] = '\xC3'; /* the file goes on */
+    media_guess_write("text/plain", long_one, MEDIA_TYPE_SNIFF_BYTES, written);
+    assert_string_equal(written, "text/plain; charset=utf-8");
+    long_one[100] = '\xC3';
+    media_guess_write("text/plain", long_one, MEDIA_TYPE_SNIFF_BYTES, written);
+    assert_string_equal(written, "text/plain");
+    free(long_one);
+}
+
 static void no_claim_makes_a_file_shown_in_place(void **state)
 {
     static const char *const types[] = {"image/jpeg",      "image/png",        "image/gif",
@@ -272,8 +346,8 @@ static void no_claim_makes_a_file_shown_in_place(void **state)
 
 static void images_and_plain_text_are_shown_and_nothing_else(void **state)
 {
-    static const char *const shown[] = {"image/jpeg", "image/png",  "image/gif",
-                                        "image/webp", "image/avif", "text/plain"};
+    static const char *const shown[] = {
+        "text/plain; charset=utf-8", "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "text/plain"};
     static const char *const attached[] = {
         "image/svg+xml", "text/html", "application/pdf",          "application/xml", "text/xml",
         "text/csv",      "video/mp4", "application/octet-stream", "image/tiff",      "",
@@ -296,6 +370,8 @@ int main(void)
         PROMISE(only_the_first_bytes_are_looked_at),
         PROMISE(claims_become_comparable),
         PROMISE(a_claim_counts_only_where_it_says_more),
+        PROMISE(a_guess_by_two_bytes_counts_only_with_what_was_claimed),
+        PROMISE(text_of_utf_8_says_so),
         PROMISE(no_claim_makes_a_file_shown_in_place),
         PROMISE(images_and_plain_text_are_shown_and_nothing_else),
     };

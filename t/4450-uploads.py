@@ -230,7 +230,7 @@ while psql("SELECT count(*) FROM mayfly.file WHERE name = 'left-alone' AND state
     time.sleep(0.1)
 same(psql("SELECT count(*) FROM mayfly.file WHERE name = 'left-alone' AND state = 'pending'"), "0", "who goes away before the type is found leaves nothing")
 answer = sender.request("HEAD", where, headers=TUS)
-same((answer.status, answer.headers.get("upload-offset"), type_of(sender, where.rsplit("/", 1)[1])), (200, "5", "text/plain"),
+same((answer.status, answer.headers.get("upload-offset"), type_of(sender, where.rsplit("/", 1)[1])), (200, "5", "text/plain; charset=utf-8"),
      "or, by tus, an upload that the next HEAD completes", answer)
 
 # --- the account's end

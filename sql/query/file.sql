@@ -187,7 +187,7 @@ UPDATE file SET name = $3::text WHERE id = $1::uuid AND account_id = $2::uuid AN
 -- What is searched for is normalised once, not once a row; so are names, but those of files that are older than name_key.
 WITH k AS MATERIALIZED (SELECT name_key($2::text) AS key)
 SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
-    SELECT id, '/files/' || id AS url, name, size, type, encode(sha256, 'hex') AS sha256, to_iso(created_at) AS created_at
+    SELECT id, '/files/' || id AS url, name, size, split_part(type, ';', 1) AS type, encode(sha256, 'hex') AS sha256, to_iso(created_at) AS created_at
     FROM file
     WHERE account_id = $1::uuid AND state = 'committed' AND via IN ('upload', 'tus', 'direct')
         AND ($2::text = '' OR strpos(coalesce(name_key, name_key(name)), (SELECT key FROM k)) > 0)

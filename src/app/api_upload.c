@@ -51,7 +51,8 @@ struct nameless {
 struct receiving {
     struct multipart parser;
     bool raw;
-    bool done; /* by an earlier attempt */
+    bool done;                  /* by an earlier attempt */
+    bool has_chunk, has_chunks; /* fields of these names */
     struct outcome_key key;
     struct uuid holder;
     struct received *first, **last;
@@ -189,12 +190,39 @@ static int64_t closing_bytes(const struct receiving *receiving)
     return (int64_t)receiving->parser.delimiter_length + 4;
 }
 
+static bool refuse_chunk(const char *field, struct err *err)
+{
+    return err_field(
+        err, ERR_VALUE, field,
+        "%s: this is a part of a file, and would become a file of its own; send the file as a whole, or in "
+        "parts by tus to /uploads",
+        field);
+}
+
+/*
+ * Fields by which uploaders number the parts that they cut files into: Dropzone, Resumable.js, Flow.js, Fine Uploader; and
+ * Plupload, whose two names have another meaning elsewhere unless they come together.
+ */
+static bool check_field(struct receiving *receiving, const char *name, struct err *err)
+{
+    static const char *const fields[] = {"dzchunkindex", "resumableChunkNumber", "flowChunkNumber", "qqpartindex"};
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (strcmp(fields[i], name) == 0)
+            return refuse_chunk(fields[i], err);
+    receiving->has_chunk = receiving->has_chunk || strcmp(name, "chunk") == 0;
+    receiving->has_chunks = receiving->has_chunks || strcmp(name, "chunks") == 0;
+    return !receiving->has_chunk || !receiving->has_chunks || refuse_chunk("chunk", err);
+}
+
 static bool part_begin(void *user, const struct multipart_part *part, struct err *err)
 {
     struct exchange *x = user;
     struct receiving *receiving = x->stream;
     int64_t most = x->request.content_length - part->offset - closing_bytes(receiving);
 
+    if (part->filename == NULL && !check_field(receiving, part->name, err))
+        return false;
     if (part->filename == NULL)
         return true;
     if (part->filename_length == 0) {
@@ -262,6 +290,20 @@ static bool add_location(struct exchange *x, const struct file *file, struct err
     return response_header(&x->response, "Location", location, err);
 }
 
+/* An id a line, for clients that keep what they are answered as a file's name, such as FilePond. */
+static bool answer_ids(struct exchange *x, const struct received *first, struct err *err)
+{
+    x->response.type = "text/plain; charset=utf-8";
+    for (const struct received *received = first; received != NULL; received = received->next) {
+        char id[UUID_TEXT_BYTES];
+
+        uuid_format(&received->upload->file.id, id);
+        if (!buf_printf(&x->response.body, "%s%s", received != first ? "\n" : "", id))
+            return err_memory(err);
+    }
+    return first->next != NULL || add_location(x, &first->upload->file, err);
+}
+
 static bool answer(struct exchange *x, const struct received *first, struct err *err)
 {
     struct buf *body = &x->response.body;
@@ -270,6 +312,8 @@ static bool answer(struct exchange *x, const struct received *first, struct err 
     x->response.status = 201;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/files?uploaded=1", err);
+    if (request_wants_text(&x->request))
+        return answer_ids(x, first, err);
     if (!several)
         return file_answer_add(body, &first->upload->file, err) && add_location(x, &first->upload->file, err);
     if (!buf_add_string(body, "{\"files\":["))
@@ -448,6 +492,9 @@ bool api_upload(struct exchange *x, struct err *err)
         return err_memory(err);
     if (!check_length(x, x->request.content_length, err))
         return false;
+    /* What it means for a PUT (RFC 9110, section 14.5), as some clients send their parts. */
+    if (x->request.content_range[0] != '\0')
+        return refuse_chunk("Content-Range", err);
     receiving->last = &receiving->first;
     receiving->raw = !request_has_type(&x->request, "multipart/form-data");
     if (!once_key(x, &receiving->key, err))

@@ -1,5 +1,6 @@
 #include "app/file_typing.h"
 
+#include "base/media_guess.h"
 #include "base/media_sniff.h"
 
 #include <string.h>
@@ -20,8 +21,11 @@ static void release(void *arg)
 
 static bool settle(struct file_typing *typing, const char *sniffed, struct err *err)
 {
+    char written[MEDIA_TYPE_WRITTEN_BYTES];
+
     release(typing);
-    typing->type = arena_strdup(&typing->x->arena, media_type_settle(typing->claimed, sniffed, NULL));
+    media_guess_write(media_type_settle(typing->claimed, sniffed, NULL), typing->head, typing->head_length, written);
+    typing->type = arena_strdup(&typing->x->arena, written);
     return typing->type != NULL || err_memory(err);
 }
 
@@ -41,7 +45,8 @@ bool file_typing_begin(struct exchange *x, struct upload *upload, struct file_ty
     media_type_normalise(upload->file.claimed_type, claimed);
     if (!upload_head(upload, typing->head, size, &typing->head_length, err))
         return false;
-    known = media_type_known(typing->head, typing->head_length);
+    /* No bytes contradict nothing. */
+    known = typing->head_length > 0 ? media_type_known(typing->head, typing->head_length) : claimed;
     return known != NULL ? settle(typing, known, err) : arena_defer(&x->arena, release, typing) || err_memory(err);
 }
 
@@ -103,5 +108,5 @@ bool file_typing_attend(struct file_typing *typing, struct err *err)
         return give_up(typing, &reason, err);
     media_sniff_attend(&services->log, typing->child, 0, &over, sniffed);
     typing->x->pause_ms = PAUSE_MS;
-    return !over || settle(typing, sniffed, err);
+    return !over || settle(typing, media_guess_weigh(sniffed, typing->claimed, typing->head, typing->head_length), err);
 }

@@ -218,7 +218,7 @@ static bool needs_proof(const char *type)
            strstr(type, "script") != NULL;
 }
 
-static bool is_text(const char *type)
+bool media_type_is_text(const char *type)
 {
     static const char *const kinds[] = {"application/json", "application/x-ndjson", "application/yaml",
                                         "application/toml", "application/sql",      "application/x-sh"};
@@ -229,35 +229,65 @@ static bool is_text(const char *type)
     return starts_with(type, "text/") || strstr(type, "+json") != NULL;
 }
 
-/* Formats that are a ZIP, or a compound document of old Office, with rules for what is in it. */
+/* Kinds of XML that are shown by nobody: those that a browser shows have rules of their own above. */
+static bool is_other_xml(const char *type)
+{
+    size_t length = strlen(type);
+
+    return length > 4 && strcmp(type + length - 4, "+xml") == 0 && strcmp(type, "image/svg+xml") != 0 &&
+           strcmp(type, "application/xhtml+xml") != 0;
+}
+
+/* Formats that are a ZIP, or a compound document of old Office, with rules for what is in it; sound or film of one format. */
 static bool is_container(const char *type, const char *container)
 {
+    static const struct {
+        const char *container, *types[8];
+    } families[] = {
+        {"application/gzip", {"application/x-compressed-tar", "application/x-tgz"}},
+        {"application/cdfv2", {"application/msword", "application/vnd.ms-", "application/x-msi"}},
+        {"application/x-ole-storage", {"application/msword", "application/vnd.ms-", "application/x-msi"}},
+        {"application/x-dosexec", {"application/x-msdownload", "application/vnd.microsoft.portable-executable"}},
+        {"application/xml", {"application/", "image/", "model/"}}, /* of these only +xml: see below */
+        {"video/webm", {"audio/webm"}},
+        {"video/x-matroska", {"audio/x-matroska", "audio/webm", "video/webm"}},
+        {"video/mp4", {"audio/mp4", "audio/aac", "audio/3gpp", "video/3gpp", "video/quicktime"}},
+        {"application/ogg", {"audio/ogg", "video/ogg", "audio/opus"}},
+        {"audio/ogg", {"video/ogg", "audio/opus"}},
+    };
+    bool office = strstr(type, "macroenabled") != NULL;
+
     if (strcmp(container, "application/zip") == 0)
-        return starts_with(type, "application/vnd.openxmlformats-") || starts_with(type, "application/vnd.oasis.") ||
-               starts_with(type, "application/vnd.android.") || strstr(type, "+zip") != NULL ||
-               strcmp(type, "application/java-archive") == 0;
-    if (strcmp(container, "application/cdfv2") == 0 || strcmp(container, "application/x-ole-storage") == 0)
-        return strcmp(type, "application/msword") == 0 || starts_with(type, "application/vnd.ms-");
-    if (strcmp(container, "application/gzip") == 0)
-        return strcmp(type, "application/x-compressed-tar") == 0 || strcmp(type, "application/x-tgz") == 0;
+        return starts_with(type, "application/x-") || strstr(type, "+zip") != NULL ||
+               strcmp(type, "application/java-archive") == 0 ||
+               (starts_with(type, "application/vnd.") && (office || !starts_with(type, "application/vnd.ms-")));
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        for (size_t k = 0; strcmp(families[i].container, container) == 0 && families[i].types[k] != NULL; k++)
+            if (starts_with(type, families[i].types[k]))
+                return strcmp(container, "application/xml") != 0 || is_other_xml(type);
     return false;
 }
 
 /* Whether a claim that differs from what was found is the more exact one. */
 static bool says_more(const char *claimed, const char *sniffed)
 {
+    if (strcmp(sniffed, "application/xml") == 0 && is_container(claimed, sniffed))
+        return true;
     if (needs_proof(claimed))
         return false;
     if (strcmp(sniffed, UNKNOWN) == 0)
         return true;
-    return is_text(claimed) ? strcmp(sniffed, PLAIN) == 0 : is_container(claimed, sniffed);
+    if (media_type_is_text(claimed))
+        return strcmp(sniffed, PLAIN) == 0 || (media_type_is_text(sniffed) && !needs_proof(sniffed));
+    return is_container(claimed, sniffed);
 }
 
 /* Whether it says less, and is true all the same. */
 static bool says_less(const char *claimed, const char *sniffed)
 {
     return strcmp(claimed, UNKNOWN) == 0 ||
-           (strcmp(claimed, PLAIN) == 0 && is_text(sniffed) && !needs_proof(sniffed)) || is_container(sniffed, claimed);
+           (strcmp(claimed, PLAIN) == 0 && media_type_is_text(sniffed) && !needs_proof(sniffed)) ||
+           is_container(sniffed, claimed);
 }
 
 const char *media_type_settle(const char *claimed, const char *sniffed, bool *contradicted)
@@ -272,7 +302,9 @@ const char *media_type_settle(const char *claimed, const char *sniffed, bool *co
 
 bool media_type_inline(const char *type)
 {
-    static const char *const shown[] = {"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", PLAIN};
+    /* With no other charset: in UTF-7 plain text can be read as markup. */
+    static const char *const shown[] = {
+        "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", PLAIN, "text/plain; charset=utf-8"};
 
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
         if (strcmp(shown[i], type) == 0)

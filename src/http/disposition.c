@@ -1,5 +1,6 @@
 #include "http/disposition.h"
 
+#include "base/character.h"
 #include "base/text_limit.h"
 #include "base/utf8.h"
 #include "http/parameter.h"
@@ -135,23 +136,16 @@ bool disposition_read(char *value, size_t length, struct disposition *dispositio
 
 /*
  * Control characters; marks, embeddings, overrides and isolates that turn the direction of writing ("gpj.exe" read from
- * the right); line separators; what can't be seen and would let two names look alike. Not the joiners U+200C and U+200D:
- * Persian, the Indic scripts and composed emoji need them.
+ * the right); line separators; what can't be seen and would let two names look alike. Not joiners and variation selectors:
+ * Persian, the Indic scripts, Japanese names and composed emoji need them.
  */
 static bool is_hidden(uint32_t code)
 {
-    static const struct {
-        uint32_t first, last;
-    } ranges[] = {
-        {0x00, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},       {0x61C, 0x61C},     {0x180E, 0x180E},
-        {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E},   {0x2060, 0x206F},   {0xFEFF, 0xFEFF},
-        {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0x1D173, 0x1D17A}, {0xE0000, 0xE007F},
-    };
+    bool control = code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0xFFF9 && code <= 0xFFFB);
+    bool separator = code == 0x2028 || code == 0x2029;
 
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (code >= ranges[i].first && code <= ranges[i].last)
-            return true;
-    return false;
+    return control || separator || code == 0xFFFE || code == 0xFFFF ||
+           (character_is_hidden(code) && !character_is_modifier(code));
 }
 
 struct piece {
@@ -167,7 +161,8 @@ static struct piece next_piece(const char **at, const char *end, size_t *run)
         size_t length = utf8_sequence(text, (size_t)(end - text));
 
         *at += length > 0 ? length : 1;
-        if (length == 0) {
+        /* No file system of Windows takes a \, and a browser there would save another name. */
+        if (length == 0 || *text == '\\') {
             *run = 0;
             return (struct piece){"_", 1};
         }
@@ -177,10 +172,25 @@ static struct piece next_piece(const char **at, const char *end, size_t *run)
     return (struct piece){"", 0};
 }
 
+static bool is_letter(char byte)
+{
+    return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+}
+
+/* Browsers for Windows have sent paths: C:\fakepath\a.txt, \\server\share\a.txt. Elsewhere \ is part of a name. */
+static bool is_windows_path(const char *name, size_t length)
+{
+    bool drive = length > 3 && is_letter(name[0]) && name[1] == ':' && name[2] == '\\';
+
+    return drive || (length > 2 && name[0] == '\\' && name[1] == '\\');
+}
+
 static const char *after_path(const char *name, size_t length)
 {
+    bool windows = is_windows_path(name, length);
+
     for (const char *at = name + length; at > name; at--)
-        if (at[-1] == '/' || at[-1] == '\\')
+        if (at[-1] == '/' || (windows && at[-1] == '\\'))
             return at;
     return name;
 }
@@ -255,7 +265,7 @@ void disposition_name(const char *name, size_t length, char safe[DISPOSITION_NAM
 
 static bool is_digit_or_letter(char byte)
 {
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
+    return (byte >= '0' && byte <= '9') || is_letter(byte);
 }
 
 void disposition_key(const char *name, size_t length, char key[DISPOSITION_KEY_BYTES])

@@ -35,7 +35,8 @@ struct disposition {
 bool disposition_read(char *value, size_t length, struct disposition *, struct err *) MUST_CHECK;
 
 /*
- * A name that is safe to show and to save: what follows the last / or \, well-formed UTF-8 (other bytes become '_'),
+ * A name that is safe to show and to save: what follows the last /, or the last \ of a path of Windows, well-formed UTF-8 (other
+ * bytes, and any other \, become '_'),
  * without control characters and those that turn the direction of writing or can't be seen, without combining marks that
  * are too many (base/text_limit.h), without spaces around it; cut to 255 bytes at a character, but with its extension; "file"
  * when nothing but dots and spaces is left. What is safe already stays as it is.

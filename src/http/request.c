@@ -57,6 +57,7 @@ static const struct {
     ROW("HTTP_X_CSRF_TOKEN", csrf_token),
     ROW("HTTP_RANGE", range),
     ROW("HTTP_IF_RANGE", if_range),
+    ROW("HTTP_CONTENT_RANGE", content_range),
     ROW("HTTP_CONTENT_DISPOSITION", content_disposition),
     ROW("HTTP_X_HTTP_METHOD_OVERRIDE", method_override),
     ROW("HTTP_TUS_RESUMABLE", tus_resumable),
@@ -178,6 +179,11 @@ bool request_has_type(const struct request *request, const char *type)
 bool request_wants_page(const struct request *request)
 {
     return accept_page(request->accept);
+}
+
+bool request_wants_text(const struct request *request)
+{
+    return strncasecmp(request->accept + strspn(request->accept, " \t"), "text/plain", strlen("text/plain")) == 0;
 }
 
 const char *request_cookie(const struct request *request, const char *name, const char *after, size_t *length)

@@ -56,6 +56,7 @@ struct request {
     const char *csrf_token;
     const char *range;
     const char *if_range;
+    const char *content_range;
     const char *content_disposition;
     const char *method_override;
     const char *tus_resumable;
@@ -85,6 +86,9 @@ bool request_has_type(const struct request *, const char *type);
 
 /* Whether the client is a browser that asks for a page (accept.h). */
 bool request_wants_page(const struct request *);
+
+/* Whether plain text is the first that Accept names. */
+bool request_wants_text(const struct request *);
 
 /*
  * The value of the first cookie of this name behind `after`, an earlier answer or NULL: browsers send those of several paths and
