@@ -177,12 +177,15 @@ static bool is_letter(char byte)
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* Browsers for Windows have sent paths: C:\fakepath\a.txt, \\server\share\a.txt. Elsewhere \ is part of a name. */
+/* Browsers for Windows have sent paths: C:\fakepath\a.txt, \\server\share\a.txt, ..\a.txt. Elsewhere \ is part of a name. */
 static bool is_windows_path(const char *name, size_t length)
 {
-    bool drive = length > 3 && is_letter(name[0]) && name[1] == ':' && name[2] == '\\';
+    static const char *const begins[] = {"\\\\", ".\\", "..\\"};
 
-    return drive || (length > 2 && name[0] == '\\' && name[1] == '\\');
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+        if (length >= strlen(begins[i]) && memcmp(name, begins[i], strlen(begins[i])) == 0)
+            return true;
+    return length > 2 && is_letter(name[0]) && name[1] == ':' && name[2] == '\\';
 }
 
 static const char *after_path(const char *name, size_t length)
