@@ -199,6 +199,13 @@ SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
 INSERT INTO file_block (file_id, number, tag) VALUES ($1::uuid, $2::bigint, $3::text)
 ON CONFLICT (file_id, number) DO UPDATE SET tag = excluded.tag;
 
+-- name: file_blocks_note
+-- id, numbers, tags: as file_block_add
+INSERT INTO file_block (file_id, number, tag)
+SELECT DISTINCT ON (b.number) $1::uuid, b.number, b.tag
+FROM unnest($2::bigint[], $3::text[]) WITH ORDINALITY AS b (number, tag, place) ORDER BY b.number, b.place DESC
+ON CONFLICT (file_id, number) DO UPDATE SET tag = excluded.tag;
+
 -- name: file_blocks
 -- id -> numbers and tags in order
 SELECT number, tag FROM file_block WHERE file_id = $1::uuid ORDER BY number;

@@ -45,6 +45,7 @@ bool tus_dress(struct exchange *, struct err *refused, struct err *);
 /* api_direct.c */
 bool api_direct_create(struct exchange *, struct err *);
 bool api_direct_parts(struct exchange *, struct err *);
+bool api_direct_note(struct exchange *, struct err *);
 bool api_direct_complete(struct exchange *, struct err *);
 
 /* api_files.c */

@@ -13,7 +13,7 @@
 /*
  * Large files straight into the object storage: POST /files/direct tells name, length and type and gets URLs; the client
  * puts the parts there; POST /files/ID/complete makes a file of them. In between GET /files/ID/parts gives further or new
- * URLs, and DELETE /files/ID gives up.
+ * URLs, POST there takes what the storage said of the parts, and DELETE /files/ID gives up.
  */
 
 enum {
@@ -199,6 +199,66 @@ bool api_direct_parts(struct exchange *x, struct err *err)
     if (from < 1 || from > direct_parts(&file))
         return err_field(err, ERR_VALUE, "from", "from: a part from 1 to %lld", (long long)direct_parts(&file));
     return begin(x, &file, err) && describe(x, &file, from, err);
+}
+
+/* --- POST /files/ID/parts */
+
+struct noting {
+    struct file file;
+    struct direct_part *parts;
+    size_t count;
+};
+
+static bool read_part(const json_t *member, struct direct_part *part, struct err *err)
+{
+    const json_t *number = json_object_get(member, "part"), *tag = json_object_get(member, "etag");
+
+    if (!json_is_integer(number) || !json_is_string(tag))
+        return err_field(err, ERR_VALUE, "parts",
+                         "parts: a list of {\"part\": 1, \"etag\": \"what the storage said\"}");
+    *part = (struct direct_part){json_integer_value(number), json_string_value(tag)};
+    return true;
+}
+
+static bool read_parts(struct exchange *x, struct noting *noting, struct err *err)
+{
+    const json_t *fields, *list;
+
+    if (!exchange_fields(x, &fields, err))
+        return false;
+    list = json_object_get(fields, "parts");
+    noting->count = json_array_size(list);
+    noting->parts = arena_alloc(&x->arena, (noting->count + 1) * sizeof noting->parts[0]);
+    if (noting->parts == NULL)
+        return err_memory(err);
+    if (!json_is_array(list) || noting->count == 0)
+        return read_part(NULL, noting->parts, err);
+    for (size_t i = 0; i < noting->count; i++)
+        if (!read_part(json_array_get(list, i), &noting->parts[i], err))
+            return false;
+    return true;
+}
+
+static bool note(struct exchange *x, void *arg, struct err *err)
+{
+    const struct noting *noting = arg;
+
+    if (!direct_note(&x->services->files, &x->arena, &noting->file, noting->parts, noting->count, err))
+        return false;
+    x->response.status = 204;
+    return true;
+}
+
+bool api_direct_note(struct exchange *x, struct err *err)
+{
+    struct noting noting = {.count = 0};
+    struct uuid id;
+
+    if (!file_answer_id(x, &id, err) || !read_parts(x, &noting, err) || !find(x, &id, &noting.file, err))
+        return false;
+    if (noting.file.state == FILE_COMMITTED)
+        return err_set(err, ERR_CONFLICT, "this upload is complete");
+    return once(x, note, &noting, err);
 }
 
 /* --- POST /files/ID/complete */

@@ -118,19 +118,22 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
     return true;
 }
 
-static bool describe(struct exchange *x, const struct file *file, const char *tag, struct err *err)
+static bool describe(struct exchange *x, const struct file *file, bool redirects, const char *tag, struct err *err)
 {
+    /* Of an answer that nginx follows it keeps these two, also when the storage fails and it asks again. */
+    bool kept = x->request.storage_failed[0] != '\0';
     char disposition[DISPOSITION_BYTES], date[DATE_BYTES];
     /* nginx would keep it for its error page when the storage fails. */
-    const char *name = file_redirects(x, file) ? "X-Mayfly-Object-Disposition" : "Content-Disposition";
+    const char *name = redirects ? "X-Mayfly-Object-Disposition" : "Content-Disposition";
 
     disposition_format(media_type_inline(file->type) ? DISPOSITION_INLINE : DISPOSITION_ATTACHMENT, file->name,
                        disposition);
     date_format(file->created_at_ms, date);
     x->response.type = file->type;
+    x->response.cache_control = kept ? "" : "private, no-cache";
     return response_header(&x->response, "ETag", tag, err) &&
            response_header(&x->response, "Last-Modified", date, err) &&
-           response_header(&x->response, "Accept-Ranges", "bytes", err) &&
+           (kept || response_header(&x->response, "Accept-Ranges", "bytes", err)) &&
            response_header(&x->response, name, disposition, err) &&
            response_header(&x->response, "Content-Security-Policy", "sandbox; default-src 'none'", err) &&
            response_header(&x->response, "Cross-Origin-Resource-Policy", "same-origin", err);
@@ -182,7 +185,7 @@ enum file_sends file_sends(const struct exchange *x, const struct file *file, in
 bool file_send(struct exchange *x, const struct file *file, struct err *err)
 {
     char tag[FILE_TAG_BYTES], content_range[RANGE_TEXT_BYTES];
-    bool same;
+    bool same, redirects;
     enum range_answer part;
     struct range range;
 
@@ -193,9 +196,9 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
     part = asked_part(x, file, tag, &range);
     if (!same && part == RANGE_OUTSIDE)
         return refuse_range(x, file, err);
-    if (!describe(x, file, tag, err))
+    redirects = !same && file_redirects(x, file, &range);
+    if (!describe(x, file, redirects, tag, err))
         return false;
-    x->response.cache_control = "private, no-cache";
     if (same) {
         x->response.status = 304;
         return true;
@@ -206,7 +209,7 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
         if (!response_header(&x->response, "Content-Range", content_range, err))
             return false;
     }
-    return file_redirects(x, file) ? file_redirect(x, file, &range, err) : send_bytes(x, file, &range, err);
+    return redirects ? file_redirect(x, file, &range, err) : send_bytes(x, file, &range, err);
 }
 
 bool api_files_get(struct exchange *x, struct err *err)

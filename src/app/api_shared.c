@@ -165,14 +165,21 @@ bool api_shared(struct exchange *x, struct err *err)
 
 /* --- POST */
 
-/* The storage is asked first: while it is away nothing counts. */
+/* The storage is asked first: while it is away, or has lost the bytes, nothing counts. */
 static bool is_there(struct exchange *x, const struct file *file, struct err *err)
 {
     const struct object_ops *back_end = file_back_end(file, err);
+    struct err reason = {.kind = ERR_NONE};
     int64_t size;
 
-    return back_end != NULL &&
-           (file->size == 0 || back_end->size(&x->services->files.objects, &x->arena, &file->object, &size, err));
+    if (back_end == NULL)
+        return false;
+    if (file->size == 0 || back_end->size(&x->services->files.objects, &x->arena, &file->object, &size, &reason))
+        return true;
+    if (reason.kind == ERR_ABSENT)
+        return file_reader_lost(x, &file->id, &file->account, err);
+    *err = reason;
+    return false;
 }
 
 static bool give_ticket(struct exchange *x, void *arg, struct err *err)

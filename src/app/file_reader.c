@@ -20,6 +20,7 @@ bool file_reader_turn_to(struct exchange *x, struct file_reader *reader, const s
     if (reader->back_end == NULL)
         return false;
     reader->object = file->object;
+    reader->account = file->account;
     reader->object.key = arena_strdup(&x->arena, file->object.key);
     reader->object.upload = "";
     file_reader_seek(reader, 0, reader->object.size);
@@ -49,9 +50,27 @@ void file_reader_rest(struct file_reader *reader, size_t unread)
     reader->bytes = NULL;
 }
 
+bool file_reader_lost(struct exchange *x, const struct uuid *id, const struct uuid *account, struct err *err)
+{
+    char text[UUID_TEXT_BYTES];
+    struct file file;
+
+    switch (file_find(&x->services->files, &x->arena, id, account, &file, err)) {
+    case DB_ROW:
+        uuid_format(id, text);
+        return err_set(err, ERR_BUG, "the storage has lost file %s, or a part of it: mayflyctl fsck tells more", text);
+    case DB_NONE:
+        return err_set(err, ERR_ABSENT, "the file was removed while it was read");
+    case DB_FAIL:
+        break;
+    }
+    return false;
+}
+
 bool file_reader_next(struct exchange *x, struct file_reader *reader, const void **bytes, size_t *length,
                       struct err *err)
 {
+    struct err reason = {.kind = ERR_NONE};
     int64_t left = reader->end - reader->offset;
     size_t wanted = left < FILE_READER_BYTES ? (size_t)left : FILE_READER_BYTES;
 
@@ -64,10 +83,13 @@ bool file_reader_next(struct exchange *x, struct file_reader *reader, const void
     *bytes = reader->bytes;
     arena_reset(&reader->scratch);
     if (!reader->back_end->read(&x->services->files.objects, &reader->scratch, &reader->object, reader->offset,
-                                reader->bytes, wanted, length, err))
+                                reader->bytes, wanted, length, &reason) &&
+        reason.kind != ERR_ABSENT) {
+        *err = reason;
         return false;
+    }
     if (*length < wanted)
-        return err_set(err, ERR_ABSENT, "%s has gone while it was read", reader->object.key);
+        return file_reader_lost(x, &reader->object.id, &reader->account, err);
     reader->offset += (int64_t)*length;
     return true;
 }

@@ -10,6 +10,7 @@ enum { FILE_READER_BYTES = BLOCK_POOL_BYTES };
 struct file_reader {
     const struct object_ops *back_end;
     struct object object;
+    struct uuid account;
     struct arena scratch;
     struct block_pool *blocks;
     unsigned char *bytes;
@@ -19,9 +20,18 @@ struct file_reader {
 /* A reader of an object that is whole; its memory goes with the request. */
 bool file_reader_new(struct exchange *, const struct file *, struct file_reader **, struct err *) MUST_CHECK;
 
-/* The next bytes, alive until the next call; *length is 0 at the end. ERR_ABSENT: the file was removed meanwhile. */
+/*
+ * The next bytes, alive until the next call; *length is 0 at the end. ERR_ABSENT: the file was removed meanwhile; ERR_BUG: its
+ * object is lost, which fsck finds too.
+ */
 bool file_reader_next(struct exchange *, struct file_reader *, const void **bytes, size_t *length,
                       struct err *) MUST_CHECK;
+
+/*
+ * What it means that the back end has no such object, or a shorter one: sets the error and returns false. A storage that
+ * has lost a file is no passing outage, and the file is not absent for who is told of it by every list.
+ */
+bool file_reader_lost(struct exchange *, const struct uuid *id, const struct uuid *account, struct err *);
 
 /* Lets go of the memory until file_reader_next, which begins with the last `unread` bytes that it gave. */
 void file_reader_rest(struct file_reader *, size_t unread);

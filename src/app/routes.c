@@ -50,6 +50,7 @@ const struct route routes[] = {
 
     {METHOD_POST, "/files/direct", NEED_LOGIN, api_direct_create, NULL, PACE_MAY_WAIT},
     {METHOD_GET, "/files/:id/parts", NEED_LOGIN, api_direct_parts, NULL, PACE_MAY_WAIT},
+    {METHOD_POST, "/files/:id/parts", NEED_LOGIN, api_direct_note, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/files/:id/complete", NEED_LOGIN, api_direct_complete, NULL, PACE_MAY_WAIT},
     {METHOD_GET, "/files", NEED_PAGE, api_files_list, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/files/:id", NEED_LOGIN, api_files_get, NULL, PACE_MAY_WAIT | HAS_TAG},

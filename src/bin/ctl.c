@@ -264,7 +264,8 @@ static void advise(const struct ctl *ctl, const struct ctl_command *command, con
     else if (strcmp(err->field, CTL_USAGE) == 0)
         print_usage(command, stderr);
     else if (err->kind == ERR_DOWN && command != NULL && command->need == NEED_SERVICES)
-        fprintf(stderr, "Look at `database` in %s and whether it is up, then run this again.\n", ctl->config_path);
+        fprintf(stderr, "Look at `database` in %s (or s3_endpoint) and whether it is up, then run this again.\n",
+                ctl->config_path);
     else if (err->kind == ERR_BUG)
         fputs("Look whether the database fits this build: mayflyctl schema status\n", stderr);
 }

@@ -70,6 +70,7 @@ static const struct {
     ROW("MAYFLY_STREAM", stream),
     ROW("MAYFLY_QUEUE", queue),
     ROW("MAYFLY_S3", storage),
+    ROW("MAYFLY_S3_FAILED", storage_failed),
 #undef ROW
 };
 

@@ -69,6 +69,7 @@ struct request {
     const char *stream;  /* not "": the body comes in turns, and can't be read whole */
     const char *queue;   /* "address": waits for a password's turn, within its address's bounds; "exempt": without */
     const char *storage; /* where nginx gets files from by itself; "": it doesn't */
+    const char *storage_failed; /* not "": it has tried to, for this very request */
     struct body_source body;
 };
 

@@ -17,8 +17,8 @@ enum {
 
 struct response {
     int status;
-    const char *type; /* media type of the body */
-    const char *cache_control;
+    const char *type;          /* media type of the body */
+    const char *cache_control; /* "": none */
     struct buf headers;
     struct buf body;
 };

@@ -1,8 +1,16 @@
 #include "store/direct.h"
 
-#include <stdlib.h>
+#include "base/buf.h"
 
-enum { READ_BYTES = 1024 * 1024, LIST_PAGE = 1000 };
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    READ_BYTES = 1024 * 1024,
+    LIST_PAGE = 1000,
+    NUMBER_BYTES = 24, /* of a part in a list, with its comma */
+};
 
 bool direct_possible(const struct config *config)
 {
@@ -16,7 +24,70 @@ int64_t direct_parts(const struct file *file)
     return (file->size + file->object.block_bytes - 1) / file->object.block_bytes;
 }
 
-/* All parts in order; what the storage has is the truth, not what a client says. */
+/* --- What the client tells */
+
+/* The members of two arrays. A tag has no character that would need an escape within its quotes. */
+static bool add_parts(struct arena *arena, const struct file *file, const struct direct_part *parts, size_t count,
+                      struct buf *numbers, struct buf *tags, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *tag = object_tag(arena, parts[i].tag), *comma = i > 0 ? "," : "";
+
+        if (parts[i].number < 1 || parts[i].number > direct_parts(file))
+            return err_field(err, ERR_VALUE, "parts", "parts: a part has a number from 1 to %" PRId64,
+                             direct_parts(file));
+        if (tag == NULL)
+            return err_field(err, ERR_VALUE, "parts", "parts: part %" PRId64 " needs the ETag that the storage gave it",
+                             parts[i].number);
+        if (!buf_printf(numbers, "%s%" PRId64, comma, parts[i].number - 1) || !buf_printf(tags, "%s\"%s\"", comma, tag))
+            return err_memory(err);
+    }
+    return true;
+}
+
+bool direct_note(struct file_store *store, struct arena *arena, const struct file *file,
+                 const struct direct_part *parts, size_t count, struct err *err)
+{
+    struct buf numbers, tags;
+    char id[UUID_TEXT_BYTES];
+    struct db_result row;
+
+    buf_init(&numbers, arena, 3 + count * NUMBER_BYTES);
+    buf_init(&tags, arena, 3 + count * (OBJECT_TAG_MAX + 3));
+    if (!buf_add_string(&numbers, "{") || !buf_add_string(&tags, "{"))
+        return err_memory(err);
+    if (!add_parts(arena, file, parts, count, &numbers, &tags, err))
+        return false;
+    if (!buf_add_string(&numbers, "}") || !buf_add_string(&tags, "}"))
+        return err_memory(err);
+    uuid_format(&file->id, id);
+    const char *const values[] = {id, numbers.bytes, tags.bytes};
+
+    return db_query(store->db, arena, STATEMENT_FILE_BLOCKS_NOTE, values, &row, err) != DB_FAIL;
+}
+
+/* All of them, when the client has told them; *count is less otherwise. */
+static bool noted_parts(struct upload *upload, struct object_block *parts, int64_t wanted, int64_t *count,
+                        struct err *err)
+{
+    char id[UUID_TEXT_BYTES];
+    const char *const values[] = {id};
+    struct db_result rows;
+
+    *count = 0;
+    uuid_format(&upload->file.id, id);
+    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_BLOCKS, values, &rows, err) == DB_FAIL)
+        return false;
+    while (*count < wanted && *count < rows.rows && db_number(&rows, (int)*count, 0) == *count) {
+        parts[*count] = (struct object_block){.number = *count, .tag = db_value(&rows, (int)*count, 1)};
+        ++*count;
+    }
+    return true;
+}
+
+/* --- What the storage tells */
+
+/* All parts in order. */
 static bool list_parts(struct upload *upload, struct object_block *parts, int64_t count, struct err *err)
 {
     int64_t known = 0;
@@ -52,21 +123,46 @@ static bool is_sealed(struct upload *upload, struct err *err)
                                                 upload->file.object.key, (long long)size, (long long)upload->file.size);
 }
 
+static bool finish(struct upload *upload, const struct object_block *parts, int64_t count, struct err *err)
+{
+    return upload->back_end->finish(&upload->store->objects, &upload->scratch, &upload->file.object,
+                                    "application/octet-stream", parts, (size_t)count, NULL, 0, err);
+}
+
+/* What a finish that failed comes to. */
+static bool unfinished(struct upload *upload, const struct err *reason, struct err *err)
+{
+    if (reason->kind == ERR_ABSENT)
+        return is_sealed(upload, err);
+    if (reason->kind == ERR_CONFLICT && reason->field[0] == '\0')
+        return err_field(err, ERR_CONFLICT, "parts", "a part is not there yet, or is another one than was told");
+    if (reason->kind == ERR_METHOD)
+        return err_field(err, ERR_CONFLICT, "parts",
+                         "this storage does not tell its parts: POST /files/ID/parts with the ETag of each");
+    *err = *reason;
+    return false;
+}
+
+/* What is noted costs no question; when the storage has other parts, what it tells is the truth. */
 static bool make_whole(struct upload *upload, struct err *err)
 {
-    int64_t count = direct_parts(&upload->file);
+    int64_t count = direct_parts(&upload->file), noted;
     struct err reason = {.kind = ERR_NONE};
     struct object_block *parts = arena_alloc(&upload->scratch, (size_t)count * sizeof *parts);
 
     if (parts == NULL)
         return err_memory(err);
-    if (list_parts(upload, parts, count, &reason))
-        return upload->back_end->finish(&upload->store->objects, &upload->scratch, &upload->file.object,
-                                        "application/octet-stream", parts, (size_t)count, NULL, 0, err);
-    if (reason.kind == ERR_ABSENT)
-        return is_sealed(upload, err);
-    *err = reason;
-    return false;
+    if (!noted_parts(upload, parts, count, &noted, err))
+        return false;
+    if (noted == count) {
+        if (finish(upload, parts, count, &reason))
+            return true;
+        if (reason.kind != ERR_CONFLICT)
+            return unfinished(upload, &reason, err);
+        err_clear(&reason);
+    }
+    return (list_parts(upload, parts, count, &reason) && finish(upload, parts, count, &reason)) ||
+           unfinished(upload, &reason, err);
 }
 
 /* The row knows with the first stretch that is checked. */
@@ -87,14 +183,20 @@ static bool read_on(struct upload *upload, unsigned char *bytes, int64_t ms, str
     int64_t end_us = clock->monotonic_us() + ms * 1000;
     struct file *file = &upload->file;
 
+    file->object.size = file->size; /* however much of it was checked before */
     while (file->received < file->size) {
         int64_t left = file->size - file->received;
         size_t wanted = left < READ_BYTES ? (size_t)left : READ_BYTES, length;
+        struct err reason = {.kind = ERR_NONE};
 
         arena_reset(&upload->scratch);
         if (!upload->back_end->read(&upload->store->objects, &upload->scratch, &file->object, file->received, bytes,
-                                    wanted, &length, err))
+                                    wanted, &length, &reason)) {
+            if (reason.kind == ERR_ABSENT)
+                return upload_give_up(upload, err);
+            *err = reason;
             return false;
+        }
         if (length < wanted)
             return err_set(err, ERR_BUG, "%s is shorter than promised", file->object.key);
         sha256_add(&upload->hash, bytes, length);

@@ -3,6 +3,7 @@
 #include "store/db.h"
 #include "store/object_postgres.h"
 #include "store/object_s3.h"
+#include "store/s3.h"
 
 #include <string.h>
 
@@ -40,6 +41,11 @@ bool object_write(struct object_store *store, const struct object_ops *ops,
 bool object_reachable(const struct object_store *store, const struct object_ops *ops)
 {
     return ops != &object_s3 || store->s3 != NULL;
+}
+
+const char *object_tag(struct arena *arena, const char *text)
+{
+    return s3_tag(arena, text);
 }
 
 bool object_key_check(const char *key, struct err *err)

@@ -15,7 +15,8 @@
  * the row says about them. Any other one does its work before the transaction that records it: it may have to wait, and
  * others use the connection meanwhile (base/coroutine.h). So within a transaction it refuses to do anything but to sign.
  *
- * Errors: ERR_DOWN when the back end is away, to be tried again; ERR_ABSENT; ERR_BUG when somebody has to look into it.
+ * Errors: ERR_DOWN when the back end is away or does not answer as it should, to be tried again; ERR_ABSENT; ERR_BUG when
+ * somebody has to look into it.
  */
 #ifndef MAYFLY_STORE_OBJECT_H
 #define MAYFLY_STORE_OBJECT_H
@@ -102,7 +103,7 @@ struct object_ops {
     /*
      * Makes the object whole: blocks in order from 0 without a gap, all that were put, then the tail. With no block it is
      * one plain write, begun or not. May be repeated after it succeeded. ERR_ABSENT: the upload was removed meanwhile;
-     * ERR_BUG: it has not object.size bytes, when that is known.
+     * ERR_CONFLICT: a block is not there, or is another one; ERR_BUG: it has not object.size bytes, when that is known.
      */
     bool (*finish)(struct object_store *, struct arena *, const struct object *, const char *type,
                    const struct object_block *, size_t blocks, const void *tail, size_t tail_length,
@@ -118,7 +119,10 @@ struct object_ops {
     /* Removes the object and whatever unfinished uploads left under its key; that nothing is there is success. */
     bool (*remove)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
 
-    /* Removes what unfinished uploads left beside a finished object, which stays. NULL function: nothing can be left. */
+    /*
+     * Removes what unfinished uploads left beside a finished object, which stays, as far as the back end tells of them. NULL
+     * function: nothing can be left.
+     */
     bool (*tidy)(struct object_store *, struct arena *, const struct object *, struct err *) MUST_CHECK;
 
     /*
@@ -130,7 +134,8 @@ struct object_ops {
 
     /*
      * The blocks from number first on, at most `most`, that the back end has of an upload, in order: what was put by URLs.
-     * The tail is one of them, then: give all of them to finish, and no tail. NULL function: as sign.
+     * The tail is one of them, then: give all of them to finish, and no tail. ERR_METHOD: the back end does not tell.
+     * NULL function: as sign.
      */
     bool (*blocks)(struct object_store *, struct arena *, const struct object *, int64_t first, size_t most,
                    struct object_block **, size_t *count, struct err *) MUST_CHECK;
@@ -155,6 +160,9 @@ bool object_write(struct object_store *, const struct object_ops *, bool (*work)
 
 /* Whether the settings say where this back end is. */
 bool object_reachable(const struct object_store *, const struct object_ops *);
+
+/* The tag of a block as put_block would give it, from what the storage told somebody else; NULL: it is none. */
+const char *object_tag(struct arena *, const char *text) MUST_CHECK;
 
 /* ERR_BUG unless the key is one that any back end takes. */
 bool object_key_check(const char *key, struct err *) MUST_CHECK;

@@ -52,14 +52,32 @@ static bool s3_put_block(struct object_store *store, struct arena *arena, const 
     return s3_upload_part(store->s3, arena, object->key, object->upload, number + 1, bytes, length, tag, err);
 }
 
+/* Where parts can't be given up, they are for a rule of the bucket to remove (doc/object-storage.md). */
+static bool abandon(struct object_store *store, struct arena *arena, const struct object *object, const char *upload,
+                    struct err *err)
+{
+    struct err reason = {.kind = ERR_NONE};
+
+    if (upload[0] == '\0' || s3_upload_abort(store->s3, arena, object->key, upload, &reason) ||
+        reason.kind == ERR_METHOD)
+        return true;
+    *err = reason;
+    return false;
+}
+
 /* Whether the object is there, as long as it is to be: an earlier attempt may have made it whole. */
 static bool is_whole(struct object_store *store, struct arena *arena, const struct object *object, int64_t size,
                      struct err *err)
 {
+    struct err reason = {.kind = ERR_NONE};
     int64_t found;
 
-    if (!s3_head(store->s3, arena, object->key, &found, err))
+    if (!s3_head(store->s3, arena, object->key, &found, &reason)) {
+        if (reason.kind == ERR_ABSENT)
+            return err_set(err, ERR_ABSENT, "S3 has neither the upload of %s any more nor the object", object->key);
+        *err = reason;
         return false;
+    }
     return found == size || err_set(err, ERR_BUG, "the object has %" PRId64 " bytes instead of %" PRId64, found, size);
 }
 
@@ -104,7 +122,7 @@ static bool s3_finish(struct object_store *store, struct arena *arena, const str
         return err_set(err, ERR_BUG, "%" PRId64 " bytes are given for an object of %" PRId64, given, size);
     if (count == 0)
         return s3_put(store->s3, arena, object->key, type, tail, tail_length, err) &&
-               (object->upload[0] == '\0' || s3_upload_abort(store->s3, arena, object->key, object->upload, err));
+               abandon(store, arena, object, object->upload, err);
     /* An upload that is gone was completed, or removed. */
     if (!finish_upload(store, arena, object, blocks, count, tail, tail_length, &reason) && reason.kind != ERR_ABSENT) {
         *err = reason;
@@ -117,7 +135,8 @@ static bool s3_read(struct object_store *store, struct arena *arena, const struc
                     void *bytes, size_t size, size_t *length, struct err *err)
 {
     *length = 0;
-    return ready(store, object, err) && s3_get(store->s3, arena, object->key, offset, bytes, size, length, err);
+    return ready(store, object, err) &&
+           s3_get(store->s3, arena, object->key, offset, object->size, bytes, size, length, err);
 }
 
 static bool s3_size(struct object_store *store, struct arena *arena, const struct object *object, int64_t *size,
@@ -127,6 +146,21 @@ static bool s3_size(struct object_store *store, struct arena *arena, const struc
     return ready(store, object, err) && s3_head(store->s3, arena, object->key, size, err);
 }
 
+/* Those of a prefix; none where the storage does not tell. */
+static bool known_uploads(struct object_store *store, struct arena *arena, const char *prefix, const char *after,
+                          size_t most, struct s3_page *uploads, struct err *err)
+{
+    struct err reason = {.kind = ERR_NONE};
+
+    if (s3_uploads(store->s3, arena, prefix, after, most, uploads, &reason))
+        return true;
+    *uploads = (struct s3_page){.count = 0};
+    if (reason.kind == ERR_METHOD)
+        return true;
+    *err = reason;
+    return false;
+}
+
 /* All uploads of the key go, so also those whose id was lost between begin and its commit. */
 static bool s3_tidy(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
@@ -134,11 +168,11 @@ static bool s3_tidy(struct object_store *store, struct arena *arena, const struc
     enum { UPLOADS_AT_ONCE = 16 };
     struct s3_page uploads;
 
-    if (!ready(store, object, err) || !s3_uploads(store->s3, arena, object->key, "", UPLOADS_AT_ONCE, &uploads, err))
+    if (!ready(store, object, err) || !known_uploads(store, arena, object->key, "", UPLOADS_AT_ONCE, &uploads, err))
         return false;
     for (size_t i = 0; i < uploads.count; i++)
         if (strcmp(uploads.items[i].key, object->key) == 0 &&
-            !s3_upload_abort(store->s3, arena, object->key, uploads.items[i].upload, err))
+            !abandon(store, arena, object, uploads.items[i].upload, err))
             return false;
     return true;
 }
@@ -146,11 +180,8 @@ static bool s3_tidy(struct object_store *store, struct arena *arena, const struc
 /* Uploads first, then the object: completed in between, an upload becomes the object. */
 static bool s3_remove(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
-    if (!ready(store, object, err))
-        return false;
-    if (object->upload[0] != '\0' && !s3_upload_abort(store->s3, arena, object->key, object->upload, err))
-        return false;
-    return s3_tidy(store, arena, object, err) && s3_delete(store->s3, arena, object->key, err);
+    return ready(store, object, err) && abandon(store, arena, object, object->upload, err) &&
+           s3_tidy(store, arena, object, err) && s3_delete(store->s3, arena, object->key, err);
 }
 
 /* Length of what may be put: of the object, or of one of its parts; -1: it is not known. */
@@ -231,7 +262,7 @@ static bool s3_list(struct object_store *store, struct arena *arena, const char 
 
     *listing = (struct object_listing){.next = ""};
     if (!ready(store, &place, err) || !s3_objects(store->s3, arena, OBJECT_PREFIX, after, most, &objects, err) ||
-        !s3_uploads(store->s3, arena, OBJECT_PREFIX, after, most, &uploads, err))
+        !known_uploads(store, arena, OBJECT_PREFIX, after, most, &uploads, err))
         return false;
     listing->entries = arena_alloc(arena, most * sizeof listing->entries[0]);
     if (listing->entries == NULL)

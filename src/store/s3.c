@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "store/s3_call.h"
+#include "store/s3_refusal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,8 +36,11 @@ bool s3_put(struct s3 *s3, struct arena *arena, const char *key, const char *typ
     return s3_call(s3, arena, &request, &answer, err);
 }
 
-bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset, void *bytes, size_t size,
-            size_t *length, struct err *err)
+/* The storage, or a proxy before it, does not do what S3 does: until that is changed nothing of it can be used. */
+#define NONSENSE(err, ...) (err_set(err, ERR_BUG, __VA_ARGS__), s3_refusal_nonsense(err))
+
+bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset, int64_t whole, void *bytes,
+            size_t size, size_t *length, struct err *err)
 {
     struct s3_request request = {.name = "GET object", .method = "GET", .key = key, .bytes = bytes, .size = size};
     const char *range = arena_printf(arena, "bytes=%" PRId64 "-%" PRId64, offset, offset + (int64_t)size - 1);
@@ -53,13 +57,15 @@ bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset,
         return false;
     if (answer.status == 416)
         return true;
-    /* Whoever passes over the range gives another part of the file. */
+    /* Whoever passes over the range gives another part of the file, or another file. */
     if (answer.status != 206 ||
         sscanf(answer.header[S3_HEADER_RANGE], "bytes %" SCNd64 "-%" SCNd64 "/%" SCNd64, &first, &last, &total) != 3 ||
         first != offset || last != offset + (int64_t)request.length - 1 ||
         (request.length < size && offset + (int64_t)request.length != total))
-        return err_set(err, ERR_BUG, "GET object: S3 answers %ld with %zu bytes, %s, to %s", answer.status,
-                       request.length, answer.header[S3_HEADER_RANGE], range);
+        return NONSENSE(err, "GET object: S3 answers %ld with %zu bytes, %s, to %s", answer.status, request.length,
+                        answer.header[S3_HEADER_RANGE], range);
+    if (whole >= 0 && total != whole)
+        return err_set(err, ERR_BUG, "GET object: it has %" PRId64 " bytes instead of %" PRId64, total, whole);
     *length = request.length;
     return true;
 }
@@ -72,7 +78,7 @@ bool s3_head(struct s3 *s3, struct arena *arena, const char *key, int64_t *size,
     *size = -1;
     if (!s3_call(s3, arena, &request, &answer, err))
         return false;
-    return s3_number(answer.header[S3_HEADER_LENGTH], size, err);
+    return s3_number(answer.header[S3_HEADER_LENGTH], size, err) || s3_refusal_nonsense(err);
 }
 
 /* What is not there need not be removed. */
@@ -138,7 +144,7 @@ bool s3_upload_begin(struct s3 *s3, struct arena *arena, const char *key, const 
     if (!s3_call(s3, arena, &request, &answer, err))
         return false;
     if (wanted.text == NULL || wanted.text[0] == '\0')
-        return err_set(err, ERR_BUG, "POST uploads: S3 gives no id");
+        return NONSENSE(err, "POST uploads: S3 gives no id");
     *upload = wanted.text;
     return true;
 }
@@ -170,7 +176,7 @@ bool s3_upload_part(struct s3 *s3, struct arena *arena, const char *key, const c
     if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &answer, err))
         return false;
     *tag = s3_tag(arena, answer.header[S3_HEADER_ETAG]);
-    return *tag != NULL || err_set(err, ERR_BUG, "PUT part: S3 gives no ETag");
+    return *tag != NULL || NONSENSE(err, "PUT part: S3 gives no ETag");
 }
 
 bool s3_upload_copy(struct s3 *s3, struct arena *arena, const char *key, const char *upload, int64_t number,
@@ -197,7 +203,7 @@ bool s3_upload_copy(struct s3 *s3, struct arena *arena, const char *key, const c
     if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &answer, err))
         return false;
     *tag = wanted.text == NULL ? NULL : s3_tag(arena, wanted.text);
-    return *tag != NULL || err_set(err, ERR_BUG, "PUT part copy: S3 gives no ETag");
+    return *tag != NULL || NONSENSE(err, "PUT part copy: S3 gives no ETag");
 }
 
 /* The parts' numbers and tags, as S3 wants them. */
@@ -244,12 +250,12 @@ bool s3_upload_complete(struct s3 *s3, struct arena *arena, const char *key, con
     request.body_length = text.length;
     if (!s3_call(s3, arena, &request, &answer, err))
         return false;
-    return wanted.text != NULL || err_set(err, ERR_BUG, "POST complete: S3 does not say that it is");
+    return wanted.text != NULL || NONSENSE(err, "POST complete: S3 does not say that it is");
 }
 
 bool s3_upload_abort(struct s3 *s3, struct arena *arena, const char *key, const char *upload, struct err *err)
 {
-    struct s3_request request = {.name = "DELETE upload", .method = "DELETE", .key = key};
+    struct s3_request request = {.name = "DELETE upload", .method = "DELETE", .key = key, .may_lack = true};
 
     s3_request_query(&request, "uploadId", upload);
     return perform_removal(s3, arena, &request, err);

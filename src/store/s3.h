@@ -9,8 +9,10 @@
  * longer, random wait, and within s3_timeout_ms altogether; nothing else is. So each of these functions may have been
  * carried out twice, and each of them may be.
  *
- * Errors: ERR_DOWN when the storage is away; ERR_ABSENT when the object or upload is not there; ERR_BUG when the storage
- * refuses, answers nonsense or has no key of ours: the administrator has to do something. S3's own word for it is in the
+ * Errors: ERR_DOWN when the storage is away, lets nobody of ours in or does not answer as S3 does: once that is over, or
+ * somebody has changed a setting, the same request succeeds. ERR_ABSENT when the object or upload is not there; ERR_CONFLICT
+ * when an upload has other parts than were named; ERR_METHOD when the storage does without this operation, only where that
+ * is said; ERR_BUG when it refuses what we ask for as such, or there is no key of ours. S3's own word for it is in the
  * detail and the log, the key never is.
  *
  * Keys and other strings are given as they are meant. Results live in the arena.
@@ -55,9 +57,12 @@ bool s3_ping(struct s3 *, struct arena *, struct err *) MUST_CHECK;
 bool s3_put(struct s3 *, struct arena *, const char *key, const char *type, const void *bytes, size_t length,
             struct err *) MUST_CHECK;
 
-/* Up to size bytes from offset on; *length is less only at the end, and 0 from there on. */
-bool s3_get(struct s3 *, struct arena *, const char *key, int64_t offset, void *bytes, size_t size, size_t *length,
-            struct err *) MUST_CHECK;
+/*
+ * Up to size bytes from offset on; *length is less only at the end, and 0 from there on. whole: how long the object is to be
+ * (ERR_BUG when it is not), -1: as long as it is.
+ */
+bool s3_get(struct s3 *, struct arena *, const char *key, int64_t offset, int64_t whole, void *bytes, size_t size,
+            size_t *length, struct err *) MUST_CHECK;
 
 /* A 404 to HEAD has no body: a bucket that is not there looks like an absent object. */
 bool s3_head(struct s3 *, struct arena *, const char *key, int64_t *size, struct err *) MUST_CHECK;
@@ -72,6 +77,9 @@ struct s3_part {
     const char *tag; /* what s3_upload_part gave: the ETag without its quotes */
     int64_t size;    /* in lists */
 };
+
+/* An ETag without its quotes, in the arena; NULL for what none of S3's can be, and when memory is out. */
+const char *s3_tag(struct arena *, const char *tag) MUST_CHECK;
 
 /* When it was carried out twice, the first upload's id is lost: s3_uploads finds it. */
 bool s3_upload_begin(struct s3 *, struct arena *, const char *key, const char *type, const char **upload,
@@ -92,7 +100,7 @@ bool s3_upload_copy(struct s3 *, struct arena *, const char *key, const char *up
 bool s3_upload_complete(struct s3 *, struct arena *, const char *key, const char *upload, const struct s3_part *parts,
                         size_t count, struct err *) MUST_CHECK;
 
-/* True when it is not there any more, or never was. */
+/* True when it is not there any more, or never was. ERR_METHOD. */
 bool s3_upload_abort(struct s3 *, struct arena *, const char *key, const char *upload, struct err *) MUST_CHECK;
 
 /* --- Lists, in order, a page at a time: at most `most` items, which is at most S3_PAGE_MAX. */
@@ -102,7 +110,7 @@ struct s3_part_page {
     size_t count;
     bool more;
 };
-/* Parts with numbers after `after`. */
+/* Parts with numbers after `after`. ERR_METHOD. */
 bool s3_upload_parts(struct s3 *, struct arena *, const char *key, const char *upload, int64_t after, size_t most,
                      struct s3_part_page *, struct err *) MUST_CHECK;
 
@@ -120,7 +128,7 @@ struct s3_page {
 /* Objects whose keys begin with prefix and come after `after`. */
 bool s3_objects(struct s3 *, struct arena *, const char *prefix, const char *after, size_t most, struct s3_page *,
                 struct err *) MUST_CHECK;
-/* Unfinished uploads, likewise, by their keys. An upload whose parts are all gone is one too. */
+/* Unfinished uploads, likewise, by their keys. An upload whose parts are all gone is one too. ERR_METHOD. */
 bool s3_uploads(struct s3 *, struct arena *, const char *prefix, const char *after, size_t most, struct s3_page *,
                 struct err *) MUST_CHECK;
 

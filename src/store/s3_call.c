@@ -2,6 +2,7 @@
 
 #include "base/semaphore.h"
 #include "store/s3_http.h"
+#include "store/s3_refusal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 enum {
     FIRST_WAIT_MS = 50,     /* doubled with each retry; the wait is a random part of it, so that workers spread */
     LONGEST_WAIT_MS = 5000, /* also of what Retry-After may ask for */
-    CODE_BYTES = 64,        /* of S3's word for an error; the longest documented has 46 */
     SKEW_MAX_MS = 24 * 3600 * 1000, /* a server that is further off is wrong itself */
     /* In hand of one worker at a time, each on a connection of its own: a worker with one processor fills no more of them. */
     EXCHANGES_MAX = 16,
@@ -30,6 +30,7 @@ struct s3 {
     int64_t skew_ms;       /* what the server's clock is ahead of ours, learnt when it refuses our time */
     int64_t down_until_us; /* after it could not be reached */
     int64_t answered_at_us;
+    bool lack_told;
 };
 
 /* One attempt. */
@@ -37,7 +38,7 @@ struct attempt {
     struct s3_request *request;
     struct s3_xml *xml;
     long status; /* as long as the body comes */
-    char code[CODE_BYTES];
+    struct s3_refusal refusal;
     struct s3_answer *answer;
 };
 
@@ -139,19 +140,19 @@ static bool on_element(void *arg, const char *path, const char *text, struct err
 {
     struct attempt *attempt = arg;
 
-    if (strcmp(path, "Error/Code") == 0)
-        snprintf(attempt->code, sizeof attempt->code, "%s", text[0] != '\0' ? text : "unknown");
-    return strncmp(path, "Error", 5) == 0 || attempt->status >= 300 || attempt->request->element == NULL ||
-           attempt->request->element(attempt->request->arg, path, text, err);
+    return s3_refusal_element(&attempt->refusal, path, text) || attempt->status >= 300 ||
+           attempt->request->element == NULL || attempt->request->element(attempt->request->arg, path, text, err);
 }
 
 static bool on_body(void *arg, long status, const char *bytes, size_t length, struct err *err)
 {
     struct attempt *attempt = arg;
     struct s3_request *request = attempt->request;
+    bool is_list = status < 300 && request->element != NULL;
     struct err ignored = {.kind = ERR_NONE};
 
     attempt->status = status;
+    attempt->refusal.has_body = attempt->refusal.has_body || length > 0;
     if (status < 300 && request->size > 0) {
         if (length > request->size - request->length)
             return err_set(err, ERR_BUG, "%s: S3 answers with more than was asked for", request->name);
@@ -159,43 +160,21 @@ static bool on_body(void *arg, long status, const char *bytes, size_t length, st
         request->length += length;
         return true;
     }
-    if (attempt->xml == NULL || (status < 300 && request->element == NULL))
-        return true;
-    if (s3_xml_feed(attempt->xml, bytes, length, status < 300 ? err : &ignored))
+    if (attempt->xml == NULL || s3_xml_feed(attempt->xml, bytes, length, is_list ? err : &ignored))
         return true;
     attempt->xml = NULL;
     /* A proxy's error page is no XML; its status is enough. */
-    return status >= 300;
+    return !is_list;
 }
 
-/* --- What an answer means */
-
-/* "Error Responses" of the API reference: what says "try again" although its status may not. */
-static bool try_again(const struct attempt *attempt)
-{
-    static const char *const codes[] = {"RequestTimeout",   "SlowDown",           "InternalError",
-                                        "OperationAborted", "ServiceUnavailable", "Throttling"};
-
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (strcmp(attempt->code, codes[i]) == 0)
-            return true;
-    return attempt->answer->status == 429 || (attempt->answer->status >= 500 && attempt->answer->status != 501);
-}
-
-static bool absent(const struct attempt *attempt)
-{
-    if (attempt->answer->status != 404)
-        return false;
-    return attempt->code[0] == '\0' || strcmp(attempt->code, "NoSuchKey") == 0 ||
-           strcmp(attempt->code, "NoSuchUpload") == 0;
-}
+/* --- What an answer changes for us */
 
 /* When the server refuses our time, ours is wrong, or both are: its own counts. False when that was tried already. */
 static bool learn_time(struct s3 *s3, const struct attempt *attempt)
 {
     int64_t theirs_ms, skew_ms;
 
-    if (strcmp(attempt->code, "RequestTimeTooSkewed") != 0)
+    if (strcmp(attempt->refusal.code, "RequestTimeTooSkewed") != 0)
         return false;
     if (!s3_http_date(s3->http, attempt->answer->header[S3_HEADER_DATE], &theirs_ms))
         return false;
@@ -217,7 +196,7 @@ static bool renew_key(struct s3 *s3, const struct attempt *attempt)
     bool expired = false;
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        expired = expired || strcmp(attempt->code, codes[i]) == 0;
+        expired = expired || strcmp(attempt->refusal.code, codes[i]) == 0;
     if (!expired || !access_key_load(&key, s3->config->s3_credentials, &ignored))
         return false;
     if (strcmp(key->id, s3->key->id) == 0 && strcmp(key->token, s3->key->token) == 0) {
@@ -237,18 +216,21 @@ static const char *place_of(struct arena *arena, const char *key)
     return slash == NULL ? "" : arena_strndup(arena, key, (size_t)(slash - key));
 }
 
-static bool refused(const struct s3 *s3, struct arena *arena, const struct attempt *attempt, struct err *err)
+/* Once for what the storage does without, in each process. */
+static bool refused(struct s3 *s3, struct arena *arena, const struct attempt *attempt, struct err *err)
 {
     const struct s3_request *request = attempt->request;
     const struct s3_answer *answer = attempt->answer;
 
-    if (absent(attempt))
-        return err_set(err, ERR_ABSENT, "%s: there is no such %s", request->name,
-                       strcmp(attempt->code, "NoSuchUpload") == 0 ? "upload" : "object");
-    LOG_EVENT(s3->log, LOG_ERROR, "s3_refused", LOG_TEXT("operation", request->name),
-              LOG_TEXT("object", place_of(arena, request->key)), LOG_NUMBER("status", answer->status),
-              LOG_TEXT("code", attempt->code), LOG_TEXT("s3_request_id", answer->header[S3_HEADER_REQUEST_ID]));
-    return err_set(err, ERR_BUG, "%s: S3 answers %ld %s", request->name, answer->status, attempt->code);
+    s3_refusal_set(&attempt->refusal, request, answer, err);
+    if (err->kind == ERR_ABSENT || (err->kind == ERR_METHOD && s3->lack_told))
+        return false;
+    s3->lack_told = s3->lack_told || err->kind == ERR_METHOD;
+    LOG_EVENT(s3->log, err->kind == ERR_METHOD || err->kind == ERR_CONFLICT ? LOG_WARN : LOG_ERROR, "s3_refused",
+              LOG_TEXT("operation", request->name), LOG_TEXT("object", place_of(arena, request->key)),
+              LOG_NUMBER("status", answer->status), LOG_TEXT("code", attempt->refusal.code),
+              LOG_TEXT("s3_request_id", answer->header[S3_HEADER_REQUEST_ID]));
+    return false;
 }
 
 /* What the server asks for; -1: nothing. A date, which HTTP allows as well, S3 does not send. */
@@ -279,18 +261,24 @@ static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *r
         !s3_xml_new(&attempt.xml, arena, on_element, &attempt, err))
         return REFUSED;
     outcome = s3_http_exchange(s3->http, arena, request, &what, remaining_ms, on_body, &attempt, answer, err);
-    if (outcome != S3_HTTP_ANSWERED)
-        return outcome == S3_HTTP_CUT ? AGAIN : REFUSED;
-    s3->answered_at_us = s3->clock->monotonic_us();
-    if (answer->status < 300 && request->element != NULL && (attempt.xml == NULL || !s3_xml_end(attempt.xml, err)))
+    if (outcome == S3_HTTP_CUT)
+        return AGAIN;
+    if (outcome != S3_HTTP_ANSWERED) {
+        s3_refusal_nonsense(err);
         return REFUSED;
-    if (answer->status >= 200 && answer->status < 300 && attempt.code[0] == '\0')
+    }
+    s3->answered_at_us = s3->clock->monotonic_us();
+    if (answer->status < 300 && request->element != NULL && (attempt.xml == NULL || !s3_xml_end(attempt.xml, err))) {
+        s3_refusal_nonsense(err);
+        return REFUSED;
+    }
+    if (answer->status >= 200 && answer->status < 300 && attempt.refusal.code[0] == '\0')
         return DONE;
     /* From the end of an object on there is nothing, which is no fault of the question. */
     if (answer->status == 416 && request->size > 0)
         return DONE;
-    if (try_again(&attempt) || learn_time(s3, &attempt) || renew_key(s3, &attempt)) {
-        err_set(err, ERR_DOWN, "%s: S3 answers %ld %s", request->name, answer->status, attempt.code);
+    if (s3_refusal_passes(&attempt.refusal, answer) || learn_time(s3, &attempt) || renew_key(s3, &attempt)) {
+        err_set(err, ERR_DOWN, "%s: S3 answers %ld %s", request->name, answer->status, attempt.refusal.code);
         return AGAIN;
     }
     refused(s3, arena, &attempt, err);
@@ -335,7 +323,7 @@ static bool give_up(struct s3 *s3, enum outcome outcome, const struct s3_answer 
         s3->down_until_us = s3->clock->monotonic_us() + s3->config->s3_retry_ms * 1000;
     if (err->kind == ERR_NONE) {
         *err = *reason;
-        if (err->kind == ERR_DOWN)
+        if (err->kind == ERR_DOWN && err->retry_after_s == 0)
             err->retry_after_s = 1;
     }
     return false;

@@ -205,8 +205,13 @@ static bool cut_off(CURLcode code)
 static bool keep_head(const struct s3_exchange *exchange, struct arena *arena, struct s3_answer *answer)
 {
     static const char *const names[S3_HEADER_COUNT] = {
-        [S3_HEADER_ETAG] = "ETag", [S3_HEADER_LENGTH] = "Content-Length",   [S3_HEADER_RANGE] = "Content-Range",
-        [S3_HEADER_DATE] = "Date", [S3_HEADER_RETRY_AFTER] = "Retry-After", [S3_HEADER_REQUEST_ID] = "x-amz-request-id",
+        [S3_HEADER_ETAG] = "ETag",
+        [S3_HEADER_LENGTH] = "Content-Length",
+        [S3_HEADER_RANGE] = "Content-Range",
+        [S3_HEADER_DATE] = "Date",
+        [S3_HEADER_RETRY_AFTER] = "Retry-After",
+        [S3_HEADER_REGION] = "x-amz-bucket-region",
+        [S3_HEADER_REQUEST_ID] = "x-amz-request-id",
     };
 
     answer->status = status_of(exchange);

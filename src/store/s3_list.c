@@ -13,7 +13,7 @@ struct listing {
     struct s3_item current, *items;
     struct s3_part part, *parts; /* in place of items, for parts */
     size_t count, most;
-    bool more;
+    bool more, is_one; /* the answer is a list of this kind */
 };
 
 static void listing_begin(void *arg)
@@ -21,7 +21,7 @@ static void listing_begin(void *arg)
     struct listing *list = arg;
 
     list->count = 0;
-    list->more = false;
+    list->more = list->is_one = false;
     list->current = (struct s3_item){"", "", "", 0};
     list->part = (struct s3_part){.tag = ""};
 }
@@ -55,10 +55,11 @@ static bool on_member(struct listing *list, const char *name, const char *text, 
 static bool on_list(void *arg, const char *path, const char *text, struct err *err)
 {
     struct listing *list = arg;
-    size_t length = strlen(list->item);
+    size_t length = strlen(list->item), root = strcspn(list->item, "/");
 
     if (strcmp(path, list->truncated) == 0)
         list->more = strcmp(text, "true") == 0;
+    list->is_one = list->is_one || (strncmp(path, list->item, root) == 0 && path[root] == '\0');
     if (strncmp(path, list->item, length) != 0)
         return true;
     if (path[length] == '/')
@@ -68,6 +69,9 @@ static bool on_list(void *arg, const char *path, const char *text, struct err *e
     if (list->count == list->most)
         return err_set(err, ERR_BUG, "S3 lists more than %zu", list->most);
     if (list->parts != NULL) {
+        if (list->part.number < 1 || list->part.number > S3_PARTS_MAX || list->part.tag[0] == '\0')
+            return err_set(err, ERR_BUG, "S3 lists a part with the number %lld and the ETag '%s'",
+                           (long long)list->part.number, list->part.tag);
         list->part.size = list->current.size;
         list->parts[list->count++] = list->part;
     } else {
@@ -95,13 +99,17 @@ static bool list_call(struct s3 *s3, struct arena *arena, struct s3_request *req
     request->element = on_list;
     request->begin = listing_begin;
     request->arg = list;
-    return s3_call(s3, arena, request, &answer, err);
+    if (!s3_call(s3, arena, request, &answer, err))
+        return false;
+    /* Who passes over a parameter answers with what is asked for without it. */
+    return list->is_one ||
+           err_set(err, request->may_lack ? ERR_METHOD : ERR_DOWN, "%s: S3 answers with something else", request->name);
 }
 
 bool s3_upload_parts(struct s3 *s3, struct arena *arena, const char *key, const char *upload, int64_t after,
                      size_t most, struct s3_part_page *page, struct err *err)
 {
-    struct s3_request request = {.name = "GET parts", .key = key};
+    struct s3_request request = {.name = "GET parts", .key = key, .may_lack = true, .may_be_denied = true};
     struct listing list = {.item = "ListPartsResult/Part", .truncated = "ListPartsResult/IsTruncated"};
     const char *marker = arena_printf(arena, "%" PRId64, after);
 
@@ -150,7 +158,7 @@ bool s3_objects(struct s3 *s3, struct arena *arena, const char *prefix, const ch
 static bool uploads_from(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, const char *upload,
                          size_t most, struct s3_page *page, struct err *err)
 {
-    struct s3_request request = {.name = "GET uploads"};
+    struct s3_request request = {.name = "GET uploads", .may_lack = true, .may_be_denied = true};
     struct listing list = {.item = "ListMultipartUploadsResult/Upload",
                            .truncated = "ListMultipartUploadsResult/IsTruncated"};
 

@@ -193,6 +193,11 @@ const char *s3_tag(struct arena *arena, const char *tag)
     static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_+/=.:~";
     size_t length = strlen(tag);
 
+    /* A proxy that compresses makes a weak one of it; S3 knows the part by the same word. */
+    if (strncmp(tag, "W/\"", 3) == 0) {
+        tag += 2;
+        length -= 2;
+    }
     if (length >= 2 && tag[0] == '"' && tag[length - 1] == '"') {
         tag++;
         length -= 2;

@@ -40,6 +40,10 @@ struct s3_request {
     s3_xml_element *element;
     void (*begin)(void *arg);
     void *arg;
+
+    /* Not every storage has this operation, or need give it to us: ERR_METHOD then, where it is ERR_BUG or ERR_DOWN else. */
+    bool may_lack;
+    bool may_be_denied;
 };
 
 /* What is looked at of an answer's head. */
@@ -49,6 +53,7 @@ enum s3_header {
     S3_HEADER_RANGE,
     S3_HEADER_DATE,
     S3_HEADER_RETRY_AFTER,
+    S3_HEADER_REGION,     /* where the bucket is */
     S3_HEADER_REQUEST_ID, /* by which the storage's administrator finds it */
     S3_HEADER_COUNT
 };
@@ -86,8 +91,5 @@ bool s3_request_presign(struct arena *, const struct config *, const struct s3_e
 
 /* A number as S3 gives it, of digits only. */
 bool s3_number(const char *text, int64_t *number, struct err *) MUST_CHECK;
-
-/* An ETag without its quotes, in the arena; NULL for what none of S3's can be, and when memory is out. */
-const char *s3_tag(struct arena *, const char *tag) MUST_CHECK;
 
 #endif

@@ -256,14 +256,34 @@ static int64_t block_number(const struct upload *upload)
     return block_start(upload) / upload->file.object.block_bytes;
 }
 
+bool upload_give_up(struct upload *upload, struct err *err)
+{
+    arena_reset(&upload->scratch);
+    if (file_give_up(upload->store, &upload->scratch, &upload->file.id, &upload->file.account, err) == DB_FAIL)
+        return false;
+    return strcmp(upload->file.via, "upload") == 0
+               ? err_set(err, ERR_DOWN, "the storage has lost what came of %s", upload->file.object.key)
+               : err_set(err, ERR_CONFLICT, "the storage has lost what came of this upload; begin another");
+}
+
+/* What the back end refused, unless it has lost what it had. */
+static bool refused_by_back_end(struct upload *upload, const struct err *reason, struct err *err)
+{
+    if (!in_database(upload) && (reason->kind == ERR_ABSENT || reason->kind == ERR_CONFLICT))
+        return upload_give_up(upload, err);
+    *err = *reason;
+    return false;
+}
+
 static bool put_block(struct upload *upload, struct err *err)
 {
+    struct err reason = {.kind = ERR_NONE};
     const char *tag;
 
     arena_reset(&upload->scratch);
     if (!upload->back_end->put_block(&upload->store->objects, &upload->scratch, &upload->file.object,
-                                     block_number(upload), upload->block, upload->held, &tag, err))
-        return false;
+                                     block_number(upload), upload->block, upload->held, &tag, &reason))
+        return refused_by_back_end(upload, &reason, err);
     snprintf(upload->tag, sizeof upload->tag, "%s", tag);
     return true;
 }
@@ -504,14 +524,17 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
 static bool finish(struct upload *upload, struct err *err)
 {
     struct object *object = &upload->file.object;
+    struct err reason = {.kind = ERR_NONE};
     struct object_block *blocks;
     size_t count;
 
     arena_reset(&upload->scratch);
     object->size = upload->file.received;
-    return list_blocks(upload, &blocks, &count, err) &&
-           upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
-                                    blocks, count, upload->block, upload->held, err);
+    if (!list_blocks(upload, &blocks, &count, err))
+        return false;
+    return upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
+                                    blocks, count, upload->block, upload->held, &reason) ||
+           refused_by_back_end(upload, &reason, err);
 }
 
 static bool seal(struct db *db, void *arg, struct err *err)
@@ -544,6 +567,8 @@ bool upload_seal(struct upload *upload, struct err *err)
 
 bool upload_head(struct upload *upload, void *bytes, size_t size, size_t *length, struct err *err)
 {
+    struct err reason = {.kind = ERR_NONE};
+
     if (block_start(upload) == 0) {
         *length = upload->held < size ? upload->held : size;
         memcpy(bytes, upload->block, *length);
@@ -551,7 +576,8 @@ bool upload_head(struct upload *upload, void *bytes, size_t size, size_t *length
     }
     arena_reset(&upload->scratch);
     return upload->back_end->read(&upload->store->objects, &upload->scratch, &upload->file.object, 0, bytes, size,
-                                  length, err);
+                                  length, &reason) ||
+           refused_by_back_end(upload, &reason, err);
 }
 
 bool upload_commit(struct upload *upload, struct arena *arena, const char *type, struct err *err)

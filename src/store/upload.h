@@ -67,6 +67,12 @@ bool upload_advance(struct upload *, int64_t lease_ms, struct err *) MUST_CHECK;
 /* Stores what was added and gives the lease back. */
 bool upload_keep(struct upload *, struct err *) MUST_CHECK;
 
+/*
+ * After an ERR_ABSENT or ERR_CONFLICT of the back end: what it had of this upload is gone, and nothing brings it back, so the
+ * upload is given up. ERR_CONFLICT says so to whoever can begin another; ERR_DOWN, when the same request has all the bytes.
+ */
+bool upload_give_up(struct upload *, struct err *);
+
 /* Gives the lease back; what is not in the row is forgotten. */
 void upload_leave(struct upload *);
 

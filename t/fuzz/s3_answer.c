@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *bytes = malloc(64);
         size_t length;
 
-        ok = s3_get(s3, &arena, "key", 10, bytes, 64, &length, &err);
+        ok = s3_get(s3, &arena, "key", 10, -1, bytes, 64, &length, &err);
         if (ok)
             CHECK(length <= 64);
         free(bytes);

@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+"""
+Downloads from a storage that misbehaves: nothing is promised before the storage has given a byte of the right file. Whoever
+asks hears 503 and when to come again, or 500 when the file is lost; what nginx is refused once, a worker fetches.
+"""
+
+import http.client
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+import s3
+import s3_wrong
+from chaos import INST, wait_until
+from files import noise, post_raw
+from mayfly import PROBLEM, SCRATCH, Client, check, done, same, signed_in
+from s3_wrong import RESET, answer, refusal
+
+LARGE, SMALL = noise(600_000, 1), noise(1000, 2)  # nginx fetches the first, a worker the second
+XML = refusal("200 OK", "InternalError")
+LENGTHLESS = b"HTTP/1.0 200 OK\r\nContent-Type: binary/octet-stream\r\n\r\n"
+SHUT_OUT = {
+    "403": refusal("403 Forbidden", "AccessDenied"),
+    "a 404 of a proxy's": answer("404 Not Found", "<html>not here</html>", [("Content-Type", "text/html")]),
+    "301 to another region": refusal("301 Moved Permanently", "PermanentRedirect", "<Endpoint>elsewhere</Endpoint>",
+                                     [("x-amz-bucket-region", "eu-central-1"), ("Location", "http://127.0.0.1:1/")]),
+    "a clock that is three days off": refusal("403 Forbidden", "RequestTimeTooSkewed", "", [("Date", "Thu, 01 Jan 2015 00:00:00 GMT")]),
+}
+WRONG = {
+    **SHUT_OUT,
+    "503": refusal("503 Slow Down", "SlowDown"),
+    "a reset": RESET,
+    "200 with an error in XML": XML,
+    "HTTP/1.0, cut off": LENGTHLESS + LARGE[:1000],
+    "another part": answer("206 Partial Content", b"x" * 10, [("Content-Range", "bytes 7-16/20")]),
+}
+
+
+def dressed_as_file(reply):
+    return [name for name in ("etag", "content-disposition", "accept-ranges", "content-range") if name in reply.headers]
+
+
+def refused(client, storage, urls):
+    """Whatever the storage does, and whoever asks it."""
+    for name, said in WRONG.items():
+        with storage.answers(said):
+            for kind, url in urls.items():
+                for headers in ({}, {"Range": "bytes=5-300000"}):
+                    reply = client.get(url, headers=headers)
+                    check(reply.stated_503() and reply.error == "unavailable" and not dressed_as_file(reply),
+                          f"{name}: a {kind} file{' in part' if headers else ''} is 503, and nothing of a file", reply)
+                same(client.request("HEAD", url).status, 200, f"{name}: what needs no bytes of a {kind} file works")
+            if name in SHUT_OUT:
+                check(int(client.get(urls["small"]).headers["Retry-After"]) > 1, f"{name}: somebody has to see to it first")
+    same([client.get(url).body for url in urls.values()], [LARGE, SMALL], "once that is over both are there")
+    with storage.answers(WRONG["503"], times=1):
+        same(client.get(urls["small"]).body, SMALL, "a single 503 is not noticed")
+
+
+def lost(client, storage, urls):
+    """The storage says itself that there is no such object: coming again is of no use."""
+    for kind, url in urls.items():
+        with storage.answers(refusal("404 Not Found", "NoSuchKey")):
+            reply = client.get(url)
+            same((reply.status, reply.headers.get("content-type"), reply.headers.get("retry-after"), dressed_as_file(reply)),
+                 (500, PROBLEM, None, []), f"a {kind} file that the storage has lost is 500, and never said to pass", reply)
+        with storage.answers(answer("206 Partial Content", b"x", [("Content-Range", "bytes 0-0/1")]),
+                             lambda asked: "range" in [name.lower() for name, _ in asked.fields]):
+            same(client.get(url).status in (500, 503), True, f"a {kind} file that is another there is not given out")
+    key = s3.of(urls["large"].rpartition("/")[2])[0]
+    s3.ask("DELETE", f"/{key}")
+    same([client.get(urls["large"], headers=headers).status for headers in ({}, {"Range": "bytes=0-299999"})], [500, 500],
+         "and so it is when it is really gone")
+    same(client.get(f"{urls['large']}/csv").status in (404, 405), True, "CSV is asked for by POST")
+    same(client.post(f"{urls['large']}/csv").status, 500, "other readers say the same")
+    ran = subprocess.run([INST / "bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "fsck"], capture_output=True, text=True,
+                         timeout=120)
+    check(ran.returncode != 0 and urls["large"].rpartition("/")[2] in ran.stdout + ran.stderr, "fsck names it", ran)
+    same([client.delete(url).status for url in urls.values()], [204, 204], "it can be deleted like any other")
+
+
+def nginx_alone(client, storage, url):
+    """A worker was given a byte, and nginx is refused: a worker sends the file, and the client notices nothing."""
+    right = client.get(url)
+    skip = ("date", "x-request-id", "x-mayfly-worker", "connection")
+    fields = sorted((name.lower(), value) for name, value in right.fields if name.lower() not in skip)
+    for name in ("403", "a 404 of a proxy's", "301 to another region", "503", "a reset"):
+        with storage.answers(WRONG[name], lambda asked: asked.by_url):
+            reply = client.get(url)
+            same((reply.status, reply.body == LARGE), (200, True), f"{name} to nginx alone: the file comes")
+            same(sorted((name.lower(), value) for name, value in reply.fields if name.lower() not in skip), fields,
+                 f"{name} to nginx alone: and looks as it always does")
+            reply = client.get(url, headers={"Range": "bytes=1-400000"})
+            same((reply.status, reply.body == LARGE[1:400_001], reply.headers.get("content-range")),
+                 (206, True, f"bytes 1-400000/{len(LARGE)}"), f"{name} to nginx alone: so does a part")
+    for sent, whole in ((LARGE, True), (LARGE[:400_000], False)):
+        with storage.answers(LENGTHLESS + sent, lambda asked: asked.by_url):
+            fresh = Client(client.token)
+            try:
+                reply = fresh.get(url)
+                got = (reply.body == LARGE, reply.headers.get("content-length"))
+            except http.client.IncompleteRead as cut:
+                got = len(cut.partial) == len(sent)
+            same(got, (True, str(len(LARGE))) if whole else True, f"HTTP/1.0 that is {'whole' if whole else 'cut'} looks like that")
+
+
+def no_signature_is_logged():
+    """nginx writes its error log at once."""
+    files = [path for path in (SCRATCH / "log").iterdir() if path.is_file() and not path.name.startswith(("radosgw", "ceph"))]
+    check(wait_until(5, lambda: "upstream_status" in (SCRATCH / "log/access.log").read_text(errors="replace")), "there are logs")
+    same([path.name for path in files if "X-Amz-Signature" in path.read_text(errors="replace")], [], "no log has a signed URL")
+
+
+def main():
+    with s3_wrong.between(s3_retries=1, s3_timeout_ms=5000, s3_retry_ms=0) as storage:
+        _, client = signed_in()
+        urls = {"large": post_raw(client, LARGE).json()["url"], "small": post_raw(client, SMALL).json()["url"]}
+        # nginx's new workers have come when the storage is asked by it.
+        check(wait_until(10, lambda: client.get(urls["large"]).status == 200 and any(asked.by_url for asked in storage.asked)),
+              "nginx fetches the large file itself")
+        storage.asked.clear()
+        client.get(urls["small"])
+        same([asked.by_url for asked in storage.asked], [False], "a small one is asked for once, by a worker")
+        began = time.monotonic()
+        refused(client, storage, urls)
+        check(time.monotonic() - began < 60, "nobody waits for what is refused", time.monotonic() - began)
+        nginx_alone(client, storage, urls["large"])
+        lost(client, storage, urls)
+        no_signature_is_logged()
+    done()
+
+
+main()
