@@ -1,5 +1,6 @@
 #include "app/api.h"
 #include "app/file_answer.h"
+#include "app/file_reader.h"
 #include "app/once.h"
 #include "app/page.h"
 #include "http/form.h"
