@@ -220,7 +220,7 @@ static void a_download_that_is_abandoned_breaks_its_connection_in_every_split(vo
     for (size_t cut = 0; cut <= stream.length; cut++) {
         loop_open(&loop, policy);
         /* Accepted at once, when its peer may have sent nothing yet. */
-        assert_false(fcgi_connection_take(LIST_FIRST(&loop.server.all)));
+        assert_false(fcgi_connection_wake(LIST_FIRST(&loop.server.all)));
         assert_int_equal(send(loop.peer, stream.bytes, cut, 0), (ssize_t)cut);
         assert_int_equal(fcgi_gather(&loop.server, requests, 1, 0), cut >= head);
         assert_int_equal(send(loop.peer, stream.bytes + cut, stream.length - cut, 0), (ssize_t)(stream.length - cut));
