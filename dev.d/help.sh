@@ -103,9 +103,11 @@ TEXT
     bench) cat <<'TEXT' ;;
 ./dev bench [rounds]
 ./dev bench files [--s3]
+./dev bench --against FOLDER [rounds]
 
 Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
-downloads of 1 MB and 100 MB, beside what nginx does alone.
+downloads of 1 MB and 100 MB, beside what nginx does alone. With --against the same requests are made to the stack of another
+checkout in FOLDER as well, in turns: printed is how fast this one is, and how much CPU it takes, as ratios to that one.
 
   --s3   also with the files in S3, a Ceph gateway that is started as well
 TEXT
