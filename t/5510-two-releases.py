@@ -54,7 +54,7 @@ class Person:
     def __init__(self, index):
         self.name, self.index = new_user("both"), index
         self.token, self.count = login(self.name), 0
-        self.wrong, self.seen = [], Counter()
+        self.wrong, self.seen, self.repeated = [], Counter(), 0
 
     def ask(self, wanted, method, path, body=None, token=None):
         reply = Client(token or self.token, keep=False)(method, path, body)
@@ -70,6 +70,7 @@ class Person:
             seen = self.ask(200, "GET", path).json().get("count")
             if seen != self.count:
                 self.wrong.append(f"{path}: wrote {self.count}, read {seen}")
+        self.repeat()
         if self.count % 4 == 0:
             old = self.token
             reply = self.ask(200, "POST", "/login", {"username": self.name, "password": PASSWORD})
@@ -79,6 +80,16 @@ class Person:
             self.ask(200, "PATCH", "/session/data", {"count": self.count})
             self.ask(201, "POST", "/register", {"username": new_name("born"), "password": PASSWORD})
         time.sleep(0.01)
+
+    def repeat(self):
+        """One change under one key, sent until both releases have seen it: it is done once, whichever was the first."""
+        key, answers = f"{self.name}-{self.count}", []
+        for _ in range(4):
+            reply = Client(self.token, keep=False)("PATCH", "/profile/data", {"repeated": self.count}, key)
+            answers.append((reply.status, reply.headers.get("etag"), reply.headers.get("idempotent-replayed")))
+        self.repeated += 1
+        if answers != [answers[0], *[(200, answers[0][1], "true")] * 3] or answers[0][2] is not None:
+            self.wrong.append(f"one key: {answers}")
 
 
 def install(program):
@@ -134,6 +145,7 @@ def main():
         check(min(together[pool] for pool in ("a", "b", "password-a", "password-b")) > 10, "both have answered many requests", together)
         same(threads.errors, [], "no connection is lost")
         same([one for person in people for one in person.wrong][:5], [], "no request failed: not at the deploys, and not side by side")
+        check(sum(person.repeated for person in people) > 20, "changes were repeated under their keys, and done once")
         same([Client(person.token)("GET", "/profile/data").json()["count"] for person in people], [person.count for person in people],
              "the last write of each is there")
     finally:
