@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include <sodium.h>
+#include <time.h>
 
 /* The least that libsodium takes, where the cost is not what is tested. */
 static const struct password_cost cheap = {.passes = 1, .memory_bytes = 8192};
@@ -205,16 +206,25 @@ static void an_unknown_user_has_no_password(void **state)
         assert_false(verify(&cheap, NULL, passwords[i], strlen(passwords[i])));
 }
 
+/* Of computing, which other programs on the machine take no part in. */
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+
+    assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+    return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
 static int64_t fastest_verify_us(const struct password_cost *cost, const char *hash, const char *password)
 {
     int64_t fastest = INT64_MAX;
     bool stale;
 
-    for (int i = 0; i < 5; i++) {
-        int64_t start = clock_system.monotonic_us(), took;
+    for (int i = 0; i < 9; i++) {
+        int64_t start = cpu_us(), took;
 
         assert_false(password_verify(cost, hash, password, strlen(password), &stale));
-        took = clock_system.monotonic_us() - start;
+        took = cpu_us() - start;
         fastest = took < fastest ? took : fastest;
     }
     return fastest;
