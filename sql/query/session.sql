@@ -1,11 +1,12 @@
 -- Lists of ids are given on as arrays: these are looked up one by one, where IN (SELECT …) may read whole tables.
 
 -- name: session_create
--- id, account, hash, idle seconds, absolute seconds, remember, user agent, address -> expiry in ms
+-- id, account, hash, idle seconds, absolute seconds, remember, user agent, address -> when it ends at the latest, and when it does
+-- unless it is used (ms)
 INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, user_agent, address)
 VALUES ($1::uuid, $2::uuid, $3::bytea, make_interval(secs => $4::int), now() + make_interval(secs => $5::int),
     $6::boolean, $7::text, $8::inet)
-RETURNING to_ms(expires_at);
+RETURNING to_ms(expires_at), to_ms(least(expires_at, seen_at + idle));
 
 -- name: sessions_find
 -- array of ids, the first and the last of them -> of those alive: id, hash, read at, seen at, idle, expires at (all ms),
@@ -33,6 +34,10 @@ UPDATE session SET seen_at = statement_timestamp()
 WHERE id = $1::uuid AND seen_at < statement_timestamp()
 RETURNING to_ms(seen_at);
 
+-- name: sessions_lock
+-- account; whoever ends sessions of it takes turns with others who do
+SELECT id FROM account WHERE id = $1::uuid FOR NO KEY UPDATE;
+
 -- name: session_end
 -- id, account -> id when it was there
 WITH d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(
@@ -47,14 +52,14 @@ WITH s AS (DELETE FROM session WHERE account_id = $1::uuid AND id <> $2::uuid RE
 SELECT id FROM s;
 
 -- name: session_rotate
--- old id, account, new id, new hash -> remember, expiry in ms; the document moves along
+-- old id, account, new id, new hash -> remember, the two ends as of session_create; the document moves along
 WITH o AS (DELETE FROM session WHERE id = $1::uuid AND account_id = $2::uuid RETURNING *),
     d AS (DELETE FROM session_data WHERE session_id = $1::uuid RETURNING version, data),
     m AS (INSERT INTO session_data (session_id, version, data) SELECT $3::uuid, version, data FROM d),
     n AS (INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, user_agent, address)
         SELECT $3::uuid, account_id, $4::bytea, idle, expires_at, remember, user_agent, address FROM o
-        RETURNING remember, expires_at)
-SELECT remember, to_ms(expires_at) FROM n;
+        RETURNING remember, expires_at, seen_at, idle)
+SELECT remember, to_ms(expires_at), to_ms(least(expires_at, seen_at + idle)) FROM n;
 
 -- name: session_end_oldest
 -- account, how many may stay, the one that stays in any case -> ids that ended

@@ -275,7 +275,7 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
         return err_set(err, ERR_CONFLICT, "the password was changed by another request just now");
     token_new(x->services->clock, &token, text);
     x->ends_session = true;
-    if (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expires_at_ms, err) != DB_ROW)
+    if (session_rotate(store, &x->arena, &x->session, &token, &in.remember, &in.expiry, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
     ok = session_ids_add(&x->forgets, &x->arena, &x->session.id, err) &&
          (change->keep_others ||

@@ -33,6 +33,8 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
     bool own = uuid_equal(id, &x->session.id);
 
     x->ends_session = own;
+    if (!sessions_lock(&x->services->sessions, &x->arena, &x->session.account, err))
+        return false;
     switch (session_end(&x->services->sessions, &x->arena, id, &x->session.account, err)) {
     case DB_FAIL:
         return false;
@@ -65,7 +67,8 @@ static bool end_others(struct exchange *x, void *arg, struct err *err)
     struct session_store *store = &x->services->sessions;
 
     (void)arg;
-    if (!session_end_others(store, &x->arena, &x->session.account, &x->session.id, &x->forgets, err))
+    if (!sessions_lock(store, &x->arena, &x->session.account, err) ||
+        !session_end_others(store, &x->arena, &x->session.account, &x->session.id, &x->forgets, err))
         return false;
     if (request_wants_page(&x->request))
         return response_see_other(&x->response, "/account?ended=1", err);

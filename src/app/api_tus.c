@@ -35,11 +35,11 @@ static bool number_header(struct exchange *x, const char *name, int64_t number, 
 
 /*
  * Tus-Resumable on each answer. A HEAD that can't be answered now is 423, which clients repeat: after a 5xx they would
- * begin again from zero.
+ * begin again from zero. After a fault of ours they should: repeating would get them no further.
  */
 bool tus_dress(struct exchange *x, struct err *refused, struct err *err)
 {
-    if (x->request.method == METHOD_HEAD && (refused->kind == ERR_DOWN || refused->kind == ERR_BUG))
+    if (x->request.method == METHOD_HEAD && refused->kind == ERR_DOWN)
         refused->kind = ERR_LOCKED;
     if (refused->kind == ERR_STALE && !response_header(&x->response, "Tus-Version", TUS_VERSION, err))
         return false;

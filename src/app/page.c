@@ -297,8 +297,8 @@ static const char *invalid_input(const struct exchange *x, const struct err *sho
 {
     const char *path = x->match.route != NULL ? x->match.route->path : "";
 
-    if (strcmp(shown->field, "password") != 0)
-        return shown->field;
+    if (shown->is_internal || strcmp(shown->field, "password") != 0)
+        return problem_of(shown).field;
     if (strcmp(path, "/profile") == 0)
         return "confirmation";
     if (strcmp(path, "/password") == 0)

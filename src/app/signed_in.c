@@ -14,8 +14,8 @@ enum { WAY_BACK_MAX = 1024 };
 bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err *err)
 {
     const struct config *config = &x->services->config;
-    const char *expiry = credentials_expiry(x, in->expires_at_ms);
-    int64_t age_s = (in->expires_at_ms - x->services->clock->now_ms()) / 1000;
+    const char *expiry = credentials_expiry(x, in->expiry.unused_ms);
+    int64_t age_s = (in->expiry.latest_ms - x->services->clock->now_ms()) / 1000;
 
     if (expiry == NULL)
         return err_memory(err);

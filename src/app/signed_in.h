@@ -7,7 +7,7 @@
 struct signed_in {
     const struct uuid *account;
     const char *token;
-    int64_t expires_at_ms;
+    struct session_expiry expiry;
     bool remember;
     const char *profile;  /* ready JSON */
     const char *location; /* where a browser goes on */

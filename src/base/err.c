@@ -13,6 +13,7 @@ static void set(struct err *err, enum err_kind kind, const char *field, const ch
     err->file = file;
     err->line = line;
     err->busy = false;
+    err->is_internal = false;
     err->retry_after_s = 0;
     snprintf(err->field, sizeof err->field, "%s", field);
     vsnprintf(err->detail, sizeof err->detail, format, arguments);

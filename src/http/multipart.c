@@ -8,10 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* More than RFC 2046 allows (bchars), since clients send more: an example for Android that many have copied has "*****". */
 static bool is_boundary_byte(char byte)
 {
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
-           (byte != '\0' && strchr("'()+_,-./:=? ", byte) != NULL);
+    return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\';
 }
 
 static bool set_boundary(struct multipart *multipart, const struct parameter *parameter, struct err *err)

@@ -32,11 +32,31 @@ static const struct {
     [ERR_BUG] = {500, "Internal error", "Something went wrong here. It has been logged with this request's id."},
 };
 
+/* In the place of a detail that is for the log; these are the kinds that the database says. */
+static const char *words_of(enum err_kind kind)
+{
+    switch (kind) {
+    case ERR_LOGIN:
+        return "the session has ended; log in again";
+    case ERR_CONFLICT:
+        return "this is there already, or was changed just now; look again";
+    default:
+        return "a value can't be stored as it is";
+    }
+}
+
 struct problem problem_of(const struct err *err)
 {
     const char *detail = kinds[err->kind].public_detail;
 
-    return (struct problem){kinds[err->kind].status, kinds[err->kind].title, detail != NULL ? detail : err->detail};
+    if (detail == NULL && err->is_internal)
+        detail = words_of(err->kind);
+    return (struct problem){
+        .status = kinds[err->kind].status,
+        .title = kinds[err->kind].title,
+        .detail = detail != NULL ? detail : err->detail,
+        .field = err->is_internal ? "" : err->field,
+    };
 }
 
 bool problem_headers(const struct err *err, struct response *response, struct err *failure)
@@ -60,11 +80,11 @@ void problem_render(const struct err *err, struct response *response)
     response->status = problem.status;
     response->type = "application/problem+json";
     json_text_quote(detail, sizeof detail, problem.detail);
-    json_text_quote(field, sizeof field, err->field);
+    json_text_quote(field, sizeof field, problem.field);
     snprintf(json, sizeof json,
              "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":%s,\"error\":\"%s\"%s%s}",
-             problem.title, problem.status, detail, err_word(err->kind), err->field[0] != '\0' ? ",\"field\":" : "",
-             err->field[0] != '\0' ? field : "");
+             problem.title, problem.status, detail, err_word(err->kind), problem.field[0] != '\0' ? ",\"field\":" : "",
+             problem.field[0] != '\0' ? field : "");
     if (!buf_add_string(&response->body, json) || !problem_headers(err, response, &ignored))
         return; /* the status alone tells the most */
 }

@@ -8,9 +8,10 @@ struct problem {
     int status;
     const char *title;
     const char *detail; /* what to do; never an internal matter */
+    const char *field;  /* which member of the input is meant, or "" */
 };
 
-/* detail is borrowed from err or constant. */
+/* detail and field are borrowed from err or constant. */
 struct problem problem_of(const struct err *);
 
 /* Fills an initialised response: status, Retry-After, the JSON. Can't fail: what does not fit is left out. */

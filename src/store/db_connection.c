@@ -213,8 +213,10 @@ enum db_again db_connection_error(const PGresult *result, const char *statement,
 
             err_field(err, states[i].kind, constraint != NULL ? constraint : "", "%s: %s (%s)", statement,
                       message != NULL ? message : "", state);
-            if (first)
+            if (first) {
                 err->busy = states[i].again == DB_AGAIN_LATER;
+                err->is_internal = true;
+            }
             return states[i].again;
         }
     err_set(err, ERR_BUG, "%s: %s (%s)", statement, message != NULL ? message : "", state);

@@ -131,7 +131,7 @@ static bool size_of(struct object_store *store, struct arena *arena, const struc
     if (rc == DB_FAIL)
         return false;
     if (rc == DB_NONE || db_number(&row, 0, 1) >= BLOCK_BYTES)
-        return err_set(err, ERR_ABSENT, "there is no object %s", object->key);
+        return err_set(err, ERR_ABSENT, "the file's bytes are not stored");
     *size = db_number(&row, 0, 0);
     return true;
 }
@@ -153,7 +153,7 @@ static bool read_chunk(struct object_store *store, struct arena *arena, const st
     case DB_FAIL:
         return false;
     case DB_NONE:
-        return err_set(err, ERR_ABSENT, "there is no object %s", object->key);
+        return err_set(err, ERR_ABSENT, "the file's bytes are not stored");
     case DB_ROW:
         break;
     }

@@ -250,7 +250,7 @@ static void tell_missing_partition(struct err *err)
 
 bool session_create(struct session_store *store, struct arena *arena, const struct token *token,
                     const struct uuid *account, const struct session_limits *limits,
-                    const struct session_origin *origin, int64_t *expires_at_ms, struct session_ids *ended,
+                    const struct session_origin *origin, struct session_expiry *expiry, struct session_ids *ended,
                     struct err *err)
 {
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], idle[24], absolute[24];
@@ -274,12 +274,12 @@ bool session_create(struct session_store *store, struct arena *arena, const stru
         tell_missing_partition(err);
         return err_set(err, ERR_BUG, "session was not made");
     }
-    *expires_at_ms = db_number(&row, 0, 0);
+    *expiry = (struct session_expiry){.latest_ms = db_number(&row, 0, 0), .unused_ms = db_number(&row, 0, 1)};
     return end_oldest(store, arena, account_text, id_text, ended, err);
 }
 
 enum db_rc session_rotate(struct session_store *store, struct arena *arena, const struct session *session,
-                          const struct token *token, bool *remember, int64_t *expires_at_ms, struct err *err)
+                          const struct token *token, bool *remember, struct session_expiry *expiry, struct err *err)
 {
     char old_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], new_text[UUID_TEXT_BYTES];
     const char *const values[] = {old_text, account_text, new_text, db_bytes(arena, token->hash, TOKEN_HASH_BYTES)};
@@ -299,7 +299,7 @@ enum db_rc session_rotate(struct session_store *store, struct arena *arena, cons
         return rc;
     }
     *remember = db_flag(&row, 0, 0);
-    *expires_at_ms = db_number(&row, 0, 1);
+    *expiry = (struct session_expiry){.latest_ms = db_number(&row, 0, 1), .unused_ms = db_number(&row, 0, 2)};
     return DB_ROW;
 }
 
@@ -329,6 +329,21 @@ enum db_rc session_lives(struct session_store *store, struct arena *arena, const
     }
     uuid_format(&token->id, id);
     return db_query(store->db, arena, STATEMENT_SESSION_LIVES, values, &row, err);
+}
+
+bool sessions_lock(struct session_store *store, struct arena *arena, const struct uuid *account, struct err *err)
+{
+    struct db_result row;
+
+    switch (db_query_by_id(store->db, arena, STATEMENT_SESSIONS_LOCK, account, NULL, &row, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return err_set(err, ERR_LOGIN, "the account is gone");
+    case DB_ROW:
+        break;
+    }
+    return true;
 }
 
 enum db_rc session_end(struct session_store *store, struct arena *arena, const struct uuid *id,

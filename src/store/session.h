@@ -55,6 +55,12 @@ struct session_limits {
     bool remember;
 };
 
+/* In ms since 1970. */
+struct session_expiry {
+    int64_t latest_ms; /* used or not */
+    int64_t unused_ms; /* unless it is used before: what is told as expires_at */
+};
+
 struct session_origin {
     const char *user_agent; /* up to 256 characters of UTF-8 */
     const char *address;    /* IPv4 or IPv6 text, or NULL */
@@ -84,12 +90,12 @@ bool session_make_partitions(struct session_store *, struct arena *, struct err 
 
 /* Makes a session and ends the account's least used ones beyond sessions_per_account; their ids go to *ended. */
 bool session_create(struct session_store *, struct arena *, const struct token *, const struct uuid *account,
-                    const struct session_limits *, const struct session_origin *, int64_t *expires_at_ms,
+                    const struct session_limits *, const struct session_origin *, struct session_expiry *,
                     struct session_ids *ended, struct err *) MUST_CHECK;
 
 /* Replaces a session by one with a new token; its limits and its document go along. DB_NONE: it ended meanwhile. */
 enum db_rc session_rotate(struct session_store *, struct arena *, const struct session *, const struct token *,
-                          bool *remember, int64_t *expires_at_ms, struct err *) MUST_CHECK;
+                          bool *remember, struct session_expiry *, struct err *) MUST_CHECK;
 
 /*
  * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Goes to
@@ -99,6 +105,12 @@ bool session_confirm(struct session_store *, struct arena *, const struct sessio
 
 /* DB_NONE: the token's session has ended, or there never was one. */
 enum db_rc session_lives(struct session_store *, struct arena *, const struct token *, struct err *) MUST_CHECK;
+
+/*
+ * Before a session ends others of its account: each change locks its own session at the end (session_confirm), so two that end each
+ * other would each wait for the other.
+ */
+bool sessions_lock(struct session_store *, struct arena *, const struct uuid *account, struct err *) MUST_CHECK;
 
 enum db_rc session_end(struct session_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        struct err *) MUST_CHECK;
