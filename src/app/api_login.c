@@ -63,8 +63,8 @@ static bool log_in(struct exchange *x, void *arg, struct err *err)
         return err_set(err, ERR_LOGIN, "wrong name or password");
     token_new(x->services->clock, &token, text);
     ok = end_previous(x, err) &&
-         session_create(store, &x->arena, &token, &login->account.id, &login->limits, &origin, &in.expiry,
-                        &x->forgets, err) &&
+         session_create(store, &x->arena, &token, &login->account.id, &login->limits, &origin, &in.expiry, &x->forgets,
+                        err) &&
          credentials_forgive(x, &login->attempt, err);
     if (ok && login->rehashed[0] != '\0')
         ok = account_set_password(store->db, &x->arena, &login->account.id, login->rehashed,
