@@ -53,7 +53,7 @@ struct receiving {
     bool raw;
     bool done;                  /* by an earlier attempt */
     bool has_chunk, has_chunks; /* fields of these names */
-    struct outcome_key key;
+    struct once_keys keys;
     struct uuid holder;
     struct received *first, **last;
     struct received *open; /* whose bytes come just now; NULL: a field that is no file */
@@ -64,10 +64,23 @@ static bool look_for_outcome(struct exchange *x, struct err *err)
 {
     struct receiving *receiving = x->stream;
     struct outcome outcome;
-    enum db_rc rc = outcome_find(x->services->sessions.db, &x->arena, &receiving->key, &outcome, err);
+    enum db_rc rc = DB_NONE;
 
-    receiving->done = rc == DB_ROW && outcome.sealed != NULL;
+    receiving->done = false;
+    for (size_t i = 0; rc != DB_FAIL && !receiving->done && i < receiving->keys.count; i++) {
+        rc = outcome_find(x->services->sessions.db, &x->arena, &receiving->keys.keys[i], &outcome, err);
+        receiving->done = rc == DB_ROW && outcome.sealed != NULL;
+    }
     return rc != DB_FAIL;
+}
+
+/* By which an attempt of a worker is known whose secret has this key as its first. */
+static struct uuid holder_of(const struct once_keys *keys, size_t secret_key)
+{
+    struct uuid holder;
+
+    memcpy(holder.bytes, keys->keys[secret_key].key, sizeof holder.bytes);
+    return holder;
 }
 
 static bool give_back(struct exchange *x, int64_t *dropped, struct err *err)
@@ -84,8 +97,16 @@ static bool give_back(struct exchange *x, int64_t *dropped, struct err *err)
     count = 0;
     for (const struct received *received = receiving->first; received != NULL; received = received->next)
         ours[count++] = received->upload->file.id;
-    return file_give_back(&x->services->files, &x->arena, &x->session.account, &receiving->holder, ours, count, dropped,
-                          err);
+    *dropped = 0;
+    for (size_t i = 0; i < receiving->keys.count; i++) {
+        const struct uuid holder = holder_of(&receiving->keys, i);
+        int64_t more;
+
+        if (!file_give_back(&x->services->files, &x->arena, &x->session.account, &holder, ours, count, &more, err))
+            return false;
+        *dropped += more;
+    }
+    return true;
 }
 
 /* *found: an earlier attempt was done, or it was not and its room is free again. */
@@ -497,9 +518,9 @@ bool api_upload(struct exchange *x, struct err *err)
         return refuse_chunk("Content-Range", err);
     receiving->last = &receiving->first;
     receiving->raw = !request_has_type(&x->request, "multipart/form-data");
-    if (!once_key(x, &receiving->key, err))
+    if (!once_keys(x, &receiving->keys, err))
         return false;
-    memcpy(receiving->holder.bytes, receiving->key.key, sizeof receiving->holder.bytes);
+    receiving->holder = holder_of(&receiving->keys, 0);
     x->stream = receiving;
     x->sink = &sink;
     return receiving->raw ? begin_raw(x, err)

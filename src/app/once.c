@@ -28,16 +28,21 @@ static bool check_idempotency_key(const char *key, struct err *err)
     return true;
 }
 
+/* Two by each key of the secret. */
+enum { NAMES_MAX = 2 * SECRET_KEYS_MAX };
+
 /*
  * The keys under which one request's outcome is kept and found. The first one counts: it is bound to whom the request is
- * about, so a client that logged in anew meets what it has done before. The last one is bound to the token that was
- * presented: a request that ended its own session is repeated with a dead one, which tells no account; and the release
- * before knows no other, so that what one of the two releases has done is found by the other. Both are claimed and kept
- * together, in this order.
+ * about, so a client that logged in anew meets what it has done before. The second one is bound to the token that was presented:
+ * a request that ended its own session is repeated with a dead one, which tells no account; and the release before knows no
+ * other, so that what one of the two releases has done is found by the other. Both are made by the secret's first key; the rest
+ * are the same two by its other keys, one of which is the first of another worker while the secret is rotated.
  */
 struct names {
-    struct outcome_key keys[2];
+    struct outcome_key keys[NAMES_MAX];
+    bool has_outcome[NAMES_MAX];
     size_t count;
+    size_t kept; /* under so many of them the outcome is kept: those by the secret's first key */
 };
 
 /* Of whom a key is: the letter keeps one kind from standing in for another. */
@@ -67,8 +72,8 @@ static bool concerns_session(const struct exchange *x)
  * Without a credential the body stands in for it: two strangers who choose the same Idempotency-Key must not meet, and
  * one who knows the whole log-in could log in anyway.
  */
-static bool bind_key(struct exchange *x, const struct owner *owner, unsigned char mac[OUTCOME_KEY_BYTES],
-                     struct err *err)
+static bool bind_key(struct exchange *x, size_t secret_key, const struct owner *owner,
+                     unsigned char mac[OUTCOME_KEY_BYTES], struct err *err)
 {
     const struct request *request = &x->request;
     bool own = has_own_key(x);
@@ -87,7 +92,7 @@ static bool bind_key(struct exchange *x, const struct owner *owner, unsigned cha
     }
     if (!ok)
         return err_set(err, ERR_INPUT, "the path is too long");
-    secret_mac(&x->services->secret, 0, "outcome", message.bytes, message.length, mac);
+    secret_mac(&x->services->secret, secret_key, "outcome", message.bytes, message.length, mac);
     return true;
 }
 
@@ -103,13 +108,21 @@ static int length_of_type(const struct request *request)
  * All that says what is to be done, beside method and path, which are in the key. How it is answered (Accept) and who
  * proves what (cookies, tokens) says nothing of that. t/4710 compares this with what a request has.
  */
-static bool fingerprint(struct exchange *x, const unsigned char body_mac[OUTCOME_KEY_BYTES],
+static bool fingerprint(struct exchange *x, size_t secret_key, const unsigned char body_mac[OUTCOME_KEY_BYTES],
                         unsigned char mac[OUTCOME_KEY_BYTES], struct err *err)
 {
     const struct request *request = &x->request;
     const char *const texts[] = {
-        request->query,         request->if_match,      request->if_none_match,       request->content_disposition,
-        request->upload_offset, request->upload_length, request->upload_defer_length, request->upload_metadata,
+        request->query,
+        request->if_match,
+        request->if_none_match,
+        request->if_modified_since,
+        request->if_unmodified_since,
+        request->content_disposition,
+        request->upload_offset,
+        request->upload_length,
+        request->upload_defer_length,
+        request->upload_metadata,
         request->upload_concat,
     };
     struct buf message;
@@ -123,7 +136,7 @@ static bool fingerprint(struct exchange *x, const unsigned char body_mac[OUTCOME
          (x->meaning.length == 0 || buf_add(&message, x->meaning.bytes, x->meaning.length));
     if (!ok)
         return err_memory(err);
-    secret_mac(&x->services->secret, 0, "outcome meaning", message.bytes, message.length, mac);
+    secret_mac(&x->services->secret, secret_key, "outcome meaning", message.bytes, message.length, mac);
     return true;
 }
 
@@ -137,52 +150,65 @@ static struct owner owner_of(const struct exchange *x, const unsigned char *body
     return (struct owner){'s', &x->lookup.token, sizeof x->lookup.token};
 }
 
-static bool make_names(struct exchange *x, struct names *names, struct err *err)
+static bool add_names(struct exchange *x, size_t secret_key, struct names *names, struct err *err)
 {
     unsigned char body_mac[OUTCOME_KEY_BYTES];
     struct owner owner, presented;
     struct outcome_key *key;
 
-    *names = (struct names){.count = 0};
-    if (!check_idempotency_key(x->request.idempotency_key, err) || !exchange_body(x, err))
-        return false;
-    secret_mac(&x->services->secret, 0, "outcome fingerprint", x->body.bytes, x->body.length, body_mac);
+    secret_mac(&x->services->secret, secret_key, "outcome fingerprint", x->body.bytes, x->body.length, body_mac);
     owner = owner_of(x, body_mac);
     presented = x->has_token ? (struct owner){'k', &x->lookup.token, sizeof x->lookup.token}
                              : (struct owner){'k', body_mac, OUTCOME_KEY_BYTES};
     if (has_own_key(x) && (owner.letter != presented.letter || owner.bytes != presented.bytes)) {
         key = &names->keys[names->count++];
         memcpy(key->fingerprint, body_mac, sizeof body_mac);
-        if (!bind_key(x, &owner, key->key, err) ||
-            (owner.bytes != body_mac && !fingerprint(x, body_mac, key->fingerprint, err)))
+        if (!bind_key(x, secret_key, &owner, key->key, err) ||
+            (owner.bytes != body_mac && !fingerprint(x, secret_key, body_mac, key->fingerprint, err)))
             return false;
     }
     if (!has_own_key(x))
         presented.letter = 'r';
     key = &names->keys[names->count++];
     memcpy(key->fingerprint, body_mac, sizeof body_mac);
-    if (!bind_key(x, &presented, key->key, err))
+    return bind_key(x, secret_key, &presented, key->key, err);
+}
+
+static bool make_names(struct exchange *x, struct names *names, struct err *err)
+{
+    *names = (struct names){.count = 0};
+    if (!check_idempotency_key(x->request.idempotency_key, err) || !exchange_body(x, err))
         return false;
+    for (size_t i = 0; i < x->services->secret.count; i++) {
+        if (!add_names(x, i, names, err))
+            return false;
+        if (i == 0)
+            names->kept = names->count;
+    }
     for (size_t i = 0; i < names->count; i++)
         names->keys[i].of_client = has_own_key(x);
-    /* The other name of the same outcome counts for nobody. */
+    /* The other names of the same outcome count for nobody. */
     names->keys[0].has_account = x->has_session;
     if (x->has_session)
         names->keys[0].account = x->session.account;
     return true;
 }
 
-bool once_key(struct exchange *x, struct outcome_key *key, struct err *err)
+bool once_keys(struct exchange *x, struct once_keys *keys, struct err *err)
 {
     struct owner owner = owner_of(x, NULL);
 
-    *key = (struct outcome_key){.fingerprint = {0}};
+    *keys = (struct once_keys){.count = 0};
     if (!check_idempotency_key(x->request.idempotency_key, err))
         return false;
     if (!has_own_key(x))
         owner = (struct owner){'r', &x->lookup.token, sizeof x->lookup.token};
-    return owner.bytes != NULL ? bind_key(x, &owner, key->key, err)
-                               : err_set(err, ERR_BUG, "no key without a credential");
+    if (owner.bytes == NULL)
+        return err_set(err, ERR_BUG, "no key without a credential");
+    for (; keys->count < x->services->secret.count; keys->count++)
+        if (!bind_key(x, keys->count, &owner, keys->keys[keys->count].key, err))
+            return false;
+    return true;
 }
 
 static void begin_answer(struct exchange *x)
@@ -247,17 +273,22 @@ static bool pack(struct exchange *x, struct buf *packed, struct err *err)
     return ok;
 }
 
+static bool check_same(const struct outcome *outcome, struct err *err)
+{
+    return outcome->same_request ||
+           err_field(err, ERR_VALUE, "Idempotency-Key",
+                     "Idempotency-Key: was used before for something else, with another body, form field, query or "
+                     "precondition; take another key");
+}
+
 /* Fills the response with an answer that was kept. */
 static bool recall(struct exchange *x, const struct outcome_key *key, const struct outcome *outcome, struct err *err)
 {
     char *packed;
     size_t length;
 
-    if (!outcome->same_request)
-        return err_field(err, ERR_VALUE, "Idempotency-Key",
-                         "Idempotency-Key: was used before for something else, with another body, form field, query or "
-                         "precondition; take another key");
-    if (!secret_open(&x->services->secret, &x->arena, key->key, sizeof key->key, outcome->sealed,
+    if (!check_same(outcome, err) ||
+        !secret_open(&x->services->secret, &x->arena, key->key, sizeof key->key, outcome->sealed,
                      outcome->sealed_length, &packed, &length, err) ||
         !response_unpack(&x->response, packed, length, err) || !take_hash(x, err))
         return false;
@@ -287,19 +318,23 @@ static bool mark_replayed(struct exchange *x, struct err *err)
     return response_header(&x->response, "Idempotent-Replayed", "true", err);
 }
 
-static bool keep(struct exchange *x, struct db *db, const struct outcome_key *keys, size_t count, struct err *err)
+/* Under those of the keys that have no outcome, or under all of them. */
+static bool keep(struct exchange *x, struct db *db, const struct names *names, bool all, struct err *err)
 {
     struct buf packed;
 
     if (!pack(x, &packed, err))
         return false;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < names->kept; i++) {
+        const struct outcome_key *key = &names->keys[i];
         unsigned char *sealed;
         size_t sealed_length;
 
-        if (!secret_seal(&x->services->secret, &x->arena, keys[i].key, sizeof keys[i].key, packed.bytes, packed.length,
+        if (!all && names->has_outcome[i])
+            continue;
+        if (!secret_seal(&x->services->secret, &x->arena, key->key, sizeof key->key, packed.bytes, packed.length,
                          &sealed, &sealed_length, err) ||
-            !outcome_keep(db, &x->arena, &keys[i], sealed, sealed_length, &x->forgets, err))
+            !outcome_keep(db, &x->arena, key, sealed, sealed_length, &x->forgets, err))
             return false;
     }
     return true;
@@ -331,42 +366,59 @@ static bool refuse_dead_token(struct err *err)
     return err_set(err, ERR_LOGIN, "this was done, and the session that it began has ended since; log in");
 }
 
-/*
- * Claims the request's keys up to the first that has an outcome, which is in the response then; *first is its place, or
- * names->count when none has.
- */
-static bool claim(struct exchange *x, struct db *db, const struct names *names, size_t *first, struct err *err)
+static void sort_names(const struct names *names, size_t order[NAMES_MAX])
 {
-    struct outcome outcome;
+    for (size_t i = 0; i < names->count; i++) {
+        size_t at = i;
 
-    for (*first = 0; *first < names->count; ++*first) {
-        const struct outcome_key *key = &names->keys[*first];
-
-        if (!outcome_claim(db, &x->arena, &x->services->config, key, &outcome, err))
-            return false;
-        if (outcome.sealed != NULL)
-            return recall(x, key, &outcome, err);
+        for (; at > 0 && memcmp(names->keys[order[at - 1]].key, names->keys[i].key, OUTCOME_KEY_BYTES) > 0; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
     }
-    return true;
+}
+
+/*
+ * Claims all of the request's keys, in the order of their bytes, so that workers of which each has another first one do not wait for
+ * each other. *found: what was kept under one of them is in the response.
+ */
+static bool claim(struct exchange *x, struct db *db, struct names *names, bool *found, struct err *err)
+{
+    size_t order[NAMES_MAX];
+
+    sort_names(names, order);
+    *found = false;
+    for (size_t i = 0; i < names->count; i++) {
+        const struct outcome_key *key = &names->keys[order[i]];
+        struct outcome outcome;
+
+        if (!outcome_claim(db, &x->arena, key, &outcome, err))
+            return false;
+        names->has_outcome[order[i]] = outcome.sealed != NULL;
+        if (outcome.sealed == NULL)
+            continue;
+        if (*found ? !check_same(&outcome, err) : !recall(x, key, &outcome, err))
+            return false;
+        *found = true;
+    }
+    return *found || outcome_check_quota(db, &x->arena, &x->services->config, &names->keys[0], err);
 }
 
 static bool run(struct db *db, void *arg, struct err *err)
 {
     struct work *work = arg;
     struct exchange *x = work->x;
-    const struct names *names = &work->names;
-    bool dead = false;
-    size_t first;
+    struct names *names = &work->names;
+    bool found, dead = false;
 
     begin_answer(x);
-    if (!claim(x, db, names, &first, err) || (first < names->count && !tells_dead_token(x, &dead, err)))
+    if (!claim(x, db, names, &found, err) || (found && !tells_dead_token(x, &dead, err)))
         return false;
-    if (first < names->count && !dead)
-        return keep(x, db, names->keys, first, err) && mark_replayed(x, err);
+    if (found && !dead)
+        return keep(x, db, names, false, err) && mark_replayed(x, err);
     if (dead && !may_begin_again(x))
         return refuse_dead_token(err);
     begin_answer(x);
-    return work->effect(x, work->arg, err) && keep(x, db, names->keys, names->count, err) && confirm(x, err);
+    return work->effect(x, work->arg, err) && keep(x, db, names, true, err) && confirm(x, err);
 }
 
 /* After COMMIT, before the answer: the order is what makes logout win. */

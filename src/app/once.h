@@ -33,7 +33,14 @@ void once_hash(const void *body, size_t length, char text[ONCE_HASH_BYTES]);
 /* Without an effect: sets x->replayed and the answer when this very request was done before. */
 bool once_find(struct exchange *, struct err *) MUST_CHECK;
 
-/* The key of a request with a credential while its body is still to come; so without the fingerprint. */
-bool once_key(struct exchange *, struct outcome_key *, struct err *) MUST_CHECK;
+/*
+ * The keys of a request with a credential while its body is still to come, so without the fingerprint: one by each key of the secret,
+ * of which the first is that of the outcome.
+ */
+struct once_keys {
+    struct outcome_key keys[SECRET_KEYS_MAX];
+    size_t count;
+};
+bool once_keys(struct exchange *, struct once_keys *, struct err *) MUST_CHECK;
 
 #endif

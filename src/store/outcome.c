@@ -57,14 +57,26 @@ enum db_rc outcome_find(struct db *db, struct arena *arena, const struct outcome
     return rc;
 }
 
+bool outcome_claim(struct db *db, struct arena *arena, const struct outcome_key *key, struct outcome *outcome,
+                   struct err *err)
+{
+    const char **values = arena_alloc(arena, sizeof *values);
+
+    if (values == NULL || (values[0] = db_bytes(arena, key->key, OUTCOME_KEY_BYTES)) == NULL)
+        return err_memory(err);
+    return db_queue(db, STATEMENT_OUTCOME_LOCK, values, err) && outcome_find(db, arena, key, outcome, err) != DB_FAIL;
+}
+
 /* Not exact where several requests come at once, which a bound of what is kept need not be. */
-static bool check_quota(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
-                        struct err *err)
+bool outcome_check_quota(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
+                         struct err *err)
 {
     char most[24];
     const char *values[] = {NULL, most};
     struct db_result row;
 
+    if (!key->of_client || !key->has_account)
+        return true;
     snprintf(most, sizeof most, "%lld", (long long)config->outcomes_max_count);
     if (db_query_by_id(db, arena, STATEMENT_OUTCOME_COUNT, &key->account, values, &row, err) != DB_ROW)
         return err_set(err, ERR_BUG, "outcomes were not counted");
@@ -74,26 +86,6 @@ static bool check_quota(struct db *db, struct arena *arena, const struct config 
     return err_field(err, ERR_LIMIT, "Idempotency-Key",
                      "Idempotency-Key: an account may use %lld of them in %lld seconds; requests without one go on",
                      (long long)config->outcomes_max_count, (long long)config->outcome_keep_s);
-}
-
-bool outcome_claim(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
-                   struct outcome *outcome, struct err *err)
-{
-    const char **values = arena_alloc(arena, sizeof *values);
-
-    if (values == NULL || (values[0] = db_bytes(arena, key->key, OUTCOME_KEY_BYTES)) == NULL)
-        return err_memory(err);
-    if (!db_queue(db, STATEMENT_OUTCOME_LOCK, values, err))
-        return false;
-    switch (outcome_find(db, arena, key, outcome, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_ROW:
-        return true;
-    case DB_NONE:
-        break;
-    }
-    return !key->of_client || !key->has_account || check_quota(db, arena, config, key, err);
 }
 
 static const char *ids_text(struct arena *arena, const struct session_ids *ids)

@@ -9,6 +9,7 @@
 #ifndef MAYFLY_STORE_OUTCOME_H
 #define MAYFLY_STORE_OUTCOME_H
 
+#include "base/secret.h"
 #include "store/db.h"
 #include "store/session.h"
 
@@ -29,9 +30,12 @@ struct outcome {
     struct session_ids forgets; /* cached copies that must go before the answer is given, again each time */
 };
 
-/* Inside a transaction, as its first statement. ERR_LIMIT: the account has used so many keys of its own that none is left. */
-bool outcome_claim(struct db *, struct arena *, const struct config *, const struct outcome_key *, struct outcome *,
-                   struct err *) MUST_CHECK;
+/* Inside a transaction, as its first statement. */
+bool outcome_claim(struct db *, struct arena *, const struct outcome_key *, struct outcome *, struct err *) MUST_CHECK;
+
+/* Before one more outcome is kept under a key. ERR_LIMIT: the account has used so many keys of its own that none is left. */
+bool outcome_check_quota(struct db *, struct arena *, const struct config *, const struct outcome_key *,
+                         struct err *) MUST_CHECK;
 
 /* Without claiming: what is known of a key. DB_NONE: nothing. */
 enum db_rc outcome_find(struct db *, struct arena *, const struct outcome_key *, struct outcome *,
