@@ -120,6 +120,37 @@ static void a_mac_depends_on_key_purpose_and_message(void **state)
     }
 }
 
+static void a_key_has_a_name_that_does_not_show_it(void **state)
+{
+    struct secret secret = loaded(*state, KEY_A "\n" KEY_B "\n"), other = loaded(*state, KEY_B "\n");
+    char a[SECRET_NAME_BYTES], b[SECRET_NAME_BYTES], again[SECRET_NAME_BYTES];
+
+    secret_name(&secret, 0, a);
+    secret_name(&secret, 1, b);
+    secret_name(&other, 0, again);
+    assert_int_equal(strlen(a), SECRET_NAME_BYTES - 1);
+    assert_string_not_equal(a, b);
+    assert_string_equal(b, again);
+    assert_null(strstr(KEY_A, a));
+}
+
+static void a_tag_depends_on_the_derived_key_and_on_all_parts(void **state)
+{
+    struct secret secret = loaded(*state, KEY_A "\n");
+    const struct secret_part parts[] = {{"one", 4}, {"two", 3}}, shorter[] = {{"one", 4}, {"tw", 2}};
+    unsigned char keys[2][SECRET_KEY_BYTES], tags[4][SECRET_TAG_BYTES];
+
+    secret_derive(&secret, 0, "cache", keys[0]);
+    secret_derive(&secret, 0, "other", keys[1]);
+    secret_tag(keys[0], parts, 2, tags[0]);
+    secret_tag(keys[1], parts, 2, tags[1]);
+    secret_tag(keys[0], shorter, 2, tags[2]);
+    secret_tag(keys[0], parts, 1, tags[3]);
+    for (size_t i = 0; i < COUNT(tags); i++)
+        for (size_t k = 0; k < i; k++)
+            assert_memory_not_equal(tags[i], tags[k], SECRET_TAG_BYTES);
+}
+
 struct sealed {
     unsigned char *bytes;
     size_t length;
@@ -260,6 +291,8 @@ int main(void)
         PROMISE(an_indented_key_counts_like_any_other),
         PROMISE(a_refusal_never_shows_the_key),
         PROMISE(a_mac_depends_on_key_purpose_and_message),
+        PROMISE(a_key_has_a_name_that_does_not_show_it),
+        PROMISE(a_tag_depends_on_the_derived_key_and_on_all_parts),
         PROMISE(what_was_sealed_opens_and_ends_with_a_nul),
         PROMISE(the_same_text_is_never_sealed_the_same),
         PROMISE(what_the_old_key_sealed_opens_after_a_rotation),

@@ -308,8 +308,9 @@ WITH t AS (
 DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0 RETURNING id;
 
 -- name: file_link_add
--- id, file, account, hash, seconds, uses or null, links that a file may have -> expiry; null: there are as many already
-SELECT file_link_make($1::uuid, $2::uuid, $3::uuid, $4::bytea, $5::int, $6::int, $7::int);
+-- id, file, account, hash, seconds, uses or null, links that a file may have, keyed hash for the release before -> expiry; null:
+-- there are as many already
+SELECT file_link_make($1::uuid, $2::uuid, $3::uuid, $4::bytea, $8::bytea, $5::int, $6::int, $7::int);
 
 -- name: file_link_list
 -- file, account -> JSON array of what has not expired, newest first; no row: there is no such file
@@ -325,11 +326,11 @@ DELETE FROM file_link l USING file f
 WHERE l.id = $3::uuid AND l.file_id = $1::uuid AND f.id = l.file_id AND f.account_id = $2::uuid RETURNING l.id;
 
 -- name: file_link_find
--- link, holder -> the row of its file, hash, uses left or null, whether this holder has used it and may go on. A disabled account's
+-- link, holder -> the row of its file, hash or null, keyed hash, uses left or null, whether this holder has used it and may go on. A disabled account's
 -- links open nothing.
 SELECT f.id, f.account_id, f.state, f.via, f.back_end, f.object_name, f.object_upload, f.block_bytes, f.name, f.claimed_type,
     f.type, f.metadata, f.size, f.reserved, f.received, f.hash_state, f.sha256, to_ms(f.created_at), to_ms(f.sweep_at),
-    f.sealed, f.concat, l.secret_hash, l.uses_left,
+    f.sealed, f.concat, l.token_hash, l.secret_hash, l.uses_left,
     EXISTS (SELECT FROM file_link_use u WHERE u.link_id = l.id AND u.holder = $2::bytea AND u.until > statement_timestamp())
 FROM file_link l JOIN file f ON f.id = l.file_id JOIN account a ON a.id = f.account_id
 WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND NOT a.disabled;

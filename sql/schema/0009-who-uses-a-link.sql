@@ -32,7 +32,7 @@ END $$;
 
 -- Makes a link, unless the file has as many as it may. The file's row is locked before the others are counted, in a statement of
 -- its own: one statement would see them as they were before it waited.
-CREATE FUNCTION file_link_make(link uuid, file_of uuid, account uuid, hash bytea, seconds int, uses int, most int) RETURNS text
+CREATE FUNCTION file_link_make(link uuid, file_of uuid, account uuid, hash bytea, keyed bytea, seconds int, uses int, most int) RETURNS text
 LANGUAGE plpgsql SET search_path = mayfly, pg_temp AS $$
 DECLARE
     expiry timestamptz;
@@ -42,13 +42,13 @@ BEGIN
         RETURN NULL;
     END IF;
     DELETE FROM file_link WHERE file_id = file_of AND expires_at <= statement_timestamp();
-    INSERT INTO file_link (id, file_id, secret_hash, expires_at, uses_left)
-    SELECT link, file_of, hash, statement_timestamp() + make_interval(secs => seconds), uses
+    INSERT INTO file_link (id, file_id, token_hash, secret_hash, expires_at, uses_left)
+    SELECT link, file_of, hash, keyed, statement_timestamp() + make_interval(secs => seconds), uses
     WHERE (SELECT count(*) FROM file_link WHERE file_id = file_of) < most
     RETURNING expires_at INTO expiry;
     RETURN to_iso(expiry);
 END $$;
 
-REVOKE ALL ON FUNCTION file_link_count(uuid, bytea, bigint, int), file_link_make(uuid, uuid, uuid, bytea, int, int, int) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION file_link_count(uuid, bytea, bigint, int), file_link_make(uuid, uuid, uuid, bytea, int, int, int) TO mayfly;
+REVOKE ALL ON FUNCTION file_link_count(uuid, bytea, bigint, int), file_link_make(uuid, uuid, uuid, bytea, bytea, int, int, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION file_link_count(uuid, bytea, bigint, int), file_link_make(uuid, uuid, uuid, bytea, bytea, int, int, int) TO mayfly;
 GRANT SELECT, INSERT, UPDATE, DELETE ON file_link_use TO mayfly;

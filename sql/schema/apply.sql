@@ -153,6 +153,18 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 8
+\set name '0008-links-without-a-key'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+SELECT tables_lock('file_link') AS locked \gset
+\ir 0008-links-without-a-key.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \set number 9
 \set name '0009-who-uses-a-link'
 SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset

@@ -85,6 +85,14 @@ static const struct ctl_command commands[] = {
     {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
      .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"
               "whose collector it is while it runs. Control-C ends it; --once prints one look, after two seconds.\n"},
+    {"secret", "list", "", "list the keys of the installation's secret, and who has them", .run = secret_list},
+    {"secret", "add", "", "add a key that verifies", .run = secret_add,
+     .notes = "It prints the key's name. The first of four steps that nobody notices: add, deploy on every host, promote, deploy again.\n"},
+    {"secret", "promote", "KEY [--now]", "sign with another key", .run = secret_promote, .least = 1, .most = 1, .takes = TAKES(NOW),
+     .notes = "It is refused while a worker that is connected to the database has not got the key; --now does not ask.\n"},
+    {"secret", "remove", "KEY [--now]", "end what an old key has signed", .run = secret_remove, .least = 1, .most = 1,
+     .takes = TAKES(NOW),
+     .notes = "It is refused while something is good that the key has signed; --now loses that, as when the key has leaked.\n"},
     {"schema", "status", "", "compare the database with this build", .run = schema_status, .failure = EXIT_USAGE,
      .notes = "Exit status: 0 it has what this build needs, 1 it is too old, 2 it could not be found out.\n"},
 };
@@ -101,6 +109,7 @@ static const struct option options[] = {
     [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
     [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
+    [OPTION_NOW] = {"now", no_argument, NULL, OPTION_NOW},
     [OPTION_ONCE] = {"once", no_argument, NULL, OPTION_ONCE},
     [OPTION_REPAIR] = {"repair", no_argument, NULL, OPTION_REPAIR},
     [OPTION_TO] = {"to", required_argument, NULL, OPTION_TO},

@@ -15,6 +15,7 @@ enum ctl_option {
     OPTION_GROUPS,
     OPTION_JSON,
     OPTION_NAME,
+    OPTION_NOW,
     OPTION_ONCE,
     OPTION_REPAIR,
     OPTION_TO,
@@ -62,6 +63,10 @@ bool files_show(struct ctl *, struct err *);
 bool files_move(struct ctl *, struct err *);
 bool system_prove(struct ctl *, struct err *);
 bool schema_status(struct ctl *, struct err *);
+bool secret_list(struct ctl *, struct err *);
+bool secret_add(struct ctl *, struct err *);
+bool secret_promote(struct ctl *, struct err *);
+bool secret_remove(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */

@@ -110,11 +110,28 @@ bool services_prepare(struct services *services, const char *config_path, const 
            (open_all(services, &reason) || config_refuse(&services->config, config_path, &reason, err));
 }
 
+/* mayflyctl secret reads it: which worker has which keys. These come first, since a pool's name may be cut off. */
+static void name_connections(struct services *services)
+{
+    char text[DB_NAME_BYTES] = "mayfly ";
+    size_t length = strlen(text);
+
+    for (size_t i = 0; i < services->secret.count; i++) {
+        char name[SECRET_NAME_BYTES];
+
+        secret_name(&services->secret, i, name);
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", i > 0 ? "," : "", name);
+    }
+    snprintf(text + length, sizeof text - length, " %s", services->worker);
+    db_call(services->sessions.db, text);
+}
+
 bool services_open(struct services *services, const char *config_path, const char *pool, struct err *err)
 {
     if (!services_prepare(services, config_path, pool, err) || !load_secret(services, err))
         return false;
     cache_use_secret(services->sessions.cache, &services->secret);
+    name_connections(services);
     return true;
 }
 

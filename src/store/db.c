@@ -10,9 +10,9 @@
 #include <string.h>
 
 enum {
-    /* BEGIN, limits, four queued statements and one more, each with a preparation before it. */
-    BATCH_MAX = 14,
-    QUEUE_MAX = 4,
+    /* BEGIN, limits, five queued statements and one more, each with a preparation before it. */
+    BATCH_MAX = 16,
+    QUEUE_MAX = 5,
     PARAMETERS_MAX = 16,
     TRANSACTION_TRIES = 4,
     /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
@@ -42,6 +42,7 @@ struct db {
     const struct clock *clock;
     const struct log *log;
     void (*point)(const char *name);
+    char name[DB_NAME_BYTES];
     PGconn *pg;
     bool used; /* the connection has answered at least once, so its loss may be an old one */
     bool prepared[STATEMENT_COUNT];
@@ -87,8 +88,14 @@ struct db *db_new(const struct config *config, const struct clock *clock, const 
     db->config = config;
     db->clock = clock;
     db->log = log;
+    db_call(db, "mayfly");
     db->limits = (struct db_limits){config->database_timeout_ms, config->database_timeout_ms};
     return db;
+}
+
+void db_call(struct db *db, const char *name)
+{
+    snprintf(db->name, sizeof db->name, "%s", name);
 }
 
 static void disconnect(struct db *db)
@@ -153,7 +160,7 @@ static bool connect_if_needed(struct db *db, struct err *err)
         db->may_retry = false;
         return false;
     }
-    db->pg = db_connection_open(db->config, db->clock, err);
+    db->pg = db_connection_open(db->config, db->name, db->clock, err);
     if (db->pg != NULL)
         return true;
     db->closed_until_us = db->clock->monotonic_us() + db->config->database_retry_ms * 1000;

@@ -33,6 +33,10 @@ bool db_check(const struct config *, struct err *) MUST_CHECK;
 struct db *db_new(const struct config *, const struct clock *, const struct log *) MUST_CHECK;
 void db_free(struct db *);
 
+/* What the server lists its next connections by; PostgreSQL keeps no more of it (NAMEDATALEN). */
+enum { DB_NAME_BYTES = 64 };
+void db_call(struct db *, const char *name);
+
 /*
  * From now on a statement may take so long, and wait so long for another's lock; PostgreSQL enforces both, and err->busy
  * tells a lock from all else. At first: database_timeout_ms for both.

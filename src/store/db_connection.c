@@ -120,7 +120,7 @@ static const char *keep_entry(char *list, int index)
 }
 
 /* Tries one of the servers, or with index -1 whatever the connection string says. */
-static PGconn *open_server(const struct config *config, const struct servers *servers, int index,
+static PGconn *open_server(const struct config *config, const char *name, const struct servers *servers, int index,
                            const struct clock *clock, int64_t deadline_us, struct err *err)
 {
     struct servers one = *servers;
@@ -128,7 +128,7 @@ static PGconn *open_server(const struct config *config, const struct servers *se
     const char *const keywords[] = {
         "dbname", "application_name", "client_encoding", "target_session_attrs", "host", "hostaddr", "port", NULL};
     const char *const values[] = {config->database,
-                                  "mayfly",
+                                  name,
                                   "UTF8",
                                   "read-write",
                                   index >= 0 ? keep_entry(one.host, index) : NULL,
@@ -152,7 +152,7 @@ static PGconn *open_server(const struct config *config, const struct servers *se
 }
 
 /* libpq would wait for a server that hangs until the deadline of all, and never come to the next one. */
-PGconn *db_connection_open(const struct config *config, const struct clock *clock, struct err *err)
+PGconn *db_connection_open(const struct config *config, const char *name, const struct clock *clock, struct err *err)
 {
     int64_t deadline_us = clock->monotonic_us() + config->database_connect_ms * 1000;
     char failures[ERR_DETAIL_BYTES] = "";
@@ -162,12 +162,13 @@ PGconn *db_connection_open(const struct config *config, const struct clock *cloc
 
     servers_read(config->database, &servers);
     if (servers.count == 1)
-        return open_server(config, &servers, -1, clock, deadline_us, err);
+        return open_server(config, name, &servers, -1, clock, deadline_us, err);
     for (int i = 0; pg == NULL && i < servers.count; i++) {
         int64_t now_us = clock->monotonic_us();
         struct err failure = {.kind = ERR_NONE};
 
-        pg = open_server(config, &servers, i, clock, now_us + (deadline_us - now_us) / (servers.count - i), &failure);
+        pg = open_server(config, name, &servers, i, clock, now_us + (deadline_us - now_us) / (servers.count - i),
+                         &failure);
         if (pg == NULL && length < sizeof failures)
             length += (size_t)snprintf(failures + length, sizeof failures - length, "%s%s", i > 0 ? "; " : "",
                                        failure.detail);

@@ -14,9 +14,9 @@ enum db_again { DB_AGAIN_NEVER, DB_AGAIN_HERE, DB_AGAIN_ELSEWHERE, DB_AGAIN_LATE
 
 /*
  * A connection to a writable server; NULL and ERR_DOWN otherwise. database_connect_ms is shared by the servers that the
- * connection string names, so that one that hangs does not hide the next.
+ * connection string names, so that one that hangs does not hide the next. name is what the server lists it by.
  */
-PGconn *db_connection_open(const struct config *, const struct clock *, struct err *) MUST_CHECK;
+PGconn *db_connection_open(const struct config *, const char *name, const struct clock *, struct err *) MUST_CHECK;
 
 /* Waits until the socket can be read (or written, when wanted too). ERR_DOWN at the deadline. */
 bool db_connection_wait(PGconn *, bool for_write, const struct clock *, int64_t deadline_us, struct err *) MUST_CHECK;

@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "base/bytes.h"
+#include "base/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,13 +12,15 @@ enum {
     RAW_BYTES = UUID_BYTES + SECRET_BYTES,
     NUMBER_BYTES = 24,
     /* Columns of file_link_find after those of the file. */
-    COLUMN_HASH = 21,
+    COLUMN_TOKEN_HASH = 21,
+    COLUMN_KEYED_HASH,
     COLUMN_USES,
     COLUMN_HELD,
 };
 
-static void hash(const struct secret *secret, size_t key, const unsigned char raw[RAW_BYTES],
-                 unsigned char mac[SECRET_MAC_BYTES])
+/* Of the release before. */
+static void keyed_hash(const struct secret *secret, size_t key, const unsigned char raw[RAW_BYTES],
+                       unsigned char mac[SECRET_MAC_BYTES])
 {
     secret_mac(secret, key, "file link", raw, RAW_BYTES, mac);
 }
@@ -26,10 +29,10 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
                          const struct uuid *file, const struct uuid *account, int64_t seconds, int64_t uses,
                          struct file_link *link, struct err *err)
 {
-    unsigned char raw[RAW_BYTES], mac[SECRET_MAC_BYTES];
+    unsigned char raw[RAW_BYTES], hash[SHA256_BYTES], mac[SECRET_MAC_BYTES];
     char id[UUID_TEXT_BYTES], file_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], time[NUMBER_BYTES],
         count[NUMBER_BYTES], most[NUMBER_BYTES];
-    const char *mac_text;
+    const char *hash_text, *mac_text;
     struct db_result row;
     enum db_rc rc;
 
@@ -37,10 +40,12 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
     memcpy(raw, link->id.bytes, UUID_BYTES);
     random_bytes(raw + UUID_BYTES, SECRET_BYTES);
     bytes_to_base64(raw, sizeof raw, link->token);
-    hash(secret, 0, raw, mac);
+    sha256_of(raw, sizeof raw, hash);
+    keyed_hash(secret, 0, raw, mac);
     bytes_wipe(raw, sizeof raw);
+    hash_text = db_bytes(arena, hash, sizeof hash);
     mac_text = db_bytes(arena, mac, sizeof mac);
-    if (mac_text == NULL) {
+    if (hash_text == NULL || mac_text == NULL) {
         err_memory(err);
         return DB_FAIL;
     }
@@ -50,7 +55,8 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
     snprintf(time, sizeof time, "%lld", (long long)seconds);
     snprintf(count, sizeof count, "%lld", (long long)uses);
     snprintf(most, sizeof most, "%d", FILE_LINKS_MAX);
-    const char *const values[] = {id, file_text, account_text, mac_text, time, uses > 0 ? count : NULL, most};
+    const char *const values[] = {id,   file_text, account_text, hash_text, time, uses > 0 ? count : NULL,
+                                  most, mac_text};
 
     rc = db_query(store->db, arena, STATEMENT_FILE_LINK_ADD, values, &row, err);
     if (rc == DB_ROW && db_is_null(&row, 0, 0))
@@ -89,21 +95,27 @@ enum db_rc file_link_revoke(struct file_store *store, struct arena *arena, const
     return db_query(store->db, arena, STATEMENT_FILE_LINK_REVOKE, values, &row, err);
 }
 
-/* Every key is tried, whichever fits. */
-static bool is_right(const struct secret *secret, struct arena *arena, const unsigned char raw[RAW_BYTES],
-                     const char *kept_text)
+static bool same_bytes(struct arena *arena, const char *kept_text, const unsigned char *bytes, size_t size)
 {
     size_t length;
     const unsigned char *kept = db_parse_bytes(arena, kept_text, &length);
+
+    return kept != NULL && length == size && bytes_equal(kept, bytes, size);
+}
+
+/* One of the release before is tried with every key, whichever fits. */
+static bool is_right(const struct secret *secret, struct arena *arena, const unsigned char raw[RAW_BYTES],
+                     const struct db_result *row)
+{
+    unsigned char hash[SHA256_BYTES], mac[SECRET_MAC_BYTES];
     bool right = false;
 
-    if (kept == NULL || length != SECRET_MAC_BYTES)
-        return false;
+    sha256_of(raw, RAW_BYTES, hash);
+    if (!db_is_null(row, 0, COLUMN_TOKEN_HASH))
+        return same_bytes(arena, db_value(row, 0, COLUMN_TOKEN_HASH), hash, sizeof hash);
     for (size_t i = 0; i < secret->count; i++) {
-        unsigned char mac[SECRET_MAC_BYTES];
-
-        hash(secret, i, raw, mac);
-        right |= bytes_equal(mac, kept, sizeof mac);
+        keyed_hash(secret, i, raw, mac);
+        right |= same_bytes(arena, db_value(row, 0, COLUMN_KEYED_HASH), mac, sizeof mac);
     }
     return right;
 }
@@ -159,7 +171,7 @@ enum db_rc file_link_find(struct file_store *store, const struct secret *secret,
         return DB_FAIL;
     }
     rc = db_query(store->db, arena, STATEMENT_FILE_LINK_FIND, values, &row, err);
-    if (rc == DB_ROW && !is_right(secret, arena, raw, db_value(&row, 0, COLUMN_HASH)))
+    if (rc == DB_ROW && !is_right(secret, arena, raw, &row))
         rc = DB_NONE;
     bytes_wipe(raw, sizeof raw);
     if (rc != DB_ROW)

@@ -1,7 +1,9 @@
 /*
  * Links by which somebody without an account gets a file. The token is the link's id and 32 random bytes in base64url; the
- * database has a hash of it keyed with the installation's secret, so neither a dump nor the log of statements opens a file.
- * A link works as long as the key that was the newest when it was made is in the secret's file.
+ * database has its SHA-256: of 256 random bits that needs no key, and neither a dump nor the log of statements opens a file.
+ *
+ * The release before knows links by a hash keyed with the installation's secret. What it makes is good as long as its key is in
+ * the secret's file; what this one makes has that hash as well, for as long as the two may serve side by side.
  *
  * A link for a number of downloads counts each transfer, not each request. A use belongs to its holder: the ticket that a browser
  * gets, or the address (of IPv6 the /64) that a program comes from. Its holder may go on with the transfer, by ranges:

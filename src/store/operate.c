@@ -140,3 +140,10 @@ bool operate_schema_number(struct db *db, struct arena *arena, int64_t *number, 
     *readable = db_flag(&row, 0, 1);
     return true;
 }
+
+bool operate_secret(struct db *db, struct arena *arena, enum operate_secret what, struct db_result *rows,
+                    struct err *err)
+{
+    return db_query(db, arena, what == OPERATE_SECRET_WORKERS ? STATEMENT_SECRET_WORKERS : STATEMENT_SECRET_LINKS, NULL,
+                    rows, err) != DB_FAIL;
+}

@@ -55,6 +55,15 @@ bool operate_sweep(struct db *, struct arena *, const struct config *, int64_t *
 /* Makes the partitions of PARTITION_DAYS and drops those of one past week; to be called again while it changed any. */
 bool operate_partitions(struct db *, struct arena *, int64_t *changed, struct err *) MUST_CHECK;
 
+/* Before the installation's secret is rotated. */
+enum operate_secret { OPERATE_SECRET_WORKERS, OPERATE_SECRET_LINKS };
+
+/* Columns: each connection of a worker, by the name it gave itself; links that need a key, and until when (one row). */
+enum { SECRET_WORKER_NAME, SECRET_WORKER_HOST };
+enum { SECRET_LINKS_COUNT = 0, SECRET_LINKS_UNTIL };
+
+bool operate_secret(struct db *, struct arena *, enum operate_secret, struct db_result *rows, struct err *) MUST_CHECK;
+
 /* Columns of operate_schema's changes. */
 enum { SCHEMA_CHANGE_NUMBER, SCHEMA_CHANGE_NAME, SCHEMA_CHANGE_APPLIED };
 
