@@ -55,6 +55,7 @@ class Person:
         self.name, self.index = new_user("both"), index
         self.token, self.count = login(self.name), 0
         self.wrong, self.seen, self.repeated = [], Counter(), 0
+        self.file = self.ask(201, "POST", "/upload?name=shared.bin", self.name.encode()).json()["id"]
 
     def ask(self, wanted, method, path, body=None, token=None):
         reply = Client(token or self.token, keep=False)(method, path, body)
@@ -79,6 +80,9 @@ class Person:
             self.ask(401, "GET", "/profile", token=old)
             self.ask(200, "PATCH", "/session/data", {"count": self.count})
             self.ask(201, "POST", "/register", {"username": new_name("born"), "password": PASSWORD})
+            link = self.ask(201, "POST", f"/files/{self.file}/link").json()["url"]
+            for _ in range(4):
+                self.ask(200, "GET", link)
         time.sleep(0.01)
 
     def repeat(self):
