@@ -15,7 +15,7 @@ from mayfly import CHECKOUT, check, done, note, same
 from schema import Database, Load, somebody_reads
 
 ROWS = 2_000
-HELD_S = 2.5  # longer than requests wait
+HELD_S = 4  # longer than requests wait
 LAST = max(int(path.name[:4]) for path in (CHECKOUT / "sql/schema").glob("[0-9]*.sql"))
 
 for number, files in ((1, 0), (3, 1_000)):
@@ -39,7 +39,7 @@ for number, files in ((1, 0), (3, 1_000)):
 
 # One that was broken off, between two steps or within one, goes on.
 with Database(LAST, 10) as database:
-    database.psql("DROP INDEX IF EXISTS account_closing; CREATE INDEX account_closing ON account (closing_at)")
+    database.psql("CREATE INDEX account_closing ON account (id); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'account_closing'::regclass")
     ran = [subprocess.Popen(["psql", "-Xq", *words], stderr=subprocess.PIPE, text=True) for words in [database.words()] * 2]
     said = [one.communicate()[1] for one in ran]
     same([one.returncode for one in ran], [0, 0], "two that are run at once follow each other", said)

@@ -7,7 +7,7 @@ CREATE TABLE thumbnail_budget (
     spent_ms bigint NOT NULL DEFAULT 0 CHECK (spent_ms >= 0),
     at timestamptz NOT NULL DEFAULT statement_timestamp()
 );
-CREATE INDEX file_thumbnail_claims ON file (account_id) WHERE via = 'thumbnail' AND state = 'pending';
+-- The index of claims comes with later.sql.
 
 -- What is left of it: a tenth of the time that passes drains away.
 CREATE FUNCTION thumbnail_spent(spent_ms bigint, at timestamptz) RETURNS bigint

@@ -2,11 +2,21 @@
 -- requests wait for, or more than some hundred rows at once. Each step is done once; one that is broken off begins anew.
 SET lock_timeout = 0;
 
+-- Indexes that were broken off.
+SELECT format('DROP INDEX CONCURRENTLY %s', indexrelid::regclass) FROM pg_index JOIN pg_class ON oid = indexrelid
+WHERE NOT indisvalid AND relnamespace = 'mayfly'::regnamespace \gexec
+
 \set step 'account_photo'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
-DROP INDEX CONCURRENTLY IF EXISTS account_photo;
-CREATE INDEX CONCURRENTLY account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
+\set step 'file_thumbnail_claims'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+CREATE INDEX CONCURRENTLY IF NOT EXISTS file_thumbnail_claims ON file (account_id) WHERE via = 'thumbnail' AND state = 'pending';
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
@@ -40,8 +50,7 @@ INSERT INTO schema_step (name) VALUES (:'step');
 \set step 'account_closing'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
-DROP INDEX CONCURRENTLY IF EXISTS account_closing;
-CREATE INDEX CONCURRENTLY account_closing ON account (closing_at) WHERE closing_at IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS account_closing ON account (closing_at) WHERE closing_at IS NOT NULL;
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
@@ -49,10 +58,8 @@ INSERT INTO schema_step (name) VALUES (:'step');
 \set step 'account_names'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
-DROP INDEX CONCURRENTLY IF EXISTS account_username_bytes;
-CREATE UNIQUE INDEX CONCURRENTLY account_username_bytes ON account ((name_key(username)) COLLATE "C");
-DROP INDEX CONCURRENTLY IF EXISTS account_email_bytes;
-CREATE UNIQUE INDEX CONCURRENTLY account_email_bytes ON account ((name_key(email)) COLLATE "C");
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS account_username_bytes ON account ((name_key(username)) COLLATE "C");
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS account_email_bytes ON account ((name_key(email)) COLLATE "C");
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
@@ -61,26 +68,22 @@ INSERT INTO schema_step (name) VALUES (:'step');
 \set step 'file_back_end'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
-DROP INDEX CONCURRENTLY IF EXISTS file_back_end;
-CREATE INDEX CONCURRENTLY file_back_end ON file (back_end, id) WHERE state = 'committed';
-DROP INDEX CONCURRENTLY IF EXISTS file_listed;
-CREATE INDEX CONCURRENTLY file_listed ON file (account_id, id) WHERE state = 'committed' AND via IN ('upload', 'tus', 'direct');
+CREATE INDEX CONCURRENTLY IF NOT EXISTS file_back_end ON file (back_end, id) WHERE state = 'committed';
+CREATE INDEX CONCURRENTLY IF NOT EXISTS file_listed ON file (account_id, id) WHERE state = 'committed' AND via IN ('upload', 'tus', 'direct');
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
 \set step 'outcome_account'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
-DROP INDEX CONCURRENTLY IF EXISTS outcome_account;
-CREATE INDEX CONCURRENTLY outcome_account ON outcome (account_id) WHERE account_id IS NOT NULL;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS outcome_account ON outcome (account_id) WHERE account_id IS NOT NULL;
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
 \set step 'attempt_made'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
-DROP INDEX CONCURRENTLY IF EXISTS attempt_made;
-CREATE INDEX CONCURRENTLY attempt_made ON attempt (made_at);
+CREATE INDEX CONCURRENTLY IF NOT EXISTS attempt_made ON attempt (made_at);
 DROP INDEX CONCURRENTLY IF EXISTS attempt_updated;
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
