@@ -106,10 +106,11 @@ TEXT
 ./dev bench --against FOLDER [rounds]
 
 Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
-downloads of 1 MB and 100 MB, beside what nginx does alone. With --against the same requests are made to the stack of another
-checkout in FOLDER as well, in turns: printed is how fast this one is, and how much CPU it takes, as ratios to that one.
+downloads of 1 MB and 100 MB, beside what nginx does alone.
 
-  --s3   also with the files in S3, a Ceph gateway that is started as well
+  --s3              also with the files in S3, a Ceph gateway that is started as well
+  --against FOLDER  the same requests, in turns, to the stack of another checkout: how fast this one is, and how much CPU
+                    it takes, as ratios to that one
 TEXT
     fuzz) cat <<'TEXT' ;;
 ./dev fuzz [harness] [seconds]
