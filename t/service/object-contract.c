@@ -4,8 +4,7 @@
  *     object-contract NAME CONFIGURATION [setting=value…]
  *
  * STORAGE_STOP and STORAGE_START are commands that take the storage away and bring it back; without them that promise is
- * not tried. OBJECT_WITHOUT names promises that this storage can't keep, ",one,other,": they are left out. Keys are new in
- * each run, so the storage may be one that others use as well.
+ * not tried. Keys are new in each run, so the storage may be one that others use as well.
  */
 #include "base/clock.h"
 #include "store/db.h"
@@ -949,31 +948,9 @@ static void an_object_of_another_length_than_promised_is_not_finished(void **sta
 
 #define KEEPS(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* Without is a list of promises, each with a comma before and after it. Every name in it must be one. */
-static size_t leave_out(struct CMUnitTest *promises, size_t count, const char *without)
-{
-    size_t kept = 0, named = 0;
-
-    for (const char *at = without; *at != '\0'; at++)
-        named += *at == ',';
-    for (size_t i = 0; i < count; i++) {
-        char name[256];
-
-        snprintf(name, sizeof name, ",%s,", promises[i].name);
-        if (strstr(without, name) == NULL)
-            promises[kept++] = promises[i];
-    }
-    if (count - kept != (named > 0 ? named - 1 : 0)) {
-        fprintf(stderr, "OBJECT_WITHOUT names what is no promise: %s\n", without);
-        exit(2);
-    }
-    return kept;
-}
-
 int main(int count, char **words)
 {
-    const char *without = getenv("OBJECT_WITHOUT");
-    struct CMUnitTest promises[] = {
+    const struct CMUnitTest promises[] = {
         KEEPS(an_object_of_any_size_comes_back_whole),
         KEEPS(any_part_of_it_can_be_read),
         KEEPS(every_step_may_be_repeated),
@@ -997,7 +974,6 @@ int main(int count, char **words)
         KEEPS(an_object_of_another_length_than_promised_is_not_finished),
         KEEPS(an_outage_is_told_quickly_and_over_when_it_is_over),
     };
-    size_t kept = leave_out(promises, COUNT(promises), without != NULL ? without : "");
     int failed;
 
     if (sodium_init() < 0 || (the_world = world_open(count, words)) == NULL) {
@@ -1005,8 +981,7 @@ int main(int count, char **words)
         return 2;
     }
     main_process = getpid();
-    cmocka_set_message_output(CM_OUTPUT_TAP);
-    failed = _cmocka_run_group_tests("promises", promises, kept, NULL, NULL);
+    failed = KEEP_PROMISES(promises);
     s3_free(the_world->store.s3);
     db_free(the_world->store.db);
     return failed;
