@@ -20,7 +20,7 @@ def announce(method, path, length, who=client):
         connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {client.host}\r\n{token}Content-Length: {length}\r\n"
                            "Content-Type: application/octet-stream\r\n\r\n".encode())
         head = connection.makefile("rb").readline()
-    return int(head.split()[1])
+    return int(head.split()[1]) if head else None  # nothing: it waited for the body
 
 
 for who, name in ((client, "somebody"), (guest, "a stranger")):
