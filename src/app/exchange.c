@@ -4,17 +4,19 @@
 #include "http/form.h"
 
 #include <string.h>
+#include <strings.h>
 
 /*
- * Credentials that are no token of ours are for somebody else, such as a staging site's auth_basic, or come from a script that has
- * none: they hide no cookie. A token of ours does, since it says which session is meant.
+ * Whether Authorization says which session is meant: then cookies say nothing, however bad it is. Another scheme is for somebody
+ * else, such as a staging site's auth_basic, and a Bearer without a token comes from a script that has none.
  */
 static bool find_bearer(struct exchange *x)
 {
     size_t length;
     const char *text = request_bearer(&x->request, &length);
 
-    return text != NULL && token_parse(text, length, &x->lookup.token);
+    x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);
+    return x->has_token || (text != NULL && strncasecmp(x->request.authorization, "Bearer ", strlen("Bearer ")) == 0);
 }
 
 static bool find_cookies(struct exchange *x, struct err *err)
@@ -68,11 +70,8 @@ void exchange_open(struct exchange *x, struct services *services, const char *co
     *x = (struct exchange){.services = services, .started_us = services->clock->monotonic_us(), .arena = x->arena};
     response_init(&x->response, &x->arena);
     x->request.body = *body;
-    if (request_parse(&x->request, params, err)) {
-        x->has_token = find_bearer(x);
-        if (!x->has_token)
-            (void)!find_cookies(x, err);
-    }
+    if (request_parse(&x->request, params, err) && !find_bearer(x))
+        (void)!find_cookies(x, err);
     trace_begin(&x->trace, x->request.traceparent, x->request.request_id);
 }
 
