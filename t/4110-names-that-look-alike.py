@@ -105,7 +105,7 @@ for column, bad in (("username", odd[:3] + "\\+00FE0F"), ("email", "a\\+00200B@e
     except Exception as error:
         answer = str(error)
     same(psql(f"SELECT count(*) FROM mayfly.account WHERE {column} = U&'{bad}'"), "0", f"the table takes no such {column}", answer)
-schema = (CHECKOUT / "sql/schema/0013-names-that-look-alike.sql").read_text()
+schema = (CHECKOUT / "sql/schema/0011-names-that-look-alike.sql").read_text()
 listed = "".join(re.search(r"regexp_replace\(name,\s*'\[(.*?)'\s*'(.*?)\]'", schema, re.S).groups())
 listed = re.compile(f"[{listed}]")
 printed = subprocess.run(["perl", "-e", 'for (0 .. 0x10FFFF) { print "$_\\n" if chr =~ /\\p{Default_Ignorable_Code_Point}/ }'],

@@ -82,7 +82,8 @@ answer = guest.get(url)
 same((answer.status, answer.error), ABSENT, "then the link is used up", answer)
 same((guest.get(url, headers={"Range": "bytes=0-"}).status, guest.get(url, headers=key).status), (404, 404), "in every way")
 same(guest.get(url, headers={"Range": "bytes=1000-"}).status, 206, "but a download that was cut off can go on")
-same(psql("SELECT bool_and(until BETWEEN now() + interval '59 minutes' AND now() + interval '1 hour') FROM mayfly.file_link_use"), "t",
+same(psql("SELECT bool_and(until BETWEEN now() + interval '59 minutes' AND now() + interval '1 hour') FROM mayfly.file_link_use u "
+          f"JOIN mayfly.file_link l ON l.id = u.link_id WHERE l.file_id = '{file}'"), "t",
      "for an hour")
 psql("UPDATE mayfly.file_link_use SET until = until - interval '61 minutes'")
 same([guest.get(url, headers={"Range": "bytes=1000-"}).status, guest.request("HEAD", url).status], [404, 404],

@@ -189,14 +189,14 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
-\set number 13
-\set name '0013-names-that-look-alike'
+\set number 11
+\set name '0011-names-that-look-alike'
 SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
 \if :todo
 \echo applying :name
 BEGIN;
 SELECT tables_lock('account') AS locked \gset
-\ir 0013-names-that-look-alike.sql
+\ir 0011-names-that-look-alike.sql
 INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif

@@ -88,7 +88,7 @@ DROP INDEX CONCURRENTLY IF EXISTS attempt_updated;
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
--- Of names that show less than they hold, which only accounts of before 0013 have: hardly any row is in them.
+-- Of names that show less than they hold, which only accounts of before 0011 have: hardly any row is in them.
 \set step 'account_hides'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo

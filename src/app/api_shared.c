@@ -160,7 +160,7 @@ bool api_shared(struct exchange *x, struct err *err)
     if (!wish.link.counted)
         return file_send(x, &wish.link.file, err);
     if (x->request.method != METHOD_GET || wish.by_ticket || !is_asked_first(x))
-        return send_counted(x, &wish, err) && response_header(&x->response, "Vary", "Accept", err);
+        return send_counted(x, &wish, err);
     return wish.link.left > 0 ? page_shared(x, &wish.link.file, wish.link.left, err) : no_link(err);
 }
 

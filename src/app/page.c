@@ -246,8 +246,7 @@ bool page_shared(struct exchange *x, const struct file *file, int64_t left, stru
         (left == 1 ? !set_true(values, "last")
                    : !set_text(values, "left", arena_printf(&x->arena, "%lld", (long long)left))))
         return err_memory(err);
-    return response_header(&x->response, "Vary", "Accept", err) &&
-           response_header(&x->response, "Referrer-Policy", "no-referrer", err) && render(x, "shared", values, err);
+    return response_header(&x->response, "Referrer-Policy", "no-referrer", err) && render(x, "shared", values, err);
 }
 
 /* The page of the form that was refused, by the route that refused it. */

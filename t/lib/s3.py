@@ -59,9 +59,9 @@ def keys():
     return _keys("list-type=2&prefix=uploads%2F", "Key")
 
 
-def unfinished():
-    """Keys of uploads in parts that were neither completed nor aborted."""
-    return _keys("prefix=uploads%2F&uploads=", "Key")
+def unfinished(file_id=""):
+    """Keys of uploads in parts that were neither completed nor aborted; of one file, or of all."""
+    return [key for key in _keys("prefix=uploads%2F&uploads=", "Key") if file_id in key]
 
 
 def of(file_id):

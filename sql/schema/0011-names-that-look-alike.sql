@@ -1,4 +1,4 @@
--- 0013: nobody registers what looks like a name or an address of before that holds characters which show nothing.
+-- 0011: nobody registers what looks like a name or an address of before that holds characters which show nothing.
 
 -- What is seen of a name, to compare with the name_key of others: without Unicode's Default_Ignorable_Code_Point and U+2800, a
 -- Braille pattern of no dots. t/4110 compares the list with Unicode's data.
