@@ -233,7 +233,7 @@ with limits():
     other = new_user()
     same(statuses(at_once(30, lambda _: Browser(home).log_in(other, "an old password"))), [401] * 30, "also at the same time")
     same(statuses(Browser(home).log_in(other, next(wrong)) for _ in range(9)), [401] * 9, "which counted once too")
-    psql("UPDATE mayfly.attempt SET updated_at = updated_at - interval '901 seconds'")
+    psql("UPDATE mayfly.attempt SET made_at = made_at - interval '901 seconds', updated_at = updated_at - interval '901 seconds'")
     same(statuses(Browser(home).log_in(other, word) for word in ("an old password", *(next(wrong) for _ in range(10)))), [401] * 10 + [429],
          "in the next window it counts again")
     forget_all()
@@ -329,7 +329,7 @@ with limits(login_failures_per_address=3):
     refused = statuses(Browser(home).log_in(User(new_name()), next(wrong)) for _ in range(40))
     same((set(refused), rows() - before), ({429}, 0), "who is refused leaves no rows")
     check(before <= 3 * 3 + 1, "each attempt that counts leaves three at most", before)
-psql("UPDATE mayfly.attempt SET updated_at = updated_at - interval '901 seconds'")
+psql("UPDATE mayfly.attempt SET made_at = made_at - interval '901 seconds', updated_at = updated_at - interval '901 seconds'")
 subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "sweep"], check=True, capture_output=True)
 same(rows(), 0, "which end with the window")
 done()

@@ -149,8 +149,8 @@ def becomes(port, query, wanted):
 
 with settings(metrics_allow="127.0.0.1"), prometheus() as port:
     same(becomes(port, 'up{job="mayfly"}', "1"), "1", "Prometheus reads /metrics")
-    same(becomes(port, "mayfly_users", psql("SELECT count(*) FROM mayfly.account")), psql("SELECT count(*) FROM mayfly.account"),
-         "and knows how many accounts there are")
+    accounts = psql("SELECT count(*) FROM mayfly.account WHERE closing_at IS NULL")
+    same(becomes(port, "mayfly_users", accounts), accounts, "and knows how many accounts there are")
     stored = {name for name in ask(port, "/api/v1/label/__name__/values") if name.startswith("mayfly_")}
     same(exposed - {"up"} - stored, set(), "it keeps every metric")
     time.sleep(1.2)

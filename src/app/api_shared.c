@@ -1,6 +1,7 @@
 #include "app/api.h"
 #include "app/file_answer.h"
 #include "app/file_reader.h"
+#include "app/file_tag.h"
 #include "app/once.h"
 #include "app/page.h"
 #include "http/form.h"
@@ -201,10 +202,11 @@ bool api_shared_use(struct exchange *x, struct err *err)
 {
     const char *place = arena_printf(&x->arena, SHARED "%s", x->match.parameter);
     struct wish wish;
+    bool same;
 
     if (place == NULL)
         return err_memory(err);
-    if (!read_wish(x, &wish, err))
+    if (!read_wish(x, &wish, err) || !file_tag_check(x, &wish.link.file, &same, err))
         return false;
     if (!wish.link.counted)
         return response_see_other(&x->response, place, err);

@@ -119,6 +119,7 @@ static bool fingerprint(struct exchange *x, size_t secret_key, const unsigned ch
         request->if_modified_since,
         request->if_unmodified_since,
         request->content_disposition,
+        request->content_range,
         request->upload_offset,
         request->upload_length,
         request->upload_defer_length,

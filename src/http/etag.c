@@ -28,8 +28,9 @@ bool etag_listed(const char *name, const char *list, const char *tag, enum etag_
         const char *given = list + (is_weak ? 2 : 0);
         const char *end = given[0] == '"' ? strchr(given + 1, '"') : NULL;
 
-        if (end++ == NULL)
+        if (end == NULL)
             return err_field(err, ERR_INPUT, name, "%s: an entity tag is written in double quotes", name);
+        end++;
         if (tag != NULL && (comparison == ETAG_WEAK || !is_weak) && (size_t)(end - given) == length &&
             memcmp(given, tag, length) == 0)
             *listed = true;
