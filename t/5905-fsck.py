@@ -12,6 +12,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST, SCRATCH, check, dev, done, psql, same, settings, wait_until
+from files import forget_others
 from mayfly import signed_in
 
 CONFIG = SCRATCH / "etc/mayfly.conf"
@@ -131,6 +132,7 @@ def check_idle_workers():
 
 def main():
     dev("service", "start", "radosgw")
+    forget_others()
     with settings(sweep_again_s=1, sweep_every_s=0):
         check_each()
         check_errors()

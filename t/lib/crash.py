@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from chaos import INST, SCRATCH, WorkerCensus, check, dev, note, psql, same, settings
-from files import part, post_form, rows, usage
+from files import forget_others, part, post_form, rows, usage
 from mayfly import signed_in
 
 # Where workers die; the number is the passage at which each of them does. Whoever repeats must get through: so it is beyond
@@ -226,6 +226,7 @@ def moved():
 
 
 def storage(name):
+    forget_others()
     with settings(objects=name, sweep_again_s=3600, upload_lease_ms=1000, sweep_every_s=0,
                   s3_part_bytes=5242880):
         for point, passage in POINTS.items():

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import subprocess
+import urllib.parse
 import xml.etree.ElementTree as tree
 
 from mayfly import SCRATCH, dev
@@ -62,6 +63,16 @@ def keys():
 def unfinished(file_id=""):
     """Keys of uploads in parts that were neither completed nor aborted; of one file, or of all."""
     return [key for key in _keys("prefix=uploads%2F&uploads=", "Key") if file_id in key]
+
+
+def clear():
+    """Removes all objects and unfinished uploads."""
+    for key in keys():
+        ask("DELETE", f"/{key}")
+    for upload in tree.fromstring(ask("GET", query="uploads=")).iter():
+        if upload.tag.rpartition("}")[2] == "Upload":
+            named = {part.tag.rpartition("}")[2]: part.text for part in upload}
+            ask("DELETE", f"/{named['Key']}", f"uploadId={urllib.parse.quote(named['UploadId'], safe='')}")
 
 
 def of(file_id):
