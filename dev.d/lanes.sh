@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2030,SC2031 # lane_run changes SCRATCH for its command only
+# shellcheck disable=SC2030,SC2031 # lane_run changes SCRATCH and INST for its command only
 # Tests run side by side, each in a lane: a folder in the scratch folder with a whole stack, which the next test finds as it
-# was. Programs are installed once for all.
+# was. Each has its own programs, since some tests replace them: links to those that were installed.
 
 # A test waits more than it works, so two lanes keep a processor busy. A single test needs one.
 lanes_wanted() {
@@ -18,7 +18,9 @@ lanes_start() {
     LANES=$1
     say "$LANES stacks in $SCRATCH/lane-*"
     for ((number = 1; number <= LANES; number++)); do
-        lane_run "$SCRATCH/lane-$number" lane_start &
+        mkdir -p "$SCRATCH/lane-$number"
+        cp -al "$INST" "$SCRATCH/lane-$number/inst"
+        lane_run "$SCRATCH/lane-$number" stack_up &
         starting+=($!)
     done
     for number in "${starting[@]}"; do
@@ -26,17 +28,11 @@ lanes_start() {
     done
 }
 
-lane_start() {
-    mkdir -p "$SCRATCH"
-    [[ -e $SCRATCH/inst ]] || ln -s "$INST" "$SCRATCH/inst"
-    stack_up
-}
-
-# lane_run FOLDER COMMAND...: with the lane's folder as the scratch folder.
+# lane_run FOLDER COMMAND...: with the lane's folder as the scratch folder, and its programs.
 lane_run() (
-    export MAYFLY_SCRATCH=$1
+    export MAYFLY_SCRATCH=$1 MAYFLY_INST=$1/inst
 
-    SCRATCH=$1
+    SCRATCH=$1 INST=$1/inst
     shift
     "$@"
 )

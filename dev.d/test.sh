@@ -128,7 +128,7 @@ command_test() {
     ! $SANITIZE || sanitizers_start
     lanes_start "${jobs:-$(lanes_wanted)}"
 
-    export MAYFLY_LANES=$SCRATCH MAYFLY_INST=$INST MAYFLY_DEV=$CHECKOUT/dev
+    export MAYFLY_LANES=$SCRATCH MAYFLY_DEV=$CHECKOUT/dev
     MAYFLY_BUILD=$(build_folder)
     export MAYFLY_BUILD CMOCKA_MESSAGE_OUTPUT=TAP
     say "${#TESTS[@]} tests in $LANES lanes, then ${#ALONE[@]} alone"

@@ -18,6 +18,7 @@ from chaos import CHECKOUT, PASSWORD, SCRATCH, Client, Threads, check, dev, done
 
 HEADER = "src/store/operate.h"
 NUMBER = re.compile(r"SCHEMA_NUMBER = (\d+)")
+BEFORE = 7  # of the release before: what has been raised since belongs to the next one
 PROGRAM, CONF = SCRATCH / "inst/bin/mayfly-worker", SCRATCH / "etc/mayfly.conf"
 OLD_POOLS = ("a", "password-a", "files-a")
 PEOPLE = 6
@@ -27,10 +28,10 @@ def git(*words, **options):
     return subprocess.run(["git", "-c", "safe.directory=*", "-C", CHECKOUT, *words], check=True, capture_output=True, **options).stdout
 
 
-def last_with_another_number(now):
-    """The commit before the one that raised the number to that of now."""
-    raised = git("log", "--format=%H", "--reverse", f"-SSCHEMA_NUMBER = {now},", "--", HEADER, text=True).split()
-    return git("rev-parse", f"{raised[0]}^", text=True).strip()
+def last_of_release_before():
+    """The commit before the one that raised the number from that of the release before."""
+    changed = git("log", "--format=%H", f"-SSCHEMA_NUMBER = {BEFORE},", "--", HEADER, text=True).split()
+    return git("rev-parse", f"{changed[0]}^", text=True).strip()
 
 
 def build(commit):
@@ -111,7 +112,7 @@ def runs(program, pool):
 def main():
     now = int(NUMBER.search((CHECKOUT / HEADER).read_text()).group(1))
     try:
-        commit = last_with_another_number(now)
+        commit = last_of_release_before()
     except (OSError, subprocess.CalledProcessError, IndexError):
         print("1..0 # SKIP the repository's history is not here")
         return

@@ -47,6 +47,13 @@ ALTER TABLE account VALIDATE CONSTRAINT account_has_login;
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
+\set step 'token_hash_size'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+ALTER TABLE file_link VALIDATE CONSTRAINT token_hash_size;
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
 \set step 'account_closing'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo

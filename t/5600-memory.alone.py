@@ -14,6 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import (INST, PASSWORD, SCRATCH, Client, Threads, check, done, fcgi_request, flush_cache, login, new_user, note, same,
                    settings, worker_size, workers)
+from files import forget_others
 
 FIRST, LAST = 20_000, 200_000
 GROWTH_KIB = 256  # what an allocator may still take
@@ -120,6 +121,7 @@ def load_ms():
 
 
 def main():
+    forget_others()
     load = load_by_wrk if shutil.which("wrk") else load_by_pipeline
     name = new_user("heavy")
     token = login(name)
