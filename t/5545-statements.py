@@ -86,7 +86,7 @@ same(psql("SELECT string_agg(i.indexrelid::regclass::text, ' ' ORDER BY i.indexr
           "WHERE i.indisunique AND c = 'default'::regcollation AND i.indexrelid::regclass::text ~ '^mayfly\\.'"),
      "mayfly.account_email mayfly.account_username", "unique texts are ordered by bytes, but for the indexes of the release before")
 plan = psql("SET search_path = mayfly; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
-            f"PREPARE p AS {statement('account_by_login')}; EXPLAIN EXECUTE p('x')")
+            f"PREPARE p AS {statement('account_by_login')}; EXPLAIN EXECUTE p('x', 'x')")
 check("account_username_bytes" in plan and "account_email_bytes" in plan, "and those are what names are looked up by", plan)
 psql(f"DELETE FROM mayfly.file WHERE id = '{file}'; DELETE FROM mayfly.account_usage WHERE account_id = '{account}'")
 done()
