@@ -102,4 +102,4 @@ done <<EOF
 $(checks)
 EOF
 
-[ "$failed" -eq 0 ] && [ "$count" -eq 15 ]
+[ "$failed" -eq 0 ] && [ "$count" -eq 24 ]
