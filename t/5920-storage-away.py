@@ -65,7 +65,7 @@ class Download:
 
     def resume(self, url):
         headers = {"Range": f"bytes={len(self.got)}-", "If-Range": self.etag}
-        answer = client.get(url, headers=headers)
+        answer = answered(lambda: client.get(url, headers=headers))
         return answer.status == 206 and self.got + answer.body == CONTENT
 
 
