@@ -354,11 +354,13 @@ static void forget_names(struct csv *csv)
 
 void csv_finish(struct csv *csv)
 {
+    static const char no_text[] = "\xFF";
+
     if (csv->encoding == CSV_UNKNOWN)
         take(csv, csv->head, csv->head + csv->head_length);
     /* A character that is cut off, which no text of UTF-8 has. */
     if (csv->encoding == CSV_UTF16 && utf16_is_cut(&csv->utf16))
-        take(csv, "\xFF", "\xFF" + 1);
+        take(csv, no_text, no_text + 1);
     if (!csv->delimiter_is_known)
         choose_delimiter(csv);
     end_sequence(csv);
