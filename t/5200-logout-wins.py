@@ -199,6 +199,44 @@ def hang():
     time.sleep(random.uniform(0.02, 0.4))
 
 
+def back_again():
+    """
+    A node that could not be told of some changes is told of the next one as soon as it is back: others have found it again by then, and the
+    workers that change profiles are others than those that read them.
+    """
+    name = new_user("back")
+    client, stale, count = Client(login(name)), [], 0
+
+    def change():
+        nonlocal count
+        count += 1
+        return client("PATCH", "/profile", {"name": f"change {count}"}).status
+
+    dev("service", "stop", "memcached")
+    with Threads() as threads:
+        threads.repeat(lambda: (same_or_raise(change(), 200), time.sleep(0.02)))
+        time.sleep(2)  # until libmemcached has given it up
+        dev("service", "start", "memcached")
+    # New ones have not seen it fail.
+    for pid in workers("a", "b"):
+        os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        statuses = {client("GET", "/profile").status for _ in range(4)}
+        statuses.add(change())
+        seen = [client("GET", "/profile").json()["name"] for _ in range(4)]
+        if statuses != {200} or set(seen) != {f"change {count}"}:
+            stale.append((statuses, count, seen))
+    same(threads.errors, [], "back again: changes while it is away")
+    check(count > 50, "back again: and many afterwards", count)
+    same(stale[:3], [], "back again: whoever reads after a change reads the change")
+
+
+def same_or_raise(got, wanted):
+    if got != wanted:
+        raise RuntimeError(f"{got} instead of {wanted}")
+
+
 def cut_off():
     """The one case with a bound: nobody can reach the node at the log-out, and it comes back with its memory."""
     name = new_user("cut-off")
@@ -289,6 +327,7 @@ def main():
     race("stopped", hang)
     for end in (revoke, change_password, disable, change_groups):
         race(end.__name__.replace("_", " "), end=end, each=OTHERS)
+    back_again()
     cut_off()
     check(wait_healthy(), "the cache answers again at the end")
     done()

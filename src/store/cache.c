@@ -285,6 +285,20 @@ void cache_compare_and_remove(struct cache *cache, const struct cache_key *key, 
     compare_and_set(cache, key, "", 0, TTL_OVER, stamp);
 }
 
+/*
+ * libmemcached tries no node for a while after it failed, whatever is set, and memcached_quit forgets nothing of that. Other workers may have
+ * found the node again meanwhile, so the writers begin with a new handle.
+ */
+static void renew_writers(struct cache *cache)
+{
+    memcached_st *writers = memcached_clone(NULL, cache->writers);
+
+    if (writers == NULL)
+        return;
+    memcached_free(cache->writers);
+    cache->writers = writers;
+}
+
 bool cache_set(struct cache *cache, const struct cache_key *key, void *bytes, size_t length, int ttl_s,
                struct cache_losses *losses)
 {
@@ -301,7 +315,7 @@ bool cache_set(struct cache *cache, const struct cache_key *key, void *bytes, si
     if (worked(cache, rc))
         return true;
     /* The connection may be one of before a restart, or the node be skipped: begin anew, once. */
-    memcached_quit(cache->writers);
+    renew_writers(cache);
     rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
     if (worked(cache, rc))
         return true;
