@@ -201,8 +201,8 @@ def hang():
 
 def back_again():
     """
-    A node that could not be told of some changes is told of the next one as soon as it is back: others have found it again by then, and the
-    workers that change profiles are others than those that read them.
+    A node that could not be told of some changes is told of the next one as soon as it is back: others have found it again by then,
+    and the workers that change profiles are others than those that read them.
     """
     name = new_user("back")
     client, stale, count = Client(login(name)), [], 0

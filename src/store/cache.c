@@ -286,8 +286,8 @@ void cache_compare_and_remove(struct cache *cache, const struct cache_key *key, 
 }
 
 /*
- * libmemcached tries no node for a while after it failed, whatever is set, and memcached_quit forgets nothing of that. Other workers may have
- * found the node again meanwhile, so the writers begin with a new handle.
+ * libmemcached tries no node for a while after it failed, whatever is set, and memcached_quit forgets nothing of that.
+ * Other workers may have found the node again meanwhile, so the writers begin with a new handle.
  */
 static void renew_writers(struct cache *cache)
 {
