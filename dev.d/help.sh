@@ -85,7 +85,7 @@ a systemd of their own: as root they run last.
 
   --long   those named *.long.* as well
   --keep   leave the stacks running afterwards, in lane-* of the scratch folder: MAYFLY_SCRATCH=FOLDER ./dev status
-  --jobs N how many run side by side; two for each processor when it is not said
+  --jobs N how many run side by side; one more than there are processors when it is not said
   --sanitize
            with programs built with ASan and UBSan, in a build and a scratch folder of their own; any report of a sanitizer
            is shown and is a failure. Not for tests that measure: 5300, 5600.
