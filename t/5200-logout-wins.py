@@ -220,6 +220,7 @@ def back_again():
     # New ones have not seen it fail.
     for pid in workers("a", "b"):
         os.kill(pid, signal.SIGKILL)
+    wait_until(5, lambda: {client("GET", "/profile").status for _ in range(8)} == {200})
     until = time.monotonic() + 3
     while time.monotonic() < until:
         statuses = {client("GET", "/profile").status for _ in range(4)}
