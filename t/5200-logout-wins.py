@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
 from chaos import (INST, MEMCACHED, PASSWORD, SCRATCH, Client, Lost, Threads, check, dev, done, flush_cache, held, login, new_user,
-                   note, same, workers)
+                   note, same, wait_until, workers)
 from mayfly import psql
 
 EACH = 100  # log-outs for each state of the cache, 500 in all
