@@ -181,7 +181,7 @@ def check_add():
     same((user["email"], user["name"], user["groups"]), (f"{NAME}@example.org", "Ada L.", ["staff", "null"]),
          "the account is as it was described, and its password logs in")
     does("a name that is taken", "user", "add", NAME, typed=FIRST, status=1, err="username: already taken")
-    does("a bad name", "user", "add", "a b", typed=FIRST, status=1, err="no spaces")
+    does("a bad name", "user", "add", "a b", typed=FIRST, status=1, err="username: letters and digits of any script, and of ASCII also - . _ and the like; no spaces")
     does("a common password", "user", "add", f"{NAME}-2", typed="password1\n", status=1, err="too common")
     does("no password", "user", "add", f"{NAME}-2", status=1, err="no password was given")
     does("a bad group", "user", "add", f"{NAME}-2", "--groups", "a,,b", status=1, err="group ''")

@@ -361,6 +361,7 @@ def main():
         crowd(60, beside, idle)
         crowd(150, beside, idle)
         a_listener_that_says_nothing(beside, idle)
+        crowd(6, beside, idle)
         dev("config", "s3_timeout_ms", QUICK_S * 1000)
         all_ways(stored)
         killed_meanwhile()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Thumbnails of one account and the others: whoever uploads the worst of images, several at a time, costs others nothing."""
+"""Thumbnails of one account and the others: whoever uploads the worst of images, ten at a time, costs others nothing."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ from chaos import children, nginx_limits, wait_until, workers
 from images import frames, photograph, png, progressive
 from mayfly import CHECKOUT, Client, check, dev, done, new_user, note, psql, same, settings, signed_in, try_login
 
-MANY = 4
+MANY = 10
 PAGE = int(re.search(r"FILE_PAGE_MAX = (\d+)", (CHECKOUT / "src/store/file.h").read_text())[1])
 
 
@@ -76,7 +76,7 @@ def in_a_crowd(what, bodies):
     """All of them at once, and what others see; with what the account is answered."""
     files = [upload(attacker, body) for body in bodies]
     threads, answers = all_at_once(attacker, files)
-    slowest, wrong, most, count = beside(threads, hostile, honest, photographs[2:])
+    slowest, wrong, most, count = beside(threads, hostile, honest, photographs[3:])
     same(wrong, [], f"{what}, {len(files)} at once: others get their thumbnails and log in")
     return answers, slowest, most, count
 
@@ -93,7 +93,7 @@ def costly():
     alone, one_image = timed(lambda: thumbnail(attacker, upload(attacker, worst)))
     check(alone.status in (200, 422), "a most expensive image that is allowed", alone)
     note(f"it takes {one_image:.2f} s, {one_image / idle:.1f} times a photograph")
-    for what, body in (("the worst PNG", worst), ("GIFs of 100,000 frames", frames(100_000)), ("progressive JPEGs", progressive(4500))):
+    for what, body in (("the worst PNG", worst), ("GIFs of 100,000 frames", frames(100_000)), ("progressive JPEGs", progressive(6900))):
         answers, slowest, most, count = in_a_crowd(what, [body] * MANY)
         note(f"{what}: {count} thumbnails and log-ins of others meanwhile, the slowest {slowest['thumbnail']:.2f} s and "
              f"{slowest['login']:.2f} s; at most {most} of the account's were made at once")
@@ -105,14 +105,14 @@ def costly():
 
 
 def a_page():
-    """As many requests at once as HTTP/2 makes for a page of images. Four for each: it is the requests that wait, not the work."""
+    """As many requests at once as HTTP/2 makes for a page of images."""
     _, collector = signed_in()
-    files = [upload(collector, png(16, 16 + index)) for index in range(PAGE // 4)]
+    files = [upload(collector, png(16, 16 + index)) for index in range(PAGE)]
     with nginx_limits():
-        threads, answers = all_at_once(collector, files * 4)
+        threads, answers = all_at_once(collector, files)
         for thread in threads:
             thread.join()
-    same(Counter(getattr(one, "status", str(one)) for one in answers), {200: PAGE}, f"all {PAGE} thumbnails of a page are there")
+    same(Counter(getattr(one, "status", str(one)) for one in answers), {200: PAGE}, f"all {PAGE} thumbnails of a page are made")
 
 
 def spent(user):
@@ -126,7 +126,7 @@ def decoding():
 
 
 def computing_time():
-    files = [upload(attacker, worst) for _ in range(2)]
+    files = [upload(attacker, worst) for _ in range(3)]
     answers = [thumbnail(attacker, file) for file in files]
     last = answers[-1]
     same((last.status, last.error), (429, "too_many_requests"), "an account that has spent its computing time is refused", last)
@@ -146,11 +146,11 @@ def computing_time():
 hostile, attacker = signed_in()
 _, honest = signed_in()
 visitor = new_user()
-worst = png(5000, 5000, depth=16, channels=4, filtered=4)
+worst = png(7000, 7000, depth=16, channels=4, filtered=4)
 with settings(thumbnail_account_cpu_s=1000, thumbnail_account_at_once=1):
     picture = photograph(1)
-    photographs = [upload(honest, picture) for _ in range(8)]
-    idle = max(timed(lambda file=file: thumbnail(honest, file))[1] for file in photographs[:2])
+    photographs = [upload(honest, photograph(seed)) for seed in range(12)]
+    idle = max(timed(lambda file=file: thumbnail(honest, file))[1] for file in photographs[:3])
     note(f"a photograph takes {idle:.2f} s on an idle machine")
     refused_by_its_header()
     costly()
