@@ -45,14 +45,15 @@ tests_all() {
     done
 }
 
-test_logs() {
-    local lane log
+# The end of what each test printed that failed, without what passed: the last lines of a run are those that are read first.
+test_failures() {
+    local printed
 
     say "something failed; the logs are in $SCRATCH/lane-*/log"
-    for lane in "$SCRATCH"/lane-*; do
-        for log in "$lane"/log/pool-*.log "$lane"/log/nginx.log; do
-            [[ ! -s $log ]] || SCRATCH=$lane log_tail "$(basename "$log" .log)" 5
-        done
+    for printed in "$SCRATCH"/failed/*; do
+        [[ -f $printed ]] || continue
+        say "$(basename "$printed"), $(head -n 1 "$printed")"
+        tail -n +2 "$printed" | grep -v '^ok ' | tail -n 30 | cut -c -600 >&2
     done
 }
 
@@ -121,6 +122,8 @@ command_test() {
     stack_lock
     scratch_claim
     lanes_clear
+    rm -rf "${SCRATCH:?}/failed"
+    mkdir "$SCRATCH/failed"
     build_install
     # shellcheck disable=SC2064 # as it is now
     trap "test_end $keep" EXIT
@@ -133,11 +136,13 @@ command_test() {
     export MAYFLY_BUILD CMOCKA_MESSAGE_OUTPUT=TAP
     say "${#TESTS[@]} tests in $LANES lanes, then ${#ALONE[@]} alone"
     if ! tests_run "${prove[@]}" "$CHECKOUT/dev.d/in-lane"; then
-        test_logs
         passed=false
     fi
     if $SANITIZE; then
         sanitizers_judge || passed=false
     fi
-    $passed || exit 1
+    $passed || {
+        test_failures
+        exit 1
+    }
 }
