@@ -11,14 +11,13 @@ static unsigned char out[FCGI_PIECE_MAX_BYTES + 64 * 1024];
 /* Sends a piece to a peer that takes `appetite` bytes whenever the socket is full; returns how many bytes came. */
 static size_t send_piece(size_t length, bool last, size_t appetite)
 {
-    struct fcgi_piece piece;
+    struct fcgi_piece piece = {.id = 0x0102, .bytes = content, .length = length, .last = last};
     int ends[2], small = 4096;
     size_t got = 0;
     enum fcgi_sent sent;
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
     assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
-    fcgi_piece_init(&piece, 0x0102, content, length, last);
     do {
         ssize_t came;
 
@@ -78,12 +77,11 @@ static void pieces_of_every_kind_arrive_as_they_are(void **state)
 
 static void a_peer_that_is_gone_is_told_from_one_that_is_slow(void **state)
 {
-    struct fcgi_piece piece;
+    struct fcgi_piece piece = {.id = 1, .bytes = content, .length = sizeof content, .last = true};
     int ends[2];
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    fcgi_piece_init(&piece, 1, content, sizeof content, true);
     assert_int_equal(fcgi_piece_send(&piece, ends[0]), FCGI_SENT_PART);
     assert_int_equal(fcgi_piece_send(&piece, ends[0]), FCGI_SENT_PART);
     close(ends[1]);

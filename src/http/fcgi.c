@@ -86,7 +86,7 @@ bool fcgi_gone(const struct fcgi_request *request)
 
 void fcgi_piece(struct fcgi_request *request, const void *bytes, size_t length, bool last)
 {
-    fcgi_piece_init(&request->piece, request->head.id, bytes, length, last);
+    request->piece = (struct fcgi_piece){.id = request->head.id, .bytes = bytes, .length = length, .last = last};
 }
 
 enum fcgi_sent fcgi_send(struct fcgi_request *request)

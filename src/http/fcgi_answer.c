@@ -53,11 +53,6 @@ static void write_records(struct records *records, const struct fcgi_piece *piec
     add_part(records, records->end, sizeof records->end);
 }
 
-void fcgi_piece_init(struct fcgi_piece *piece, unsigned id, const void *bytes, size_t length, bool last)
-{
-    *piece = (struct fcgi_piece){.id = id, .bytes = bytes, .length = length, .last = last};
-}
-
 enum fcgi_sent fcgi_piece_send(struct fcgi_piece *piece, int fd)
 {
     struct records records;

@@ -15,17 +15,14 @@ enum {
 
 /* Zeroed: nothing to send. */
 struct fcgi_piece {
-    unsigned id;
-    const char *bytes;
-    size_t length;
-    bool last;
-    size_t sent; /* of the records that it is sent as */
+    unsigned id;       /* of the request */
+    const char *bytes; /* borrowed until they are sent */
+    size_t length;     /* at most FCGI_PIECE_MAX_BYTES */
+    bool last;         /* the answer's end follows */
+    size_t sent;       /* of the records that it is sent as */
 };
 
 enum fcgi_sent { FCGI_SENT_ALL, FCGI_SENT_PART, FCGI_SENT_GONE };
-
-/* A piece of at most FCGI_PIECE_MAX_BYTES, borrowed until it is sent; `last` adds the answer's end. */
-void fcgi_piece_init(struct fcgi_piece *piece, unsigned id, const void *bytes, size_t length, bool last);
 
 /*
  * Sends as much as the socket takes without waiting. All of a piece leaves in one call when there is room: nginx passes a

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,18 +66,6 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/*
- * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one (sched(7),
- * SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was chosen is left alone.
- */
-static void preempt_nobody(void)
-{
-    const struct sched_param no_priority = {.sched_priority = 0};
-
-    if (sched_getscheduler(0) == SCHED_OTHER)
-        sched_setscheduler(0, SCHED_BATCH, &no_priority); /* refused: slower under load, that is all */
-}
-
 bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, const struct log *log,
                      size_t connections_max, int64_t request_timeout_ms, int64_t stream_timeout_ms, struct err *err)
 {
@@ -104,7 +91,6 @@ bool fcgi_server_new(struct fcgi_server **serverp, const struct clock *clock, co
         return err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
     }
     watch_listener(server, true);
-    preempt_nobody();
     *serverp = server;
     return true;
 }
