@@ -141,7 +141,7 @@ ceph_start() {
     touch "$ceph/made"
 }
 
-# curl signs well enough for this; see store/sigv4.h for what it does not.
+# curl signs well enough for this; see object/sigv4.h for what it does not.
 radosgw_ask() {
     local id secret
 

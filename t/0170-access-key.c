@@ -1,5 +1,5 @@
 /* The key to an object storage: where it may stand, and that no refusal shows any of it. */
-#include "base/access_key.h"
+#include "object/access_key.h"
 
 #include "unit.h"
 

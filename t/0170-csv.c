@@ -1,5 +1,5 @@
 /* Comma-separated values: what is in them and which lines are bad, however the text is cut and however long it is. */
-#include "base/csv.h"
+#include "app/file/csv.h"
 
 #include "base/buf.h"
 

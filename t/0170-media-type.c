@@ -1,6 +1,6 @@
 /* What kind of file bytes are, what becomes of a claim, and what a browser may show in place. */
-#include "base/media_guess.h"
-#include "base/media_sniff.h"
+#include "media/media_guess.h"
+#include "media/media_sniff.h"
 
 #include "unit.h"
 

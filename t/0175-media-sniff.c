@@ -1,5 +1,5 @@
 /* What a worker sees of mayfly-sniff: a type, whatever the file does to the program, in a bounded time and without a trace. */
-#include "base/media_sniff.h"
+#include "media/media_sniff.h"
 
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* What a worker sees of thumbnails: the picture, or an error that says whose fault it is, and never a crash. */
-#include "base/thumbnail.h"
+#include "media/thumbnail.h"
 
 #include "unit.h"
 

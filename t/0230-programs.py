@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import CHECKOUT, check, done, same
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
-OPTIONS = re.findall(r'\{"([\w-]+)", (?:no|required)_argument', (CHECKOUT / "src/bin/options.c").read_text())
+OPTIONS = re.findall(r'\{"([\w-]+)", (?:no|required)_argument', (CHECKOUT / "src/worker/options.c").read_text())
 
 
 def called(program, *words):

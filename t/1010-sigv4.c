@@ -3,7 +3,7 @@
  * suite. t/data/sigv4 has a file for each: lines of a word and its value; `expires` makes it a URL. A new file is a new
  * test.
  */
-#include "store/sigv4.h"
+#include "object/sigv4.h"
 
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* The XML reader: the same elements however the bytes come, and no bytes that do harm. What it refuses is in t/1020. */
-#include "store/s3_xml.h"
+#include "object/s3_xml.h"
 
 #include "unit.h"
 

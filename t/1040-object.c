@@ -1,7 +1,7 @@
 /* The table of back ends, and what S3's needs no storage for. What all of them promise is in t/service/object-contract.c. */
-#include "store/object.h"
-#include "store/object_s3.h"
-#include "store/s3.h"
+#include "object/object.h"
+#include "object/object_s3.h"
+#include "object/s3.h"
 
 #include "unit.h"
 

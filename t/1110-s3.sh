@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# S3 as store/s3.h has it, against a Ceph gateway of our own: keys, TLS, the two styles of URLs, parts, lists, refusals.
+# S3 as object/s3.h has it, against a Ceph gateway of our own: keys, TLS, the two styles of URLs, parts, lists, refusals.
 set -euo pipefail
 "$MAYFLY_DEV" service start radosgw >&2
 port() {

@@ -1,5 +1,5 @@
 /* What is let through to libfcgi: a whole head of one request whose lengths are true, and nothing else. */
-#include "http/fcgi_head.h"
+#include "fcgi/head.h"
 
 #include "unit.h"
 

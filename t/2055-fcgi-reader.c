@@ -1,5 +1,5 @@
 /* A connection's bytes, in order, each taken once. */
-#include "http/fcgi_reader.h"
+#include "fcgi/reader.h"
 
 #include "unit.h"
 

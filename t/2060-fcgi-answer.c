@@ -1,5 +1,5 @@
 /* An answer's records: true lengths, in order, once, however little the peer takes at a time. */
-#include "http/fcgi_answer.h"
+#include "fcgi/answer.h"
 
 #include "unit.h"
 

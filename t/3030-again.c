@@ -3,7 +3,7 @@
 
 #include "app/again.h"
 #include "app/serve.h"
-#include "store/db.h"
+#include "db/db.h"
 
 enum { WAIT_MS = 3, TRIES = 2000 };
 

@@ -1,5 +1,5 @@
 /* What is believed of memcached: an item that was sealed with one of the secret's keys for this very key, whole. */
-#include "store/cache_seal.h"
+#include "db/cache_seal.h"
 
 #include "base/clock.h"
 

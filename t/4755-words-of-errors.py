@@ -34,6 +34,6 @@ for path, text in found:
     names = [name for name in NAME.findall(text) if name not in KNOWN]
     if names:
         same(names, [], f"{path}: {text!r} has words only")
-source = (CHECKOUT / "src/store/db_connection.c").read_text()
+source = (CHECKOUT / "src/db/db_connection.c").read_text()
 check("is_internal = true" in source, "what PostgreSQL says is for the log")
 done()

@@ -16,7 +16,7 @@ from chaos import (BEGIN, GET_VALUES, PARAMS, STDIN, Client, Threads, check, cpu
 
 POOLS = ("a", "b")
 MOST_CPU = 0.2  # of one second, while nothing but hostile connections is open
-CONNECTIONS_MAX = 512  # of fcgi_server.c
+CONNECTIONS_MAX = 512  # of fcgi/server.c
 TIMEOUT_S = 5  # request_timeout_ms
 BEGIN_RESPONDER = fcgi_record(BEGIN, struct.pack(">HB5x", 1, 1))
 

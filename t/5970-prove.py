@@ -248,7 +248,7 @@ def refused():
         ran = subprocess.run([PROGRAM, "prove", *words], capture_output=True, text=True, timeout=60, check=False)
         check(ran.returncode == 2 and ran.stderr.startswith("mayflyctl prove: ") and not ran.stdout, f"{what}: exit 2 and a reason", ran)
     ran = subprocess.run([PROGRAM, "prove", "--help"], capture_output=True, text=True, timeout=60, check=False)
-    table = re.search(r'"prove", NULL, "([^"]*)"', (CHECKOUT / "src/bin/ctl.c").read_text()).group(1)
+    table = re.search(r'"prove", NULL, "([^"]*)"', (CHECKOUT / "src/ctl/ctl.c").read_text()).group(1)
     same((ran.returncode, [one for one in re.findall(r"--[a-z-]+", table) if f"\n  {one} " not in ran.stdout]), (0, []),
          "--help has each option", ran)
 

@@ -17,19 +17,22 @@ from mayfly import CHECKOUT, check, done, same
 
 SRC = CHECKOUT / "src"
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
-FILES = {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.glob("*/*.[ch]"))}
+FILES = {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.rglob("*.[ch]"))}
 HEADERS = [name for name in FILES if name.endswith(".h")]
 
 BENEATH = {
-    "base": {"base"}, "http": {"base", "http"}, "store": {"base", "store"}, "app": {"base", "http", "store", "app"},
-    "bin": {"base", "http", "store", "app", "bin"},
+    "base": {"base"}, "db": {"base", "db"}, "object": {"base", "db", "object"}, "store": {"base", "db", "object", "store"},
+    "fcgi": {"base", "fcgi"}, "http": {"base", "http"}, "media": {"base", "media"},
+    "app": {"base", "object", "store", "http", "media", "app"},
+    "worker": {"base", "db", "store", "fcgi", "app", "worker"},
+    "ctl": {"base", "store", "app", "ctl"}, "prove": {"base", "http", "ctl", "prove"},
 }
 # header -> who may include it, as a regular expression of whole names
 SOLE_USERS = {
-    "libpq-fe.h": r"store/db(_connection)?\.[ch]", "libmemcached/.*": r"store/cache\.[ch]", "fcgiapp.h": r"http/fcgi_params\.c",
-    "fcgi_stdio.h": r"never", "fcgios.h": r"never", "zxcvbn.h": r"base/password\.c", "sodium.*": r"base/.*",
-    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(store/s3_curl\.h|bin/prove_http\.c)", "expat.h": r"store/s3_xml\.c",
-    "vips/.*": r"bin/thumbnail\.c", "seccomp.h": r"bin/child_limits\.c", "magic.h": r"bin/sniff\.c",
+    "libpq-fe.h": r"db/db(_connection)?\.[ch]", "libmemcached/.*": r"db/cache\.[ch]", "fcgiapp.h": r"fcgi/params\.c",
+    "fcgi_stdio.h": r"never", "fcgios.h": r"never", "zxcvbn.h": r"base/password\.c", "sodium.*": r"(base/.*|object/access_key\.c)",
+    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(object/s3_curl\.h|prove/http\.c)", "expat.h": r"object/s3_xml\.c",
+    "vips/.*": r"media/thumbnail_program\.c", "seccomp.h": r"media/child_limits\.c", "magic.h": r"media/sniff_program\.c",
     "openssl/.*": r"base/(sha1\.c|sha256\.h)", r"uni(ctype|norm|str)\.h": r"base/(character|precis)\.c",
 }
 # Writable symbols that a worker may have, each with its reason. There is none.
@@ -43,6 +46,7 @@ def lines_like(pattern, only=r".*"):
 
 
 check(len(FILES) > 60, "the sources are found", len(FILES))
+same({name.split("/")[0] for name in FILES} ^ set(BENEATH), set(), "each folder of sources is a layer")
 
 # --- layers
 
@@ -52,7 +56,7 @@ for layer, beneath in BENEATH.items():
     same(upward, [], f"{layer} includes nothing but {', '.join(sorted(beneath))}")
 local = [place for place, group in lines_like(r'^\s*#\s*include "([^"]*)"') if "/" not in group[0] and not group[0].endswith(".def")]
 same(local, [], "every include names its folder")
-handlers = [place for place, group in lines_like(r'#\s*include "app/(api_[a-z]+)', r"app/api_.*")]
+handlers = [place for place, group in lines_like(r'#\s*include "app/[a-z]+/(api_[a-z]+)', r"app/[a-z]+/api_.*")]
 same(handlers, [], "handlers do not include each other")
 for header, allowed in SOLE_USERS.items():
     strangers = [place for place, _ in lines_like(rf"^\s*#\s*include <{header}>")
@@ -85,7 +89,7 @@ same(broken, [], f"each of {len(HEADERS)} headers compiles alone")
 
 objects = [path for name in FILES if name.endswith(".c") for path in [BUILD / "src" / (name[:-2] + ".o")] if path.exists()]
 objects += [path for path in (BUILD / "src/http/pages.o",) if path.exists()]
-sources = [name for name in FILES if name.endswith(".c") and not re.match(r"bin/(ctl|thumbnail|sniff|child_limits)", name)]
+sources = [name for name in FILES if name.endswith(".c") and not re.match(r"(ctl|prove)/|media/(child_limits|.*_program)\.c", name)]
 missing = [name for name in sources if not (BUILD / "src" / (name[:-2] + ".o")).exists()]
 same(missing, [], f"the objects are in {BUILD}")
 
@@ -116,7 +120,7 @@ if shutil.which("nm"):
     archives = sorted(BUILD.glob("lib*.a"))
     symbols = subprocess.run(["nm", "-A", *archives], capture_output=True, text=True).stdout if archives else ""
     bss = [line for line in symbols.splitlines() if re.search(r" [bBCG] ", line)]
-    same((len(archives), bss), (4, []), "no library of ours has a symbol of type b, B or C")
+    same((len(archives), bss), (8, []), "no library of ours has a symbol of type b, B or C")
 static = [place for place, group in lines_like(r"^\s+static (?!const\b|_Noreturn|inline)[a-z_ ]+[ *]+\w+(\[[^\]]*\])*( =|;)")
           if not re.search(r"static .*\bconst\b", FILES[place.split(":")[0]].splitlines()[int(place.split(":")[1]) - 1])]
 same(static, [], "no function has a static variable that is not const")
@@ -226,7 +230,7 @@ def constant(file, name):
 
 
 # Who waits for the object storage has a connection to it; sockets of the log, the database and the cache, children's pipes, images.
-wanted = defaults["worker_streams_max"] + constant("bin/worker.c", "CONNECTIONS_BESIDE") + constant("bin/turns.h", "TURNS_WAITING_MAX") + 256
+wanted = defaults["worker_streams_max"] + constant("worker/worker.c", "CONNECTIONS_BESIDE") + constant("worker/turns.h", "TURNS_WAITING_MAX") + 256
 check(limit >= wanted, "LimitNOFILE of the unit has room for worker_streams_max and what a worker opens besides", limit, wanted)
 connections = int(re.search(r"^worker_connections (\d+);", (CHECKOUT / "nginx/mayfly-events.conf").read_text(), re.M)[1])
 address = int(re.search(r"^limit_conn\s+mayfly_address (\d+);", (CHECKOUT / "nginx/mayfly-fastcgi.conf").read_text(), re.M)[1])
@@ -254,7 +258,7 @@ def nginx_locations(name):
     return found
 
 
-in_line = int(re.search(r"SHARE_PATIENCE_MS = (\d+)", FILES["app/api_thumbnail.c"])[1])
+in_line = int(re.search(r"SHARE_PATIENCE_MS = (\d+)", FILES["app/file/api_thumbnail.c"])[1])
 WAITS_MS = {
     "/upload": defaults["worker_stream_patience_ms"] + defaults["s3_timeout_ms"], "^/uploads(?:/|$)": defaults["s3_timeout_ms"],
     "^/files/[^/]+/(?:csv|thumbnail)$": in_line + 2 * defaults["s3_timeout_ms"] + defaults["thumbnail_timeout_ms"],

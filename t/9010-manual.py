@@ -45,7 +45,7 @@ for kind, name, default, least, most in settings:
 same(missing, [], "mayfly.conf(5) has each setting with its default and limits")
 
 ctl = shown("ctl")
-table = re.findall(r'^    \{"(\w+)", (?:"(\w+)"|NULL), "([^"]*)"', (CHECKOUT / "src/bin/ctl.c").read_text(), re.M)
+table = re.findall(r'^    \{"(\w+)", (?:"(\w+)"|NULL), "([^"]*)"', (CHECKOUT / "src/ctl/ctl.c").read_text(), re.M)
 check(len(table) > 10, "the commands are found", table)
 commands = {f"{family} {verb}".strip(): set(re.findall(r"--[a-z]+", arguments)) for family, verb, arguments in table}
 # An item of a list begins with its command.
@@ -57,7 +57,7 @@ same([f"{command} {option}" for command, options in commands.items() for option 
       if not any(f"Fl {option[1:]}" in item for item in named[command])], [], "with each option")
 
 worker = shown("worker")
-options = re.findall(r'\{"(\w+)", (?:no|required)_argument', (CHECKOUT / "src/bin/options.c").read_text())
+options = re.findall(r'\{"(\w+)", (?:no|required)_argument', (CHECKOUT / "src/worker/options.c").read_text())
 check(len(options) >= 5, "the worker's options are found", options)
 same([option for option in options if f"--{option}" not in worker], [], "mayfly-worker(8) has each option")
 done()

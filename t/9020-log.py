@@ -9,7 +9,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import CHECKOUT, check, done, same
 
-SOURCES = {f"{path.parent.name}/{path.name}": path.read_text() for path in sorted((CHECKOUT / "src").glob("*/*.c"))}
+SOURCES = {str(path.relative_to(CHECKOUT / "src")): path.read_text() for path in sorted((CHECKOUT / "src").rglob("*.c"))}
 LOG = SOURCES.pop("base/log.c")
 PAGE = (CHECKOUT / "man/mayfly-worker.8").read_text()
 
@@ -32,7 +32,7 @@ same(fields - members, set(), "and each that is")
 same(names(r"^\.It Cm (\w+)$", *section.splitlines()) - events, set(), "mayfly-worker(8) has no event that does not happen")
 same(events - names(r"^\.It Cm (\w+)$", *section.splitlines()), set(), "and each that does")
 # Memory that is out is the one end of a connection that no test brings about.
-closes = [call for name, text in SOURCES.items() if name.startswith("http/fcgi")
+closes = [call for name, text in SOURCES.items() if name.startswith("fcgi/")
           for call in re.findall(r"(?:fcgi_abandon\(|->flaw = )([^;{]*);", text)]
 reasons = names(r'"([^"]+)"', *closes) - {"there is no memory for a head"}
 tried = names(r'\{"([^"]+)",\s*"(?:warn|debug)"', (CHECKOUT / "t/2070-fcgi-reasons.c").read_text())

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import CHECKOUT, check, done, same
 from mutations import mutations
 
-WORDS = set(re.findall(r'^\s*\[FINDING_\w+\] = \{"([^"]+)"', (CHECKOUT / "src/bin/prove_tally.c").read_text(), re.M))
+WORDS = set(re.findall(r'^\s*\[FINDING_\w+\] = \{"([^"]+)"', (CHECKOUT / "src/prove/tally.c").read_text(), re.M))
 LEAST = 15
 
 

@@ -5,7 +5,7 @@
 #ifndef MAYFLY_T_FCGI_LOOP_H
 #define MAYFLY_T_FCGI_LOOP_H
 
-#include "http/fcgi_connection.h"
+#include "fcgi/connection.h"
 
 #include <fcntl.h>
 #include <stdio.h>

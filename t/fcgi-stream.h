@@ -2,8 +2,8 @@
 #ifndef MAYFLY_T_FCGI_STREAM_H
 #define MAYFLY_T_FCGI_STREAM_H
 
-#include "http/fcgi_head.h"
-#include "http/fcgi_record.h"
+#include "fcgi/head.h"
+#include "fcgi/record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "app/authorise.h"
 
-#include "app/form_token.h"
+#include "app/account/form_token.h"
 #include "app/once.h"
 
 #include <string.h>

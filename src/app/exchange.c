@@ -1,6 +1,6 @@
 #include "app/exchange.h"
 
-#include "app/cookie.h"
+#include "app/account/cookie.h"
 #include "http/form.h"
 
 #include <string.h>

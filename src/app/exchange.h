@@ -28,7 +28,7 @@ enum {
 
 struct thumbing_account;
 
-/* Of one worker; app/api_thumbnail.c's. */
+/* Of one worker; app/file/api_thumbnail.c's. */
 struct thumbings {
     LIST_HEAD(, thumbing_account) accounts; /* that have asked for some which are in hand */
     int children;
@@ -53,11 +53,11 @@ struct services {
     struct coroutines *coroutines; /* NULL in mayflyctl, which has nobody to go on with while it waits */
     struct session_store sessions; /* holds db and cache too */
     struct file_store files;
-    struct block_pool blocks; /* app/file_reader.c's */
+    struct block_pool blocks; /* app/file/file_reader.c's */
     const char *worker;       /* "pool/pid" */
     int requests_aside;       /* that wait for another's lock */
     struct thumbings thumbings;
-    struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file_typing.c's */
+    struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file/file_typing.c's */
     void (*point)(const char *name);
 };
 
@@ -148,7 +148,7 @@ struct exchange {
     bool has_waited;     /* for somebody slow, in one of its turns */
 
     struct again again;
-    void *kept;         /* by app/credentials.c: what a repetition need not find out anew */
+    void *kept;         /* by app/account/credentials.c: what a repetition need not find out anew */
     bool attempt_taken; /* a registration's; a repetition is no further one */
 
     struct session_ids forgets; /* cached copies to be removed after COMMIT */

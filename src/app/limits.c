@@ -3,16 +3,16 @@
  * that disagree make an error for good, which the one who meets it can do nothing about. t/4550 tries the extremes on the stack,
  * and holds what nginx takes against the same numbers.
  */
-#include "app/page_limit.h"
-#include "base/csv.h"
+#include "app/file/csv.h"
+#include "app/page/page_limit.h"
 #include "base/jsonb.h"
-#include "base/media_type.h"
 #include "base/text_limit.h"
 #include "http/disposition.h"
 #include "http/json.h"
 #include "http/multipart.h"
 #include "http/response.h"
 #include "http/tus.h"
+#include "media/media_type.h"
 #include "store/document.h"
 #include "store/file.h"
 #include "store/file_link.h"

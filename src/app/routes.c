@@ -1,7 +1,7 @@
 #include "app/routes.h"
 
 #include "app/api.h"
-#include "app/page.h"
+#include "app/page/page.h"
 
 const struct route routes[] = {
     {METHOD_GET, "/", NEED_GUEST, page_index, NULL, PACE_AT_ONCE},

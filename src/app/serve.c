@@ -1,11 +1,11 @@
 #include "app/serve.h"
 
+#include "app/account/signed_in.h"
 #include "app/again.h"
 #include "app/authorise.h"
 #include "app/measure.h"
-#include "app/page.h"
+#include "app/page/page.h"
 #include "app/routes.h"
-#include "app/signed_in.h"
 #include "base/coroutine.h"
 #include "base/decimal.h"
 #include "http/precondition.h"
@@ -25,7 +25,7 @@ static bool wants_session(const struct exchange *x)
 
 /*
  * What of the database a request may take. What can be run again waits for no lock, nor does what runs in a coroutine, which
- * waits by itself (store/db_lock.h). Bytes that came, and a job's step, can't be given back: elsewhere they wait a moment.
+ * waits by itself (db/db_lock.h). Bytes that came, and a job's step, can't be given back: elsewhere they wait a moment.
  */
 enum turn { TURN_HANDLER, TURN_ENDING, TURN_STREAM };
 

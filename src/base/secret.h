@@ -1,7 +1,7 @@
 /*
  * The installation's secret: proves forms and device cookies, seals stored outcomes, and vouches for copies in the cache. It takes
  * no part in sessions, so rotating it logs nobody out. A file holds one 32-byte key in hex per line: the first makes, all of them
- * are accepted. bin/secret_file.h writes it.
+ * are accepted. ctl/secret_file.h writes it.
  */
 #ifndef MAYFLY_BASE_SECRET_H
 #define MAYFLY_BASE_SECRET_H

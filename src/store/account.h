@@ -3,7 +3,7 @@
 #define MAYFLY_STORE_ACCOUNT_H
 
 #include "base/uuid.h"
-#include "store/db.h"
+#include "db/db.h"
 #include "store/session.h"
 
 struct account {

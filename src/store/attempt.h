@@ -14,7 +14,7 @@
 #include "base/address.h"
 #include "base/config.h"
 #include "base/secret.h"
-#include "store/db.h"
+#include "db/db.h"
 
 enum { ATTEMPT_KEY_BYTES = 32, ATTEMPT_BUCKETS = 3 };
 

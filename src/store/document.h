@@ -6,7 +6,7 @@
 #define MAYFLY_STORE_DOCUMENT_H
 
 #include "base/uuid.h"
-#include "store/db.h"
+#include "db/db.h"
 
 enum document_kind { DOCUMENT_SESSION, DOCUMENT_PROFILE };
 

@@ -6,8 +6,8 @@
 #define MAYFLY_STORE_FILE_H
 
 #include "base/sha256.h"
-#include "store/db.h"
-#include "store/object.h"
+#include "db/db.h"
+#include "object/object.h"
 
 enum file_state { FILE_PENDING, FILE_COMMITTED };
 

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_STORE_OPERATE_H
 #define MAYFLY_STORE_OPERATE_H
 
-#include "store/db.h"
+#include "db/db.h"
 #include "store/session.h"
 
 enum {

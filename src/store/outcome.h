@@ -10,7 +10,7 @@
 #define MAYFLY_STORE_OUTCOME_H
 
 #include "base/secret.h"
-#include "store/db.h"
+#include "db/db.h"
 #include "store/session.h"
 
 enum { OUTCOME_KEY_BYTES = 32 };

@@ -3,8 +3,8 @@
 #define MAYFLY_STORE_SESSION_H
 
 #include "base/token.h"
-#include "store/cache.h"
-#include "store/db.h"
+#include "db/cache.h"
+#include "db/db.h"
 
 /* What a live session tells. Strings live in the arena of the look-up. Times in ms since 1970, the database's clock. */
 struct session {

@@ -21,7 +21,7 @@ enum {
 
 enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED };
 
-/* What is stored; an entry is followed by its four strings, each with its NUL. Its layout's number is in store/cache_seal.c. */
+/* What is stored; an entry is followed by its four strings, each with its NUL. Its layout's number is in db/cache_seal.c. */
 struct item {
     struct cache_seal seal;
     uint32_t kind;

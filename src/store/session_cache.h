@@ -22,7 +22,7 @@
  *
  * Why it holds: a fill needs the CAS of what was there before the database was read. Whatever happens in between, be it a
  * tombstone, another fill, an eviction or a flush, changes or removes that item, and the fill is dropped; a restart voids
- * the stamp (store/cache.h). A change commits, then writes the tombstone, then is answered; so after the answer no copy
+ * the stamp (db/cache.h). A change commits, then writes the tombstone, then is answered; so after the answer no copy
  * from before can be filled, and none is there. Only a node that was unreachable at that moment may come back with an
  * old entry: it is trusted until cache_fresh_s after the database time at which it was read. Those who meet another's
  * lease do not wait: a worker has other requests in hand, and reading through costs less than sleeping.
@@ -31,7 +31,7 @@
  * makes its ids old: the law above knows no layouts. The older release leaves the newer one's items alone and reads through;
  * the newer one replaces the older one's, so that after the upgrade no item of before is in the way.
  *
- * Items are sealed (store/cache_seal.h). Whoever controls memcached can't make one, but can put back an old item of the same
+ * Items are sealed (db/cache_seal.h). Whoever controls memcached can't make one, but can put back an old item of the same
  * key, or keep a tombstone from it: that is the node that comes back with an old entry, and has the same bound.
  */
 #ifndef MAYFLY_STORE_SESSION_CACHE_H

@@ -1,6 +1,6 @@
 #include "store/sweep.h"
 
-#include "store/object_postgres.h"
+#include "object/object_postgres.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef MAYFLY_STORE_TRUTHS_H
 #define MAYFLY_STORE_TRUTHS_H
 
-#include "store/db.h"
+#include "db/db.h"
 
 /* In the order of the statement's columns. */
 enum truth {

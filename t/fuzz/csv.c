@@ -1,5 +1,5 @@
 /* Whole and in slices: the same rows, columns, types and bad lines. */
-#include "base/csv.h"
+#include "app/file/csv.h"
 #include "base/utf8.h"
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* The first bytes of a connection, as they come: COMPLETE and BAD stay so whatever follows, and say the same. */
-#include "http/fcgi_head.h"
+#include "fcgi/head.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,7 +1,6 @@
 /* The header fields: of tus, ranges, tags, dispositions, cookies, bearers, tokens, traces, types, ids and networks. */
 #include "base/base64.h"
 #include "base/bytes.h"
-#include "base/media_type.h"
 #include "base/networks.h"
 #include "base/token.h"
 #include "base/trace.h"
@@ -14,6 +13,7 @@
 #include "http/range.h"
 #include "http/request.h"
 #include "http/tus.h"
+#include "media/media_type.h"
 
 static void tus(struct arena *arena, const char *text, size_t length)
 {

@@ -1,6 +1,6 @@
 /* A storage that answers with anything. A server thread in this process sends the input as its answer. */
 #include "fuzz.h"
-#include "store/s3.h"
+#include "object/s3.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* Whole and in slices: the same elements. */
-#include "store/s3_xml.h"
+#include "object/s3_xml.h"
 #include "fuzz.h"
 
 struct seen {

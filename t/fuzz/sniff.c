@@ -1,6 +1,6 @@
 /* Whatever the bytes are: a type of the grammar, and nothing that runs is shown inline. */
-#include "base/media_type.h"
 #include "fuzz.h"
+#include "media/media_type.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

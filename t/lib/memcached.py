@@ -10,7 +10,7 @@ from mayfly import SCRATCH
 
 MEMCACHED = SCRATCH / "run" / "memcached.sock"
 
-# store/cache_seal.h: layout, MAC. store/session_cache.c: kind, nonce, account, hash, four times; four strings follow.
+# db/cache_seal.h: layout, MAC. store/session_cache.c: kind, nonce, account, hash, four times; four strings follow.
 LAYOUT, LAYOUT_BEFORE = 0x6D660002, 0x6D660001
 SEAL = struct.Struct("=I16s")
 ITEM = struct.Struct("=I16s16s32sqqqq")

@@ -1,5 +1,5 @@
 /*
- * What every back end of objects promises (store/object.h), against the real thing:
+ * What every back end of objects promises (object/object.h), against the real thing:
  *
  *     object-contract NAME CONFIGURATION [setting=value…]
  *
@@ -7,9 +7,9 @@
  * not tried. Keys are new in each run, so the storage may be one that others use as well.
  */
 #include "base/clock.h"
-#include "store/db.h"
-#include "store/object.h"
-#include "store/s3.h"
+#include "db/db.h"
+#include "object/object.h"
+#include "object/s3.h"
 
 #include "../unit.h"
 

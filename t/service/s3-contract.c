@@ -3,10 +3,10 @@
  *
  *     s3-contract CONFIGURATION HTTPS-ENDPOINT CA-FILE VIRTUAL-HOST-ENDPOINT
  */
-#include "base/access_key.h"
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "store/s3.h"
+#include "object/access_key.h"
+#include "object/s3.h"
 
 #include "../unit.h"
 

@@ -1,0 +1,24 @@
+/* Our cookies (RFC 6265bis). */
+#ifndef MAYFLY_APP_ACCOUNT_COOKIE_H
+#define MAYFLY_APP_ACCOUNT_COOKIE_H
+
+#include "base/config.h"
+#include "http/response.h"
+
+enum cookie {
+    COOKIE_SESSION,
+    COOKIE_DEVICE, /* device_cookie.h */
+};
+
+/*
+ * "__Host-mayfly" and "__Host-mayfly-device": bound to this host, so no other may set them; "__Secure-…" with a domain;
+ * "mayfly" and "mayfly-device" without TLS.
+ */
+const char *cookie_name(const struct config *, enum cookie);
+
+/* max_age_s 0: until the browser is closed. */
+bool cookie_set(const struct config *, struct response *, enum cookie, const char *value, int64_t max_age_s,
+                struct err *) MUST_CHECK;
+bool cookie_clear(const struct config *, struct response *, enum cookie, struct err *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,35 @@
+#include "app/account/form_token.h"
+
+#include "base/bytes.h"
+
+#include <string.h>
+
+static void make(const struct secret *secret, size_t key, const struct session *session, char token[FORM_TOKEN_BYTES])
+{
+    _Static_assert(FORM_TOKEN_BYTES == BASE64_TEXT_BYTES(SECRET_MAC_BYTES), "it fits");
+    unsigned char message[UUID_BYTES + TOKEN_HASH_BYTES], mac[SECRET_MAC_BYTES];
+
+    memcpy(message, session->id.bytes, UUID_BYTES);
+    memcpy(message + UUID_BYTES, session->hash, TOKEN_HASH_BYTES);
+    secret_mac(secret, key, "form", message, sizeof message, mac);
+    bytes_to_base64(mac, sizeof mac, token);
+}
+
+void form_token_make(const struct secret *secret, const struct session *session, char token[FORM_TOKEN_BYTES])
+{
+    make(secret, 0, session, token);
+}
+
+bool form_token_valid(const struct secret *secret, const struct session *session, const char *token)
+{
+    char expected[FORM_TOKEN_BYTES];
+
+    if (strlen(token) != FORM_TOKEN_BYTES - 1)
+        return false;
+    for (size_t key = 0; key < secret->count; key++) {
+        make(secret, key, session, expected);
+        if (bytes_equal(expected, token, FORM_TOKEN_BYTES - 1))
+            return true;
+    }
+    return false;
+}

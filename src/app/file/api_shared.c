@@ -1,0 +1,216 @@
+#include "app/api.h"
+#include "app/file/file_answer.h"
+#include "app/file/file_reader.h"
+#include "app/file/file_tag.h"
+#include "app/once.h"
+#include "app/page/page.h"
+#include "http/form.h"
+#include "store/file_link.h"
+
+#include <string.h>
+
+/*
+ * GET /shared/TOKEN, POST /shared/TOKEN: what a link opens, for whoever has it; nobody is asked who they are.
+ *
+ * Of a link for a number of downloads a GET counts one, and gives the bytes, unless it may be nobody's wish: a browser
+ * (Accept: text/html) gets a page with a button, and so does what looks ahead or makes previews for a chat. The button's
+ * POST counts, and leads to the bytes by a ticket (?use=), which is that use. store/file_link.h says what a use is good for.
+ */
+
+#define SHARED "/shared/"
+
+/*
+ * The address is the secret: it shall not travel, not even to us, since a line of nginx's error log has what a browser came
+ * from; nor be found by searching.
+ */
+bool shared_dress(struct exchange *x, struct err *refused, struct err *err)
+{
+    bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
+
+    (void)refused;
+    return (told || response_header(&x->response, "Referrer-Policy", "no-referrer", err)) &&
+           response_header(&x->response, "X-Robots-Tag", "noindex, nofollow", err);
+}
+
+static bool no_link(struct err *err)
+{
+    return err_set(err, ERR_ABSENT, "this link is not good, or not any more; ask whoever gave it to you");
+}
+
+/* A request for a link, and whose use of it that would be. */
+struct wish {
+    struct file_link_state link;
+    struct file_link_holder holder;
+    bool by_ticket;
+    int64_t bytes; /* that it asks for */
+};
+
+static bool read_wish(struct exchange *x, struct wish *wish, struct err *err)
+{
+    const char *ticket;
+    json_t *query;
+
+    *wish = (struct wish){.bytes = 0};
+    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
+        !json_text(query, "use", &ticket, err))
+        return false;
+    wish->by_ticket = ticket != NULL;
+    if (wish->by_ticket)
+        file_link_held_by_ticket(ticket, &wish->holder);
+    else
+        file_link_held_by_address(x->request.address, &wish->holder);
+    return file_link_find(&x->services->files, &x->services->secret, &x->arena, x->match.parameter, &wish->holder,
+                          &wish->link, err) == DB_ROW ||
+           no_link(err);
+}
+
+/* --- GET */
+
+static bool has_word(const char *text, const char *word)
+{
+    return strcasestr(text, word) != NULL;
+}
+
+/* Those that fetch what a link in a chat or a mail shows, and say so. None of these words is in a browser's or curl's name. */
+static bool makes_previews(const char *agent)
+{
+    static const char *const words[] = {
+        "bot",      "preview",        "crawler",  "spider",     "facebookexternalhit",
+        "whatsapp", "slack-imgproxy", "embedly",  "pinterest",  "google-safety",
+        "viber",    "snapchat",       "iframely", "mattermost",
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (has_word(agent, words[i]))
+            return true;
+    return false;
+}
+
+/* Whether nobody may have wished for this yet (Sec-Purpose: prefetch; what is prerendered says the same). */
+static bool is_asked_first(const struct exchange *x)
+{
+    const struct request *request = &x->request;
+
+    return strstr(request->accept, "text/html") != NULL || has_word(request->sec_purpose, "prefetch") ||
+           has_word(request->purpose, "prefetch") || has_word(request->purpose, "preview") ||
+           makes_previews(request->user_agent);
+}
+
+static bool use(struct exchange *x, void *arg, struct err *err)
+{
+    const struct wish *wish = arg;
+
+    return file_link_use(&x->services->files, &x->arena, &wish->link, &wish->holder, wish->bytes, err) == DB_ROW ||
+           no_link(err);
+}
+
+/*
+ * Once, when nginx tries again on another pool; whoever asks again by himself uses the link again, whatever key he sends.
+ * The answer's beginning is there already and is no part of the outcome.
+ */
+static bool count(struct exchange *x, struct wish *wish, struct err *err)
+{
+    const struct response response = x->response;
+
+    x->request.idempotency_key = "";
+    if (!once(x, use, wish, err))
+        return false;
+    x->response = response;
+    x->replayed = false;
+    return true;
+}
+
+/* A retry of nginx's may take its bytes twice, which is no matter: there are FILE_LINK_TIMES as many as the file has. */
+static bool settle(struct exchange *x, struct wish *wish, bool begins, struct err *err)
+{
+    if (wish->by_ticket || (!begins && wish->link.is_held)) {
+        switch (file_link_go_on(&x->services->files, &x->arena, &wish->link, &wish->holder, wish->bytes, err)) {
+        case DB_FAIL:
+            return false;
+        case DB_ROW:
+            return true;
+        case DB_NONE:
+            break;
+        }
+    }
+    return !wish->by_ticket ? count(x, wish, err) : no_link(err);
+}
+
+/*
+ * What the storage can't give shall not count: the first bytes are read before. nginx would fetch them from the storage
+ * after the answer, so it is not asked to (file_redirect.h).
+ */
+static bool send_counted(struct exchange *x, struct wish *wish, struct err *err)
+{
+    enum file_sends sends = file_sends(x, &wish->link.file, &wish->bytes);
+
+    x->request.storage = "";
+    if (sends == FILE_SENDS_NOTHING)
+        return (wish->link.left > 0 || wish->link.is_held || no_link(err)) && file_send(x, &wish->link.file, err);
+    if (wish->link.left == 0 && !wish->link.is_held)
+        return no_link(err);
+    return file_send(x, &wish->link.file, err) && settle(x, wish, sends == FILE_SENDS_BEGINNING, err);
+}
+
+bool api_shared(struct exchange *x, struct err *err)
+{
+    struct wish wish;
+
+    if (!read_wish(x, &wish, err))
+        return false;
+    if (!wish.link.counted)
+        return file_send(x, &wish.link.file, err);
+    if (x->request.method != METHOD_GET || wish.by_ticket || !is_asked_first(x))
+        return send_counted(x, &wish, err);
+    return wish.link.left > 0 ? page_shared(x, &wish.link.file, wish.link.left, err) : no_link(err);
+}
+
+/* --- POST */
+
+/* The storage is asked first: while it is away, or has lost the bytes, nothing counts. */
+static bool is_there(struct exchange *x, const struct file *file, struct err *err)
+{
+    const struct object_ops *back_end = file_back_end(file, err);
+    struct err reason = {.kind = ERR_NONE};
+    int64_t size;
+
+    if (back_end == NULL)
+        return false;
+    if (file->size == 0 || back_end->size(&x->services->files.objects, &x->arena, &file->object, &size, &reason))
+        return true;
+    if (reason.kind == ERR_ABSENT)
+        return file_reader_lost(x, &file->id, &file->account, err);
+    *err = reason;
+    return false;
+}
+
+static bool give_ticket(struct exchange *x, void *arg, struct err *err)
+{
+    struct wish *wish = arg;
+    char ticket[FILE_LINK_TICKET_BYTES];
+    const char *place;
+
+    file_link_ticket(ticket);
+    file_link_held_by_ticket(ticket, &wish->holder);
+    place = arena_printf(&x->arena, SHARED "%s?use=%s", x->match.parameter, ticket);
+    if (place == NULL)
+        return err_memory(err);
+    return use(x, wish, err) && response_see_other(&x->response, place, err);
+}
+
+bool api_shared_use(struct exchange *x, struct err *err)
+{
+    const char *place = arena_printf(&x->arena, SHARED "%s", x->match.parameter);
+    struct wish wish;
+    bool same;
+
+    if (place == NULL)
+        return err_memory(err);
+    if (!read_wish(x, &wish, err) || !file_tag_check(x, &wish.link.file, &same, err))
+        return false;
+    if (!wish.link.counted)
+        return response_see_other(&x->response, place, err);
+    if (wish.link.left == 0)
+        return no_link(err);
+    return is_there(x, &wish.link.file, err) && once(x, give_ticket, &wish, err);
+}

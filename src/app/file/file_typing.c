@@ -1,0 +1,112 @@
+#include "app/file/file_typing.h"
+
+#include "media/media_guess.h"
+#include "media/media_sniff.h"
+
+#include <string.h>
+
+enum {
+    PAUSE_MS = 3,       /* it takes about so long */
+    PATIENCE_MS = 5000, /* for a place; the files of others have theirs for two seconds at most */
+};
+
+static void release(void *arg)
+{
+    struct file_typing *typing = arg;
+
+    if (typing->place != NULL)
+        typing->place->taken = false;
+    typing->place = NULL;
+}
+
+static bool settle(struct file_typing *typing, const char *sniffed, struct err *err)
+{
+    char written[MEDIA_TYPE_WRITTEN_BYTES];
+
+    release(typing);
+    media_guess_write(media_type_settle(typing->claimed, sniffed, NULL), typing->head, typing->head_length, written);
+    typing->type = arena_strdup(&typing->x->arena, written);
+    return typing->type != NULL || err_memory(err);
+}
+
+bool file_typing_begin(struct exchange *x, struct upload *upload, struct file_typing **typingp, struct err *err)
+{
+    struct file_typing *typing = arena_zalloc(&x->arena, sizeof *typing);
+    size_t size =
+        upload->file.received < MEDIA_TYPE_SNIFF_BYTES ? (size_t)upload->file.received : MEDIA_TYPE_SNIFF_BYTES;
+    char *claimed = arena_alloc(&x->arena, MEDIA_TYPE_BYTES);
+    const char *known;
+
+    *typingp = typing;
+    if (typing == NULL || claimed == NULL || (typing->head = arena_alloc(&x->arena, size + 1)) == NULL)
+        return err_memory(err);
+    typing->x = x;
+    typing->claimed = claimed;
+    media_type_normalise(upload->file.claimed_type, claimed);
+    if (!upload_head(upload, typing->head, size, &typing->head_length, err))
+        return false;
+    /* No bytes contradict nothing. */
+    known = typing->head_length > 0 ? media_type_known(typing->head, typing->head_length) : claimed;
+    return known != NULL ? settle(typing, known, err) : arena_defer(&x->arena, release, typing) || err_memory(err);
+}
+
+/* False: this account has its place, or all are taken. */
+static bool take_place(struct file_typing *typing)
+{
+    struct sniffing *places = typing->x->services->sniffing, *free_one = NULL;
+
+    for (size_t i = 0; i < SNIFFS_AT_ONCE; i++) {
+        if (!places[i].taken)
+            free_one = &places[i];
+        else if (memcmp(&places[i].account, &typing->x->session.account, sizeof places[i].account) == 0)
+            return false;
+    }
+    if (free_one == NULL)
+        return false;
+    *free_one = (struct sniffing){.taken = true, .account = typing->x->session.account};
+    typing->place = free_one;
+    return true;
+}
+
+/* What fails here is nothing that whoever uploads could mend: the file is kept, with a type that promises nothing. */
+static bool give_up(struct file_typing *typing, const struct err *reason, struct err *err)
+{
+    char unknown[MEDIA_TYPE_BYTES];
+
+    log_error(&typing->x->services->log, LOG_WARN, "sniff_failed", reason);
+    media_type_normalise(NULL, unknown);
+    return settle(typing, unknown, err);
+}
+
+static bool wait_for_place(struct file_typing *typing, struct err *err)
+{
+    int64_t now_us = typing->x->services->clock->monotonic_us();
+    struct err reason = {.kind = ERR_NONE};
+
+    typing->x->pause_ms = PAUSE_MS;
+    if (typing->until_us == 0)
+        typing->until_us = now_us + PATIENCE_MS * INT64_C(1000);
+    if (now_us <= typing->until_us)
+        return true;
+    err_set(&reason, ERR_DOWN, "too many types of files are looked for at once");
+    return give_up(typing, &reason, err);
+}
+
+bool file_typing_attend(struct file_typing *typing, struct err *err)
+{
+    struct services *services = typing->x->services;
+    struct err reason = {.kind = ERR_NONE};
+    char sniffed[MEDIA_TYPE_BYTES];
+    bool over;
+
+    if (typing->type != NULL)
+        return true;
+    if (typing->place == NULL && !take_place(typing))
+        return wait_for_place(typing, err);
+    if (typing->child == NULL && !media_sniff_start(&services->config, &typing->x->arena, typing->head,
+                                                    typing->head_length, &typing->child, &reason))
+        return give_up(typing, &reason, err);
+    media_sniff_attend(&services->log, typing->child, 0, &over, sniffed);
+    typing->x->pause_ms = PAUSE_MS;
+    return !over || settle(typing, media_guess_weigh(sniffed, typing->claimed, typing->head, typing->head_length), err);
+}

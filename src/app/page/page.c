@@ -1,0 +1,335 @@
+#include "app/page/page.h"
+
+#include "app/account/device.h"
+#include "app/account/form_token.h"
+#include "app/account/signed_in.h"
+#include "app/page/files_page.h"
+#include "app/page/page_limit.h"
+#include "app/page/query.h"
+#include "http/json_show.h"
+#include "http/problem.h"
+#include "http/template.h"
+#include "store/document.h"
+
+#include <string.h>
+
+/* Nothing but our own files, so a hole in a page has nothing to run. */
+static const char policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+                             "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/* Sets a member to text; NULL leaves it out. */
+static bool set_text(json_t *object, const char *name, const char *text)
+{
+    return text == NULL || json_object_set_new(object, name, json_string(text)) == 0;
+}
+
+static bool set_true(json_t *object, const char *name)
+{
+    return json_object_set_new(object, name, json_true()) == 0;
+}
+
+static bool set_user(struct exchange *x, json_t *values)
+{
+    char token[FORM_TOKEN_BYTES];
+    json_t *user = json_loads(x->session.profile, 0, NULL);
+    const char *name = json_string_value(json_object_get(user, "name"));
+    const char *display = name != NULL && name[0] != '\0'  ? name
+                          : x->session.username[0] != '\0' ? x->session.username
+                                                           : x->session.email;
+
+    form_token_make(&x->services->secret, &x->session, token);
+    return user != NULL && set_text(user, "display", display) && json_object_set_new(values, "user", user) == 0 &&
+           set_text(values, "csrf", token);
+}
+
+/* Whether a token came that nobody has looked up: the database is away, or the page needs no session. */
+static bool is_unknown(const struct exchange *x)
+{
+    return x->has_token && !x->has_session && x->lookup.found == DB_FAIL;
+}
+
+/* What every page shows: here is its name. NULL when memory is out. */
+static json_t *common_values(struct exchange *x, const char *here, const char *title)
+{
+    json_t *values = json_new_object(&x->arena);
+    json_t *place = json_object();
+
+    if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
+        !set_text(values, "title", title) ||
+        !set_text(values, "worker", x->services->config.worker_header ? x->services->worker : NULL) ||
+        !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
+        (is_unknown(x) && !set_true(values, "unknown")))
+        return NULL;
+    return values;
+}
+
+static bool render(struct exchange *x, const char *name, const json_t *values, struct err *err)
+{
+    /* A page may have told another one already. */
+    bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
+
+    x->response.type = "text/html; charset=utf-8";
+    return response_header(&x->response, "Content-Security-Policy", policy, err) &&
+           (told || response_header(&x->response, "Referrer-Policy", "same-origin", err)) &&
+           response_header(&x->response, "X-Frame-Options", "DENY", err) &&
+           template_render(&template_pages, name, values, &x->response.body, err);
+}
+
+/* The page's address tells what went well before: the values are constants, so nobody can put words into it. */
+static const char *notice(struct exchange *x)
+{
+    static const struct {
+        const char *field;
+        const char *text;
+    } notices[] = {
+        {"registered", "Your account is ready. Log in to begin."},
+        {"saved", "Your changes are saved."},
+        {"ended", "It is logged out."},
+        {"closed", "Your account is closed and all it owned is gone."},
+        {"uploaded", "The upload is complete."},
+        {"renamed", "It has its new name."},
+        {"deleted", "It is deleted."},
+        {"revoked", "The link is revoked."},
+    };
+
+    for (size_t i = 0; x->request.query[0] != '\0' && i < sizeof notices / sizeof notices[0]; i++) {
+        const char *value = query_page_text(x, notices[i].field);
+
+        if (value != NULL && strcmp(value, "1") == 0)
+            return notices[i].text;
+    }
+    return NULL;
+}
+
+static bool show(struct exchange *x, const char *name, const char *title, struct err *err)
+{
+    json_t *values = common_values(x, name, title);
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return render(x, name, values, err);
+}
+
+bool page_index(struct exchange *x, struct err *err)
+{
+    return show(x, "index", NULL, err);
+}
+
+bool page_workers(struct exchange *x, struct err *err)
+{
+    return show(x, "workers", "Workers", err);
+}
+
+/* Where to go after the log-in, for a form's field; and for the links between log-in and registration, so that neither loses it. */
+static bool set_way_back(struct exchange *x, json_t *values, const char *rd)
+{
+    const char *way = signed_in_location(rd, NULL);
+
+    return way == NULL || (set_text(values, "rd", way) && set_text(values, "rd_query", signed_in_query(x, way)));
+}
+
+static bool show_entrance(struct exchange *x, const char *name, const char *title, struct err *err)
+{
+    json_t *values = common_values(x, name, title);
+
+    if (values == NULL || !set_text(values, "notice", notice(x)) || !set_way_back(x, values, query_page_text(x, "rd")))
+        return err_memory(err);
+    return render(x, name, values, err);
+}
+
+bool page_login(struct exchange *x, struct err *err)
+{
+    return show_entrance(x, "login", "Log in", err);
+}
+
+bool page_register(struct exchange *x, struct err *err)
+{
+    return show_entrance(x, "register", "Create an account", err);
+}
+
+/* Text of a document as a person reads it, and what is to say that it is only its beginning. */
+static bool set_document(struct exchange *x, json_t *values, const char *name, const char *cut_name,
+                         enum document_kind kind, const struct uuid *owner, struct err *err)
+{
+    struct document document;
+    const char *text;
+    bool cut;
+
+    if (!document_get(x->services->sessions.db, &x->arena, kind, owner, &document, err))
+        return false;
+    text = json_show(&x->arena, document.json, PAGE_DOCUMENT_BYTES, &cut);
+    return (text != NULL && set_text(values, name, text) && (!cut || set_true(values, cut_name))) || err_memory(err);
+}
+
+static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
+{
+    const char *list;
+    json_t *sessions, *session;
+    size_t index, count;
+
+    if (!session_list(&x->services->sessions, &x->arena, &x->session.account, &x->session.id, &list, err) ||
+        !json_read(&x->arena, list, strlen(list), &sessions, err))
+        return false;
+    for (count = json_array_size(sessions); json_array_size(sessions) > PAGE_SESSIONS_MAX;)
+        json_array_remove(sessions, PAGE_SESSIONS_MAX);
+    json_array_foreach(sessions, index, session)
+    {
+        const char *agent = json_string_value(json_object_get(session, "user_agent"));
+
+        if (agent != NULL && !set_text(session, "device", device_name(&x->arena, agent)))
+            return err_memory(err);
+    }
+    if (json_object_set(values, "sessions", sessions) != 0 ||
+        json_object_set_new(values, "others", json_integer((json_int_t)count - 1)) != 0 ||
+        json_object_set_new(values, "more", json_boolean(count > PAGE_SESSIONS_MAX)) != 0)
+        return err_memory(err);
+    return true;
+}
+
+static bool fill_account(struct exchange *x, json_t *values, struct err *err)
+{
+    const json_t *user = json_object_get(values, "user");
+
+    if (!set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
+        !set_text(values, "email", json_string_value(json_object_get(user, "email"))))
+        return err_memory(err);
+    return set_sessions(x, values, err) &&
+           set_document(x, values, "data", "data_cut", DOCUMENT_SESSION, &x->session.id, err) &&
+           set_document(x, values, "profile_data", "profile_data_cut", DOCUMENT_PROFILE, &x->session.account, err);
+}
+
+bool page_account(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "account", "Your account");
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return fill_account(x, values, err) && render(x, "account", values, err);
+}
+
+bool page_files(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "files", "Files");
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return files_page_fill(x, values, err) && render(x, "files", values, err);
+}
+
+bool page_link(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "files", "Files");
+
+    if (values == NULL)
+        return err_memory(err);
+    if (!files_page_fill_link(x, values, err) || !files_page_fill(x, values, err))
+        return false;
+    buf_init(&x->response.body, &x->arena, RESPONSE_BODY_MAX);
+    return render(x, "files", values, err);
+}
+
+bool page_links(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "links", "Links to a file");
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return files_page_fill_links(x, values, err) && render(x, "links", values, err);
+}
+
+bool page_shared(struct exchange *x, const struct file *file, int64_t left, struct err *err)
+{
+    json_t *values = common_values(x, "shared", "A file for you");
+
+    if (values == NULL || !set_text(values, "name", file->name) ||
+        !set_text(values, "size", arena_printf(&x->arena, "%lld", (long long)file->size)) ||
+        (left == 1 ? !set_true(values, "last")
+                   : !set_text(values, "left", arena_printf(&x->arena, "%lld", (long long)left))))
+        return err_memory(err);
+    return response_header(&x->response, "Referrer-Policy", "no-referrer", err) && render(x, "shared", values, err);
+}
+
+/* The page of the form that was refused, by the route that refused it. */
+static const char *form_page(const struct exchange *x)
+{
+    static const struct {
+        const char *route;
+        const char *page;
+    } pages[] = {
+        {"/login", "login"},
+        {"/register", "register"},
+        {"/profile", "account"},
+        {"/password", "account"},
+        {"/profile/delete", "account"},
+        {"/upload", "files"},
+        {"/files/:id/rename", "files"},
+        {"/files/:id/delete", "files"},
+        {"/files/:id/link", "files"},
+    };
+
+    if (x->match.route == NULL || x->request.method != METHOD_POST)
+        return NULL;
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+        if (strcmp(x->match.route->path, pages[i].route) == 0)
+            return x->match.route->need != NEED_LOGIN || x->has_session ? pages[i].page : NULL;
+    return NULL;
+}
+
+/* What was typed is shown again, except for passwords. */
+static bool set_typed(struct exchange *x, json_t *values)
+{
+    static const char *const names[] = {"username", "email", "name"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *typed = json_object_get(x->fields, names[i]);
+
+        if (json_string_length(typed) > 0 && json_string_length(typed) <= PAGE_TYPED_BYTES &&
+            json_object_set(values, names[i], typed) != 0)
+            return false;
+    }
+    return set_way_back(x, values, json_string_value(json_object_get(x->fields, "rd"))) &&
+           (!json_flag(x->fields, "remember") || set_true(values, "remember"));
+}
+
+/* The account page has four inputs that handlers call "password". */
+static const char *invalid_input(const struct exchange *x, const struct err *shown)
+{
+    const char *path = x->match.route != NULL ? x->match.route->path : "";
+
+    if (shown->is_internal || strcmp(shown->field, "password") != 0)
+        return problem_of(shown).field;
+    if (strcmp(path, "/profile") == 0)
+        return "confirmation";
+    if (strcmp(path, "/password") == 0)
+        return shown->kind == ERR_DENIED ? "current" : "new";
+    return shown->field;
+}
+
+static bool set_error(json_t *values, const struct err *shown, const char *field)
+{
+    struct problem problem = problem_of(shown);
+    json_t *error = json_object(), *invalid = json_object();
+
+    return error != NULL && invalid != NULL && json_object_set_new(values, "error", error) == 0 &&
+           json_object_set_new(values, "invalid", invalid) == 0 && set_text(error, "title", problem.title) &&
+           set_text(error, "detail", problem.detail) && (field[0] == '\0' || set_true(invalid, field)) &&
+           (shown->retry_after_s == 0 ||
+            json_object_set_new(values, "retry_after", json_integer(shown->retry_after_s)) == 0);
+}
+
+bool page_error(struct exchange *x, const struct err *shown, struct err *err)
+{
+    bool outage = shown->kind == ERR_DOWN || shown->kind == ERR_BUG;
+    const char *form = outage ? NULL : form_page(x);
+    json_t *values = common_values(x, form != NULL ? form : "error", problem_of(shown).title);
+
+    if (values == NULL || !set_error(values, shown, invalid_input(x, shown)))
+        return err_memory(err);
+    if (form != NULL && strcmp(form, "account") == 0 && !fill_account(x, values, err))
+        return false;
+    if (form != NULL && strcmp(form, "files") == 0 && !files_page_fill(x, values, err))
+        return false;
+    if (form != NULL && !set_typed(x, values))
+        return err_memory(err);
+    return render(x, form != NULL ? form : "error", values, err);
+}

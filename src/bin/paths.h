@@ -1,9 +1,0 @@
-#ifndef MAYFLY_BIN_PATHS_H
-#define MAYFLY_BIN_PATHS_H
-
-#define DEFAULT_CONFIG "/etc/mayfly/mayfly.conf"
-
-/* $MAYFLY_CONFIG, or DEFAULT_CONFIG. */
-const char *default_config_path(void);
-
-#endif

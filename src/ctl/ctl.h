@@ -1,0 +1,109 @@
+/* mayflyctl: what its commands share. A command finds its arguments in struct ctl, prints its result to stdout, tells
+ * what happened on stderr, and fails with what is wrong and how to cure it. */
+#ifndef MAYFLY_CTL_CTL_H
+#define MAYFLY_CTL_CTL_H
+
+#include "app/exchange.h"
+#include "store/operate.h"
+
+enum ctl_option {
+    OPTION_ACCOUNT,
+    OPTION_AFTER,
+    OPTION_DEEP,
+    OPTION_EMAIL,
+    OPTION_GENERATE,
+    OPTION_GROUPS,
+    OPTION_JSON,
+    OPTION_NAME,
+    OPTION_NOW,
+    OPTION_ONCE,
+    OPTION_REPAIR,
+    OPTION_TO,
+    OPTION_USER,
+    OPTION_COUNT
+};
+
+enum {
+    CTL_ARGUMENTS_MAX = 2,
+    CTL_FOUND = 1, /* exit status of a command that is done, but has something to say */
+};
+
+struct ctl {
+    const char *config_path;
+    struct services services; /* as far as the command needs them */
+    struct arena arena;
+    const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
+    const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
+    int status;                               /* of the exit, when the command is done; 0 unless it sets another */
+    char **words;                             /* of a command that reads its options itself, its name first */
+    int word_count;
+    int failure_status; /* what a command that fails exits with; 0: as usual */
+};
+
+enum { CTL_EXIT_USAGE = 2 };
+
+/* The commands; ctl.c has the table. */
+bool user_add(struct ctl *, struct err *);
+bool user_list(struct ctl *, struct err *);
+bool user_passwd(struct ctl *, struct err *);
+bool user_disable(struct ctl *, struct err *);
+bool user_delete(struct ctl *, struct err *);
+bool user_enable(struct ctl *, struct err *);
+bool user_groups(struct ctl *, struct err *);
+bool session_show(struct ctl *, struct err *);
+bool session_stop(struct ctl *, struct err *);
+bool config_show(struct ctl *, struct err *);
+bool config_check(struct ctl *, struct err *);
+bool system_routes(struct ctl *, struct err *);
+bool system_sweep(struct ctl *, struct err *);
+bool system_deploy(struct ctl *, struct err *);
+bool files_fsck(struct ctl *, struct err *);
+bool files_list(struct ctl *, struct err *);
+bool files_show(struct ctl *, struct err *);
+bool files_move(struct ctl *, struct err *);
+bool system_prove(struct ctl *, struct err *);
+bool schema_status(struct ctl *, struct err *);
+bool secret_list(struct ctl *, struct err *);
+bool secret_add(struct ctl *, struct err *);
+bool secret_promote(struct ctl *, struct err *);
+bool secret_remove(struct ctl *, struct err *);
+bool system_top(struct ctl *, struct err *);
+
+/* Words that can't be understood: exit status 2 instead of 1. */
+#define CTL_USAGE "usage"
+#define ctl_usage(err, ...) err_field(err, ERR_INPUT, CTL_USAGE, __VA_ARGS__)
+
+/* What follows is in ctl/shared.c. */
+
+/* The account that an administrator names; ERR_ABSENT when there is none. */
+bool ctl_account(struct ctl *, const char *login, struct operate_account *, struct err *) MUST_CHECK;
+
+/* A change of an account or of its sessions. */
+struct ctl_change {
+    struct ctl *ctl;
+    struct uuid account;
+    const void *value;          /* what is changed to; work knows its type */
+    struct session_ids forgets; /* of all tries: cached copies that are untrue once one of them was committed */
+};
+
+/*
+ * Runs work in a transaction, then removes the cached copies, and only then returns: when a command says that it is done,
+ * no worker accepts the old state any more. Warns when the cache can't be told.
+ */
+bool ctl_apply(struct ctl_change *, bool (*work)(struct db *, void *change, struct err *), struct err *) MUST_CHECK;
+
+/* Inside work. */
+bool ctl_found(enum db_rc, struct err *) MUST_CHECK; /* ERR_ABSENT when the account went away meanwhile */
+bool ctl_lock_account(struct ctl_change *, struct err *) MUST_CHECK;
+bool ctl_end_sessions(struct ctl_change *, struct err *) MUST_CHECK; /* of the locked account, all of them */
+
+/* Tables in text: cells are padded to their column's width, the last one is not. */
+struct ctl_column {
+    const char *title;
+    int width;
+};
+
+void ctl_print_head(const struct ctl_column *, size_t count);
+void ctl_print_row(const struct ctl_column *, size_t count, const char *const *cells);
+
+#endif

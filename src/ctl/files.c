@@ -1,0 +1,229 @@
+/* mayflyctl fsck and files: what is stored, where, and whether it is as it should be. */
+#include "base/json_text.h"
+#include "ctl/ctl.h"
+#include "store/fsck.h"
+#include "store/move.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { JSON_BYTES = 8192, PROGRESS_US = 200000, MIB = 1024 * 1024, NUMBER_BYTES = 24 };
+
+/* Whether the line that tells how far it is may be written again; not to a file, and not too often. */
+static bool progress_due(struct ctl *ctl, int64_t *last_us)
+{
+    int64_t now = ctl->services.clock->monotonic_us();
+
+    if (isatty(STDERR_FILENO) == 0 || now - *last_us < PROGRESS_US)
+        return false;
+    *last_us = now;
+    return true;
+}
+
+/* --- fsck */
+
+struct checking {
+    struct ctl *ctl;
+    bool json;
+    int64_t told_us;
+};
+
+static void print_finding(void *arg, const struct fsck_finding *finding)
+{
+    const struct checking *checking = arg;
+    const char *place = finding->back_end[0] != '\0' ? finding->back_end : "account";
+    char key[JSON_BYTES], detail[JSON_BYTES];
+
+    if (isatty(STDERR_FILENO) != 0)
+        fputs("\r\033[K", stderr);
+    json_text_quote(key, sizeof key, finding->key);
+    json_text_quote(detail, sizeof detail, finding->detail);
+    if (!checking->json) {
+        /* A key that is not ours may have anything in it, also what a terminal obeys. */
+        printf("%s %s %s: %s%s\n", finding->word, place, finding->kind == FSCK_STRANGE ? key : finding->key,
+               finding->detail, finding->repaired ? " (repaired)" : "");
+        return;
+    }
+    printf("{\"finding\":\"%s\",\"place\":\"%s\",\"key\":%s,\"detail\":%s,\"repaired\":%s}\n", finding->word, place,
+           key, detail, finding->repaired ? "true" : "false");
+}
+
+static void print_check(void *arg, const struct fsck *fsck)
+{
+    struct checking *checking = arg;
+
+    if (!progress_due(checking->ctl, &checking->told_us))
+        return;
+    fprintf(stderr, "\r%" PRId64 " files, %" PRId64 " objects, %" PRId64 " accounts", fsck->files, fsck->objects,
+            fsck->accounts);
+    if (fsck->deep)
+        fprintf(stderr, ", %" PRId64 " MiB read", fsck->bytes_read / MIB);
+}
+
+bool files_fsck(struct ctl *ctl, struct err *err)
+{
+    struct checking checking = {.ctl = ctl, .json = ctl->options[OPTION_JSON] != NULL};
+    struct fsck fsck = {.store = &ctl->services.files,
+                        .deep = ctl->options[OPTION_DEEP] != NULL,
+                        .repair = ctl->options[OPTION_REPAIR] != NULL,
+                        .found = print_finding,
+                        .progress = print_check,
+                        .arg = &checking};
+
+    if (!fsck_run(&fsck, err))
+        return false;
+    if (isatty(STDERR_FILENO) != 0)
+        fputs("\r\033[K", stderr);
+    fprintf(stderr,
+            "%" PRId64 " files, %" PRId64 " objects, %" PRId64 " accounts looked at; %" PRId64 " findings, %" PRId64
+            " of them repaired\n",
+            fsck.files, fsck.objects, fsck.accounts, fsck.findings, fsck.findings - fsck.unrepaired);
+    if (fsck.unrepaired > 0)
+        ctl->status = CTL_FOUND;
+    return true;
+}
+
+/* --- files list, files show */
+
+static const struct ctl_column file_columns[] = {{"ID", 36}, {"SIZE", 12}, {"BACK END", 8}, {"MADE", 20}, {"NAME", 0}};
+
+enum {
+    FILE_COLUMNS = sizeof file_columns / sizeof file_columns[0],
+    FILE_JSON = FILE_COLUMNS,
+    FILES_AT_ONCE = 200,
+};
+
+static void print_files(const struct db_result *rows, bool json, bool first)
+{
+    for (int row = 0; row < rows->rows; row++) {
+        const char *cells[FILE_COLUMNS];
+
+        for (int cell = 0; cell < FILE_COLUMNS; cell++)
+            cells[cell] = db_value(rows, row, cell);
+        if (json)
+            printf("%s%s", first && row == 0 ? "" : ",\n", db_value(rows, row, FILE_JSON));
+        else
+            ctl_print_row(file_columns, FILE_COLUMNS, cells);
+    }
+}
+
+bool files_list(struct ctl *ctl, struct err *err)
+{
+    bool json = ctl->options[OPTION_JSON] != NULL, first = true;
+    char id[UUID_TEXT_BYTES], before[UUID_TEXT_BYTES], most[NUMBER_BYTES];
+    const char *values[] = {id, NULL, most};
+    struct db_result rows = {.rows = FILES_AT_ONCE};
+    struct operate_account account;
+
+    if (!ctl_account(ctl, ctl->arguments[0], &account, err))
+        return false;
+    uuid_format(&account.id, id);
+    snprintf(most, sizeof most, "%d", FILES_AT_ONCE);
+    if (json)
+        fputs("[", stdout);
+    else
+        ctl_print_head(file_columns, FILE_COLUMNS);
+    for (; rows.rows == FILES_AT_ONCE; first = false) {
+        arena_reset(&ctl->arena);
+        if (db_query(ctl->services.sessions.db, &ctl->arena, STATEMENT_FILE_OVERVIEW, values, &rows, err) == DB_FAIL)
+            return false;
+        print_files(&rows, json, first);
+        if (rows.rows > 0)
+            snprintf(before, sizeof before, "%s", db_value(&rows, rows.rows - 1, 0));
+        values[1] = before;
+    }
+    if (json)
+        puts("]");
+    return true;
+}
+
+static bool read_file_id(const char *text, struct uuid *id, struct err *err)
+{
+    return uuid_parse(text, id) ||
+           ctl_usage(err, "%.60s: not a file's id; mayflyctl files list NAME shows those of an account", text);
+}
+
+bool files_show(struct ctl *ctl, struct err *err)
+{
+    struct db_result rows;
+    struct uuid id;
+
+    if (!read_file_id(ctl->arguments[0], &id, err))
+        return false;
+    if (db_query_by_id(ctl->services.sessions.db, &ctl->arena, STATEMENT_FILE_SHOW, &id, NULL, &rows, err) != DB_ROW)
+        return err_set(err, ERR_ABSENT, "there is no such file");
+    if (ctl->options[OPTION_JSON] != NULL) {
+        puts(db_value(&rows, 0, 2));
+        return true;
+    }
+    for (int row = 0; row < rows.rows; row++)
+        if (db_value(&rows, row, 1)[0] != '\0')
+            printf("%-13s %s\n", db_value(&rows, row, 0), db_value(&rows, row, 1));
+    return true;
+}
+
+/* --- files move */
+
+struct watching {
+    struct ctl *ctl;
+    int64_t told_us;
+};
+
+static void print_move(void *arg, const struct move *move)
+{
+    struct watching *watching = arg;
+
+    if (progress_due(watching->ctl, &watching->told_us))
+        fprintf(stderr, "\r%" PRId64 " files, %" PRId64 " MiB ", move->moved, move->moved_bytes / MIB);
+}
+
+static void print_left(void *arg, const char *id, const struct err *reason)
+{
+    (void)arg;
+    fprintf(stderr, "%s stays: %s\n", id, reason->detail);
+}
+
+static bool read_target(struct ctl *ctl, struct move *move, struct err *err)
+{
+    const char *name = ctl->options[OPTION_TO];
+
+    if (name == NULL)
+        return ctl_usage(err, "say where to: --to postgres or --to s3");
+    move->to = object_ops_named(name);
+    if (move->to == NULL)
+        return ctl_usage(err, "%.60s: no such back end; there are postgres and s3", name);
+    return object_reachable(&ctl->services.files.objects, move->to) ||
+           err_set(err, ERR_INPUT, "the settings do not say where %s is: see s3_bucket in mayfly.conf(5)", name);
+}
+
+bool files_move(struct ctl *ctl, struct err *err)
+{
+    struct watching watching = {.ctl = ctl};
+    struct move move = {.store = &ctl->services.files, .progress = print_move, .left = print_left, .arg = &watching};
+    struct operate_account account;
+    struct uuid file;
+    bool done;
+
+    if (!read_target(ctl, &move, err))
+        return false;
+    if (ctl->arguments[0] != NULL) {
+        if (!read_file_id(ctl->arguments[0], &file, err))
+            return false;
+        move.file = &file;
+    }
+    if (ctl->options[OPTION_ACCOUNT] != NULL) {
+        if (!ctl_account(ctl, ctl->options[OPTION_ACCOUNT], &account, err))
+            return false;
+        move.account = &account.id;
+    }
+    done = move_run(&move, err);
+    if (isatty(STDERR_FILENO) != 0)
+        fputs("\r\033[K", stderr);
+    fprintf(stderr, "%" PRId64 " files with %" PRId64 " bytes moved to %s, %" PRId64 " stay\n", move.moved,
+            move.moved_bytes, move.to->name, move.stayed);
+    if (move.stayed > 0)
+        ctl->status = CTL_FOUND;
+    return done;
+}

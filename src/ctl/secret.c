@@ -1,0 +1,245 @@
+/* mayflyctl secret: rotates the installation's secret in steps, each of which leaves good what was signed before. */
+#include "ctl/ctl.h"
+#include "ctl/secret_file.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    /* A page that somebody left open; longer ones are loaded again anyway, since their session is over. */
+    FORM_KEEP_S = 86400,
+    /* Named in a message; the rest is counted. */
+    NAMED_MAX = 3,
+};
+
+/* As systemd's units have it: PostgreSQL may know a role by the user who asks (peer). */
+#define WORKERS_USER "mayfly"
+
+static int64_t now_s(const struct ctl *ctl)
+{
+    return ctl->services.clock->now_ms() / 1000;
+}
+
+static bool ask_as_workers(struct ctl *ctl, enum operate_secret what, struct db_result *rows, struct err *err)
+{
+    const struct passwd *user = geteuid() == 0 ? getpwnam(WORKERS_USER) : NULL;
+    bool done;
+
+    if (user != NULL && (setegid(user->pw_gid) != 0 || seteuid(user->pw_uid) != 0))
+        return err_set(err, ERR_DENIED, "can't become the user " WORKERS_USER);
+    done = operate_secret(ctl->services.sessions.db, &ctl->arena, what, rows, err);
+    if (user != NULL && (seteuid(0) != 0 || setegid(0) != 0))
+        return err_set(err, ERR_DENIED, "can't become root again");
+    return done;
+}
+
+/* A worker's connection as it names itself: "mayfly KEY,KEY POOL/PID"; one of a release that names no keys has none. */
+struct worker {
+    char keys[64];
+    char name[64];
+    const char *host;
+};
+
+static bool read_worker(const struct db_result *rows, int row, struct worker *worker)
+{
+    *worker = (struct worker){.host = db_value(rows, row, SECRET_WORKER_HOST)};
+    if (sscanf(db_value(rows, row, SECRET_WORKER_NAME), "mayfly %63s %63s", worker->keys, worker->name) < 2)
+        snprintf(worker->name, sizeof worker->name, "one of the release before");
+    return strncmp(worker->name, "ctl/", 4) != 0;
+}
+
+/* Its connections without the key, or with it as the first: named in text, which is "" when there is none. */
+static int find_workers(const struct db_result *rows, const char *key, bool as_first, char *text, size_t size)
+{
+    size_t length = 0;
+    int found = 0;
+
+    text[0] = '\0';
+    for (int row = 0; row < rows->rows; row++) {
+        struct worker worker;
+        const char *at;
+
+        if (!read_worker(rows, row, &worker))
+            continue;
+        at = strstr(worker.keys, key);
+        if (as_first ? at != worker.keys : at != NULL)
+            continue;
+        if (found++ < NAMED_MAX && length < size)
+            length += (size_t)snprintf(text + length, size - length, "%s%s on %s", found > 1 ? ", " : "", worker.name,
+                                       worker.host);
+    }
+    return found;
+}
+
+static bool find_key(const struct secret_file *file, const char *name, size_t *key, struct err *err)
+{
+    char found[SECRET_NAME_BYTES];
+
+    for (*key = 0; *key < file->secret.count; (*key)++) {
+        secret_name(&file->secret, *key, found);
+        if (strcmp(found, name) == 0)
+            return true;
+    }
+    return err_set(err, ERR_ABSENT, "there is no key %s; mayflyctl secret list shows them", name);
+}
+
+static bool read_file(struct ctl *ctl, struct secret_file *file, struct err *err)
+{
+    return secret_file_read(file, ctl->services.config.secret_file, err);
+}
+
+bool secret_list(struct ctl *ctl, struct err *err)
+{
+    static const struct ctl_column columns[] = {{"KEY", 8}, {"STATE", 7}, {"SINCE", 20}, {"WORKERS WITHOUT IT", 0}};
+    struct err away = {.kind = ERR_NONE};
+    struct secret_file file;
+    struct db_result rows;
+    bool known;
+
+    if (!read_file(ctl, &file, err))
+        return false;
+    known = ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &rows, &away);
+    ctl_print_head(columns, 4);
+    for (size_t i = 0; i < file.secret.count; i++) {
+        char name[SECRET_NAME_BYTES], since[SECRET_TIME_BYTES], without[256] = "?";
+
+        secret_name(&file.secret, i, name);
+        secret_time_format(file.since_s[i], since);
+        if (known && find_workers(&rows, name, false, without, sizeof without) == 0)
+            snprintf(without, sizeof without, "-");
+        ctl_print_row(columns, 4, (const char *[]){name, secret_state_name(file.states[i]), since, without});
+    }
+    secret_file_wipe(&file);
+    if (!known)
+        fprintf(stderr, "mayflyctl secret list: which worker has which key is not known: %s\n", away.detail);
+    return true;
+}
+
+bool secret_add(struct ctl *ctl, struct err *err)
+{
+    char name[SECRET_NAME_BYTES];
+    struct secret_file file;
+    bool done;
+
+    if (!read_file(ctl, &file, err))
+        return false;
+    for (size_t i = 0; i < file.secret.count; i++) {
+        secret_name(&file.secret, i, name);
+        if (file.states[i] == SECRET_ADDED)
+            return err_set(err, ERR_CONFLICT, "%s was added and has never signed; promote or remove it first", name);
+    }
+    done = secret_file_add(&file, now_s(ctl), err) && secret_file_write(&file, err);
+    secret_name(&file.secret, file.secret.count - 1, name);
+    secret_file_wipe(&file);
+    if (!done)
+        return false;
+    puts(name);
+    fprintf(stderr,
+            "added to %s. Copy the file to every host and run there: mayflyctl deploy\n"
+            "When all workers have it: mayflyctl secret promote %s\n",
+            ctl->services.config.secret_file, name);
+    return true;
+}
+
+/* What is asked before a worker signs with a key that others may not have. */
+static bool all_have(struct ctl *ctl, const char *name, struct err *err)
+{
+    struct db_result rows;
+    char without[256];
+    int found;
+
+    if (!ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &rows, err))
+        return false;
+    found = find_workers(&rows, name, false, without, sizeof without);
+    return found == 0 ||
+           err_set(err, ERR_CONFLICT,
+                   "%d connections are of workers without %s, which would refuse what it signs: %s%s. Copy the file to "
+                   "their hosts, run mayflyctl deploy there, then this again",
+                   found, name, without, found > NAMED_MAX ? " …" : "");
+}
+
+bool secret_promote(struct ctl *ctl, struct err *err)
+{
+    const char *name = ctl->arguments[0];
+    struct secret_file file;
+    size_t key;
+    bool done;
+
+    if (!read_file(ctl, &file, err) || !find_key(&file, name, &key, err))
+        return false;
+    if (key == 0)
+        return err_set(err, ERR_CONFLICT, "%s signs already", name);
+    if (ctl->options[OPTION_NOW] == NULL && !all_have(ctl, name, err))
+        return false;
+    secret_file_promote(&file, key, now_s(ctl));
+    done = secret_file_write(&file, err);
+    secret_file_wipe(&file);
+    if (done)
+        fprintf(
+            stderr,
+            "%s signs as soon as its workers are started again. Copy the file to every host and run there: mayflyctl "
+            "deploy\n"
+            "The key before goes on verifying; mayflyctl secret remove takes it away when nothing needs it any more.\n",
+            name);
+    return done;
+}
+
+/* What a retired key has signed and is still good for. */
+static bool may_go(struct ctl *ctl, const struct secret_file *file, size_t key, const char *name, struct err *err)
+{
+    const struct config *config = &ctl->services.config;
+    const struct {
+        const char *what;
+        int64_t keep_s;
+    } rows[] = {{"outcomes of changes", config->outcome_keep_s},
+                {"forms", FORM_KEEP_S},
+                {"device cookies", config->device_keep_s}};
+    struct db_result workers, links;
+    char until[SECRET_TIME_BYTES], text[256];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t end_s = file->since_s[key] + rows[i].keep_s;
+
+        secret_time_format(end_s, until);
+        if (end_s > now_s(ctl))
+            return err_set(err, ERR_CONFLICT,
+                           "%s that %s has signed are good until %s; wait, or say --now and lose them", rows[i].what,
+                           name, until);
+    }
+    if (!ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &workers, err) ||
+        !ask_as_workers(ctl, OPERATE_SECRET_LINKS, &links, err))
+        return false;
+    if (find_workers(&workers, name, true, text, sizeof text) > 0)
+        return err_set(err, ERR_CONFLICT, "%s is what workers sign with: %s. Run mayflyctl deploy on their hosts first",
+                       name, text);
+    if (db_number(&links, 0, SECRET_LINKS_COUNT) > 0)
+        return err_set(
+            err, ERR_CONFLICT,
+            "%s links of an earlier release need the key that made them, the last one until %s; wait, or say --now and "
+            "perhaps lose them",
+            db_value(&links, 0, SECRET_LINKS_COUNT), db_value(&links, 0, SECRET_LINKS_UNTIL));
+    return true;
+}
+
+bool secret_remove(struct ctl *ctl, struct err *err)
+{
+    const char *name = ctl->arguments[0];
+    struct secret_file file;
+    size_t key;
+    bool done;
+
+    if (!read_file(ctl, &file, err) || !find_key(&file, name, &key, err))
+        return false;
+    if (key == 0)
+        return err_set(err, ERR_CONFLICT, "%s signs; promote another one first", name);
+    if (file.states[key] == SECRET_RETIRED && ctl->options[OPTION_NOW] == NULL && !may_go(ctl, &file, key, name, err))
+        return false;
+    secret_file_remove(&file, key);
+    done = secret_file_write(&file, err);
+    secret_file_wipe(&file);
+    if (done)
+        fprintf(stderr, "removed. Copy the file to every host and run there: mayflyctl deploy\n");
+    return done;
+}

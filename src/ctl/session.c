@@ -1,0 +1,101 @@
+/* mayflyctl session: who is logged in from where. */
+#include "ctl/ctl.h"
+
+#include <stdio.h>
+
+static const struct ctl_column session_columns[] = {
+    {"ID", 36}, {"SEEN", 20}, {"EXPIRES", 20}, {"ADDRESS", 15}, {"USER AGENT", 0}};
+
+enum { SESSION_COLUMNS = sizeof session_columns / sizeof session_columns[0] };
+
+static void print_text(const struct db_result *rows)
+{
+    ctl_print_head(session_columns, SESSION_COLUMNS);
+    for (int row = 0; row < rows->rows; row++) {
+        const char *address = db_value(rows, row, SESSION_ADDRESS);
+        const char *const cells[] = {db_value(rows, row, SESSION_ID), db_value(rows, row, SESSION_SEEN),
+                                     db_value(rows, row, SESSION_EXPIRES), address[0] != '\0' ? address : "-",
+                                     db_value(rows, row, SESSION_AGENT)};
+
+        ctl_print_row(session_columns, SESSION_COLUMNS, cells);
+    }
+}
+
+static void print_json(const struct db_result *rows)
+{
+    fputs("[", stdout);
+    for (int row = 0; row < rows->rows; row++)
+        printf("%s%s", row > 0 ? ",\n" : "", db_value(rows, row, SESSION_JSON));
+    puts("]");
+}
+
+bool session_show(struct ctl *ctl, struct err *err)
+{
+    struct operate_account account;
+    struct db_result rows;
+
+    if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
+        !operate_session_list(ctl->services.sessions.db, &ctl->arena, &account.id, &rows, err))
+        return false;
+    if (ctl->options[OPTION_JSON] != NULL)
+        print_json(&rows);
+    else
+        print_text(&rows);
+    return true;
+}
+
+static bool end_one(struct db *db, void *arg, struct err *err)
+{
+    struct ctl_change *change = arg;
+    struct ctl *ctl = change->ctl;
+    const struct uuid *id = change->value;
+    enum db_rc rc = operate_session_owner(db, &ctl->arena, id, &change->account, err);
+
+    if (rc == DB_ROW)
+        rc = session_end(&ctl->services.sessions, &ctl->arena, id, &change->account, err);
+    /* In a second try it may be gone because the first one was committed. */
+    if (rc == DB_NONE && change->forgets.count == 0)
+        return err_set(err, ERR_ABSENT,
+                       "there is no such session; mayflyctl session list NAME shows those of an account");
+    return rc != DB_FAIL && session_ids_add(&change->forgets, &ctl->arena, id, err);
+}
+
+static bool stop_one(struct ctl *ctl, const char *text, struct err *err)
+{
+    struct uuid id;
+
+    if (!uuid_parse(text, &id))
+        return ctl_usage(err, "%.60s: not a session's id; mayflyctl session list NAME shows them", text);
+    if (!ctl_apply(&(struct ctl_change){.ctl = ctl, .value = &id}, end_one, err))
+        return false;
+    fprintf(stderr, "%s: the session has ended\n", text);
+    return true;
+}
+
+static bool end_all(struct db *db, void *arg, struct err *err)
+{
+    struct ctl_change *change = arg;
+
+    (void)db;
+    return ctl_lock_account(change, err) && ctl_end_sessions(change, err);
+}
+
+static bool stop_all(struct ctl *ctl, const char *login, struct err *err)
+{
+    struct operate_account account;
+
+    if (!ctl_account(ctl, login, &account, err) ||
+        !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, end_all, err))
+        return false;
+    fprintf(stderr, "%s: all sessions have ended\n", login);
+    return true;
+}
+
+bool session_stop(struct ctl *ctl, struct err *err)
+{
+    const char *id = ctl->arguments[0], *login = ctl->options[OPTION_USER];
+
+    if ((id == NULL) == (login == NULL))
+        return ctl_usage(err, "name one session, or an account with --user");
+    return id != NULL ? stop_one(ctl, id, err) : stop_all(ctl, login, err);
+}

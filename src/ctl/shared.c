@@ -1,0 +1,64 @@
+#include "base/utf8.h"
+#include "ctl/ctl.h"
+#include "store/session_cache.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *account, struct err *err)
+{
+    if (operate_account_find(ctl->services.sessions.db, &ctl->arena, login, account, err) != DB_ROW)
+        return err_set(err, ERR_ABSENT, "%.200s: no such account; mayflyctl user list shows all", login);
+    return true;
+}
+
+bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
+{
+    struct session_store *store = &change->ctl->services.sessions;
+    bool done = db_transaction(store->db, work, change, err);
+
+    /* Also after a failure: COMMIT may have worked without our knowing, and to forget too much costs one read. */
+    if (!session_cache_forget(store->cache, &change->forgets))
+        fprintf(
+            stderr,
+            "mayflyctl: warning: a cache node can't be told; what it holds may be accepted for up to %lld seconds\n",
+            (long long)store->config->cache_fresh_s);
+    return done;
+}
+
+bool ctl_found(enum db_rc rc, struct err *err)
+{
+    return rc == DB_ROW || (rc == DB_NONE && err_set(err, ERR_ABSENT, "the account was closed just now"));
+}
+
+bool ctl_lock_account(struct ctl_change *change, struct err *err)
+{
+    struct ctl *ctl = change->ctl;
+
+    return ctl_found(operate_account_lock(ctl->services.sessions.db, &ctl->arena, &change->account, err), err);
+}
+
+bool ctl_end_sessions(struct ctl_change *change, struct err *err)
+{
+    const struct uuid none = {.bytes = {0}};
+    struct ctl *ctl = change->ctl;
+
+    return session_end_others(&ctl->services.sessions, &ctl->arena, &change->account, &none, &change->forgets, err);
+}
+
+void ctl_print_row(const struct ctl_column *columns, size_t count, const char *const *cells)
+{
+    for (size_t i = 0; i + 1 < count; i++) {
+        int characters = (int)utf8_count(cells[i], strlen(cells[i]));
+
+        printf("%s%*s", cells[i], characters < columns[i].width ? columns[i].width - characters + 1 : 1, "");
+    }
+    puts(cells[count - 1]);
+}
+
+void ctl_print_head(const struct ctl_column *columns, size_t count)
+{
+    for (size_t i = 0; i + 1 < count; i++)
+        printf("%-*s ", columns[i].width, columns[i].title);
+    puts(columns[count - 1].title);
+}

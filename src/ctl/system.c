@@ -1,0 +1,158 @@
+/* mayflyctl config, routes, sweep, schema: the installation as a whole. */
+#include "app/routes.h"
+#include "app/schema.h"
+#include "app/services.h"
+#include "ctl/ctl.h"
+#include "store/sweep.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+bool config_show(struct ctl *ctl, struct err *err)
+{
+    (void)err;
+    config_print(&ctl->services.config, stdout);
+    return true;
+}
+
+/* Whoever comes here has read nearly all, the secret and the cache's nodes too. */
+bool config_check(struct ctl *ctl, struct err *err)
+{
+    if (!services_check(&ctl->services, ctl->config_path, false, err))
+        return false;
+    fprintf(stderr, "%s: the configuration is good\n", ctl->config_path);
+    return true;
+}
+
+static const char *who_may(enum route_need need)
+{
+    switch (need) {
+    case NEED_NOTHING:
+        return "anybody; sessions are not looked at";
+    case NEED_GUEST:
+        return "anybody";
+    case NEED_LOGIN:
+        return "signed in";
+    case NEED_PAGE:
+        return "signed in; other browsers are sent to /login";
+    case NEED_REFUSED:
+        break;
+    }
+    return "nobody";
+}
+
+bool system_routes(struct ctl *ctl, struct err *err)
+{
+    static const struct ctl_column columns[] = {{"METHOD", 6}, {"PATH", 22}, {"WHO MAY", 0}};
+
+    (void)ctl;
+    (void)err;
+    ctl_print_head(columns, 3);
+    for (size_t i = 0; i < routes_count; i++)
+        ctl_print_row(columns, 3,
+                      (const char *[]){method_name(routes[i].method), routes[i].path, who_may(routes[i].need)});
+    return true;
+}
+
+/* In small steps, so that no lock is held for long and a sweep that is broken off has done something. */
+static bool sweep_rows(struct ctl *ctl, int64_t *total, struct err *err)
+{
+    bool watched = isatty(STDERR_FILENO) != 0;
+    int64_t removed;
+
+    do {
+        if (!operate_sweep(ctl->services.sessions.db, &ctl->arena, &ctl->services.config, &removed, err))
+            return false;
+        arena_reset(&ctl->arena);
+        *total += removed;
+        if (watched)
+            fprintf(stderr, "\r%" PRId64 " rows removed ", *total);
+    } while (removed >= SWEEP_BATCH);
+    if (watched)
+        fputs("\r", stderr);
+    return true;
+}
+
+static bool keep_partitions(struct ctl *ctl, int64_t *total, struct err *err)
+{
+    int64_t changed;
+
+    do {
+        if (!operate_partitions(ctl->services.sessions.db, &ctl->arena, &changed, err))
+            return false;
+        arena_reset(&ctl->arena);
+        *total += changed;
+    } while (changed > 0);
+    return true;
+}
+
+/* A claim moves each row away for a while, so this ends, also where a back end is away. */
+static bool sweep_objects(struct ctl *ctl, struct sweep_result *total, struct err *err)
+{
+    bool watched = isatty(STDERR_FILENO) != 0;
+    int64_t before;
+
+    do {
+        before = total->taken;
+        if (!sweep_files(&ctl->services.files, SWEEP_ROWS_MAX, total, err))
+            return false;
+        if (watched)
+            fprintf(stderr, "\r%" PRId64 " files removed ", total->removed);
+    } while (total->taken > before);
+    if (watched)
+        fputs("\r", stderr);
+    if (total->reason.kind == ERR_NONE)
+        return true;
+    *err = total->reason;
+    return false;
+}
+
+/* Partitions first: without them nobody logs in. */
+bool system_sweep(struct ctl *ctl, struct err *err)
+{
+    int64_t partitions = 0, rows = 0;
+    struct sweep_result files = {.taken = 0};
+    bool done =
+        keep_partitions(ctl, &partitions, err) && sweep_rows(ctl, &rows, err) && sweep_objects(ctl, &files, err);
+
+    if (done || files.taken > 0)
+        fprintf(stderr,
+                "%" PRId64 " rows removed, %" PRId64 " partitions made or dropped, %" PRId64
+                " files' bytes removed, %" PRId64 " of them for the second time, %" PRId64 " links, %" PRId64
+                " accounts\n",
+                rows, partitions, files.removed, files.gone, files.links, files.accounts);
+    return done;
+}
+
+static void print_changes(const struct db_result *changes)
+{
+    static const struct ctl_column columns[] = {{"NUMBER", 6}, {"APPLIED", 20}, {"NAME", 0}};
+
+    ctl_print_head(columns, 3);
+    for (int row = 0; row < changes->rows; row++)
+        ctl_print_row(columns, 3,
+                      (const char *[]){db_value(changes, row, SCHEMA_CHANGE_NUMBER),
+                                       db_value(changes, row, SCHEMA_CHANGE_APPLIED),
+                                       db_value(changes, row, SCHEMA_CHANGE_NAME)});
+}
+
+bool schema_status(struct ctl *ctl, struct err *err)
+{
+    struct operate_schema schema;
+
+    if (!operate_schema(ctl->services.sessions.db, &ctl->arena, &schema, err))
+        return false;
+    if (schema.changes.rows > 0)
+        print_changes(&schema.changes);
+    if (!schema_reaches(&schema, err)) {
+        ctl->failure_status = CTL_FOUND;
+        return false;
+    }
+    if (schema.number > SCHEMA_NUMBER)
+        fprintf(stderr, "the schema of %s is at %" PRId64 ", newer than the %d of this build, and serves it too\n",
+                schema.database, schema.number, SCHEMA_NUMBER);
+    else
+        fprintf(stderr, "the schema of %s is at %d, as this build needs it\n", schema.database, SCHEMA_NUMBER);
+    return true;
+}

@@ -1,0 +1,461 @@
+/*
+ * mayflyctl top: the cluster, live. What is true of it comes from PostgreSQL and memcached; who is busy with what comes from
+ * the workers' StatsD datagrams, whose collector this is while it runs. It keeps nothing, as they do.
+ */
+#include "ctl/ctl.h"
+#include "store/truths.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    /* Long enough for a rate that means something, short enough to watch. */
+    REFRESH_MS = 2000,
+    NAME_BYTES = 64,
+    /* There are some fifty routes with their methods; what is beyond is counted, not listed. */
+    ROUTES_MAX = 128,
+    POOLS_MAX = 64,
+    CLASSES = 6,
+    NOTE_BYTES = 256,
+    /* Of a terminal that does not say how large it is. */
+    SCREEN_ROWS = 24,
+    SCREEN_COLUMNS = 80,
+    /* A longer one would be an error's, whose beginning is enough. */
+    LINE_BYTES = 512,
+};
+
+/* What came since the last drawing. */
+struct tally {
+    char name[NAME_BYTES];
+    int64_t requests, by_class[CLASSES];
+    int64_t timed, time_us, longest_us;
+    int64_t hits, misses;
+};
+
+struct table {
+    struct tally rows[ROUTES_MAX];
+    size_t count, most;
+};
+
+struct top {
+    struct ctl *ctl;
+    int collector; /* -1: nothing comes, and note says why */
+    char note[NOTE_BYTES];
+    const char *path; /* of the socket, to be removed; NULL: none */
+    struct table pools, routes;
+    int64_t not_understood;
+    bool terminal;
+    size_t rows, columns; /* how many lines are shown, and how much of each */
+    size_t row;           /* lines drawn so far */
+};
+
+/* NULL when the table is full. */
+static struct tally *find(struct table *table, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].name, name) == 0)
+            return &table->rows[i];
+    if (table->count >= table->most)
+        return NULL;
+    table->rows[i] = (struct tally){.requests = 0};
+    snprintf(table->rows[i].name, NAME_BYTES, "%s", name);
+    table->count++;
+    return &table->rows[i];
+}
+
+static void add_request(struct tally *tally, int class)
+{
+    tally->requests++;
+    tally->by_class[class]++;
+}
+
+static void add_time(struct tally *tally, int64_t time_us)
+{
+    tally->timed++;
+    tally->time_us += time_us;
+    if (time_us > tally->longest_us)
+        tally->longest_us = time_us;
+}
+
+/* POOL.METHOD.ROUTE.CLASS:VALUE|TYPE, as app/measure.c writes it. */
+static bool take_request(struct top *top, bool timed, char *text)
+{
+    char pool[NAME_BYTES], method[NAME_BYTES], route[NAME_BYTES], name[NAME_BYTES];
+    struct tally *tallies[2];
+    double value;
+    int class;
+
+    if (sscanf(text, "%63[^.].%63[^.].%63[^.].%1dxx:%lf|", pool, method, route, &class, &value) != 5 || class < 1 ||
+        class >= CLASSES || value < 0 || value > 1e9)
+        return false;
+    snprintf(name, sizeof name, "%.10s %.50s", method, route);
+    tallies[0] = find(&top->pools, pool);
+    tallies[1] = find(&top->routes, name);
+    for (size_t i = 0; i < 2; i++) {
+        if (tallies[i] != NULL && timed)
+            add_time(tallies[i], (int64_t)(value * 1000));
+        else if (tallies[i] != NULL)
+            add_request(tallies[i], class);
+    }
+    return true;
+}
+
+/* POOL.hit:1|c */
+static bool take_cache(struct top *top, char *text)
+{
+    char pool[NAME_BYTES], result[NAME_BYTES];
+    struct tally *tally;
+
+    if (sscanf(text, "%63[^.].%63[^:]:1|c", pool, result) != 2)
+        return false;
+    tally = find(&top->pools, pool);
+    if (tally == NULL)
+        return true;
+    if (strcmp(result, "hit") == 0)
+        tally->hits++;
+    else
+        tally->misses++;
+    return true;
+}
+
+static void take_line(struct top *top, char *line)
+{
+    const char *prefix = top->ctl->services.config.statsd_prefix;
+    size_t length = strlen(prefix);
+    bool known = strncmp(line, prefix, length) == 0 && line[length] == '.';
+
+    line += known ? length + 1 : 0;
+    if (known && strncmp(line, "requests.", 9) == 0)
+        known = take_request(top, false, line + 9);
+    else if (known && strncmp(line, "time.", 5) == 0)
+        known = take_request(top, true, line + 5);
+    else
+        known = known && strncmp(line, "cache.", 6) == 0 && take_cache(top, line + 6);
+    top->not_understood += !known;
+}
+
+static void take_datagrams(struct top *top)
+{
+    char packet[STATSD_PACKET_BYTES + 1];
+    ssize_t length;
+
+    while ((length = recv(top->collector, packet, sizeof packet - 1, MSG_DONTWAIT)) > 0) {
+        char *rest = packet, *line;
+
+        packet[length] = '\0';
+        while ((line = strsep(&rest, "\n")) != NULL)
+            if (line[0] != '\0')
+                take_line(top, line);
+    }
+}
+
+/* A path that a killed one has left is in nobody's use: it refuses to be connected to. */
+static void remove_stale(const struct sockaddr_storage *address, socklen_t length)
+{
+    const char *path = ((const struct sockaddr_un *)address)->sun_path;
+    int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct stat status;
+
+    if (probe >= 0 && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+        connect(probe, (const struct sockaddr *)address, length) < 0 && errno == ECONNREFUSED)
+        unlink(path);
+    if (probe >= 0)
+        close(probe);
+}
+
+static bool listen_at(struct top *top, const char *where, const struct sockaddr_storage *address, socklen_t length,
+                      struct err *err)
+{
+    bool by_path = address->ss_family == AF_UNIX;
+
+    if (by_path)
+        remove_stale(address, length);
+    top->collector = socket(address->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (top->collector < 0 || bind(top->collector, (const struct sockaddr *)address, length) < 0)
+        return err_set(err, ERR_INPUT, "%s: %s%s", where, strerror(errno),
+                       errno == EADDRINUSE ? "; another collector has it" : "");
+    if (!by_path)
+        return true;
+    top->path = ((const struct sockaddr_un *)address)->sun_path;
+    /* Whoever runs this, workers are to write to it. */
+    return chmod(top->path, 0666) == 0 || err_set(err, ERR_INPUT, "%s: %s", where, strerror(errno));
+}
+
+/* Without measurements it shows what is left, and says why. */
+static void open_collector(struct top *top, struct sockaddr_storage *address)
+{
+    const char *where = top->ctl->services.config.statsd;
+    struct err err = {.kind = ERR_NONE};
+    socklen_t length;
+
+    if (where[0] == '\0') {
+        snprintf(top->note, sizeof top->note, "statsd is not set in %.150s, so nobody says who is busy",
+                 top->ctl->config_path);
+    } else if (!statsd_address(where, address, &length, &err) || !listen_at(top, where, address, length, &err)) {
+        snprintf(top->note, sizeof top->note, "%.200s", err.detail);
+        if (top->collector >= 0)
+            close(top->collector);
+        top->collector = -1;
+    }
+}
+
+/* The last column stays free: a cursor that has passed it would take the character there along when the rest is cleared. */
+static void look_at_window(struct top *top)
+{
+    struct winsize window = {.ws_row = 0};
+
+    top->row = 0;
+    top->rows = SIZE_MAX;
+    top->columns = LINE_BYTES;
+    if (!top->terminal)
+        return;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
+        window = (struct winsize){.ws_row = 0};
+    top->rows = window.ws_row > 0 ? window.ws_row : SCREEN_ROWS;
+    top->columns = (window.ws_col > 0 ? window.ws_col : SCREEN_COLUMNS) - 1;
+}
+
+/* In so many columns, without half a character, and without what could clear a terminal: anybody may send a datagram. */
+static void make_fit(char *line, size_t columns)
+{
+    size_t length = strlen(line);
+
+    if (length > columns) {
+        for (length = columns; length > 0 && ((unsigned char)line[length] & 0xC0) == 0x80; length--)
+            ;
+        line[length] = '\0';
+    }
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            *at = '?';
+}
+
+/* One line, if there is room for it. A terminal gets no newline after its last one: everything would move up. */
+static void PRINTF_LIKE(2, 3) show(struct top *top, const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list values;
+
+    if (top->row >= top->rows)
+        return;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    make_fit(line, top->columns);
+    if (top->terminal)
+        printf("%s%s\033[K", top->row > 0 ? "\n" : "", line);
+    else
+        puts(line);
+    top->row++;
+}
+
+static const char *in_units(int64_t bytes, char text[NAME_BYTES])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    for (; value >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+        value /= 1000;
+    snprintf(text, NAME_BYTES, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+static void show_truths(struct top *top)
+{
+    char files[NAME_BYTES], database[NAME_BYTES], received[NAME_BYTES];
+    struct err err = {.kind = ERR_NONE};
+    int64_t values[TRUTH_COUNT];
+
+    if (!truths_read(top->ctl->services.sessions.db, &top->ctl->arena, values, &err)) {
+        show(top, "database   down: %.*s", (int)strcspn(err.detail, "\n"), err.detail);
+        return;
+    }
+    show(top, "database   up, %s, %" PRId64 " of %" PRId64 " connections, schema %" PRId64,
+         in_units(values[TRUTH_DATABASE_BYTES], database), values[TRUTH_CONNECTIONS], values[TRUTH_CONNECTIONS_MAX],
+         values[TRUTH_SCHEMA]);
+    show(top, "users      %" PRId64 "   sessions %" PRId64 "   outcomes %" PRId64, values[TRUTH_USERS],
+         values[TRUTH_SESSIONS], values[TRUTH_OUTCOMES]);
+    show(top, "files      %" PRId64 ", %s   uploads %" PRId64 ", %s   to sweep %" PRId64 ", oldest %" PRId64 " s",
+         values[TRUTH_FILES], in_units(values[TRUTH_FILES_BYTES], files), values[TRUTH_UPLOADS],
+         in_units(values[TRUTH_UPLOADS_BYTES], received), values[TRUTH_SWEEP_QUEUE], values[TRUTH_SWEEP_OLDEST]);
+}
+
+static void show_cache(struct top *top)
+{
+    const struct cache_node *nodes;
+    size_t count = cache_nodes(top->ctl->services.sessions.cache, &top->ctl->arena, &nodes);
+
+    if (count == 0)
+        show(top, "cache      off");
+    for (size_t i = 0; i < count; i++) {
+        char bytes[NAME_BYTES], most[NAME_BYTES];
+
+        if (nodes[i].up)
+            show(top, "cache      up, %s of %s, %" PRId64 " items at %s", in_units(nodes[i].bytes, bytes),
+                 in_units(nodes[i].bytes_max, most), nodes[i].items, nodes[i].name);
+        else
+            show(top, "cache      down: %s", nodes[i].name);
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct tally *)a)->name, ((const struct tally *)b)->name);
+}
+
+/* What took the most time, first. */
+static int by_time(const void *a, const void *b)
+{
+    int64_t left = ((const struct tally *)a)->time_us, right = ((const struct tally *)b)->time_us;
+
+    return left != right ? (left < right) - (left > right) : by_name(a, b);
+}
+
+static double ms_each(const struct tally *tally)
+{
+    return tally->timed > 0 ? (double)tally->time_us / (double)tally->timed / 1000 : 0;
+}
+
+static void show_pools(struct top *top, double seconds)
+{
+    qsort(top->pools.rows, top->pools.count, sizeof top->pools.rows[0], by_name);
+    show(top, "%-16s %9s %7s %7s %7s %7s %8s %9s", "POOL", "REQUESTS", "2XX/S", "3XX/S", "4XX/S", "5XX/S", "MS EACH",
+         "CACHE HIT");
+    for (size_t i = 0; i < top->pools.count; i++) {
+        const struct tally *pool = &top->pools.rows[i];
+        int64_t looked_up = pool->hits + pool->misses;
+        char hit[NAME_BYTES] = "-";
+
+        if (looked_up > 0)
+            snprintf(hit, sizeof hit, "%.1f %%", 100 * (double)pool->hits / (double)looked_up);
+        show(top, "%-16.16s %7.1f/s %7.1f %7.1f %7.1f %7.1f %8.2f %9s", pool->name, (double)pool->requests / seconds,
+             (double)pool->by_class[2] / seconds, (double)pool->by_class[3] / seconds,
+             (double)pool->by_class[4] / seconds, (double)pool->by_class[5] / seconds, ms_each(pool), hit);
+    }
+}
+
+static void show_routes(struct top *top, double seconds)
+{
+    size_t below = top->not_understood > 0;
+
+    qsort(top->routes.rows, top->routes.count, sizeof top->routes.rows[0], by_time);
+    show(top, "%-32s %9s %9s %9s %9s", "ROUTE", "REQUESTS", "5XX/S", "MS EACH", "MS MOST");
+    for (size_t i = 0; i < top->routes.count && top->row + below < top->rows; i++) {
+        const struct tally *route = &top->routes.rows[i];
+
+        show(top, "%-32.32s %7.1f/s %9.1f %9.2f %9.2f", route->name, (double)route->requests / seconds,
+             (double)route->by_class[5] / seconds, ms_each(route), (double)route->longest_us / 1000);
+    }
+}
+
+static void draw(struct top *top, double seconds)
+{
+    look_at_window(top);
+    if (top->terminal)
+        fputs("\033[H", stdout);
+    show(top, "mayfly     " VERSION ", measured for %.1f s", seconds);
+    show_truths(top);
+    show_cache(top);
+    show(top, "%s", "");
+    if (top->collector >= 0) {
+        show_pools(top, seconds);
+        show(top, "%s", "");
+        show_routes(top, seconds);
+    } else {
+        show(top, "%s", top->note);
+    }
+    if (top->not_understood > 0)
+        show(top, "%" PRId64 " lines were not understood", top->not_understood);
+    if (top->terminal)
+        fputs("\033[J", stdout);
+    fflush(stdout);
+    top->pools.count = top->routes.count = 0;
+    top->not_understood = 0;
+    arena_reset(&top->ctl->arena);
+}
+
+/* Collects for so long; false when it was told to end. */
+static bool collect(struct top *top, int signals, int64_t until_us)
+{
+    const struct clock *clock = top->ctl->services.clock;
+    int64_t left_us;
+
+    while ((left_us = until_us - clock->monotonic_us()) > 0) {
+        struct pollfd polled[] = {{.fd = signals, .events = POLLIN}, {.fd = top->collector, .events = POLLIN}};
+
+        if (poll(polled, 2, (int)(left_us / 1000) + 1) < 0 && errno != EINTR)
+            return false;
+        if (polled[0].revents != 0)
+            return false;
+        if (polled[1].revents != 0)
+            take_datagrams(top);
+    }
+    return true;
+}
+
+static bool watch(struct top *top, struct err *err)
+{
+    const struct clock *clock = top->ctl->services.clock;
+    bool once = top->ctl->options[OPTION_ONCE] != NULL, going = true;
+    sigset_t ends;
+    int signals;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    signals = sigprocmask(SIG_BLOCK, &ends, NULL) == 0 ? signalfd(-1, &ends, SFD_CLOEXEC) : -1;
+    if (signals < 0)
+        return err_set(err, ERR_DOWN, "signalfd: %s", strerror(errno));
+    if (top->terminal)
+        fputs("\033[H\033[2J", stdout);
+    while (going) {
+        int64_t since_us = clock->monotonic_us();
+
+        going = collect(top, signals, since_us + REFRESH_MS * INT64_C(1000)) && !ferror(stdout);
+        if (going)
+            draw(top, (double)(clock->monotonic_us() - since_us) / 1e6);
+        going = going && !once;
+    }
+    if (top->terminal)
+        fputs("\n", stdout);
+    close(signals);
+    return true;
+}
+
+bool system_top(struct ctl *ctl, struct err *err)
+{
+    /* Not in the arena, which is reset at each drawing. */
+    struct top *top = calloc(1, sizeof *top);
+    struct sockaddr_storage address;
+    bool done;
+
+    if (top == NULL)
+        return err_memory(err);
+    *top = (struct top){.ctl = ctl, .collector = -1};
+    top->pools.most = POOLS_MAX;
+    top->routes.most = ROUTES_MAX;
+    top->terminal = isatty(STDOUT_FILENO) != 0 && ctl->options[OPTION_ONCE] == NULL;
+    open_collector(top, &address);
+    done = watch(top, err);
+    if (top->collector >= 0)
+        close(top->collector);
+    if (top->path != NULL)
+        unlink(top->path);
+    free(top);
+    return done;
+}

@@ -1,0 +1,113 @@
+/*
+ * The one file that knows libpq. A connection is made when it is first needed and made again after it was lost;
+ * statements come by name from sql/query; every wait has a deadline.
+ *
+ * What can ride together does: BEGIN travels with the first statement of a transaction, a preparation with the first use
+ * of its statement, and statements queued by db_queue with whatever is sent next, at the latest COMMIT.
+ */
+#ifndef MAYFLY_DB_DB_H
+#define MAYFLY_DB_DB_H
+
+#include "base/arena.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "db/statements.h"
+
+struct coroutines;
+struct db;
+
+/* No row is not an error. To whom it is one says so after `!= DB_ROW`: err_set keeps what a failure has said before. */
+enum db_rc { DB_FAIL, DB_NONE, DB_ROW };
+
+struct db_result {
+    void *pg; /* owned by the arena given to db_query */
+    int rows;
+};
+
+/* ERR_INPUT when the connection string says nothing that libpq understands. */
+bool db_check(const struct config *, struct err *) MUST_CHECK;
+
+/* Does not connect. config, clock and log are borrowed. NULL when memory is out. */
+struct db *db_new(const struct config *, const struct clock *, const struct log *) MUST_CHECK;
+void db_free(struct db *);
+
+/* What the server lists its next connections by; PostgreSQL keeps no more of it (NAMEDATALEN). */
+enum { DB_NAME_BYTES = 64 };
+void db_call(struct db *, const char *name);
+
+/*
+ * From now on a statement may take so long, and wait so long for another's lock; PostgreSQL enforces both, and err->busy
+ * tells a lock from all else. At first: database_timeout_ms for both.
+ */
+struct db_limits {
+    int64_t statement_ms;
+    int64_t lock_ms;
+};
+void db_limit(struct db *, struct db_limits);
+struct db_limits db_limited(const struct db *);
+
+/* Where statements and transactions that meet another's lock wait for it (db/db_lock.h); borrowed, NULL at first: nowhere. */
+void db_wait_in(struct db *, struct coroutines *);
+
+/*
+ * Runs a statement with text values (NULL is SQL's null), one for each parameter. Outside of a transaction a lost
+ * connection is made again once. ERR_DOWN: the database can't be reached or took too long. ERR_CONFLICT: a unique key,
+ * ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.
+ */
+enum db_rc db_query(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
+                    struct err *) MUST_CHECK;
+
+/* The same with an id as the first parameter: values[0] is its place, and NULL says that there are no others. */
+enum db_rc db_query_by_id(struct db *, struct arena *, enum statement, const struct uuid *id, const char **values,
+                          struct db_result *, struct err *) MUST_CHECK;
+
+/* A parameter that is sent as it is instead of as text; its entry in values is not looked at. */
+struct db_bytes {
+    int parameter; /* 1: the statement's $1 */
+    const void *bytes;
+    size_t length;
+};
+
+/* As db_query, but the columns come as they are, and only db_raw reads them: for large columns of bytes. */
+enum db_rc db_query_raw(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
+                        struct err *) MUST_CHECK;
+const void *db_raw(const struct db_result *, int row, int column, size_t *length);
+
+/*
+ * Notes a statement without an answer, sent together with the next one; what it is given is borrowed until then. bytes
+ * may be NULL.
+ */
+bool db_queue(struct db *, enum statement, const char *const *values, struct err *) MUST_CHECK;
+bool db_queue_bytes(struct db *, enum statement, const char *const *values, const struct db_bytes *bytes,
+                    struct err *) MUST_CHECK;
+
+/* A value of the result, "" for null; lives as long as the result. */
+const char *db_value(const struct db_result *, int row, int column);
+bool db_is_null(const struct db_result *, int row, int column);
+int64_t db_number(const struct db_result *, int row, int column);
+bool db_flag(const struct db_result *, int row, int column);
+
+/*
+ * Runs work in one transaction and commits it; rolls back when work fails. When the transaction lost against another or
+ * its connection broke, even inside COMMIT, work is run again: it must find out by itself that it was done before
+ * (store/outcome.h does).
+ */
+bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err *), void *arg,
+                    struct err *) MUST_CHECK;
+
+/* Whether that is so just now. Whoever lets others of this process get on meanwhile must not: the connection is theirs too. */
+bool db_in_transaction(const struct db *);
+
+/* Called at named points around COMMIT; the crash tests end the process there. NULL: nothing. */
+void db_on_point(struct db *, void (*point)(const char *name));
+
+/* bytes as PostgreSQL's hex text, and back; in the arena, NULL when memory is out or the text is not hex. */
+char *db_bytes(struct arena *, const void *bytes, size_t length) MUST_CHECK;
+unsigned char *db_parse_bytes(struct arena *, const char *text, size_t *length) MUST_CHECK;
+
+/* Counts the round trips made so far, for tests. */
+uint64_t db_round_trips(const struct db *);
+
+#endif

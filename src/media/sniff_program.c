@@ -1,0 +1,105 @@
+/*
+ * mayfly-sniff: reads the first bytes of one file from descriptor 0, writes its type by libmagic to descriptor 1 and ends. It is
+ * the only program of mayfly that has libmagic, and takes from itself all that guessing does not need (media/child_limits.c), as
+ * soon as the table of types is loaded. media/media_sniff.c starts it, with a deadline.
+ */
+#include "media/child_limits.h"
+#include "media/media_type.h"
+
+#include <errno.h>
+#include <magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    /* A tenth of it is the table and libraries; the least of files that is made to tire a guesser takes more than all of it. */
+    MEMORY_BYTES = 128 * 1024 * 1024,
+    /* The least that can be said; ordinary files take a millisecond. */
+    CPU_S = 1,
+};
+
+static const char usage[] =
+    "usage: mayfly-sniff <FILE\n"
+    "\n"
+    "Prints the media type of a file by its first bytes. Standard input must be a regular file.\n"
+    "mayfly-worker starts this program.\n"
+    "\n"
+    "  -V, --version  print the version and exit\n"
+    "  -h, --help     print this and exit\n"
+    "\n"
+    "Exit status: 0 printed, 1 the type is not known or the program failed\n";
+
+/* What libmagic may do with one file: it has had loops and deep recursion, and its own limits are for the command line. */
+static const struct {
+    int parameter;
+    size_t most;
+} bounds[] = {
+    {MAGIC_PARAM_BYTES_MAX, MEDIA_TYPE_SNIFF_BYTES},
+    {MAGIC_PARAM_INDIR_MAX, 15},
+    {MAGIC_PARAM_NAME_MAX, 30},
+    {MAGIC_PARAM_ELF_PHNUM_MAX, 128},
+    {MAGIC_PARAM_ELF_SHNUM_MAX, 128},
+    {MAGIC_PARAM_ELF_NOTES_MAX, 64},
+    {MAGIC_PARAM_REGEX_MAX, 4096},
+};
+
+static int fail(const char *reason)
+{
+    fprintf(stderr, "mayfly-sniff: %s\n", reason != NULL ? reason : "no reason is given");
+    return 1;
+}
+
+static bool load(magic_t magic)
+{
+    if (magic_load(magic, NULL) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        if (magic_setparam(magic, bounds[i].parameter, &bounds[i].most) != 0)
+            return false;
+    return true;
+}
+
+static int sniff(magic_t magic)
+{
+    static const struct child_limits limits = {MEMORY_BYTES, CPU_S, 0};
+    char bytes[MEDIA_TYPE_SNIFF_BYTES];
+    const char *type;
+    ssize_t length;
+
+    if (!load(magic))
+        return fail(magic_error(magic));
+    if (!child_limits_apply(&limits))
+        return fail(strerror(errno));
+    length = pread(STDIN_FILENO, bytes, sizeof bytes, 0);
+    if (length < 0)
+        return fail(strerror(errno));
+    type = magic_buffer(magic, bytes, (size_t)length);
+    if (type == NULL)
+        return fail(magic_error(magic));
+    return puts(type) >= 0 && fflush(stdout) == 0 ? 0 : fail(strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+    magic_t magic;
+    int status;
+
+    if (argc > 1) {
+        bool version = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0;
+        bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+
+        if (!version && !help)
+            return fail("called wrongly; try --help");
+        fputs(version ? "mayfly-sniff " VERSION "\n" : usage, stdout);
+        return 0;
+    }
+    /* Looking into archives would start programs. */
+    magic = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_ELF);
+    if (magic == NULL)
+        return fail("out of memory");
+    status = sniff(magic);
+    magic_close(magic);
+    return status;
+}

@@ -1,0 +1,56 @@
+/*
+ * A small picture of an image that somebody uploaded. Decoders of images are where memory errors live, so none is linked
+ * into a worker: the program mayfly-thumbnail (media/thumbnail_program.c) decodes, in a process that may do little, for one image.
+ */
+#ifndef MAYFLY_MEDIA_THUMBNAIL_H
+#define MAYFLY_MEDIA_THUMBNAIL_H
+
+#include "base/arena.h"
+#include "base/child.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "base/log.h"
+
+/* mayfly-thumbnail's exit status. Above what shells and libraries use for themselves, so that none is taken for another. */
+enum thumbnail_status {
+    THUMBNAIL_MADE = 0,
+    THUMBNAIL_NO_IMAGE = 40,  /* none of the formats that are read */
+    THUMBNAIL_TOO_LARGE = 41, /* more pixels, rows or columns than allowed, by the header; nothing was decoded */
+    THUMBNAIL_BROKEN = 42,    /* damaged or cut off */
+    THUMBNAIL_LIMITS = 43,    /* it needed more memory, time or output than allowed */
+    THUMBNAIL_BUG = 44,       /* called wrongly, or the program's own fault */
+};
+
+enum {
+    /* The box of a thumbnail, in pixels: icons at the least; beyond the most it is no thumbnail. */
+    THUMBNAIL_BOX_MIN = 16,
+    THUMBNAIL_BOX_MAX = 1024,
+    /* 1024 x 1024 pixels of noise take less; and it has to fit into a request's memory, twice while it grows. */
+    THUMBNAIL_OUTPUT_MAX_BYTES = 1000 * 1000,
+};
+
+struct thumbnail {
+    const char *type; /* a constant: "image/jpeg", or "image/webp" where the image is transparent */
+    const void *bytes;
+    size_t length;
+    int64_t cpu_ms; /* what it took; also when it was refused */
+};
+
+/*
+ * Makes a thumbnail that fits into box x box pixels, upright, without metadata, never larger than the image; the first
+ * frame of an animation. input is a descriptor of a regular file that nobody writes to meanwhile; its offset is moved.
+ * The bytes live in the arena. Waits for at most thumbnail_timeout_ms; nothing of the child outlives the call.
+ *
+ * ERR_TYPE: no JPEG, PNG, WebP or GIF. ERR_LARGE: too many pixels, rows or columns. ERR_VALUE: broken, or it takes more than the limits
+ * allow. ERR_DOWN: the program can't be started. ERR_BUG: it failed in another way.
+ */
+bool thumbnail_make(const struct config *, const struct log *, struct arena *, int input, int box, struct thumbnail *,
+                    struct err *) MUST_CHECK;
+
+/* The same in steps, as child_start and child_attend (base/child.h): the errors come from either. */
+bool thumbnail_start(const struct config *, struct arena *, int input, int box, struct child_running **,
+                     struct err *) MUST_CHECK;
+bool thumbnail_attend(const struct config *, const struct log *, struct child_running *, int wait_ms, bool *over,
+                      struct thumbnail *, struct err *) MUST_CHECK;
+
+#endif

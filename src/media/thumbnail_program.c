@@ -1,0 +1,367 @@
+/*
+ * mayfly-thumbnail: reads one image from descriptor 0, writes its thumbnail to descriptor 1 and ends. It is the only
+ * program of mayfly that decodes images, and takes from itself all that decoding does not need (media/child_limits.c).
+ * media/thumbnail.c starts it, with a deadline.
+ *
+ * Thumbnails of opaque images are JPEG, those of transparent ones WebP: with an alpha channel WebP takes a fraction of
+ * PNG's bytes for a photograph, and browsers have read it since 2020.
+ */
+#include "media/child_limits.h"
+#include "media/thumbnail.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vips/vips.h>
+
+/* At 80 JPEG and WebP show no more artefacts at this size than at 90, at two thirds of the bytes. */
+enum { QUALITY = 80 };
+
+/* JPEG knows no transparency: what shines through an image that was nearly opaque is white, as on a page. */
+static const double WHITE = 255;
+
+struct options {
+    int box;
+    int64_t max_pixels;
+    int64_t max_side;
+    struct child_limits limits;
+};
+
+static const char usage[] =
+    "usage: mayfly-thumbnail [--max-pixels N] [--max-side N] [--memory-bytes N] [--cpu-s N]\n"
+    "                        BOX <IMAGE >THUMBNAIL\n"
+    "\n"
+    "Makes a thumbnail of a JPEG, PNG, WebP or GIF image, at most BOX x BOX pixels (16 to 1024).\n"
+    "Standard input must be a regular file. mayfly-worker starts this program; its settings\n"
+    "thumbnail_... become the options.\n"
+    "\n"
+    "      --max-pixels N    refuse images of more pixels; default 50000000\n"
+    "      --max-side N      refuse images of more rows or columns; default 65535\n"
+    "      --memory-bytes N  address space, the libraries' included; default 536870912\n"
+    "      --cpu-s N         seconds of computing; default 5\n"
+    "  -V, --version         print the version and exit\n"
+    "  -h, --help            print this and exit\n"
+    "\n"
+    "Exit status: 0 made, 40 none of these formats, 41 too many pixels, rows or columns,\n"
+    "             42 broken or cut off, 43 more memory, time or output than allowed, 44 called wrongly or a fault of "
+    "its own\n";
+
+static enum thumbnail_status complain(enum thumbnail_status status, const char *reason)
+{
+    fprintf(stderr, "mayfly-thumbnail: %s\n", reason);
+    return status;
+}
+
+static enum thumbnail_status wrong_call(void)
+{
+    return complain(THUMBNAIL_BUG, "called wrongly; try --help");
+}
+
+static bool number(const char *text, int64_t least, int64_t most, int64_t *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && errno == 0 && *value >= least && *value <= most;
+}
+
+/* True: go on; otherwise *status is what to exit with. */
+static bool options_read(struct options *options, int argc, char **argv, enum thumbnail_status *status)
+{
+    static const struct option longs[] = {
+        {"max-pixels", required_argument, NULL, 'p'},
+        {"max-side", required_argument, NULL, 's'},
+        {"memory-bytes", required_argument, NULL, 'm'},
+        {"cpu-s", required_argument, NULL, 'c'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct config standard;
+    bool good = true;
+    int64_t box;
+    int letter;
+
+    config_init(&standard);
+    *options = (struct options){
+        .max_pixels = standard.thumbnail_max_pixels,
+        .max_side = standard.thumbnail_max_side,
+        .limits = {standard.thumbnail_memory_bytes, standard.thumbnail_cpu_s, THUMBNAIL_OUTPUT_MAX_BYTES},
+    };
+    *status = THUMBNAIL_MADE;
+    while (good && (letter = getopt_long(argc, argv, "Vh", longs, NULL)) != -1)
+        switch (letter) {
+        case 'p':
+            good = number(optarg, 1, INT64_MAX, &options->max_pixels);
+            break;
+        case 's':
+            good = number(optarg, 1, INT64_MAX, &options->max_side);
+            break;
+        case 'm':
+            good = number(optarg, 1, INT64_MAX, &options->limits.memory_bytes);
+            break;
+        case 'c':
+            good = number(optarg, 1, INT64_MAX - 1, &options->limits.cpu_s);
+            break;
+        case 'V':
+            puts("mayfly-thumbnail " VERSION);
+            return false;
+        case 'h':
+            fputs(usage, stdout);
+            return false;
+        default:
+            good = false;
+            break;
+        }
+    if (!good || optind != argc - 1 || !number(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box)) {
+        *status = wrong_call();
+        return false;
+    }
+    options->box = (int)box;
+    return true;
+}
+
+/* --- ends that come from outside the main line */
+
+static void on_cpu_limit(int signal_number)
+{
+    (void)signal_number;
+    _exit(THUMBNAIL_LIMITS);
+}
+
+/* What the library's complaint means. It has no codes for it. */
+static enum thumbnail_status failure(void)
+{
+    char reason[256];
+
+    snprintf(reason, sizeof reason, "%s", vips_error_buffer());
+    vips_error_clear();
+    reason[strcspn(reason, "\n")] = '\0';
+    /* "out of memory", "memory allocation failed", "insufficient memory" */
+    return complain(strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
+}
+
+/*
+ * GLib ends the process when an allocation or a thread fails; it says so here first. And while it shrinks an image, libvips
+ * 8.14 only warns of a decoder's error, and goes on with a black tile.
+ */
+static void on_log(const char *domain, GLogLevelFlags level, const char *message, void *unused)
+{
+    (void)domain;
+    (void)unused;
+    if ((level & G_LOG_LEVEL_ERROR) != 0)
+        _exit(strstr(message, "allocate") != NULL || strstr(message, "creating thread") != NULL ? THUMBNAIL_LIMITS
+                                                                                                : THUMBNAIL_BUG);
+    if (strstr(message, "error in tile") != NULL)
+        _exit((int)failure());
+}
+
+static bool ends_prepare(void)
+{
+    struct sigaction action = {.sa_handler = on_cpu_limit};
+
+    g_log_set_default_handler(on_log, NULL);
+    /* A file that is full then fails the write instead. */
+    return sigaction(SIGXCPU, &action, NULL) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
+}
+
+/* --- the image */
+
+/* By its first bytes, in which no two of the formats can agree. The library is told to know no others either. */
+static bool known_format(const unsigned char head[12])
+{
+    return memcmp(head, "\xFF\xD8\xFF", 3) == 0 || memcmp(head, "\x89PNG\r\n\x1A\n", 8) == 0 ||
+           memcmp(head, "GIF87a", 6) == 0 || memcmp(head, "GIF89a", 6) == 0 ||
+           (memcmp(head, "RIFF", 4) == 0 && memcmp(head + 8, "WEBP", 4) == 0);
+}
+
+static bool library_open(const char *program)
+{
+    static const char *const loaders[] = {"VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadNsgif",
+                                          "VipsForeignLoadWebp"};
+
+    if (vips_init(program) != 0)
+        return false;
+    vips_block_untrusted_set(TRUE);
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (size_t i = 0; i < sizeof loaders / sizeof loaders[0]; i++)
+        vips_operation_block_set(loaders[i], FALSE);
+    vips_concurrency_set(1);
+    vips_cache_set_max(0);
+    return true;
+}
+
+/*
+ * Whether the image says what its colours mean. A profile for colours of another kind, as greyscale images have that of sRGB, says
+ * nothing: browsers leave it alone, and libvips would refuse the image. Its colour space is at byte 16 (ICC.1, section 7.2).
+ */
+static bool has_profile(VipsImage *image)
+{
+    const char *wanted = vips_image_get_bands(image) < 3                                    ? "GRAY"
+                         : vips_image_get_interpretation(image) == VIPS_INTERPRETATION_CMYK ? "CMYK"
+                                                                                            : "RGB ";
+    const void *bytes;
+    size_t length;
+
+    return vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0 &&
+           vips_image_get_blob(image, VIPS_META_ICC_NAME, &bytes, &length) == 0 && length > 20 &&
+           memcmp((const char *)bytes + 16, wanted, 4) == 0;
+}
+
+/* By the header alone; the pixels are not looked at. *profile: as has_profile. */
+static enum thumbnail_status check_header(const struct options *options, bool *profile)
+{
+    VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
+    VipsImage *image = NULL;
+    enum thumbnail_status status = THUMBNAIL_MADE;
+
+    if (source != NULL)
+        image = vips_image_new_from_source(source, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
+    if (image == NULL)
+        status = failure();
+    else if ((int64_t)vips_image_get_width(image) * vips_image_get_height(image) > options->max_pixels)
+        status = complain(THUMBNAIL_TOO_LARGE, "too many pixels");
+    else if (vips_image_get_width(image) > options->max_side || vips_image_get_height(image) > options->max_side)
+        status = complain(THUMBNAIL_TOO_LARGE, "too many rows or columns");
+    else
+        *profile = has_profile(image);
+    VIPS_UNREF(image);
+    VIPS_UNREF(source);
+    return status;
+}
+
+/* The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed. */
+static VipsImage *shrink(int box, bool profile, bool jpeg)
+{
+    VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
+    VipsImage *small = NULL, *coloured = NULL, *made = NULL;
+
+    /*
+     * libvips 8.14 does not hand its option fail_on to the loader of a source; in the loader's own words it arrives. A JPEG that
+     * lacks its end is shown as far as it goes, as browsers do; it fails when there is nothing of its picture.
+     * And exported without a profile of its own an image would lose its blues, since its white is taken for another.
+     */
+    if (source != NULL &&
+        vips_thumbnail_source(source, &small, box, "height", box, "size", VIPS_SIZE_DOWN, "option_string",
+                              jpeg ? "[fail_on=none]" : "[fail_on=error]", profile ? "export_profile" : NULL, "srgb",
+                              NULL) == 0 &&
+        vips_colourspace(small, &coloured, VIPS_INTERPRETATION_sRGB, NULL) == 0)
+        made = vips_image_copy_memory(coloured);
+    VIPS_UNREF(coloured);
+    VIPS_UNREF(small);
+    VIPS_UNREF(source);
+    return made;
+}
+
+/* Many images have an alpha channel and are opaque all the same. False: the library failed. */
+static bool look_through(VipsImage *image, bool *transparent)
+{
+    VipsImage *alpha = NULL;
+    double least = 0;
+    bool known;
+
+    *transparent = false;
+    if (!vips_image_hasalpha(image))
+        return true;
+    known = vips_extract_band(image, &alpha, vips_image_get_bands(image) - 1, NULL) == 0 &&
+            vips_min(alpha, &least, NULL) == 0;
+    *transparent = known && least < 255;
+    VIPS_UNREF(alpha);
+    return known;
+}
+
+/* *bytes is the caller's to g_free; NULL when it failed. */
+static void encode(VipsImage *image, void **bytes, size_t *length)
+{
+    VipsArrayDouble *white = vips_array_double_newv(1, WHITE);
+    VipsImage *opaque = NULL;
+    bool transparent;
+
+    *bytes = NULL;
+    if (!look_through(image, &transparent))
+        goto out;
+    if (transparent)
+        (void)vips_webpsave_buffer(image, bytes, length, "Q", QUALITY, "strip", TRUE, NULL);
+    else if (vips_image_hasalpha(image)) {
+        if (vips_flatten(image, &opaque, "background", white, NULL) == 0)
+            (void)vips_jpegsave_buffer(opaque, bytes, length, "Q", QUALITY, "strip", TRUE, "optimize_coding", TRUE,
+                                       NULL);
+    } else
+        (void)vips_jpegsave_buffer(image, bytes, length, "Q", QUALITY, "strip", TRUE, "optimize_coding", TRUE, NULL);
+out:
+    VIPS_UNREF(opaque);
+    vips_area_unref(VIPS_AREA(white));
+}
+
+static enum thumbnail_status write_out(const char *bytes, size_t length)
+{
+    if (length > THUMBNAIL_OUTPUT_MAX_BYTES)
+        return complain(THUMBNAIL_LIMITS, "the thumbnail takes too many bytes");
+    while (length > 0) {
+        ssize_t count = write(STDOUT_FILENO, bytes, length);
+
+        if (count < 0)
+            return complain(errno == EFBIG ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
+        bytes += count;
+        length -= (size_t)count;
+    }
+    return THUMBNAIL_MADE;
+}
+
+static enum thumbnail_status make(const struct options *options, bool jpeg)
+{
+    bool profile = false;
+    enum thumbnail_status status = check_header(options, &profile);
+    VipsImage *image;
+    void *bytes;
+    size_t length;
+
+    if (status != THUMBNAIL_MADE)
+        return status;
+    if (lseek(STDIN_FILENO, 0, SEEK_SET) != 0)
+        return complain(THUMBNAIL_BUG, strerror(errno));
+    image = shrink(options->box, profile, jpeg);
+    if (image == NULL)
+        return failure();
+    encode(image, &bytes, &length);
+    status = bytes != NULL ? write_out(bytes, length) : failure();
+    g_free(bytes);
+    VIPS_UNREF(image);
+    return status;
+}
+
+static enum thumbnail_status run(const char *program, const struct options *options)
+{
+    unsigned char head[12];
+    struct stat input;
+
+    /* One heap for all threads: each further one would reserve 128 MiB of the address space. */
+    mallopt(M_ARENA_MAX, 1);
+    if (!ends_prepare() || !child_limits_apply(&options->limits))
+        return complain(THUMBNAIL_BUG, strerror(errno));
+    /* Of anything else the library would read everything first. */
+    if (fstat(STDIN_FILENO, &input) != 0 || !S_ISREG(input.st_mode))
+        return complain(THUMBNAIL_BUG, "standard input is not a regular file");
+    if (pread(STDIN_FILENO, head, sizeof head, 0) != sizeof head || !known_format(head))
+        return complain(THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
+    if (!library_open(program))
+        return complain(THUMBNAIL_BUG, "the image library can't start");
+    return make(options, head[0] == 0xFF);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    enum thumbnail_status status;
+
+    if (options_read(&options, argc, argv, &status))
+        status = run(argv[0], &options);
+    return (int)status;
+}

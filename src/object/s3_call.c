@@ -1,0 +1,389 @@
+#include "object/s3_call.h"
+
+#include "base/semaphore.h"
+#include "object/s3_http.h"
+#include "object/s3_refusal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    FIRST_WAIT_MS = 50,     /* doubled with each retry; the wait is a random part of it, so that workers spread */
+    LONGEST_WAIT_MS = 5000, /* also of what Retry-After may ask for */
+    SKEW_MAX_MS = 24 * 3600 * 1000, /* a server that is further off is wrong itself */
+    /* In hand of one worker at a time, each on a connection of its own: a worker with one processor fills no more of them. */
+    EXCHANGES_MAX = 16,
+};
+
+struct s3 {
+    const struct config *config;
+    const struct clock *clock;
+    const struct log *log;
+    struct coroutines *coroutines; /* NULL: who calls waits */
+    struct semaphore exchanges;
+    struct s3_endpoint inside, outside;
+    struct access_key *key; /* NULL until the first call, as the next */
+    struct s3_http *http;
+    int64_t skew_ms;       /* what the server's clock is ahead of ours, learnt when it refuses our time */
+    int64_t down_until_us; /* after it could not be reached */
+    int64_t answered_at_us;
+    bool lack_told;
+};
+
+/* One attempt. */
+struct attempt {
+    struct s3_request *request;
+    struct s3_xml *xml;
+    long status; /* as long as the body comes */
+    struct s3_refusal refusal;
+    struct s3_answer *answer;
+};
+
+enum outcome { DONE, REFUSED, AGAIN };
+
+static const char not_waited_for[] = "S3 is not waited for: too many requests wait, or this process ends";
+
+/* --- The settings */
+
+static bool set_endpoints(struct s3 *s3, struct err *err)
+{
+    const struct config *config = s3->config;
+    char amazon[CONFIG_TEXT_BYTES + 64];
+
+    if (config->s3_bucket[0] == '\0' || strchr(config->s3_bucket, '/') != NULL)
+        return err_set(err, ERR_INPUT, "s3_bucket: say the bucket's name");
+    if (config->s3_region[0] == '\0' || strchr(config->s3_region, '/') != NULL)
+        return err_set(err, ERR_INPUT, "s3_region: say a region, such as us-east-1");
+    snprintf(amazon, sizeof amazon, "https://s3.%s.amazonaws.com", config->s3_region);
+    if (!s3_endpoint_parse("s3_endpoint", config->s3_endpoint[0] != '\0' ? config->s3_endpoint : amazon, &s3->inside,
+                           err))
+        return false;
+    s3->outside = s3->inside;
+    return config->s3_public_endpoint[0] == '\0' ||
+           s3_endpoint_parse("s3_public_endpoint", config->s3_public_endpoint, &s3->outside, err);
+}
+
+bool s3_new(struct s3 **s3p, const struct config *config, const struct clock *clock, const struct log *log,
+            struct coroutines *coroutines, struct err *err)
+{
+    struct s3 *s3 = calloc(1, sizeof *s3);
+
+    *s3p = NULL;
+    if (s3 == NULL)
+        return err_memory(err);
+    s3->config = config;
+    s3->clock = clock;
+    s3->log = log;
+    s3->coroutines = coroutines;
+    semaphore_init(&s3->exchanges, EXCHANGES_MAX);
+    if (!set_endpoints(s3, err)) {
+        free(s3);
+        return false;
+    }
+    *s3p = s3;
+    return true;
+}
+
+bool s3_check(const struct config *config, bool with_key, struct err *err)
+{
+    struct access_key *key = NULL;
+    struct err reason = {.kind = ERR_NONE};
+
+    if (config->s3_ca_file[0] != '\0' && access(config->s3_ca_file, R_OK) != 0)
+        return err_set(err, ERR_INPUT, "s3_ca_file: %s: %s; the workers' user must be able to read it",
+                       config->s3_ca_file, strerror(errno));
+    if (!s3_http_check(&reason))
+        return err_set(err, ERR_INPUT, "s3_bucket: %s", reason.detail);
+    if (with_key && !access_key_load(&key, config->s3_credentials, &reason))
+        return err_set(err, reason.kind, "s3_credentials: %s", reason.detail);
+    access_key_free(key);
+    return true;
+}
+
+void s3_free(struct s3 *s3)
+{
+    if (s3 == NULL)
+        return;
+    s3_http_free(s3->http);
+    access_key_free(s3->key);
+    free(s3);
+}
+
+/* Whoever asks for a file can't help it when the key is missing. */
+static bool load_key(struct s3 *s3, struct err *err)
+{
+    struct err reason = {.kind = ERR_NONE};
+
+    return s3->key != NULL || access_key_load(&s3->key, s3->config->s3_credentials, &reason) ||
+           err_set(err, ERR_BUG, "s3_credentials: %s", reason.detail);
+}
+
+static bool open_http(struct s3 *s3, struct err *err)
+{
+    return s3->http != NULL ||
+           s3_http_new(&s3->http, s3->config, s3->clock, s3->coroutines, s3->inside.secure, EXCHANGES_MAX, err);
+}
+
+/* --- One request */
+
+static struct sigv4_signer signer_of(const struct s3 *s3)
+{
+    return (struct sigv4_signer){
+        .key = s3->key, .region = s3->config->s3_region, .service = "s3", .now_ms = s3->clock->now_ms() + s3->skew_ms};
+}
+
+/* The elements of an error are ours, all others the request's. A 200 can be an error too: completing an upload takes long. */
+static bool on_element(void *arg, const char *path, const char *text, struct err *err)
+{
+    struct attempt *attempt = arg;
+
+    return s3_refusal_element(&attempt->refusal, path, text) || attempt->status >= 300 ||
+           attempt->request->element == NULL || attempt->request->element(attempt->request->arg, path, text, err);
+}
+
+static bool on_body(void *arg, long status, const char *bytes, size_t length, struct err *err)
+{
+    struct attempt *attempt = arg;
+    struct s3_request *request = attempt->request;
+    bool is_list = status < 300 && request->element != NULL;
+    struct err ignored = {.kind = ERR_NONE};
+
+    attempt->status = status;
+    attempt->refusal.has_body = attempt->refusal.has_body || length > 0;
+    if (status < 300 && request->size > 0) {
+        if (length > request->size - request->length)
+            return err_set(err, ERR_BUG, "%s: S3 answers with more than was asked for", request->name);
+        memcpy(request->bytes + request->length, bytes, length);
+        request->length += length;
+        return true;
+    }
+    if (attempt->xml == NULL || s3_xml_feed(attempt->xml, bytes, length, is_list ? err : &ignored))
+        return true;
+    attempt->xml = NULL;
+    /* A proxy's error page is no XML; its status is enough. */
+    return !is_list;
+}
+
+/* --- What an answer changes for us */
+
+/* When the server refuses our time, ours is wrong, or both are: its own counts. False when that was tried already. */
+static bool learn_time(struct s3 *s3, const struct attempt *attempt)
+{
+    int64_t theirs_ms, skew_ms;
+
+    if (strcmp(attempt->refusal.code, "RequestTimeTooSkewed") != 0)
+        return false;
+    if (!s3_http_date(s3->http, attempt->answer->header[S3_HEADER_DATE], &theirs_ms))
+        return false;
+    skew_ms = theirs_ms - s3->clock->now_ms();
+    if (llabs(skew_ms) > SKEW_MAX_MS || llabs(skew_ms - s3->skew_ms) < 60 * 1000)
+        return false;
+    s3->skew_ms = skew_ms;
+    LOG_EVENT(s3->log, LOG_WARN, "s3_clock", LOG_NUMBER("ahead_ms", skew_ms),
+              LOG_TEXT("detail", "this host's clock is wrong, or the storage's is"));
+    return true;
+}
+
+/* A key that is refused may have been replaced in its file: session tokens live for hours. False when it was not. */
+static bool renew_key(struct s3 *s3, const struct attempt *attempt)
+{
+    static const char *const codes[] = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"};
+    struct err ignored = {.kind = ERR_NONE};
+    struct access_key *key;
+    bool expired = false;
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+        expired = expired || strcmp(attempt->refusal.code, codes[i]) == 0;
+    if (!expired || !access_key_load(&key, s3->config->s3_credentials, &ignored))
+        return false;
+    if (strcmp(key->id, s3->key->id) == 0 && strcmp(key->token, s3->key->token) == 0) {
+        access_key_free(key);
+        return false;
+    }
+    access_key_free(s3->key);
+    s3->key = key;
+    return true;
+}
+
+/* A key without its last part, which may be somebody's name for a file. */
+static const char *place_of(struct arena *arena, const char *key)
+{
+    const char *slash = strrchr(key, '/');
+
+    return slash == NULL ? "" : arena_strndup(arena, key, (size_t)(slash - key));
+}
+
+/* Once for what the storage does without, in each process. */
+static bool refused(struct s3 *s3, struct arena *arena, const struct attempt *attempt, struct err *err)
+{
+    const struct s3_request *request = attempt->request;
+    const struct s3_answer *answer = attempt->answer;
+
+    s3_refusal_set(&attempt->refusal, request, answer, err);
+    if (err->kind == ERR_ABSENT || (err->kind == ERR_METHOD && s3->lack_told))
+        return false;
+    s3->lack_told = s3->lack_told || err->kind == ERR_METHOD;
+    LOG_EVENT(s3->log, err->kind == ERR_METHOD || err->kind == ERR_CONFLICT ? LOG_WARN : LOG_ERROR, "s3_refused",
+              LOG_TEXT("operation", request->name), LOG_TEXT("object", place_of(arena, request->key)),
+              LOG_NUMBER("status", answer->status), LOG_TEXT("code", attempt->refusal.code),
+              LOG_TEXT("s3_request_id", answer->header[S3_HEADER_REQUEST_ID]));
+    return false;
+}
+
+/* What the server asks for; -1: nothing. A date, which HTTP allows as well, S3 does not send. */
+static int64_t retry_after_ms(const struct s3_answer *answer)
+{
+    const char *text = answer->header[S3_HEADER_RETRY_AFTER];
+    char *end;
+    long seconds = strtol(text, &end, 10);
+
+    if (end == text || seconds < 0)
+        return -1;
+    return seconds > LONGEST_WAIT_MS / 1000 ? LONGEST_WAIT_MS : seconds * 1000;
+}
+
+/* One attempt. AGAIN sets *err as well, for the case that there is no further one. */
+static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t remaining_ms,
+                        struct s3_answer *answer, struct err *err)
+{
+    struct sigv4_signer signer = signer_of(s3);
+    struct attempt attempt = {.request = request, .answer = answer};
+    struct s3_signed what;
+    enum s3_http_outcome outcome;
+
+    request->length = 0;
+    if (request->begin != NULL)
+        request->begin(request->arg);
+    if (!s3_request_sign(arena, s3->config, &s3->inside, &signer, request, &what, err) ||
+        !s3_xml_new(&attempt.xml, arena, on_element, &attempt, err))
+        return REFUSED;
+    outcome = s3_http_exchange(s3->http, arena, request, &what, remaining_ms, on_body, &attempt, answer, err);
+    if (outcome == S3_HTTP_CUT)
+        return AGAIN;
+    if (outcome != S3_HTTP_ANSWERED) {
+        s3_refusal_nonsense(err);
+        return REFUSED;
+    }
+    s3->answered_at_us = s3->clock->monotonic_us();
+    if (answer->status < 300 && request->element != NULL && (attempt.xml == NULL || !s3_xml_end(attempt.xml, err))) {
+        s3_refusal_nonsense(err);
+        return REFUSED;
+    }
+    if (answer->status >= 200 && answer->status < 300 && attempt.refusal.code[0] == '\0')
+        return DONE;
+    /* From the end of an object on there is nothing, which is no fault of the question. */
+    if (answer->status == 416 && request->size > 0)
+        return DONE;
+    if (s3_refusal_passes(&attempt.refusal, answer) || learn_time(s3, &attempt) || renew_key(s3, &attempt)) {
+        err_set(err, ERR_DOWN, "%s: S3 answers %ld %s", request->name, answer->status, attempt.refusal.code);
+        return AGAIN;
+    }
+    refused(s3, arena, &attempt, err);
+    return REFUSED;
+}
+
+/* When others have as many in hand as may be, this waits for one of theirs to end. */
+static enum outcome ask_in_turn(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t end_us,
+                                struct s3_answer *answer, struct err *err)
+{
+    enum outcome outcome;
+    int64_t remaining_ms;
+
+    s3_answer_init(answer);
+    if (!semaphore_take(&s3->exchanges, s3->coroutines, s3->clock, end_us)) {
+        bool may_wait = coroutine_may_wait(s3->coroutines);
+
+        err_set(err, ERR_DOWN, "%s: %s", request->name, may_wait ? "others were first" : not_waited_for);
+        return may_wait ? AGAIN : REFUSED;
+    }
+    remaining_ms = (end_us - s3->clock->monotonic_us()) / 1000;
+    outcome = ask(s3, arena, request, remaining_ms > 0 ? remaining_ms : 1, answer, err);
+    semaphore_give(&s3->exchanges);
+    return outcome;
+}
+
+/* A random time up to a bound that doubles ("full jitter"), or what the server asks for. */
+static int64_t wait_before(int64_t retry, int64_t asked_ms)
+{
+    int64_t bound_ms = FIRST_WAIT_MS << retry;
+
+    if (asked_ms >= 0)
+        return asked_ms;
+    return 1 + random_below((uint32_t)(bound_ms < LONGEST_WAIT_MS ? bound_ms : LONGEST_WAIT_MS));
+}
+
+/* What the last attempt failed with is the error. Others may have been answered while it waited: then the storage is there. */
+static bool give_up(struct s3 *s3, enum outcome outcome, const struct s3_answer *answer, int64_t since_us,
+                    const struct err *reason, struct err *err)
+{
+    if (outcome == AGAIN && answer->status == 0 && s3->answered_at_us < since_us)
+        s3->down_until_us = s3->clock->monotonic_us() + s3->config->s3_retry_ms * 1000;
+    if (err->kind == ERR_NONE) {
+        *err = *reason;
+        if (err->kind == ERR_DOWN && err->retry_after_s == 0)
+            err->retry_after_s = 1;
+    }
+    return false;
+}
+
+/* False: nobody is to wait any more. */
+static bool pause_until(struct s3 *s3, int64_t until_us)
+{
+    while (s3->clock->monotonic_us() < until_us)
+        if (!coroutine_wait(s3->coroutines, s3->clock, -1, 0, until_us))
+            return false;
+    return true;
+}
+
+bool s3_call(struct s3 *s3, struct arena *arena, struct s3_request *request, struct s3_answer *answer, struct err *err)
+{
+    int64_t start_us = s3->clock->monotonic_us(), end_us = start_us + s3->config->s3_timeout_ms * 1000;
+
+    s3_answer_init(answer);
+    if (!load_key(s3, err) || !open_http(s3, err))
+        return false;
+    if (start_us < s3->down_until_us || !coroutine_may_wait(s3->coroutines)) {
+        err_set(err, ERR_DOWN, "%s: %s", request->name,
+                start_us < s3->down_until_us ? "S3 could not be reached a moment ago" : not_waited_for);
+        err->retry_after_s = 1;
+        return false;
+    }
+    for (int64_t retry = 0;; retry++) {
+        int64_t since_us = s3->clock->monotonic_us();
+        struct err reason = {.kind = ERR_NONE};
+        enum outcome outcome = ask_in_turn(s3, arena, request, end_us, answer, &reason);
+        int64_t wait_ms = wait_before(retry, retry_after_ms(answer));
+        int64_t until_us = s3->clock->monotonic_us() + wait_ms * 1000;
+
+        if (outcome == DONE) {
+            s3->down_until_us = 0;
+            return true;
+        }
+        if (outcome == REFUSED || retry == s3->config->s3_retries || until_us >= end_us)
+            return give_up(s3, outcome, answer, since_us, &reason, err);
+        LOG_EVENT(s3->log, LOG_WARN, "s3_retry", LOG_TEXT("detail", reason.detail), LOG_NUMBER("wait_ms", wait_ms));
+        if (!pause_until(s3, until_us))
+            return give_up(s3, outcome, answer, since_us, &reason, err);
+    }
+}
+
+bool s3_call_presign(struct s3 *s3, struct arena *arena, const struct s3_request *request, int64_t seconds,
+                     bool browser, const char **url, struct err *err)
+{
+    struct sigv4_signer signer;
+
+    *url = NULL;
+    if (!load_key(s3, err))
+        return false;
+    signer = signer_of(s3);
+    return s3_request_presign(arena, s3->config, browser ? &s3->outside : &s3->inside, &signer, request, seconds, url,
+                              err);
+}
+
+const char *s3_call_bucket(const struct s3 *s3)
+{
+    return s3->config->s3_bucket;
+}

@@ -1,0 +1,50 @@
+/* mayflyctl prove, what is done to the site: commands of the administrator, each with a time limit. */
+#ifndef MAYFLY_PROVE_HOOK_H
+#define MAYFLY_PROVE_HOOK_H
+
+#include "prove/tally.h"
+
+#include <sys/types.h>
+
+enum {
+    HOOK_NAME_BYTES = 64,
+    HOOK_LIMIT_S = 60, /* unless the hook says otherwise; a pool stops within 30 s */
+    HOOK_LIMIT_MAX_S = 3600,
+    HOOK_SAID_BYTES = 160, /* of its output, the last; the rest is read and dropped */
+};
+
+struct hook {
+    char name[HOOK_NAME_BYTES];
+    enum event_kind kind;
+    int64_t limit_s;
+    const char *command; /* for /bin/sh; borrowed */
+};
+
+/* [rolling:|outage:][SECONDS:]NAME=COMMAND; rolling when it does not say. ERR_INPUT says what is wrong. */
+bool hook_read(const char *text, struct hook *hook, struct err *) MUST_CHECK;
+
+enum hook_state { HOOK_NONE, HOOK_RUNNING, HOOK_DONE, HOOK_FAILED };
+
+/* The one that is running. */
+struct hook_run {
+    enum hook_state state;
+    pid_t pid;
+    int pidfd, output; /* -1: none; wait on both */
+    int64_t began_us, limit_s;
+    char said[HOOK_SAID_BYTES];
+    size_t said_length;
+};
+
+/* In a process group of its own, so that ^C at a terminal does not leave half of it done. */
+bool hook_start(struct hook_run *, const struct hook *, struct err *) MUST_CHECK;
+
+/*
+ * Takes notice of what it said and whether it ended. Once it has had its time its group is killed. With HOOK_FAILED,
+ * reason says why.
+ */
+enum hook_state hook_look(struct hook_run *, char reason[TALLY_FINDING_BYTES]);
+
+/* Kills it, if it runs. */
+void hook_kill(struct hook_run *);
+
+#endif

@@ -1,0 +1,278 @@
+#include "prove/http.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { DESCRIPTORS_MAX = 4 };
+
+struct slot {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct prove_answer answer;
+    size_t length;
+    bool too_long;
+    char trouble[PROVE_TROUBLE_BYTES];
+    char body[PROVE_BODY_BYTES + 1];
+};
+
+struct prove_http {
+    const char *url;
+    CURLM *multi;
+    struct slot **slots;
+    size_t count;
+};
+
+_Static_assert(PROVE_TROUBLE_BYTES >= CURL_ERROR_SIZE, "libcurl writes its message there");
+
+static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
+{
+    struct slot *slot = arg;
+
+    (void)one;
+    if (length > PROVE_BODY_BYTES - slot->length) {
+        slot->too_long = true;
+        return 0;
+    }
+    memcpy(slot->body + slot->length, bytes, length);
+    slot->length += length;
+    slot->body[slot->length] = '\0';
+    return length;
+}
+
+/* The value of a field when the line is this one; NULL otherwise. */
+static const char *field(const char *line, const char *name)
+{
+    size_t length = strlen(name);
+
+    if (strncasecmp(line, name, length) != 0 || line[length] != ':')
+        return NULL;
+    line += length + 1;
+    return line + strspn(line, " \t");
+}
+
+static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
+{
+    struct slot *slot = arg;
+    char line[256];
+    const char *value;
+
+    (void)one;
+    snprintf(line, sizeof line, "%.*s", (int)length, bytes);
+    line[strcspn(line, "\r\n")] = '\0';
+    if ((value = field(line, "ETag")) != NULL)
+        snprintf(slot->answer.etag, sizeof slot->answer.etag, "%s", value);
+    else if ((value = field(line, "X-Mayfly-Worker")) != NULL)
+        snprintf(slot->answer.worker, sizeof slot->answer.worker, "%s", value);
+    else if ((value = field(line, "X-Request-Id")) != NULL)
+        snprintf(slot->answer.request, sizeof slot->answer.request, "%s", value);
+    else if (field(line, "Retry-After") != NULL)
+        slot->answer.retry_after = true;
+    else if ((value = field(line, "Idempotent-Replayed")) != NULL)
+        slot->answer.replayed = strcasecmp(value, "true") == 0;
+    return length;
+}
+
+/* Kept connections and new ones meet different troubles, and different workers. */
+static bool set_up(CURL *easy, struct slot *slot, bool keep)
+{
+    return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "mayflyctl-prove/" VERSION) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)PROVE_CONNECT_TIMEOUT_S) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)PROVE_REQUEST_TIMEOUT_S) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->trouble) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, slot) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, keep ? 0L : 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, keep ? 0L : 1L) == CURLE_OK;
+}
+
+static bool check_url(const char *url, struct err *err)
+{
+    CURLU *parts = curl_url();
+    bool ok = parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+              (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
+
+    curl_url_cleanup(parts);
+    return ok || err_set(err, ERR_INPUT, "%.200s: not an address such as https://example.org", url);
+}
+
+bool prove_http_new(struct prove_http **httpp, const char *url, size_t slots, struct err *err)
+{
+    struct prove_http *http;
+    bool ok;
+
+    *httpp = NULL;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ERR_DOWN, "libcurl does not start");
+    if (!check_url(url, err))
+        return false;
+    http = calloc(1, sizeof *http);
+    if (http == NULL)
+        return err_memory(err);
+    *http = (struct prove_http){
+        .url = url, .multi = curl_multi_init(), .slots = calloc(slots, sizeof *http->slots), .count = slots};
+    ok = http->multi != NULL && http->slots != NULL &&
+         curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)slots) == CURLM_OK;
+    for (size_t i = 0; ok && i < slots; i++) {
+        http->slots[i] = calloc(1, sizeof *http->slots[i]);
+        ok = http->slots[i] != NULL && (http->slots[i]->easy = curl_easy_init()) != NULL;
+    }
+    if (!ok) {
+        prove_http_free(http);
+        return err_memory(err);
+    }
+    *httpp = http;
+    return true;
+}
+
+static void free_slot(struct prove_http *http, struct slot *slot)
+{
+    if (slot == NULL)
+        return;
+    if (slot->easy != NULL) {
+        curl_multi_remove_handle(http->multi, slot->easy);
+        curl_easy_cleanup(slot->easy);
+    }
+    curl_slist_free_all(slot->headers);
+    free(slot);
+}
+
+void prove_http_free(struct prove_http *http)
+{
+    if (http == NULL)
+        return;
+    for (size_t i = 0; http->slots != NULL && i < http->count; i++)
+        free_slot(http, http->slots[i]);
+    free(http->slots);
+    curl_multi_cleanup(http->multi);
+    free(http);
+}
+
+/* value NULL adds nothing. */
+static bool add_header(struct slot *slot, const char *name, const char *value)
+{
+    char line[512];
+    struct curl_slist *longer;
+
+    if (value == NULL)
+        return true;
+    if ((size_t)snprintf(line, sizeof line, "%s: %s", name, value) >= sizeof line)
+        return false;
+    longer = curl_slist_append(slot->headers, line);
+    if (longer != NULL)
+        slot->headers = longer;
+    return longer != NULL;
+}
+
+static bool add_headers(struct slot *slot, const struct prove_request *request)
+{
+    char bearer[256] = "Bearer ";
+
+    curl_slist_free_all(slot->headers);
+    slot->headers = NULL;
+    if (request->token != NULL)
+        snprintf(bearer, sizeof bearer, "Bearer %s", request->token);
+    /* libcurl would wait a second for a server that does not know Expect. */
+    return add_header(slot, "Expect", "") && add_header(slot, "Accept", "application/json") &&
+           add_header(slot, "Authorization", request->token != NULL ? bearer : NULL) &&
+           add_header(slot, "Idempotency-Key", request->key) && add_header(slot, "If-Match", request->if_match) &&
+           add_header(slot, "Content-Type", request->type);
+}
+
+/* A body also when it is empty: POST has a length. */
+static bool set_body(CURL *easy, const struct prove_request *request)
+{
+    if (request->body == NULL && strcmp(request->method, "POST") != 0)
+        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK &&
+               curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+    return curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->length) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body != NULL ? request->body : "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method) == CURLE_OK;
+}
+
+bool prove_http_send(struct prove_http *http, size_t at, const struct prove_request *request, struct err *err)
+{
+    struct slot *slot = http->slots[at];
+    char url[1024];
+
+    slot->answer = (struct prove_answer){.body = slot->body, .trouble = slot->trouble};
+    slot->length = 0;
+    slot->body[0] = slot->trouble[0] = '\0';
+    slot->too_long = false;
+    curl_easy_reset(slot->easy);
+    if ((size_t)snprintf(url, sizeof url, "%s%s", http->url, request->path) >= sizeof url)
+        return err_set(err, ERR_INPUT, "the address is too long");
+    if (!set_up(slot->easy, slot, !request->fresh) || !add_headers(slot, request) || !set_body(slot->easy, request) ||
+        curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
+        curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) != CURLE_OK ||
+        curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)
+        return err_set(err, ERR_DOWN, "libcurl does not take a request; is memory out?");
+    return true;
+}
+
+bool prove_http_wait(struct prove_http *http, const int *descriptors, size_t count, int timeout_ms, struct err *err)
+{
+    struct curl_waitfd extra[DESCRIPTORS_MAX];
+    unsigned used = 0;
+    CURLMcode code;
+    int running;
+
+    for (size_t i = 0; i < count && used < DESCRIPTORS_MAX; i++)
+        if (descriptors[i] >= 0)
+            extra[used++] = (struct curl_waitfd){.fd = descriptors[i], .events = CURL_WAIT_POLLIN};
+    code = curl_multi_perform(http->multi, &running);
+    if (code == CURLM_OK)
+        code = curl_multi_poll(http->multi, extra, used, timeout_ms, NULL);
+    if (code == CURLM_OK)
+        code = curl_multi_perform(http->multi, &running);
+    return code == CURLM_OK || err_set(err, ERR_DOWN, "libcurl: %s", curl_multi_strerror(code));
+}
+
+/* What was asked for is whole, or it is no answer at all. */
+static void complete(struct slot *slot, CURLcode code)
+{
+    slot->answer.length = slot->length;
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &slot->answer.status);
+        return;
+    }
+    slot->answer.status = 0;
+    if (slot->too_long)
+        snprintf(slot->trouble, sizeof slot->trouble, "the answer is longer than %d bytes", PROVE_BODY_BYTES);
+    else if (slot->trouble[0] == '\0')
+        snprintf(slot->trouble, sizeof slot->trouble, "%s", curl_easy_strerror(code));
+}
+
+bool prove_http_next(struct prove_http *http, size_t *at, struct prove_answer *answer)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+        CURL *easy = message->easy_handle;
+        CURLcode code = message->data.result;
+
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        for (size_t i = 0; i < http->count; i++) {
+            struct slot *slot = http->slots[i];
+
+            if (slot->easy != easy)
+                continue;
+            complete(slot, code);
+            curl_multi_remove_handle(http->multi, easy);
+            *at = i;
+            *answer = slot->answer;
+            return true;
+        }
+    }
+    return false;
+}

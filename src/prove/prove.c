@@ -1,0 +1,193 @@
+/* mayflyctl prove: from its options to its report. */
+#include "prove/prove.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "ctl/ctl.h"
+#include "prove/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    SCRATCH_BYTES = 4 * 1024 * 1024, /* jansson's tree of an answer of PROVE_BODY_BYTES */
+    RENAME_US = 4 * 1000,            /* until it is known better */
+};
+
+/* --- the beginning */
+
+/* One request before the others; its answer lives until the next. */
+static bool ask_alone(struct run *run, const struct prove_request *request, struct prove_answer *answer,
+                      struct err *err)
+{
+    size_t slot;
+
+    if (!prove_http_send(run->prove.http, 0, request, err))
+        return false;
+    while (!prove_http_next(run->prove.http, &slot, answer))
+        if (!prove_http_wait(run->prove.http, NULL, 0, 1000, err))
+            return false;
+    return true;
+}
+
+static bool look_at_site(struct run *run, struct err *err)
+{
+    const struct prove_request live = {.method = "GET", .path = "/health/live"};
+    const struct prove_request upload = {.method = "POST", .path = "/upload"};
+    struct prove_answer answer;
+
+    if (!ask_alone(run, &live, &answer, err))
+        return false;
+    if (answer.status == 0)
+        return err_set(err, ERR_DOWN, "%.150s does not answer: %.150s", run->options->url, answer.trouble);
+    if (answer.status != 200)
+        return err_set(err, ERR_DOWN, "%.150s/health/live answers %ld; is it mayfly, and does it run?",
+                       run->options->url, answer.status);
+    run->prove.upload = run->options->upload == UPLOAD_YES;
+    if (run->options->upload != UPLOAD_AUTO)
+        return true;
+    if (!ask_alone(run, &upload, &answer, err))
+        return false;
+    run->prove.upload = answer.status != 404 && answer.status != 405;
+    return true;
+}
+
+static void name_users(struct prove *prove)
+{
+    unsigned char random[(PROVE_RUN_BYTES - 1) / 2];
+
+    random_bytes(random, sizeof random);
+    bytes_to_hex(random, sizeof random, prove->run);
+    for (size_t i = 0; i < prove->user_count; i++) {
+        snprintf(prove->users[i].name, LEDGER_NAME_BYTES, "prove-%s-%zu", prove->run, i + 1);
+        prove->users[i].profile.first = prove->documents++ * DOCUMENT_NUMBERS;
+        /* Each client has some of both. */
+        prove->users[i].renames = (i / prove->client_count + i % prove->client_count) % 2 == 0;
+    }
+}
+
+static void start_random(struct prove *prove, int64_t seed)
+{
+    uint64_t state;
+
+    random_bytes(&state, sizeof state);
+    if (seed >= 0)
+        state = (uint64_t)seed * 0x9E3779B97F4A7C15ULL;
+    prove->random = state != 0 ? state : 1; /* 0 would stay 0 */
+}
+
+static bool set_up(struct run *run, struct err *err)
+{
+    const struct prove_options *options = run->options;
+    struct prove *prove = &run->prove;
+    unsigned char secret[(PROVE_SECRET_BYTES - 1) / 2];
+
+    if (!random_start())
+        return err_set(err, ERR_DOWN, "libsodium does not start");
+    prove->user_count = (size_t)options->users;
+    prove->client_count = (size_t)options->clients;
+    prove->users = calloc(prove->user_count, sizeof *prove->users);
+    prove->clients = calloc(prove->client_count, sizeof *prove->clients);
+    if (prove->users == NULL || prove->clients == NULL)
+        return err_memory(err);
+    arena_init(&prove->scratch, SCRATCH_BYTES);
+    name_users(prove);
+    random_bytes(secret, sizeof secret);
+    bytes_to_hex(secret, sizeof secret, prove->secret);
+    start_random(prove, options->seed);
+    for (size_t i = 0; i < prove->client_count; i++)
+        prove->clients[i].number = i;
+    prove->rename_us = RENAME_US;
+    run->tty = isatty(STDERR_FILENO) != 0;
+    signal(SIGPIPE, SIG_IGN);
+    /* Until there are accounts to be closed, ^C just ends it. */
+    return prove_http_new(&prove->http, options->url, prove->client_count * PROVE_LANES, err) &&
+           look_at_site(run, err) && run_watch_signals(run, err);
+}
+
+static void tear_down(struct run *run)
+{
+    hook_kill(&run->hook);
+    prove_http_free(run->prove.http);
+    if (run->signals >= 0)
+        close(run->signals);
+    arena_free(&run->prove.scratch);
+    bytes_wipe(run->prove.secret, sizeof run->prove.secret);
+    free(run->prove.users);
+    free(run->prove.clients);
+}
+
+/* --- the end */
+
+static bool close_report(FILE *file, const char *path, struct err *err)
+{
+    bool ok = ferror(file) == 0;
+
+    ok = fclose(file) == 0 && ok;
+    return ok || err_set(err, ERR_DOWN, "%.200s can't be written: %s", path, strerror(errno));
+}
+
+static bool report(const struct run *run, FILE *json, FILE *html, struct err *err)
+{
+    prove_report_table(&run->prove, stdout);
+    if (json != NULL && !prove_report_json(&run->prove, run->options, json, err))
+        return false;
+    if (html != NULL)
+        prove_report_html(&run->prove, run->options, html);
+    return true;
+}
+
+/* Before the run: it would be a pity to find out afterwards. */
+static bool open_report(FILE **filep, const char *path, struct err *err)
+{
+    *filep = path != NULL ? fopen(path, "we") : NULL;
+    return path == NULL || *filep != NULL || err_set(err, ERR_INPUT, "%.200s: %s", path, strerror(errno));
+}
+
+static bool prove_and_report(struct run *run, struct err *err)
+{
+    FILE *json = NULL, *html = NULL;
+    bool done = open_report(&json, run->options->json_path, err) && open_report(&html, run->options->html_path, err) &&
+                set_up(run, err) && run_go(run, err) && report(run, json, html, err);
+
+    if (json != NULL)
+        done = close_report(json, run->options->json_path, err) && done;
+    if (html != NULL)
+        done = close_report(html, run->options->html_path, err) && done;
+    return done;
+}
+
+bool system_prove(struct ctl *ctl, struct err *err)
+{
+    struct prove_options *options = calloc(1, sizeof *options);
+    struct run *run = calloc(1, sizeof *run);
+    char reason[TALLY_FINDING_BYTES];
+    bool done = false;
+
+    /* What keeps this from being tried is no verdict on the site. */
+    ctl->failure_status = CTL_EXIT_USAGE;
+    if (options == NULL || run == NULL) {
+        err_memory(err);
+    } else if (!prove_options_read(options, ctl->word_count, ctl->words, err)) {
+        snprintf(err->field, sizeof err->field, "%s", CTL_USAGE);
+    } else if (options->help) {
+        prove_options_help();
+        done = true;
+    } else {
+        run->options = options;
+        run->signals = -1;
+        run->hook = (struct hook_run){.state = HOOK_NONE, .pidfd = -1, .output = -1};
+        done = prove_and_report(run, err);
+        tear_down(run);
+        if (done) {
+            ctl->failure_status = EXIT_FAILURE;
+            done = tally_proven(&run->prove.tally, reason) || err_set(err, ERR_CONFLICT, "not proven: %s", reason);
+        }
+    }
+    free(run);
+    free(options);
+    return done;
+}

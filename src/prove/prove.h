@@ -1,0 +1,37 @@
+/* mayflyctl prove: the parts that see the whole run. */
+#ifndef MAYFLY_PROVE_PROVE_H
+#define MAYFLY_PROVE_PROVE_H
+
+#include "prove/client.h"
+#include "prove/hook.h"
+
+#include <stdio.h>
+
+enum {
+    PROVE_HOOKS_MAX = 64,
+    PROVE_USERS_MAX = 10000, /* 7 KiB each */
+    PROVE_CLIENTS_MAX = 256, /* 220 KiB each; more than a site's worker_connections would be another test */
+    PROVE_DURATION_MAX_S = 3600,
+};
+
+struct prove_options {
+    const char *url; /* without a slash at its end */
+    int64_t users, clients, duration_s, seed;
+    enum { UPLOAD_AUTO, UPLOAD_YES, UPLOAD_NO } upload;
+    const char *json_path, *html_path; /* NULL: not wanted */
+    struct hook hooks[PROVE_HOOKS_MAX];
+    size_t hook_count;
+    bool until_failure;
+    bool help;
+};
+
+/* words[0] is the command's name. ERR_INPUT says what is wrong; help: nothing but help is wanted. */
+bool prove_options_read(struct prove_options *, int count, char **words, struct err *) MUST_CHECK;
+void prove_options_help(void);
+
+/* The report: for people, for programs, and as one page that needs no other file. */
+void prove_report_table(const struct prove *, FILE *out);
+bool prove_report_json(const struct prove *, const struct prove_options *, FILE *out, struct err *) MUST_CHECK;
+void prove_report_html(const struct prove *, const struct prove_options *, FILE *out);
+
+#endif

@@ -1,0 +1,153 @@
+#include "worker/turns.h"
+
+#include "worker/body_memory.h"
+#include "worker/password_queue.h"
+#include "worker/stint.h"
+#include "worker/turn_step.h"
+
+/* Streams that are ready together are gone on with for so long before it is looked whether somebody new has come. */
+enum { STREAMS_US = 5000 };
+
+static size_t read_body(void *source, void *bytes, size_t size)
+{
+    return fcgi_read(source, bytes, size);
+}
+
+static struct turn *open_turn(struct turns *turns, struct fcgi_request *request, struct err *opened)
+{
+    const struct body_source body = {.read = read_body, .source = request};
+    struct turn *turn = turn_take(turns, request);
+
+    err_clear(opened);
+    if (turn != NULL)
+        exchange_open(&turn->exchange, turns->services, fcgi_params(request), &body, opened);
+    return turn;
+}
+
+/* What came for the first time: asks the cache once for all, then answers each. */
+static void begin_batch(struct turns *turns, struct fcgi_request *const *requests, size_t count)
+{
+    struct turn *batch[TURNS_BATCH_MAX];
+    struct exchange *exchanges[TURNS_BATCH_MAX];
+    struct err opened[TURNS_BATCH_MAX];
+    bool over[TURNS_BATCH_MAX];
+    size_t now = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct turn *turn = open_turn(turns, requests[i], &opened[now]);
+
+        if (turn == NULL) {
+            fcgi_abandon(requests[i], "there is no memory for a request");
+        } else if (opened[now].kind == ERR_NONE && turn->exchange.request.queue[0] != '\0') {
+            password_queue_put(turns, turn);
+        } else {
+            batch[now] = turn;
+            exchanges[now++] = &turn->exchange;
+        }
+    }
+    if (now > 0)
+        serve_prefetch(exchanges, opened, now);
+    for (size_t i = 0; i < now; i++)
+        over[i] = turn_get_on(turns, batch[i], &opened[i]);
+    /* Only now: what was prefetched together lives in the first one's memory. */
+    for (size_t i = 0; i < now; i++)
+        if (over[i])
+            turn_release(turns, batch[i]);
+}
+
+static void go_on_once(struct turns *turns, struct turn *turn)
+{
+    turns->streams--;
+    if (turn_get_on(turns, turn, NULL))
+        turn_release(turns, turn);
+}
+
+/* Those for whom there is memory by now. */
+static void serve_line(struct turns *turns)
+{
+    for (size_t count = 0; count < TURNS_BATCH_MAX && body_memory_is_due(turns); count++) {
+        struct turn *turn = body_memory_next(turns);
+
+        if (turn == NULL)
+            return;
+        fcgi_resume(turn->request);
+        turn->waits = false;
+        go_on_once(turns, turn);
+    }
+}
+
+/* A thousand streams may be ready at once. Who comes meanwhile, and asks for little, does not wait for all of them. */
+static void go_on_with(struct turns *turns, struct turn *const *waiting, size_t count, size_t *begun)
+{
+    const struct clock *clock = turns->services->clock;
+    int64_t since_us = clock->monotonic_us();
+
+    for (size_t i = 0; i < count; i++) {
+        struct fcgi_request *fresh[TURNS_BATCH_MAX];
+        size_t fresh_count = 0;
+
+        go_on_once(turns, waiting[i]);
+        if (clock->monotonic_us() - since_us < STREAMS_US)
+            continue;
+        if (turns->streams < turns_streams_max(turns))
+            fresh_count = fcgi_gather_new(turns->server, fresh, TURNS_BATCH_MAX);
+        if (fresh_count > 0)
+            begin_batch(turns, fresh, fresh_count);
+        *begun += fresh_count;
+        since_us = clock->monotonic_us();
+    }
+}
+
+/* Returns how many were ready; adds to *begun those that were new. */
+static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
+{
+    struct fcgi_request *requests[TURNS_BATCH_MAX], *fresh[TURNS_BATCH_MAX];
+    struct turn *waiting[TURNS_BATCH_MAX];
+    size_t count, fresh_count = 0, continued = 0;
+
+    fcgi_server_pause(turns->server, turns->streams >= turns_streams_max(turns));
+    count = fcgi_gather(turns->server, requests, TURNS_BATCH_MAX, timeout_ms);
+    for (size_t i = 0; i < count; i++) {
+        struct turn *turn = fcgi_context(requests[i]);
+
+        if (turn == NULL) {
+            fresh[fresh_count++] = requests[i];
+        } else if (turn->queued) {
+            password_queue_leave(turns, turn);
+        } else {
+            turn->waits = false;
+            turn_read_no_more(turns, turn);
+            waiting[continued++] = turn;
+        }
+    }
+    /* New ones first: most of them take no time. */
+    if (fresh_count > 0)
+        begin_batch(turns, fresh, fresh_count);
+    go_on_with(turns, waiting, continued, begun);
+    body_memory_let_go(turns);
+    *begun += fresh_count;
+    return count;
+}
+
+size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
+{
+    size_t begun = 0;
+    bool waiting = turns->admission.count > 0 || body_memory_is_due(turns);
+
+    timeout_ms = waiting ? 0 : coroutines_timeout_ms(turns->services->coroutines, timeout_ms);
+    *any = take_ready(turns, timeout_ms, &begun) > 0 || waiting;
+    /*
+     * The socket's own queue knows no addresses, so it is emptied between two passwords; not at once, since siblings that
+     * become free are to find something in it: as many as wait here already.
+     */
+    for (size_t more = turns->admission.count; more > 0 && take_ready(turns, 0, &begun) > 0; more--)
+        ;
+    password_queue_serve(turns);
+    if (stints_go_on(turns) > 0)
+        *any = true;
+    serve_line(turns);
+    /* What is logged until the next request is about none. */
+    turns->services->log.trace = NULL;
+    statsd_flush(&turns->services->statsd);
+    return begun;
+}

@@ -1,0 +1,287 @@
+/*
+ * mayfly-worker: one of many identical processes that keep nothing. It is started by spawn-fcgi and multiwatch with the
+ * pool's listening socket on descriptor 0, talks to nginx through it, to PostgreSQL and memcached when a request needs
+ * them, and ends when it is told to, when it has served enough, or when it is old enough.
+ */
+#include "app/schema.h"
+#include "app/services.h"
+#include "db/db.h"
+#include "store/sweep.h"
+#include "worker/notify.h"
+#include "worker/options.h"
+#include "worker/turns.h"
+
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    /* Connections beside worker_streams_max: those that nginx keeps, `keepalive` for each of its processes, and new ones. */
+    CONNECTIONS_BESIDE = 2048,
+    /* Wakes to look at its age and at connections whose requests do not arrive. */
+    IDLE_MS = 1000,
+    /* Kept connections are closed over so long: many times what nginx takes to notice that one of them is. */
+    LET_GO_MS = 250,
+    /* While ending: this long without a request, and nginx knows by now that it should go elsewhere. */
+    QUIET_MS = 20,
+    /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
+    DRAIN_MS = 5000,
+    /* Uploads and downloads in hand may go on for so long; when the pool leaves only this much shorter. */
+    DRAIN_STREAMS_MS = 60000,
+    LEAVE_STREAMS_MS = 10000,
+    /* Those that began in the last moment; nobody accepts for the pool meanwhile. */
+    LAST_STREAMS_MS = 500,
+    /* What was wrong is looked at again after this; until then it is one line in the log. */
+    PAUSE_S = 5,
+    /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
+    JITTER_PART = 4,
+    /* What a worker removes at once: for so long a signal, or a lone request, may have to wait. */
+    SWEEP_ROWS = 2,
+};
+
+struct worker {
+    struct services services;
+    struct fcgi_server *server;
+    struct turns turns;
+    int64_t ends_at_us;    /* by age; 0: never */
+    int64_t requests_left; /* -1: without limit */
+    int64_t sweeps_at_us;
+    bool is_sweeping;
+};
+
+/* Returns how many requests were new. */
+static int64_t take(struct worker *worker, int timeout_ms)
+{
+    bool any;
+    int64_t begun = (int64_t)turns_take(&worker->turns, timeout_ms, &any);
+
+    if (worker->requests_left > 0)
+        worker->requests_left -= begun < worker->requests_left ? begun : worker->requests_left;
+    return begun;
+}
+
+static bool done(const struct worker *worker)
+{
+    return fcgi_server_stopping(worker->server) != FCGI_RUN || worker->requests_left == 0 ||
+           (worker->ends_at_us != 0 && worker->services.clock->monotonic_us() >= worker->ends_at_us);
+}
+
+static int64_t now_ms(const struct worker *worker)
+{
+    return worker->services.clock->monotonic_us() / 1000;
+}
+
+/* So that nginx finds no row of closed connections when many workers end at once. */
+static void let_go(struct worker *worker)
+{
+    int64_t since_ms = now_ms(worker), past_ms = 0;
+
+    fcgi_server_let_go(worker->server, LET_GO_MS);
+    /* When the pool leaves, nginx has another pool to go to. */
+    while (past_ms < LET_GO_MS && fcgi_server_connections(worker->server) > 0 &&
+           fcgi_server_stopping(worker->server) != FCGI_LEAVE) {
+        take(worker, (int)(LET_GO_MS - past_ms));
+        past_ms = now_ms(worker) - since_ms;
+    }
+}
+
+/* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
+static void finish_streams(struct worker *worker, int64_t limit_ms)
+{
+    int64_t since_ms = now_ms(worker);
+
+    while (turns_wait(&worker->turns) && now_ms(worker) - since_ms < limit_ms) {
+        if (fcgi_server_stopping(worker->server) == FCGI_LEAVE && limit_ms > LEAVE_STREAMS_MS)
+            limit_ms = LEAVE_STREAMS_MS;
+        take(worker, IDLE_MS);
+    }
+}
+
+/* Kept connections may carry requests that nginx sent before it could know; what comes later goes elsewhere. */
+static void answer_last(struct worker *worker)
+{
+    int64_t since_ms = now_ms(worker), quiet_since_ms = since_ms;
+
+    while (now_ms(worker) - quiet_since_ms < QUIET_MS && now_ms(worker) - since_ms < DRAIN_MS)
+        if (take(worker, QUIET_MS) > 0)
+            quiet_since_ms = now_ms(worker);
+}
+
+/* From half to one and a half times sweep_every_s, so that workers that started together do not sweep together. */
+static void plan_sweep(struct worker *worker)
+{
+    int64_t every_ms = worker->services.config.sweep_every_s * 1000;
+
+    worker->sweeps_at_us =
+        worker->services.clock->monotonic_us() + (every_ms / 2 + random_below((uint32_t)every_ms + 1)) * 1000;
+}
+
+/* In a coroutine: neither a slow storage nor another's lock keeps a request waiting that comes meanwhile. */
+static void sweep(void *arg)
+{
+    struct worker *worker = arg;
+    struct services *services = &worker->services;
+    struct sweep_result result = {.taken = 0};
+    struct err err = {.kind = ERR_NONE};
+
+    db_limit(services->sessions.db, (struct db_limits){.statement_ms = services->config.database_timeout_ms,
+                                                       .lock_ms = services->config.database_lock_ms});
+    if (!sweep_files(&services->files, SWEEP_ROWS, &result, &err))
+        log_error(&services->log, LOG_INFO, "not_swept", &err);
+    worker->is_sweeping = false;
+    if (result.taken == 0)
+        return;
+    LOG_EVENT(&services->log, LOG_INFO, "swept", LOG_NUMBER("files", result.removed), LOG_NUMBER("links", result.links),
+              LOG_NUMBER("accounts", result.accounts));
+    /* There is more, unless a back end is away. */
+    if (result.reason.kind == ERR_NONE && result.taken >= SWEEP_ROWS)
+        worker->sweeps_at_us = services->clock->monotonic_us();
+}
+
+/*
+ * Removes a little garbage while nothing is asked. A worker without a connection keeps nobody waiting: what comes is
+ * accepted by its siblings. Where nginx keeps connections, as to the ordinary pools, a worker hardly ever is without.
+ */
+static void sweep_when_idle(struct worker *worker)
+{
+    if (worker->services.config.sweep_every_s == 0 || worker->is_sweeping ||
+        fcgi_server_connections(worker->server) > 0 || worker->services.clock->monotonic_us() < worker->sweeps_at_us)
+        return;
+    plan_sweep(worker);
+    worker->is_sweeping = true;
+    worker->is_sweeping = turns_do_beside(&worker->turns, sweep, worker) && worker->is_sweeping;
+}
+
+static void worker_loop(struct worker *worker)
+{
+    plan_sweep(worker);
+    while (!done(worker))
+        if (take(worker, IDLE_MS) == 0)
+            sweep_when_idle(worker);
+    /* It may be the only worker of its pool, and another takes its place only when it has ended: it still accepts. */
+    let_go(worker);
+    finish_streams(worker, DRAIN_STREAMS_MS);
+    fcgi_server_stop(worker->server, FCGI_RECYCLE);
+    answer_last(worker);
+    finish_streams(worker, worker->turns.admission.count > 0 ? DRAIN_MS : LAST_STREAMS_MS);
+}
+
+static int64_t with_jitter(int64_t limit)
+{
+    return limit > JITTER_PART ? limit - random_below((uint32_t)(limit / JITTER_PART)) : limit;
+}
+
+/* Before a pool starts. A database that is away refuses nothing: it answers 503 until it is back, and heals alone. */
+static bool check_schema(struct worker *worker, struct err *err)
+{
+    struct db *db = worker->services.sessions.db;
+    struct operate_schema schema;
+    struct arena arena;
+    bool known, fits;
+
+    /* Whoever runs this is told in words; the log's lines would only say it twice. */
+    worker->services.log.level = LOG_ERROR;
+    arena_init(&arena, ARENA_MAX_BYTES);
+    known = operate_schema(db, &arena, &schema, err);
+    fits = known ? schema_reaches(&schema, err) : err->kind == ERR_DOWN;
+    if (!known && fits)
+        fprintf(stderr, "mayfly-worker: the schema was not looked at: %.*s\n", (int)strcspn(err->detail, "\n"),
+                err->detail);
+    arena_free(&arena);
+    return fits;
+}
+
+/*
+ * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one (sched(7),
+ * SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was chosen is left alone.
+ */
+static void preempt_nobody(void)
+{
+    const struct sched_param no_priority = {.sched_priority = 0};
+
+    if (sched_getscheduler(0) == SCHED_OTHER)
+        sched_setscheduler(0, SCHED_BATCH, &no_priority); /* refused: slower under load, that is all */
+}
+
+static bool worker_open(struct worker *worker, const struct options *options, struct err *err)
+{
+    const struct config *config = &worker->services.config;
+
+    /* Before what waits by them. */
+    if (!coroutines_new(&worker->services.coroutines, &clock_system, err) ||
+        !(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
+                                                                 err))
+        return false;
+    if (options->check_only)
+        return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
+               check_schema(worker, err);
+    if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log,
+                         (size_t)config->worker_streams_max + CONNECTIONS_BESIDE, config->request_timeout_ms,
+                         config->stream_timeout_ms, err) ||
+        !fcgi_server_watch(worker->server, coroutines_fd(worker->services.coroutines), err))
+        return false;
+    if (!turns_init(&worker->turns, &worker->services, worker->server, err))
+        return false;
+    preempt_nobody();
+    worker->requests_left = config->worker_max_requests > 0 ? with_jitter(config->worker_max_requests) : -1;
+    if (config->worker_max_age_s > 0)
+        worker->ends_at_us =
+            worker->services.clock->monotonic_us() + with_jitter(config->worker_max_age_s * 1000) * 1000;
+    return true;
+}
+
+static void worker_close(struct worker *worker)
+{
+    turns_free(&worker->turns);
+    fcgi_server_free(worker->server);
+    services_close(&worker->services);
+    free(worker);
+}
+
+static void run(struct worker *worker)
+{
+    struct err err = {.kind = ERR_NONE};
+
+    /* Who waits for it in vain says so himself; requests are answered all the same. */
+    if (!notify_ready(&err))
+        log_error(&worker->services.log, LOG_WARN, "not_notified", &err);
+    worker_loop(worker);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct err err = {.kind = ERR_NONE};
+    struct worker *worker;
+    int status = options_read(&options, argc, argv);
+
+    if (status >= 0)
+        return status;
+    worker = calloc(1, sizeof *worker);
+    if (worker == NULL || !worker_open(worker, &options, &err)) {
+        fprintf(stderr, "mayfly-worker: %s\n", worker != NULL ? err.detail : "out of memory");
+        /* multiwatch starts the next one at once: a wrong setting must not become a fork loop. */
+        if (!options.check_only)
+            sleep(PAUSE_S);
+        if (worker != NULL)
+            worker_close(worker);
+        return EXIT_FAILURE;
+    }
+    /*
+     * What libpq reads a block into comes from the heap, again and again from the same place; mapping it anew costs a third of a
+     * download. What streams hold for longer is mapped (base/block_pool.h), as are the parts of an object storage, which
+     * glibc would otherwise learn to keep.
+     */
+    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    if (options.check_only)
+        printf("%s: the configuration is good\n", options.config_path);
+    else
+        run(worker);
+    worker_close(worker);
+    return EXIT_SUCCESS;
+}
