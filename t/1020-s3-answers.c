@@ -1,6 +1,6 @@
 /*
  * How S3's answers are taken, those that a real storage does not give on demand: errors, cut and slow answers, nonsense.
- * A server in this process answers as each test says. What a real one does is in t/1100 and t/1110.
+ * A server in this process answers as each test says. What a real one does is in t/1102 and t/1110.
  */
 #include "object/s3.h"
 

@@ -48,6 +48,16 @@ def lines_like(pattern, only=r".*"):
 check(len(FILES) > 60, "the sources are found", len(FILES))
 same({name.split("/")[0] for name in FILES} ^ set(BENEATH), set(), "each folder of sources is a layer")
 
+numbers = [name[:4] for name in os.listdir(CHECKOUT / "t") if re.match(r"\d{4}-", name)]
+same(sorted({number for number in numbers if numbers.count(number) > 1}), [], "no two tests have the same number")
+makefile = (CHECKOUT / "Makefile.am").read_text()
+shipped = {str(path.relative_to(CHECKOUT)) for folder in ("sql/query", "sql/schema", "nginx", "src") for path in (CHECKOUT / folder).rglob("*")
+           if path.is_file() and path.suffix != ".pyc"}
+same(sorted(shipped ^ set(re.findall(r"(?<=\s)(?:nginx/README|(?:sql|nginx|src)/[\w/-]+\.[\w.]+)", makefile)) - {"src/db/statements.h", "src/http/pages.c"}), [],
+     "Makefile.am lists each file of sql, nginx and src, and none that is not there")
+flags = subprocess.run(["make", "-C", BUILD, "-n", "-B", "V=1", "CFLAGS=-Og", "src/base/err.o"], capture_output=True, text=True).stdout
+check("-Og" in flags and not re.search(r"-O[123s]\b", flags), "who builds a package chooses how it is optimised", flags[:300])
+
 # --- layers
 
 for layer, beneath in BENEATH.items():
