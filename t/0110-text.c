@@ -48,6 +48,53 @@ static void every_code_point_but_the_surrogates_is_well_formed(void **state)
     }
 }
 
+static void a_number_is_digits_and_nothing_else(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "-",
+                                        "+1",
+                                        " 1",
+                                        "1 ",
+                                        "\t1",
+                                        "1\n",
+                                        "0x1",
+                                        "1e3",
+                                        "1.0",
+                                        "1,0",
+                                        "--1",
+                                        "9223372036854775808",
+                                        "18446744073709551617",
+                                        "99999999999999999999"};
+    static const struct {
+        const char *text;
+        int64_t number;
+    } right[] = {{"0", 0},
+                 {"-0", 0},
+                 {"007", 7},
+                 {"42", 42},
+                 {"-42", -42},
+                 {"9223372036854775807", INT64_MAX},
+                 {"-9223372036854775808", INT64_MIN}};
+    const char *at = "12x", *much = "99999999999999999999-";
+    int64_t number = 5;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        assert_false(decimal_parse(wrong[i], INT64_MIN, INT64_MAX, &number));
+        assert_int_equal(number, 5);
+    }
+    for (size_t i = 0; i < COUNT(right); i++) {
+        assert_true(decimal_parse(right[i].text, INT64_MIN, INT64_MAX, &number));
+        assert_int_equal(number, right[i].number);
+    }
+    assert_true(decimal_parse("10", 10, 20, &number) && decimal_parse("20", 10, 20, &number));
+    assert_false(decimal_parse("9", 10, 20, &number) || decimal_parse("21", 10, 20, &number) ||
+                 decimal_parse("-15", 10, 20, &number));
+    assert_true(decimal_take(&at, &number) && number == 12 && *at == 'x');
+    assert_false(decimal_take(&at, &number));
+    assert_true(decimal_take(&much, &number) && number == INT64_MAX && *much == '-');
+}
+
 static void decimals_are_those_of_printf(void **state)
 {
     static const int64_t numbers[] = {0, 1, -1, 9, 10, -10, 99, 200, 65536, 1234567890123, INT64_MAX, INT64_MIN};
@@ -310,6 +357,7 @@ int main(void)
     const struct CMUnitTest promises[] = {
         PROMISE(every_code_point_but_the_surrogates_is_well_formed),
         PROMISE(of_all_strings_of_three_bytes_the_right_number_is_well_formed),
+        PROMISE(a_number_is_digits_and_nothing_else),
         PROMISE(decimals_are_those_of_printf),
         PROMISE(padded_decimals_have_so_many_digits),
         PROMISE(the_first_bad_byte_is_named),

@@ -1,4 +1,5 @@
 /* The key to an object storage: where it may stand, and that no refusal shows any of it. */
+#include "base/lines.h"
 #include "object/access_key.h"
 
 #include "unit.h"
@@ -85,7 +86,7 @@ static void a_name_without_a_slash_is_looked_for_where_systemd_puts_it(void **st
 
 static void a_wrong_key_is_refused_and_none_of_it_is_shown(void **state)
 {
-    static char long_line[8192], long_secret[256] = "AWS_ACCESS_KEY_ID=feedface\nAWS_SECRET_ACCESS_KEY=";
+    static char long_line[LINE_MAX_BYTES + 3], long_secret[256] = "AWS_ACCESS_KEY_ID=feedface\nAWS_SECRET_ACCESS_KEY=";
     const char *const cases[][2] = {
         {"", "AWS_ACCESS_KEY_ID is missing; s3_credentials names a file that has it"},
         {"AWS_ACCESS_KEY_ID=feedface\n", "AWS_SECRET_ACCESS_KEY is missing"},

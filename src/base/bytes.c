@@ -22,6 +22,17 @@ void bytes_to_hex(const void *bytes, size_t length, char *text)
     sodium_bin2hex(text, HEX_TEXT_BYTES(length), bytes, length);
 }
 
+int bytes_hex_digit(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    if (digit >= 'A' && digit <= 'F')
+        return digit - 'A' + 10;
+    return -1;
+}
+
 bool bytes_from_hex(const char *text, size_t text_length, void *bytes, size_t size)
 {
     size_t length;

@@ -20,6 +20,9 @@ bool bytes_equal(const void *a, const void *b, size_t length);
 /* Lower case; text has HEX_TEXT_BYTES(length). */
 void bytes_to_hex(const void *bytes, size_t length, char *text);
 
+/* What a digit of either case stands for; -1 when it is none. */
+int bytes_hex_digit(char digit);
+
 /* Exactly size bytes of either case; false for anything else. */
 bool bytes_from_hex(const char *text, size_t text_length, void *bytes, size_t size) MUST_CHECK;
 

@@ -1,4 +1,7 @@
 #include "base/config.h"
+#include "base/lines.h"
+
+#include "base/decimal.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -26,8 +29,6 @@ static const struct setting settings[] = {
 #undef FLAG
 #undef NUMBER
 };
-
-enum { LINE_BYTES = 1024 };
 
 #define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
@@ -104,16 +105,9 @@ static bool set_flag(struct config *config, const struct setting *setting, const
 
 static bool set_number(struct config *config, const struct setting *setting, const char *value, struct err *err)
 {
-    char *end;
-    long long number;
-
-    errno = 0;
-    number = strtoll(value, &end, 10);
-    if (end == value || *end != '\0' || errno != 0 || number < setting->least || number > setting->most)
-        return err_set(err, ERR_INPUT, "%s: say a whole number from %lld to %lld", setting->name,
-                       (long long)setting->least, (long long)setting->most);
-    *(int64_t *)((char *)config + setting->offset) = number;
-    return true;
+    return decimal_parse(value, setting->least, setting->most, (int64_t *)((char *)config + setting->offset)) ||
+           err_set(err, ERR_INPUT, "%s: say a whole number from %lld to %lld", setting->name, (long long)setting->least,
+                   (long long)setting->most);
 }
 
 static const struct setting *find(const char *name, size_t length)
@@ -152,8 +146,9 @@ static char *trim(char *text)
     return text;
 }
 
-static bool set_line(struct config *config, char *line, int number, struct err *err)
+static bool set_line(void *arg, char *line, int number, struct err *err)
 {
+    struct config *config = arg;
     char *name = trim(line);
     char *value = strchr(name, '=');
     const struct setting *setting;
@@ -175,26 +170,11 @@ static bool set_line(struct config *config, char *line, int number, struct err *
 bool config_load(struct config *config, const char *path, struct err *err)
 {
     FILE *file = fopen(path, "re");
-    char line[LINE_BYTES];
-    int number = 0;
-    bool ok = true;
 
     config_init(config);
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s; name another file with -c", path, strerror(errno));
-    while (ok && fgets(line, sizeof line, file) != NULL) {
-        struct err reason = {.kind = ERR_NONE};
-
-        number++;
-        if (strchr(line, '\n') == NULL && !feof(file))
-            ok = err_set(err, ERR_INPUT, "%s:%d: longer than %d characters", path, number, LINE_BYTES - 2);
-        else if (!set_line(config, line, number, &reason))
-            ok = err_set(err, ERR_INPUT, "%s:%d: %s", path, number, reason.detail);
-    }
-    if (ok && ferror(file))
-        ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
-    fclose(file);
-    return ok;
+    return lines_read(file, path, set_line, config, err);
 }
 
 bool config_refuse(const struct config *config, const char *path, const struct err *reason, struct err *err)

@@ -25,3 +25,43 @@ void decimal_pad(unsigned number, size_t digits, char *text)
         number /= 10;
     }
 }
+
+/* Moves past digits; false when they are more than `most`, which *number is then. */
+static bool read_digits(const char **at, uint64_t most, uint64_t *number)
+{
+    bool fits = true;
+
+    for (*number = 0; **at >= '0' && **at <= '9'; ++*at) {
+        unsigned digit = (unsigned)(**at - '0');
+
+        fits = fits && *number <= (most - digit) / 10;
+        *number = fits ? *number * 10 + digit : most;
+    }
+    return fits;
+}
+
+bool decimal_take(const char **at, int64_t *number)
+{
+    const char *from = *at;
+    uint64_t value;
+
+    (void)read_digits(at, INT64_MAX, &value);
+    *number = (int64_t)value;
+    return *at > from;
+}
+
+bool decimal_parse(const char *text, int64_t least, int64_t most, int64_t *number)
+{
+    bool negative = least < 0 && *text == '-';
+    const char *digits = negative ? text + 1 : text, *end = digits;
+    uint64_t magnitude;
+    int64_t value;
+
+    if (!read_digits(&end, (uint64_t)INT64_MAX + negative, &magnitude) || end == digits || *end != '\0')
+        return false;
+    value = negative ? (int64_t)-magnitude : (int64_t)magnitude;
+    if (value < least || value > most)
+        return false;
+    *number = value;
+    return true;
+}

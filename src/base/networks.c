@@ -1,4 +1,5 @@
 #include "base/networks.h"
+#include "base/decimal.h"
 
 #include "base/address.h"
 
@@ -18,8 +19,7 @@ struct network {
 static bool read_network(char *entry, struct network *network)
 {
     char *slash = strchr(entry, '/');
-    char *end = NULL;
-    long bits = ADDRESS_BITS;
+    int64_t bits = ADDRESS_BITS;
     int least_bits;
 
     *network = (struct network){.unix_socket = strcmp(entry, "unix") == 0};
@@ -31,9 +31,9 @@ static bool read_network(char *entry, struct network *network)
         return false;
     least_bits = strchr(entry, ':') == NULL ? ADDRESS_BITS - IPV4_BITS : 0;
     if (slash != NULL) {
-        bits = strtol(slash + 1, &end, 10) + least_bits;
-        if (end == slash + 1 || *end != '\0' || slash[1] == '-' || bits < least_bits || bits > ADDRESS_BITS)
+        if (!decimal_parse(slash + 1, 0, ADDRESS_BITS - least_bits, &bits))
             return false;
+        bits += least_bits;
     }
     network->bits = (int)bits;
     return true;

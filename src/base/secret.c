@@ -1,4 +1,5 @@
 #include "base/secret.h"
+#include "base/lines.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -11,20 +12,21 @@
 enum {
     NONCE_BYTES = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
     TAG_BYTES = crypto_aead_xchacha20poly1305_ietf_ABYTES,
-    LINE_BYTES = 128, /* 64 digits, white space and some room to notice a longer line */
 };
 
-static bool parse_line(struct secret *secret, char *line, const char *path, int number, struct err *err)
+static bool take_line(void *arg, char *line, int number, struct err *err)
 {
+    struct secret *secret = arg;
+
+    (void)number;
     line += strspn(line, " \t");
-    line[strcspn(line, " \t\r\n#")] = '\0';
+    line[strcspn(line, " \t#")] = '\0';
     if (line[0] == '\0')
         return true;
     if (secret->count == SECRET_KEYS_MAX)
-        return err_set(err, ERR_INPUT, "%s:%d: more than %d keys; remove the oldest", path, number, SECRET_KEYS_MAX);
+        return err_set(err, ERR_INPUT, "more than %d keys; remove the oldest", SECRET_KEYS_MAX);
     if (!bytes_from_hex(line, strlen(line), secret->keys[secret->count], SECRET_KEY_BYTES))
-        return err_set(err, ERR_INPUT, "%s:%d: not 64 hexadecimal digits; make a key with `openssl rand -hex 32`", path,
-                       number);
+        return err_set(err, ERR_INPUT, "not 64 hexadecimal digits; make a key with `openssl rand -hex 32`");
     secret->count++;
     return true;
 }
@@ -32,8 +34,6 @@ static bool parse_line(struct secret *secret, char *line, const char *path, int 
 bool secret_load(struct secret *secret, const char *path, struct err *err)
 {
     FILE *file = fopen(path, "re");
-    char line[LINE_BYTES];
-    bool ok = true;
 
     *secret = (struct secret){.count = 0};
     if (file == NULL && errno == EACCES)
@@ -42,15 +42,9 @@ bool secret_load(struct secret *secret, const char *path, struct err *err)
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s; make it with `openssl rand -hex 32`, readable by the workers only",
                        path, strerror(errno));
-    for (int number = 1; ok && fgets(line, sizeof line, file) != NULL; number++)
-        ok = parse_line(secret, line, path, number, err);
-    if (ok && ferror(file))
-        ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
-    if (ok && secret->count == 0)
-        ok = err_set(err, ERR_INPUT, "%s: holds no key; make one with `openssl rand -hex 32`", path);
-    bytes_wipe(line, sizeof line);
-    fclose(file);
-    return ok;
+    return lines_read(file, path, take_line, secret, err) &&
+           (secret->count > 0 ||
+            err_set(err, ERR_INPUT, "%s: holds no key; make one with `openssl rand -hex 32`", path));
 }
 
 void secret_mac(const struct secret *secret, size_t key, const char *purpose, const void *message, size_t length,

@@ -1,5 +1,7 @@
 #include "base/statsd.h"
 
+#include "base/decimal.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -28,8 +30,7 @@ static bool internet_address(const char *where, struct sockaddr_storage *address
 {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_DGRAM};
     const char *colon = strrchr(where, ':');
-    char *end = NULL;
-    long port = colon != NULL ? strtol(colon + 1, &end, 10) : 0; /* getaddrinfo takes any number */
+    int64_t port; /* getaddrinfo takes any number */
     char host[HOST_BYTES];
     size_t host_length = colon != NULL ? (size_t)(colon - where) : 0;
     struct addrinfo *found = NULL;
@@ -38,7 +39,7 @@ static bool internet_address(const char *where, struct sockaddr_storage *address
         where++;
         host_length -= 2;
     }
-    if (host_length > 0 && host_length < sizeof host && port >= 1 && port <= UINT16_MAX && *end == '\0') {
+    if (host_length > 0 && host_length < sizeof host && decimal_parse(colon + 1, 1, UINT16_MAX, &port)) {
         memcpy(host, where, host_length);
         host[host_length] = '\0';
         if (getaddrinfo(host, colon + 1, &hints, &found) != 0)

@@ -1,5 +1,7 @@
 #include "base/uuid.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
 
 struct uuid uuid_new(const struct clock *clock)
@@ -33,17 +35,6 @@ void uuid_format(const struct uuid *uuid, char text[UUID_TEXT_BYTES])
     *text = '\0';
 }
 
-static int digit_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
-}
-
 bool uuid_parse(const char *text, struct uuid *uuid)
 {
     struct uuid parsed;
@@ -55,8 +46,8 @@ bool uuid_parse(const char *text, struct uuid *uuid)
 
         if (hyphen_before(i) && *text++ != '-')
             return false;
-        high = digit_value(*text++);
-        low = digit_value(*text++);
+        high = bytes_hex_digit(*text++);
+        low = bytes_hex_digit(*text++);
         if (high < 0 || low < 0)
             return false;
         parsed.bytes[i] = (unsigned char)(high << 4 | low);

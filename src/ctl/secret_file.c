@@ -1,4 +1,5 @@
 #include "ctl/secret_file.h"
+#include "base/lines.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -49,13 +50,44 @@ static void read_remark(const char *line, enum secret_state *state, int64_t *sin
         }
 }
 
+struct remarks {
+    struct secret_file *file;
+    size_t key, length;
+};
+
 /* secret_load has found every line to be a key or none. */
+static bool take_line(void *arg, char *line, int number, struct err *err)
+{
+    struct remarks *remarks = arg;
+    struct secret_file *file = remarks->file;
+    const char *at = line + strspn(line, " \t");
+    size_t key = remarks->key, room = sizeof file->remarks - remarks->length;
+
+    (void)number;
+    if (at[0] == '#') {
+        remarks->length += (size_t)snprintf(file->remarks + remarks->length, room, "%s\n", line);
+        return remarks->length < sizeof file->remarks ||
+               err_set(err, ERR_INPUT, "more than %zu bytes of remarks up to here; shorten them",
+                       sizeof file->remarks - 1);
+    }
+    if (at[0] == '\0' || key >= file->secret.count)
+        return true;
+    file->states[key] = key == 0 ? SECRET_SIGNS : SECRET_RETIRED;
+    file->since_s[key] = file->stat.st_mtime;
+    read_remark(at, &file->states[key], &file->since_s[key]);
+    /* Somebody may have moved the line by hand. */
+    if ((key == 0) != (file->states[key] == SECRET_SIGNS)) {
+        file->states[key] = key == 0 ? SECRET_SIGNS : SECRET_RETIRED;
+        file->since_s[key] = file->stat.st_mtime;
+    }
+    remarks->key++;
+    return true;
+}
+
 static bool read_remarks(struct secret_file *file, struct err *err)
 {
+    struct remarks remarks = {.file = file};
     FILE *stream = fopen(file->path, "re");
-    size_t key = 0, length = 0;
-    char line[256];
-    bool fits = true;
 
     if (stream == NULL || fstat(fileno(stream), &file->stat) != 0) {
         err_set(err, ERR_INPUT, "%s: %s", file->path, strerror(errno));
@@ -63,30 +95,7 @@ static bool read_remarks(struct secret_file *file, struct err *err)
             fclose(stream);
         return false;
     }
-    while (fits && fgets(line, sizeof line, stream) != NULL) {
-        const char *at = line + strspn(line, " \t\r\n");
-
-        if (at[0] == '#') {
-            int more = snprintf(file->remarks + length, sizeof file->remarks - length, "%s", line);
-
-            length += (size_t)more;
-            fits = length < sizeof file->remarks;
-        } else if (at[0] != '\0' && key < file->secret.count) {
-            file->states[key] = key == 0 ? SECRET_SIGNS : SECRET_RETIRED;
-            file->since_s[key] = file->stat.st_mtime;
-            read_remark(at, &file->states[key], &file->since_s[key]);
-            /* Somebody may have moved the line by hand. */
-            if ((key == 0) != (file->states[key] == SECRET_SIGNS)) {
-                file->states[key] = key == 0 ? SECRET_SIGNS : SECRET_RETIRED;
-                file->since_s[key] = file->stat.st_mtime;
-            }
-            key++;
-        }
-    }
-    bytes_wipe(line, sizeof line);
-    fclose(stream);
-    return fits || err_set(err, ERR_INPUT, "%s: has more than %zu bytes of remarks; shorten them", file->path,
-                           sizeof file->remarks - 1);
+    return lines_read(stream, file->path, take_line, &remarks, err);
 }
 
 bool secret_file_read(struct secret_file *file, const char *path, struct err *err)

@@ -1,4 +1,5 @@
 #include "db/cache.h"
+#include "base/decimal.h"
 
 #include "base/bytes.h"
 
@@ -70,12 +71,10 @@ static bool add_node(memcached_st *nodes, char *node, struct err *err)
         rc = memcached_server_add_unix_socket(nodes, node + 5);
     } else {
         char *colon = strrchr(node, ':');
-        char *end;
-        long port = 11211;
+        int64_t port = 11211;
 
         if (colon != NULL) {
-            port = strtol(colon + 1, &end, 10);
-            if (*end != '\0' || port < 1 || port > 65535)
+            if (!decimal_parse(colon + 1, 1, UINT16_MAX, &port))
                 return err_set(err, ERR_INPUT, "cache: '%s': say host:port, with a port up to 65535, or unix:/path",
                                node);
             *colon = '\0';

@@ -1,21 +1,14 @@
 #include "http/percent.h"
 
-#include <string.h>
+#include "base/bytes.h"
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if ((digit | 0x20) >= 'a' && (digit | 0x20) <= 'f')
-        return (digit | 0x20) - 'a' + 10;
-    return -1;
-}
+#include <string.h>
 
 int percent_byte(const char *text, size_t left)
 {
-    if (left < 3 || text[0] != '%' || hex_value(text[1]) < 0 || hex_value(text[2]) < 0)
+    if (left < 3 || text[0] != '%' || bytes_hex_digit(text[1]) < 0 || bytes_hex_digit(text[2]) < 0)
         return -1;
-    return hex_value(text[1]) << 4 | hex_value(text[2]);
+    return bytes_hex_digit(text[1]) << 4 | bytes_hex_digit(text[2]);
 }
 
 void percent_write(unsigned char byte, char text[3])

@@ -1,30 +1,18 @@
 #include "http/range.h"
 
+#include "base/decimal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-/* Moves *at past digits; a number too large becomes the largest. False when there is no digit. */
-static bool read_number(const char **at, int64_t *number)
-{
-    const char *from = *at;
-
-    *number = 0;
-    for (; **at >= '0' && **at <= '9'; ++*at) {
-        int digit = **at - '0';
-
-        *number = *number > (INT64_MAX - digit) / 10 ? INT64_MAX : *number * 10 + digit;
-    }
-    return *at > from;
-}
 
 static enum range_answer read_suffix(const char **at, int64_t size, struct range *range)
 {
     int64_t suffix;
 
     ++*at;
-    if (!read_number(at, &suffix))
+    if (!decimal_take(at, &suffix))
         return RANGE_WHOLE;
     if (suffix == 0)
         return RANGE_OUTSIDE;
@@ -37,10 +25,10 @@ static enum range_answer read_from(const char **at, int64_t size, struct range *
 {
     int64_t first, last;
 
-    if (!read_number(at, &first) || **at != '-')
+    if (!decimal_take(at, &first) || **at != '-')
         return RANGE_WHOLE;
     ++*at;
-    if (!read_number(at, &last))
+    if (!decimal_take(at, &last))
         last = INT64_MAX;
     if (last < first)
         return RANGE_WHOLE;

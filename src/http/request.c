@@ -1,5 +1,7 @@
 #include "http/request.h"
 
+#include "base/decimal.h"
+
 #include "base/utf8.h"
 #include "http/accept.h"
 
@@ -92,15 +94,9 @@ static void override_method(struct request *request)
 
 static bool set_length(struct request *request, const char *text, struct err *err)
 {
-    char *end;
-
-    if (text[0] == '\0')
+    if (text[0] == '\0' || decimal_parse(text, 0, INT64_MAX, &request->content_length))
         return true;
-    errno = 0;
-    request->content_length = strtoll(text, &end, 10);
-    if (*end != '\0' || errno != 0 || request->content_length < 0)
-        return err_set(err, ERR_INPUT, "Content-Length is not a number");
-    return true;
+    return err_set(err, ERR_INPUT, "Content-Length is not a number");
 }
 
 static void set_text(struct request *request, const char *name, size_t length, const char *value)

@@ -1,5 +1,7 @@
 #include "http/tus.h"
 
+#include "base/decimal.h"
+
 #include "base/base64.h"
 #include "base/utf8.h"
 
@@ -10,27 +12,9 @@ bool tus_version(const char *text)
     return strcmp(text, TUS_VERSION) == 0;
 }
 
-/* Digits and nothing else; false for what is no such number or more than 63 bits hold. */
-static bool read_number(const char *text, int64_t *number)
-{
-    int64_t value = 0;
-
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        int digit = *text - '0';
-
-        if (digit < 0 || digit > 9 || value > (INT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    *number = value;
-    return true;
-}
-
 bool tus_offset(const char *text, int64_t *offset, struct err *err)
 {
-    if (!read_number(text, offset))
+    if (!decimal_parse(text, 0, INT64_MAX, offset))
         return err_field(err, ERR_INPUT, "Upload-Offset", "Upload-Offset must be a number of bytes");
     return true;
 }
@@ -47,7 +31,7 @@ bool tus_length(const char *length_text, const char *defer_text, int64_t *length
     }
     if (length_text[0] == '\0')
         return err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length or Upload-Defer-Length must be given");
-    if (!read_number(length_text, length))
+    if (!decimal_parse(length_text, 0, INT64_MAX, length))
         return err_field(err, ERR_INPUT, "Upload-Length", "Upload-Length must be a number of bytes");
     return true;
 }

@@ -6,6 +6,7 @@
  * Thumbnails of opaque images are JPEG, those of transparent ones WebP: with an alpha channel WebP takes a fraction of
  * PNG's bytes for a photograph, and browsers have read it since 2020.
  */
+#include "base/decimal.h"
 #include "media/child_limits.h"
 #include "media/thumbnail.h"
 
@@ -63,15 +64,6 @@ static enum thumbnail_status wrong_call(void)
     return complain(THUMBNAIL_BUG, "called wrongly; try --help");
 }
 
-static bool number(const char *text, int64_t least, int64_t most, int64_t *value)
-{
-    char *end;
-
-    errno = 0;
-    *value = strtoll(text, &end, 10);
-    return end != text && *end == '\0' && errno == 0 && *value >= least && *value <= most;
-}
-
 /* True: go on; otherwise *status is what to exit with. */
 static bool options_read(struct options *options, int argc, char **argv, enum thumbnail_status *status)
 {
@@ -99,16 +91,16 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
     while (good && (letter = getopt_long(argc, argv, "Vh", longs, NULL)) != -1)
         switch (letter) {
         case 'p':
-            good = number(optarg, 1, INT64_MAX, &options->max_pixels);
+            good = decimal_parse(optarg, 1, INT64_MAX, &options->max_pixels);
             break;
         case 's':
-            good = number(optarg, 1, INT64_MAX, &options->max_side);
+            good = decimal_parse(optarg, 1, INT64_MAX, &options->max_side);
             break;
         case 'm':
-            good = number(optarg, 1, INT64_MAX, &options->limits.memory_bytes);
+            good = decimal_parse(optarg, 1, INT64_MAX, &options->limits.memory_bytes);
             break;
         case 'c':
-            good = number(optarg, 1, INT64_MAX - 1, &options->limits.cpu_s);
+            good = decimal_parse(optarg, 1, INT64_MAX - 1, &options->limits.cpu_s);
             break;
         case 'V':
             puts("mayfly-thumbnail " VERSION);
@@ -120,7 +112,7 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
             good = false;
             break;
         }
-    if (!good || optind != argc - 1 || !number(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box)) {
+    if (!good || optind != argc - 1 || !decimal_parse(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box)) {
         *status = wrong_call();
         return false;
     }

@@ -1,5 +1,7 @@
 #include "object/access_key.h"
 
+#include "base/lines.h"
+
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -7,8 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* A session token and its name, and room to notice a longer line. */
-enum { LINE_BYTES = ACCESS_KEY_TOKEN_MAX + 256, PATH_BYTES = 1024 };
+enum { PATH_BYTES = 1024 };
+
+_Static_assert((int)LINE_MAX_BYTES > (int)ACCESS_KEY_TOKEN_MAX + 256,
+               "a line has room for a session token and its name");
 
 struct part {
     const char *name;
@@ -25,32 +29,31 @@ struct part {
     }
 
 /* Visible ASCII only: all three travel in headers. */
-static bool set_part(const struct part *part, const char *where, const char *value, struct err *err)
+static bool set_part(const struct part *part, const char *value, struct err *err)
 {
     if (strlen(value) > part->max)
-        return err_set(err, ERR_INPUT, "%s: %s is longer than %zu characters", where, part->name, part->max);
+        return err_set(err, ERR_INPUT, "%s is longer than %zu characters", part->name, part->max);
     for (const char *at = value; *at != '\0'; at++)
         if (*at <= ' ' || *at > '~')
-            return err_set(err, ERR_INPUT, "%s: %s has a character that can't be in it", where, part->name);
+            return err_set(err, ERR_INPUT, "%s has a character that can't be in it", part->name);
     strcpy(part->value, value);
     return true;
 }
 
 /* An unknown name is not shown: a value may stand where a name should. */
-static bool parse_line(const struct part *parts, char *line, const char *path, int number, struct err *err)
+static bool take_line(void *arg, char *line, int number, struct err *err)
 {
-    char where[PATH_BYTES + 16];
+    const struct part *parts = arg;
     char *value;
 
-    snprintf(where, sizeof where, "%s:%d", path, number);
+    (void)number;
     line += strspn(line, " \t");
-    line[strcspn(line, "\r\n")] = '\0';
     /* The AWS tools' file names its profile; this one is to have one only. */
     if (line[0] == '\0' || line[0] == '#' || line[0] == ';' || strcmp(line, "[default]") == 0)
         return true;
     value = strchr(line, '=');
     if (value == NULL)
-        return err_set(err, ERR_INPUT, "%s: not of the form AWS_ACCESS_KEY_ID = value", where);
+        return err_set(err, ERR_INPUT, "not of the form AWS_ACCESS_KEY_ID = value");
     *value++ = '\0';
     line[strcspn(line, " \t")] = '\0';
     value += strspn(value, " \t");
@@ -58,48 +61,36 @@ static bool parse_line(const struct part *parts, char *line, const char *path, i
         *--end = '\0';
     for (; parts->name != NULL; parts++)
         if (strcasecmp(line, parts->name) == 0 && parts->value[0] != '\0')
-            return err_set(err, ERR_INPUT, "%s: %s is set twice", where, parts->name);
+            return err_set(err, ERR_INPUT, "%s is set twice", parts->name);
         else if (strcasecmp(line, parts->name) == 0)
-            return set_part(parts, where, value, err);
-    return err_set(err, ERR_INPUT, "%s: not AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN", where);
+            return set_part(parts, value, err);
+    return err_set(err, ERR_INPUT, "not AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY or AWS_SESSION_TOKEN");
 }
 
-static bool load_file(const struct part *parts, const char *path, struct err *err)
+static bool load_file(struct part *parts, const char *path, struct err *err)
 {
     FILE *file = fopen(path, "re");
-    char line[LINE_BYTES];
-    bool ok = true;
 
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
-    /* Its own buffer would keep a copy. */
-    setvbuf(file, NULL, _IONBF, 0);
-    for (int number = 1; ok && fgets(line, sizeof line, file) != NULL; number++)
-        if (strchr(line, '\n') == NULL && !feof(file))
-            ok = err_set(err, ERR_INPUT, "%s:%d: longer than %d characters", path, number, LINE_BYTES - 2);
-        else
-            ok = parse_line(parts, line, path, number, err);
-    if (ok && ferror(file))
-        ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
-    sodium_memzero(line, sizeof line);
-    fclose(file);
-    return ok;
+    return lines_read(file, path, take_line, parts, err);
 }
 
 static bool load_environment(const struct part *parts, struct err *err)
 {
     for (; parts->name != NULL; parts++) {
         const char *value = getenv(parts->name);
+        struct err reason = {.kind = ERR_NONE};
 
-        if (value != NULL && !set_part(parts, "environment", value, err))
-            return false;
+        if (value != NULL && !set_part(parts, value, &reason))
+            return err_set(err, reason.kind, "environment: %s", reason.detail);
     }
     return true;
 }
 
 static bool load(struct access_key *key, const char *path, struct err *err)
 {
-    const struct part parts[] = PARTS(key);
+    struct part parts[] = PARTS(key);
     const char *where = path[0] != '\0' ? path : "environment";
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     char full[PATH_BYTES];

@@ -1,5 +1,7 @@
 #include "object/s3_call.h"
 
+#include "base/decimal.h"
+
 #include "base/semaphore.h"
 #include "object/s3_http.h"
 #include "object/s3_refusal.h"
@@ -236,11 +238,9 @@ static bool refused(struct s3 *s3, struct arena *arena, const struct attempt *at
 /* What the server asks for; -1: nothing. A date, which HTTP allows as well, S3 does not send. */
 static int64_t retry_after_ms(const struct s3_answer *answer)
 {
-    const char *text = answer->header[S3_HEADER_RETRY_AFTER];
-    char *end;
-    long seconds = strtol(text, &end, 10);
+    int64_t seconds;
 
-    if (end == text || seconds < 0)
+    if (!decimal_parse(answer->header[S3_HEADER_RETRY_AFTER], 0, INT64_MAX, &seconds))
         return -1;
     return seconds > LONGEST_WAIT_MS / 1000 ? LONGEST_WAIT_MS : seconds * 1000;
 }

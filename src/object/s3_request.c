@@ -1,5 +1,7 @@
 #include "object/s3_request.h"
 
+#include "base/decimal.h"
+
 #include "object/s3.h"
 
 #include <stdlib.h>
@@ -178,13 +180,8 @@ bool s3_request_presign(struct arena *arena, const struct config *config, const 
 
 bool s3_number(const char *text, int64_t *number, struct err *err)
 {
-    size_t length = strlen(text);
-
     *number = -1;
-    if (length == 0 || length > 18 || strspn(text, "0123456789") != length)
-        return err_set(err, ERR_BUG, "S3 gives '%.32s' for a number", text);
-    *number = strtoll(text, NULL, 10);
-    return true;
+    return decimal_parse(text, 0, INT64_MAX, number) || err_set(err, ERR_BUG, "S3 gives '%.32s' for a number", text);
 }
 
 const char *s3_tag(struct arena *arena, const char *tag)

@@ -1,20 +1,20 @@
 #include "prove/document.h"
 
+#include "base/decimal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int64_t document_version_of(const char *etag)
 {
-    char *end;
     int64_t version;
 
     if (strncmp(etag, "W/", 2) == 0)
         etag += 2;
-    if (etag[0] != '"')
+    if (*etag++ != '"' || !decimal_take(&etag, &version))
         return -1;
-    version = strtoll(etag + 1, &end, 10);
-    return end != etag + 1 && strcmp(end, "\"") == 0 ? version : -1;
+    return strcmp(etag, "\"") == 0 ? version : -1;
 }
 
 static size_t place_of(int64_t mark)

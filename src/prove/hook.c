@@ -1,4 +1,5 @@
 #include "prove/hook.h"
+#include "base/decimal.h"
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -20,12 +21,12 @@ enum {
 
 static bool read_limit(const char *text, size_t length, int64_t *limit_s)
 {
-    char digits[8];
+    const char *end = text;
+    int64_t seconds;
 
-    if (length == 0 || length >= sizeof digits || strspn(text, "0123456789") != length)
+    if (!decimal_take(&end, &seconds) || end != text + length)
         return false;
-    snprintf(digits, sizeof digits, "%.*s", (int)length, text);
-    *limit_s = strtol(digits, NULL, 10);
+    *limit_s = seconds;
     return true;
 }
 

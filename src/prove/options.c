@@ -1,5 +1,7 @@
 #include "prove/prove.h"
 
+#include "base/decimal.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -38,14 +40,8 @@ void prove_options_help(void)
 static bool read_number(const char *name, const char *text, int64_t least, int64_t most, int64_t *number,
                         struct err *err)
 {
-    char *end;
-
-    errno = 0;
-    *number = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *number < least || *number > most)
-        return err_set(err, ERR_INPUT, "--%s %.40s: a number from %lld to %lld", name, text, (long long)least,
-                       (long long)most);
-    return true;
+    return decimal_parse(text, least, most, number) || err_set(err, ERR_INPUT, "--%s %.40s: a number from %lld to %lld",
+                                                               name, text, (long long)least, (long long)most);
 }
 
 static bool read_upload(struct prove_options *options, const char *text, struct err *err)

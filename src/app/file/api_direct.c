@@ -3,6 +3,7 @@
 #include "app/once.h"
 #include "app/page/query.h"
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "http/disposition.h"
 #include "store/direct.h"
 
@@ -101,7 +102,6 @@ static bool read_size(struct exchange *x, int64_t *size, struct err *err)
     int64_t most = x->services->config.file_max_bytes;
     const json_t *fields, *member;
     const char *text;
-    char *end;
 
     if (!exchange_fields(x, &fields, err))
         return false;
@@ -111,8 +111,7 @@ static bool read_size(struct exchange *x, int64_t *size, struct err *err)
     } else {
         if (!json_text(fields, "size", &text, err))
             return false;
-        *size = text != NULL ? strtoll(text, &end, 10) : 0;
-        if (text != NULL && (text[0] < '0' || text[0] > '9' || *end != '\0'))
+        if (text == NULL || !decimal_parse(text, 0, INT64_MAX, size))
             *size = 0;
     }
     if (*size < 1)
@@ -189,14 +188,13 @@ bool api_direct_parts(struct exchange *x, struct err *err)
     const char *text;
     struct file file;
     struct uuid id;
-    int64_t from;
+    int64_t from = 1;
 
     if (!file_answer_id(x, &id, err) || !query_text(x, "from", &text, err) || !find(x, &id, &file, err))
         return false;
     if (file.state == FILE_COMMITTED)
         return err_set(err, ERR_CONFLICT, "this upload is complete");
-    from = text != NULL ? strtoll(text, NULL, 10) : 1;
-    if (from < 1 || from > direct_parts(&file))
+    if (text != NULL && !decimal_parse(text, 1, direct_parts(&file), &from))
         return err_field(err, ERR_VALUE, "from", "from: a part from 1 to %lld", (long long)direct_parts(&file));
     return begin(x, &file, err) && describe(x, &file, from, err);
 }

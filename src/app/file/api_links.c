@@ -3,6 +3,7 @@
 #include "app/once.h"
 #include "app/page/page.h"
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "store/file_link.h"
 
 #include <stdio.h>
@@ -28,16 +29,16 @@ static bool number_field(const json_t *fields, const char *name, int64_t otherwi
 {
     const json_t *value = json_object_get(fields, name);
     const char *text = json_string_value(value);
-    char *end = NULL;
+    bool good;
 
     *number = otherwise;
     if (value == NULL || json_is_null(value) || (text != NULL && text[0] == '\0'))
         return true;
     if (json_is_integer(value))
         *number = json_integer_value(value);
-    else if (text != NULL)
-        *number = strtoll(text, &end, 10);
-    if ((!json_is_integer(value) && (end == NULL || *end != '\0')) || *number < least || *number > most)
+    good = json_is_integer(value) ? *number >= least && *number <= most
+                                  : text != NULL && decimal_parse(text, least, most, number);
+    if (!good)
         return err_field(err, ERR_VALUE, name, "%s: a whole number from %lld to %lld", name, (long long)least,
                          (long long)most);
     return true;

@@ -2,6 +2,7 @@
 #include "app/file/file_answer.h"
 #include "app/file/file_reader.h"
 #include "app/page/query.h"
+#include "base/decimal.h"
 #include "media/thumbnail.h"
 #include "store/file_thumbnail.h"
 
@@ -406,16 +407,12 @@ static const struct job job = {.step = step, .quit = quit};
 static bool read_size(struct exchange *x, int *size, struct err *err)
 {
     const char *text;
-    char *end;
-    long number = SIZE_DEFAULT;
+    int64_t number = SIZE_DEFAULT;
 
     if (!query_text(x, "size", &text, err))
         return false;
-    if (text != NULL && text[0] != '\0') {
-        number = strtol(text, &end, 10);
-        if (*end != '\0')
-            number = -1;
-    }
+    if (text != NULL && text[0] != '\0' && !decimal_parse(text, 0, INT64_MAX, &number))
+        number = -1;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (sizes[i] == number) {
             *size = sizes[i];

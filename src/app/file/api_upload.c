@@ -3,6 +3,7 @@
 #include "app/file/file_typing.h"
 #include "app/once.h"
 #include "app/page/query.h"
+#include "base/decimal.h"
 #include "http/disposition.h"
 #include "http/multipart.h"
 #include "store/account.h"
@@ -495,9 +496,14 @@ static bool check_length(const struct exchange *x, int64_t length, struct err *e
 /* Whether this session may send a body of ?length= bytes: what is hopeless is refused before a byte of it is taken. */
 bool api_upload_admit(struct exchange *x, struct err *err)
 {
-    const char *length;
+    const char *text;
+    int64_t length = 0; /* nginx knows none of a body in chunks */
 
-    if (!query_text(x, "length", &length, err) || !check_length(x, length != NULL ? strtoll(length, NULL, 10) : 0, err))
+    if (!query_text(x, "length", &text, err))
+        return false;
+    if (text != NULL && text[0] != '\0' && !decimal_parse(text, 0, INT64_MAX, &length))
+        return err_field(err, ERR_VALUE, "length", "length: how many bytes will come");
+    if (!check_length(x, length, err))
         return false;
     x->response.status = 204;
     return true;

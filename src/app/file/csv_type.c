@@ -1,5 +1,7 @@
 #include "app/file/csv_type.h"
 
+#include "base/decimal.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -104,14 +106,13 @@ static enum csv_type number_type(const char *text, const char *points)
     static const char digits[] = "0123456789";
     const char *whole = text + (*text == '-'), *at = whole;
     size_t count = strspn(at, digits), fraction = 0;
+    int64_t number;
 
     if (count > 1 && *at == '0')
         return CSV_TEXT;
     at += count;
     if (count > 0 && *at == '\0') {
-        errno = 0;
-        (void)strtoll(text, NULL, 10);
-        return errno == 0 ? CSV_INTEGER : CSV_DECIMAL;
+        return decimal_parse(text, INT64_MIN, INT64_MAX, &number) ? CSV_INTEGER : CSV_DECIMAL;
     }
     if (take_byte_of(&at, points)) {
         fraction = strspn(at, digits);

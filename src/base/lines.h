@@ -1,0 +1,21 @@
+/* A file of settings or secrets, line by line. */
+#ifndef MAYFLY_BASE_LINES_H
+#define MAYFLY_BASE_LINES_H
+
+#include "base/err.h"
+
+#include <stdio.h>
+
+/* Without its end: the longest are a session token of S3's and a list of networks. */
+enum { LINE_MAX_BYTES = 8190 };
+
+/* A line, NUL-terminated and without its end, which the taker may change; number counts from 1. The detail of *err gets "path:number: ". */
+typedef bool line_taker(void *arg, char *line, int number, struct err *err);
+
+/*
+ * Gives all lines to the taker, up to the first that it refuses, and closes the file. Nothing of what was read stays in memory.
+ * ERR_INPUT, with the path: a line is too long or refused, or the file can't be read.
+ */
+bool lines_read(FILE *file, const char *path, line_taker *take, void *arg, struct err *err) MUST_CHECK;
+
+#endif
