@@ -1,5 +1,5 @@
 /*
- * The one file that knows libpq. A connection is made when it is first needed and made again after it was lost;
+ * PostgreSQL, by libpq, which only this folder knows. A connection is made when it is first needed and made again after it was lost;
  * statements come by name from sql/query; every wait has a deadline.
  *
  * What can ride together does: BEGIN travels with the first statement of a transaction, a preparation with the first use

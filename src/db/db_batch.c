@@ -1,0 +1,214 @@
+/* Statements on their way: what waits is sent as one batch (libpq's pipeline mode) and answered as one. */
+#include "db/db_connection.h"
+#include "db/db_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    /* BEGIN, limits, five queued statements and one more, each with a preparation before it. */
+    BATCH_MAX = 16,
+    PARAMETERS_MAX = 16,
+    /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
+    GRACE_MS = 250,
+};
+
+/* What is answered by each result of a batch, in order. */
+enum step_kind { STEP_COMMAND, STEP_PREPARE, STEP_STATEMENT };
+
+struct step {
+    enum step_kind kind;
+    enum statement statement;
+};
+
+/* A batch is written into libpq's buffer step by step, then sent and answered as one. */
+struct batch {
+    struct step steps[BATCH_MAX];
+    size_t count;
+};
+
+static bool add_command(struct db *db, struct batch *batch, const char *sql)
+{
+    batch->steps[batch->count++] = (struct step){.kind = STEP_COMMAND};
+    return PQsendQueryParams(db->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+/* Whether the statement is prepared, or will be by an earlier step of this batch. */
+static bool is_prepared(const struct db *db, const struct batch *batch, enum statement statement)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->steps[i].kind == STEP_PREPARE && batch->steps[i].statement == statement)
+            return true;
+    return db->prepared[statement];
+}
+
+static bool add_call(struct db *db, struct batch *batch, const struct db_statement *call)
+{
+    const struct statement_text *text = &statement_texts[call->statement];
+    const char *values[PARAMETERS_MAX];
+    int lengths[PARAMETERS_MAX] = {0}, formats[PARAMETERS_MAX] = {0};
+    int format = call->raw ? 1 : 0;
+
+    if (text->parameters > 0)
+        memcpy(values, call->values, (size_t)text->parameters * sizeof *values);
+    if (call->bytes != NULL) {
+        int at = call->bytes->parameter - 1;
+
+        values[at] = call->bytes->bytes;
+        lengths[at] = (int)call->bytes->length;
+        formats[at] = 1;
+    }
+    if (!db->config->database_prepare) {
+        batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
+        return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, values, lengths, formats, format) == 1;
+    }
+    if (!is_prepared(db, batch, call->statement)) {
+        batch->steps[batch->count++] = (struct step){STEP_PREPARE, call->statement};
+        if (PQsendPrepare(db->pg, text->name, text->sql, 0, NULL) != 1)
+            return false;
+    }
+    batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
+    return PQsendQueryPrepared(db->pg, text->name, text->parameters, values, lengths, formats, format) == 1;
+}
+
+static bool flush(struct db *db, int64_t deadline_us, struct err *err)
+{
+    int pending;
+
+    while ((pending = PQflush(db->pg)) == 1) {
+        if (!db_connection_wait(db->pg, true, db->clock, deadline_us, err))
+            return false;
+        if (PQconsumeInput(db->pg) == 0)
+            return err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+    }
+    return pending == 0 || err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+}
+
+/* The next result, NULL between two statements; ok is false when the connection is lost or the deadline passed. */
+static PGresult *next_result(struct db *db, int64_t deadline_us, bool *ok, struct err *err)
+{
+    while (PQisBusy(db->pg)) {
+        *ok = db_connection_wait(db->pg, false, db->clock, deadline_us, err);
+        if (*ok && PQconsumeInput(db->pg) == 0)
+            *ok = err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+        if (!*ok)
+            return NULL;
+    }
+    *ok = true;
+    return PQgetResult(db->pg);
+}
+
+/* Reads the answers of a batch up to its end. The last statement's rows go to *last; the first failure goes to err. */
+static bool read_answers(struct db *db, const struct batch *batch, int64_t deadline_us, PGresult **last, bool *lost,
+                         struct err *err)
+{
+    size_t step = 0;
+    bool ok = true;
+
+    *last = NULL;
+    for (;;) {
+        bool readable;
+        PGresult *result = next_result(db, deadline_us, &readable, err);
+        ExecStatusType status;
+
+        if (!readable || (result == NULL && PQstatus(db->pg) == CONNECTION_BAD)) {
+            *lost = true;
+            return err_set(err, ERR_DOWN, "connection to the database lost");
+        }
+        if (result == NULL)
+            continue;
+        status = PQresultStatus(result);
+        if (status == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return ok;
+        }
+        if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+            if (step < batch->count && batch->steps[step].kind == STEP_PREPARE)
+                db->prepared[batch->steps[step].statement] = true;
+            if (step + 1 == batch->count) {
+                *last = result;
+                result = NULL;
+            }
+        } else if (status == PGRES_FATAL_ERROR) {
+            bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
+
+            enum db_again again = db_connection_error(
+                result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+
+            ok = false;
+            db->may_retry = again == DB_AGAIN_HERE || again == DB_AGAIN_ELSEWHERE;
+            db->unfit = again == DB_AGAIN_ELSEWHERE;
+        } else if (status != PGRES_PIPELINE_ABORTED) {
+            ok = err_set(err, ERR_BUG, "unexpected result status %s", PQresStatus(status));
+        }
+        PQclear(result);
+        step++;
+    }
+}
+
+/*
+ * Limits travel with what they are for. A connection of our own keeps them, so they are told when they change; behind
+ * PgBouncer each transaction may have another connection, so each begins with them.
+ */
+static bool add_limits(struct db *db, struct batch *batch)
+{
+    char statement[24], lock[24];
+    bool own = db->config->database_prepare;
+    const char *const values[] = {statement, lock, own ? "false" : "true"};
+    const struct db_statement call = {.statement = STATEMENT_LIMITS_SET, .values = values};
+
+    if (own ? db->told.statement_ms == db->limits.statement_ms && db->told.lock_ms == db->limits.lock_ms
+            : db->transaction == TRANSACTION_OPEN)
+        return true;
+    snprintf(statement, sizeof statement, "%lld", (long long)db->limits.statement_ms);
+    snprintf(lock, sizeof lock, "%lld", (long long)db->limits.lock_ms);
+    db->told = db->limits;
+    db->told_just_now = true;
+    return add_call(db, batch, &call);
+}
+
+void db_batch_settle(struct db *db, bool holds)
+{
+    if (db->told_just_now && !holds)
+        db->told = (struct db_limits){0};
+    db->told_just_now = false;
+}
+
+enum db_sent db_batch_send(struct db *db, const struct db_statement *call, const char *command, PGresult **resultp,
+                           struct err *err)
+{
+    int64_t deadline_us = db->clock->monotonic_us() + (db->limits.statement_ms + GRACE_MS) * 1000;
+    struct batch batch = {.count = 0};
+    bool lost = false;
+    bool ok = PQenterPipelineMode(db->pg) == 1;
+
+    *resultp = NULL;
+    db->unfit = false;
+    if (db->transaction == TRANSACTION_PENDING)
+        ok = ok && add_command(db, &batch, "BEGIN");
+    ok = ok && add_limits(db, &batch);
+    for (size_t i = 0; i < db->queued; i++)
+        ok = ok && add_call(db, &batch, &db->queue[i]);
+    db->queued = 0;
+    if (call != NULL)
+        ok = ok && add_call(db, &batch, call);
+    if (command != NULL)
+        ok = ok && add_command(db, &batch, command);
+    ok = ok && PQpipelineSync(db->pg) == 1;
+    if (!ok || !flush(db, deadline_us, err)) {
+        err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
+        db->late = db->clock->monotonic_us() >= deadline_us;
+        return DB_LOST;
+    }
+    db->round_trips++;
+    if (db->transaction == TRANSACTION_PENDING)
+        db->transaction = TRANSACTION_OPEN;
+    ok = read_answers(db, &batch, deadline_us, resultp, &lost, err);
+    db->late = lost && db->clock->monotonic_us() >= deadline_us;
+    if (lost || PQexitPipelineMode(db->pg) != 1)
+        return DB_LOST;
+    db->used = true;
+    if (db->transaction == TRANSACTION_NONE || !ok)
+        db_batch_settle(db, ok);
+    return ok ? DB_SENT : DB_REFUSED;
+}

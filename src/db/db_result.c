@@ -1,0 +1,59 @@
+/* What a statement has answered. */
+#include "base/bytes.h"
+#include "db/db.h"
+
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *db_value(const struct db_result *result, int row, int column)
+{
+    return PQgetvalue(result->pg, row, column);
+}
+
+const void *db_raw(const struct db_result *result, int row, int column, size_t *length)
+{
+    *length = (size_t)PQgetlength(result->pg, row, column);
+    return PQgetvalue(result->pg, row, column);
+}
+
+bool db_is_null(const struct db_result *result, int row, int column)
+{
+    return PQgetisnull(result->pg, row, column) != 0;
+}
+
+int64_t db_number(const struct db_result *result, int row, int column)
+{
+    return strtoll(PQgetvalue(result->pg, row, column), NULL, 10);
+}
+
+bool db_flag(const struct db_result *result, int row, int column)
+{
+    return PQgetvalue(result->pg, row, column)[0] == 't';
+}
+
+char *db_bytes(struct arena *arena, const void *bytes, size_t length)
+{
+    char *text = arena_alloc(arena, 2 + HEX_TEXT_BYTES(length));
+
+    if (text == NULL)
+        return NULL;
+    memcpy(text, "\\x", 2);
+    bytes_to_hex(bytes, length, text + 2);
+    return text;
+}
+
+unsigned char *db_parse_bytes(struct arena *arena, const char *text, size_t *length)
+{
+    size_t digits = strlen(text);
+    unsigned char *bytes;
+
+    *length = 0;
+    if (digits < 2 || strncmp(text, "\\x", 2) != 0)
+        return NULL;
+    bytes = arena_alloc(arena, digits / 2); /* at least one byte */
+    if (bytes == NULL || !bytes_from_hex(text + 2, digits - 2, bytes, digits / 2 - 1))
+        return NULL;
+    *length = digits / 2 - 1;
+    return bytes;
+}

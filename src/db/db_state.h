@@ -1,0 +1,56 @@
+/* What the client of PostgreSQL knows; for db.c, which decides, and db_batch.c, which sends, and nobody else. */
+#ifndef MAYFLY_DB_DB_STATE_H
+#define MAYFLY_DB_DB_STATE_H
+
+#include "db/db.h"
+
+#include <libpq-fe.h>
+
+enum { DB_QUEUE_MAX = 5 };
+
+/* A statement with what it is run with; all is borrowed. */
+struct db_statement {
+    enum statement statement;
+    const char *const *values;
+    const struct db_bytes *bytes; /* NULL: none */
+    bool raw;                     /* the result's columns are wanted as they are */
+};
+
+enum db_transaction_state { TRANSACTION_NONE, TRANSACTION_PENDING, TRANSACTION_OPEN };
+
+struct db {
+    const struct config *config;
+    const struct clock *clock;
+    const struct log *log;
+    void (*point)(const char *name);
+    char name[DB_NAME_BYTES];
+    PGconn *pg;
+    bool used; /* the connection has answered at least once, so its loss may be an old one */
+    bool prepared[STATEMENT_COUNT];
+    enum db_transaction_state transaction;
+    struct coroutines *coroutines;
+    struct db_limits limits;
+    struct db_limits told; /* what the connection has been told; 0: nothing that counts */
+    bool told_just_now;    /* in what may still fail, which would take it back */
+    struct db_statement queue[DB_QUEUE_MAX];
+    size_t queued;
+    int64_t closed_until_us; /* after a failed connection: do not try before */
+    bool may_retry;          /* the last failure may pass when everything is run again */
+    bool unfit;              /* the last failure says that this is not the primary, or not for long */
+    bool late;               /* the last round trip passed its deadline: trying again would only double the wait */
+    uint64_t round_trips;
+};
+
+enum db_sent { DB_SENT, DB_REFUSED, DB_LOST };
+
+/*
+ * Sends everything that waits, then statement or command (NULL: none of them), in one round trip. *resultp is the last one's, for PQclear,
+ * or NULL. DB_LOST: the connection can't be used any more. DB_REFUSED: the server refused something, and err says what.
+ */
+enum db_sent db_batch_send(struct db *, const struct db_statement *, const char *command, PGresult **resultp,
+                           struct err *) MUST_CHECK;
+
+/* What the connection was told of limits in a transaction holds from now on, or was taken back with it. */
+void db_batch_settle(struct db *, bool holds);
+
+#endif
