@@ -178,7 +178,7 @@ SAYS_NOTHING = {
     "method_override",  # it is the method by then, and in the key
 }
 headers = set(re.findall(r'ROW\("HTTP_\w+", (\w+)\)', (CHECKOUT / "src/http/request.c").read_text()))
-counted = set(re.findall(r"request->(\w+)", re.search(r"\nstatic bool fingerprint\(.*?\n}\n", (CHECKOUT / "src/app/once.c").read_text(), re.S)[0]))
+counted = set(re.findall(r"request->(\w+)", re.search(r"\nstatic bool fingerprint\(.*?\n}\n", (CHECKOUT / "src/app/once_names.c").read_text(), re.S)[0]))
 check(len(headers) > 15 and "if_match" in counted, "the headers of a request and those of the fingerprint are found", headers, counted)
 same(headers - counted - SAYS_NOTHING, set(), "each header with a meaning is in the fingerprint")
 done()
