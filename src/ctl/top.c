@@ -1,8 +1,10 @@
 /*
  * mayflyctl top: the cluster, live. What is true of it comes from PostgreSQL and memcached; who is busy with what comes from
- * the workers' StatsD datagrams, whose collector this is while it runs. It keeps nothing, as they do.
+ * the workers' StatsD datagrams, whose collector this is while it runs. It keeps nothing, as they do. Without measurements it shows
+ * what is left, and says why.
  */
 #include "ctl/ctl.h"
+#include "ctl/measurements.h"
 #include "store/truths.h"
 
 #include <errno.h>
@@ -15,19 +17,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
     /* Long enough for a rate that means something, short enough to watch. */
     REFRESH_MS = 2000,
-    NAME_BYTES = 64,
-    /* There are some fifty routes with their methods; what is beyond is counted, not listed. */
-    ROUTES_MAX = 128,
-    POOLS_MAX = 64,
-    CLASSES = 6,
-    NOTE_BYTES = 256,
+    NUMBER_TEXT_BYTES = 64,
     /* Of a terminal that does not say how large it is. */
     SCREEN_ROWS = 24,
     SCREEN_COLUMNS = 80,
@@ -35,182 +30,13 @@ enum {
     LINE_BYTES = 512,
 };
 
-/* What came since the last drawing. */
-struct tally {
-    char name[NAME_BYTES];
-    int64_t requests, by_class[CLASSES];
-    int64_t timed, time_us, longest_us;
-    int64_t hits, misses;
-};
-
-struct table {
-    struct tally rows[ROUTES_MAX];
-    size_t count, most;
-};
-
 struct top {
     struct ctl *ctl;
-    int collector; /* -1: nothing comes, and note says why */
-    char note[NOTE_BYTES];
-    const char *path; /* of the socket, to be removed; NULL: none */
-    struct table pools, routes;
-    int64_t not_understood;
+    struct measurements measured;
     bool terminal;
     size_t rows, columns; /* how many lines are shown, and how much of each */
     size_t row;           /* lines drawn so far */
 };
-
-/* NULL when the table is full. */
-static struct tally *find(struct table *table, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i < table->count; i++)
-        if (strcmp(table->rows[i].name, name) == 0)
-            return &table->rows[i];
-    if (table->count >= table->most)
-        return NULL;
-    table->rows[i] = (struct tally){.requests = 0};
-    snprintf(table->rows[i].name, NAME_BYTES, "%s", name);
-    table->count++;
-    return &table->rows[i];
-}
-
-static void add_request(struct tally *tally, int class)
-{
-    tally->requests++;
-    tally->by_class[class]++;
-}
-
-static void add_time(struct tally *tally, int64_t time_us)
-{
-    tally->timed++;
-    tally->time_us += time_us;
-    if (time_us > tally->longest_us)
-        tally->longest_us = time_us;
-}
-
-/* POOL.METHOD.ROUTE.CLASS:VALUE|TYPE, as app/measure.c writes it. */
-static bool take_request(struct top *top, bool timed, char *text)
-{
-    char pool[NAME_BYTES], method[NAME_BYTES], route[NAME_BYTES], name[NAME_BYTES];
-    struct tally *tallies[2];
-    double value;
-    int class;
-
-    if (sscanf(text, "%63[^.].%63[^.].%63[^.].%1dxx:%lf|", pool, method, route, &class, &value) != 5 || class < 1 ||
-        class >= CLASSES || value < 0 || value > 1e9)
-        return false;
-    snprintf(name, sizeof name, "%.10s %.50s", method, route);
-    tallies[0] = find(&top->pools, pool);
-    tallies[1] = find(&top->routes, name);
-    for (size_t i = 0; i < 2; i++) {
-        if (tallies[i] != NULL && timed)
-            add_time(tallies[i], (int64_t)(value * 1000));
-        else if (tallies[i] != NULL)
-            add_request(tallies[i], class);
-    }
-    return true;
-}
-
-/* POOL.hit:1|c */
-static bool take_cache(struct top *top, char *text)
-{
-    char pool[NAME_BYTES], result[NAME_BYTES];
-    struct tally *tally;
-
-    if (sscanf(text, "%63[^.].%63[^:]:1|c", pool, result) != 2)
-        return false;
-    tally = find(&top->pools, pool);
-    if (tally == NULL)
-        return true;
-    if (strcmp(result, "hit") == 0)
-        tally->hits++;
-    else
-        tally->misses++;
-    return true;
-}
-
-static void take_line(struct top *top, char *line)
-{
-    const char *prefix = top->ctl->services.config.statsd_prefix;
-    size_t length = strlen(prefix);
-    bool known = strncmp(line, prefix, length) == 0 && line[length] == '.';
-
-    line += known ? length + 1 : 0;
-    if (known && strncmp(line, "requests.", 9) == 0)
-        known = take_request(top, false, line + 9);
-    else if (known && strncmp(line, "time.", 5) == 0)
-        known = take_request(top, true, line + 5);
-    else
-        known = known && strncmp(line, "cache.", 6) == 0 && take_cache(top, line + 6);
-    top->not_understood += !known;
-}
-
-static void take_datagrams(struct top *top)
-{
-    char packet[STATSD_PACKET_BYTES + 1];
-    ssize_t length;
-
-    while ((length = recv(top->collector, packet, sizeof packet - 1, MSG_DONTWAIT)) > 0) {
-        char *rest = packet, *line;
-
-        packet[length] = '\0';
-        while ((line = strsep(&rest, "\n")) != NULL)
-            if (line[0] != '\0')
-                take_line(top, line);
-    }
-}
-
-/* A path that a killed one has left is in nobody's use: it refuses to be connected to. */
-static void remove_stale(const struct sockaddr_storage *address, socklen_t length)
-{
-    const char *path = ((const struct sockaddr_un *)address)->sun_path;
-    int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct stat status;
-
-    if (probe >= 0 && lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) &&
-        connect(probe, (const struct sockaddr *)address, length) < 0 && errno == ECONNREFUSED)
-        unlink(path);
-    if (probe >= 0)
-        close(probe);
-}
-
-static bool listen_at(struct top *top, const char *where, const struct sockaddr_storage *address, socklen_t length,
-                      struct err *err)
-{
-    bool by_path = address->ss_family == AF_UNIX;
-
-    if (by_path)
-        remove_stale(address, length);
-    top->collector = socket(address->ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (top->collector < 0 || bind(top->collector, (const struct sockaddr *)address, length) < 0)
-        return err_set(err, ERR_INPUT, "%s: %s%s", where, strerror(errno),
-                       errno == EADDRINUSE ? "; another collector has it" : "");
-    if (!by_path)
-        return true;
-    top->path = ((const struct sockaddr_un *)address)->sun_path;
-    /* Whoever runs this, workers are to write to it. */
-    return chmod(top->path, 0666) == 0 || err_set(err, ERR_INPUT, "%s: %s", where, strerror(errno));
-}
-
-/* Without measurements it shows what is left, and says why. */
-static void open_collector(struct top *top, struct sockaddr_storage *address)
-{
-    const char *where = top->ctl->services.config.statsd;
-    struct err err = {.kind = ERR_NONE};
-    socklen_t length;
-
-    if (where[0] == '\0') {
-        snprintf(top->note, sizeof top->note, "statsd is not set in %.150s, so nobody says who is busy",
-                 top->ctl->config_path);
-    } else if (!statsd_address(where, address, &length, &err) || !listen_at(top, where, address, length, &err)) {
-        snprintf(top->note, sizeof top->note, "%.200s", err.detail);
-        if (top->collector >= 0)
-            close(top->collector);
-        top->collector = -1;
-    }
-}
 
 /* The last column stays free: a cursor that has passed it would take the character there along when the rest is cleared. */
 static void look_at_window(struct top *top)
@@ -262,7 +88,7 @@ static void PRINTF_LIKE(2, 3) show(struct top *top, const char *format, ...)
     top->row++;
 }
 
-static const char *in_units(int64_t bytes, char text[NAME_BYTES])
+static const char *in_units(int64_t bytes, char text[NUMBER_TEXT_BYTES])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     double value = (double)bytes;
@@ -270,13 +96,13 @@ static const char *in_units(int64_t bytes, char text[NAME_BYTES])
 
     for (; value >= 1000 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         value /= 1000;
-    snprintf(text, NAME_BYTES, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    snprintf(text, NUMBER_TEXT_BYTES, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
     return text;
 }
 
 static void show_truths(struct top *top)
 {
-    char files[NAME_BYTES], database[NAME_BYTES], received[NAME_BYTES];
+    char files[NUMBER_TEXT_BYTES], database[NUMBER_TEXT_BYTES], received[NUMBER_TEXT_BYTES];
     struct err err = {.kind = ERR_NONE};
     int64_t values[TRUTH_COUNT];
 
@@ -302,7 +128,7 @@ static void show_cache(struct top *top)
     if (count == 0)
         show(top, "cache      off");
     for (size_t i = 0; i < count; i++) {
-        char bytes[NAME_BYTES], most[NAME_BYTES];
+        char bytes[NUMBER_TEXT_BYTES], most[NUMBER_TEXT_BYTES];
 
         if (nodes[i].up)
             show(top, "cache      up, %s of %s, %" PRId64 " items at %s", in_units(nodes[i].bytes, bytes),
@@ -332,13 +158,13 @@ static double ms_each(const struct tally *tally)
 
 static void show_pools(struct top *top, double seconds)
 {
-    qsort(top->pools.rows, top->pools.count, sizeof top->pools.rows[0], by_name);
+    qsort(top->measured.pools.rows, top->measured.pools.count, sizeof top->measured.pools.rows[0], by_name);
     show(top, "%-16s %9s %7s %7s %7s %7s %8s %9s", "POOL", "REQUESTS", "2XX/S", "3XX/S", "4XX/S", "5XX/S", "MS EACH",
          "CACHE HIT");
-    for (size_t i = 0; i < top->pools.count; i++) {
-        const struct tally *pool = &top->pools.rows[i];
+    for (size_t i = 0; i < top->measured.pools.count; i++) {
+        const struct tally *pool = &top->measured.pools.rows[i];
         int64_t looked_up = pool->hits + pool->misses;
-        char hit[NAME_BYTES] = "-";
+        char hit[NUMBER_TEXT_BYTES] = "-";
 
         if (looked_up > 0)
             snprintf(hit, sizeof hit, "%.1f %%", 100 * (double)pool->hits / (double)looked_up);
@@ -350,12 +176,12 @@ static void show_pools(struct top *top, double seconds)
 
 static void show_routes(struct top *top, double seconds)
 {
-    size_t below = top->not_understood > 0;
+    size_t below = top->measured.not_understood > 0;
 
-    qsort(top->routes.rows, top->routes.count, sizeof top->routes.rows[0], by_time);
+    qsort(top->measured.routes.rows, top->measured.routes.count, sizeof top->measured.routes.rows[0], by_time);
     show(top, "%-32s %9s %9s %9s %9s", "ROUTE", "REQUESTS", "5XX/S", "MS EACH", "MS MOST");
-    for (size_t i = 0; i < top->routes.count && top->row + below < top->rows; i++) {
-        const struct tally *route = &top->routes.rows[i];
+    for (size_t i = 0; i < top->measured.routes.count && top->row + below < top->rows; i++) {
+        const struct tally *route = &top->measured.routes.rows[i];
 
         show(top, "%-32.32s %7.1f/s %9.1f %9.2f %9.2f", route->name, (double)route->requests / seconds,
              (double)route->by_class[5] / seconds, ms_each(route), (double)route->longest_us / 1000);
@@ -371,20 +197,19 @@ static void draw(struct top *top, double seconds)
     show_truths(top);
     show_cache(top);
     show(top, "%s", "");
-    if (top->collector >= 0) {
+    if (top->measured.socket >= 0) {
         show_pools(top, seconds);
         show(top, "%s", "");
         show_routes(top, seconds);
     } else {
-        show(top, "%s", top->note);
+        show(top, "%s", top->measured.note);
     }
-    if (top->not_understood > 0)
-        show(top, "%" PRId64 " lines were not understood", top->not_understood);
+    if (top->measured.not_understood > 0)
+        show(top, "%" PRId64 " lines were not understood", top->measured.not_understood);
     if (top->terminal)
         fputs("\033[J", stdout);
     fflush(stdout);
-    top->pools.count = top->routes.count = 0;
-    top->not_understood = 0;
+    measurements_forget(&top->measured);
     arena_reset(&top->ctl->arena);
 }
 
@@ -395,14 +220,14 @@ static bool collect(struct top *top, int signals, int64_t until_us)
     int64_t left_us;
 
     while ((left_us = until_us - clock->monotonic_us()) > 0) {
-        struct pollfd polled[] = {{.fd = signals, .events = POLLIN}, {.fd = top->collector, .events = POLLIN}};
+        struct pollfd polled[] = {{.fd = signals, .events = POLLIN}, {.fd = top->measured.socket, .events = POLLIN}};
 
         if (poll(polled, 2, (int)(left_us / 1000) + 1) < 0 && errno != EINTR)
             return false;
         if (polled[0].revents != 0)
             return false;
         if (polled[1].revents != 0)
-            take_datagrams(top);
+            measurements_take(&top->measured);
     }
     return true;
 }
@@ -441,21 +266,15 @@ bool system_top(struct ctl *ctl, struct err *err)
 {
     /* Not in the arena, which is reset at each drawing. */
     struct top *top = calloc(1, sizeof *top);
-    struct sockaddr_storage address;
     bool done;
 
     if (top == NULL)
         return err_memory(err);
-    *top = (struct top){.ctl = ctl, .collector = -1};
-    top->pools.most = POOLS_MAX;
-    top->routes.most = ROUTES_MAX;
+    top->ctl = ctl;
     top->terminal = isatty(STDOUT_FILENO) != 0 && ctl->options[OPTION_ONCE] == NULL;
-    open_collector(top, &address);
+    measurements_open(&top->measured, &ctl->services.config, ctl->config_path);
     done = watch(top, err);
-    if (top->collector >= 0)
-        close(top->collector);
-    if (top->path != NULL)
-        unlink(top->path);
+    measurements_close(&top->measured);
     free(top);
     return done;
 }
