@@ -68,6 +68,7 @@ local = [place for place, group in lines_like(r'^\s*#\s*include "([^"]*)"') if "
 same(local, [], "every include names its folder")
 handlers = [place for place, group in lines_like(r'#\s*include "app/[a-z]+/(api_[a-z]+)', r"app/[a-z]+/api_.*")]
 same(handlers, [], "handlers do not include each other")
+same([place for place, _ in lines_like(r"\bsetlocale\(")], [], "every process keeps the C locale, by which dates are written and read")
 for header, allowed in SOLE_USERS.items():
     strangers = [place for place, _ in lines_like(rf"^\s*#\s*include <{header}>")
                  if not re.fullmatch(allowed, place.split(":")[0])]
