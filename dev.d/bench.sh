@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Measurements. They have a stack of their own (KIND is bench: passwords at their real cost, nginx without limits), which is
-# up at $(command_url) when bench.py, bench_files.py or bench_against.py is called and goes down after it; what that prints on
+# up at $(command_url) when bench.py, bench_files.py, bench_replaced.py or bench_against.py is called and goes down after it; what that prints on
 # standard output is the result.
 
 command_bench() {
@@ -10,6 +10,10 @@ command_bench() {
         program=bench_files.py
         shift
         (($# == 0)) || [[ $* == --s3 ]] || usage_error "bench files does not know '$*'"
+    elif [[ ${1-} == replaced ]]; then
+        program=bench_replaced.py
+        shift
+        [[ ${1-5} =~ ^[1-9][0-9]{0,2}$ && $# -le 1 ]] || usage_error "bench replaced: '$*' is not a number of rounds"
     elif [[ ${1-} == --against ]]; then
         program=bench_against.py
         shift

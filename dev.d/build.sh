@@ -29,6 +29,9 @@ build_in() {
     mkdir -p "$build" 2>/dev/null || true
     [[ -w $build ]] ||
         die "$build can't be written to; run this as $(stat -c %U "$CHECKOUT"), who owns the checkout"
+    # automake builds in no other folder what was configured in the sources, as for the deployment.
+    [[ ! -f $CHECKOUT/config.status ]] ||
+        die "$CHECKOUT was configured in place. Take that back with make -C $CHECKOUT distclean; what it installed stays"
     exec 8>"$build/lock"
     flock 8
     if [[ ! -x $CHECKOUT/configure ]]; then

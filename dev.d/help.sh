@@ -76,6 +76,7 @@ one. Its port is free to choose for nginx; `./dev url` knows it.
 TEXT
     test) cat <<'TEXT' ;;
 ./dev test [--long] [--keep] [--sanitize] [--jobs N] [-v] [pattern...]
+./dev test --unit [pattern...]
 
 Builds, starts a few stacks and runs the tests on them side by side. A pattern is a regular expression for their names:
 `./dev test ^4` runs those through nginx.
@@ -83,6 +84,7 @@ Builds, starts a few stacks and runs the tests on them side by side. A pattern i
 Those named *.alone.* measure, and run one after the other when the rest is done. Those named *.root.* boot whole machines with
 a systemd of their own: as root they run last.
 
+  --unit   the unit tests only, which are C: no service is needed and no package but those of the build
   --long   those named *.long.* as well
   --keep   leave the stacks running afterwards, in lane-* of the scratch folder: MAYFLY_SCRATCH=FOLDER ./dev status
   --jobs N how many run side by side; one more than there are processors when it is not said
@@ -103,10 +105,12 @@ TEXT
     bench) cat <<'TEXT' ;;
 ./dev bench [rounds]
 ./dev bench files [--s3]
+./dev bench replaced [rounds]
 ./dev bench --against FOLDER [rounds]
 
 Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
-downloads of 1 MB and 100 MB, beside what nginx does alone.
+downloads of 1 MB and 100 MB, beside what nginx does alone; with replaced the p99 and p99.9 of clients while workers are replaced
+all the time, beside those while none is.
 
   --s3              also with the files in S3, a Ceph gateway that is started as well
   --against FOLDER  the same requests, in turns, to the stack of another checkout: how fast this one is, and how much CPU

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # Debian packages, and how the missing ones are installed without leaving a service behind.
 
-PACKAGES_UP=(autoconf automake make gcc libc6-dev pkg-config
+PACKAGES_BUILD=(autoconf automake make gcc libc6-dev pkg-config perl
     libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libunistring-dev libzxcvbn-dev libcmocka-dev
-    libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev
-    postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps perl openssl)
+    libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev)
+PACKAGES_UP=("${PACKAGES_BUILD[@]}"
+    postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
@@ -12,7 +13,7 @@ PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer 
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
-PACKAGES_BENCH=(wrk)
+PACKAGES_BENCH=(wrk nghttp2-client)
 
 packages_missing() {
     local -A installed=()
@@ -26,10 +27,11 @@ packages_missing() {
     done
 }
 
-# packages_require up|s3|test|bench|fuzz
+# packages_require unit|up|s3|test|bench|fuzz
 packages_require() {
     local wanted=("${PACKAGES_UP[@]}") missing become=()
 
+    [[ $1 != unit ]] || wanted=("${PACKAGES_BUILD[@]}")
     [[ $1 != s3 ]] || wanted+=("${PACKAGES_S3[@]}")
     [[ $1 != test ]] || wanted+=("${PACKAGES_TEST[@]}")
     [[ $1 != test ]] || command -v npm >/dev/null || wanted+=("${PACKAGES_NPM[@]}")

@@ -35,6 +35,11 @@ pool_start() {
     service_ready "pool-$1" test -S "$socket" || die "pool $1 does not start"
 }
 
+# The pid is the session's as well, so this finds workers whose multiwatch has ended or was killed.
+pool_gone() {
+    gone "$1" && ! pgrep -s "$1" -f "$SCRATCH/etc/mayfly[.]conf" >/dev/null
+}
+
 # The old workers unlink the socket's path, each of them: all must have ended before the new ones make it again.
 pool_stop() {
     local pid=
@@ -42,9 +47,10 @@ pool_stop() {
     { read -r pid <"$SCRATCH/pid/pool-$1.pid"; } 2>/dev/null || return 0
     if service_pid "pool-$1"; then
         kill -s TERM "$pid" || true
-        wait_until "${2:-15}" gone "$pid" || say "pool $1 does not end within ${2:-15} s; killing it"
+        # As systemd does: multiwatch knows no worker that has a successor and answers what it has in hand.
+        pkill -TERM -s "$pid" -f "$SCRATCH/etc/mayfly[.]conf" || true
+        wait_until "${2:-15}" pool_gone "$pid" || say "pool $1 does not end within ${2:-15} s; killing it"
     fi
-    # The pid is the session's as well, so this finds workers whose multiwatch was killed.
     pkill -KILL -s "$pid" -f "$SCRATCH/etc/mayfly[.]conf" || true
     rm -f "$SCRATCH/pid/pool-$1.pid" "$SCRATCH/run/$1/fcgi.sock"
 }

@@ -28,12 +28,29 @@ scratch_choose() {
     ((${#SCRATCH} <= 80)) || die "MAYFLY_SCRATCH is too long for sockets, take a shorter path: $SCRATCH"
 }
 
+# scratch_reachable [USER]: a folder that mktemp -d has made, for one, is closed to all but its owner.
+scratch_reachable() {
+    local folder length
+
+    [[ -n $1 ]] || return 0
+    RUNNER=$1
+    ! as_runner test -w "$SCRATCH" || return 0
+    rmdir "$SCRATCH" 2>/dev/null || true
+    # The uppermost that is closed.
+    for ((length = 1; length <= ${#SCRATCH}; length++)); do
+        folder=${SCRATCH:0:length}
+        [[ ${SCRATCH:length:1} != / ]] || as_runner test -x "$folder" || break
+    done
+    die "$1, as whom mayfly runs here, can't enter $folder." "Open it with chmod o+x $folder, or name another folder in MAYFLY_SCRATCH."
+}
+
 # As the user whose it will be, or as root for USER. /tmp is everybody's: what is not ours is not used.
 scratch_make() {
     local user=${1:-}
 
     if mkdir -m 0750 "$SCRATCH" 2>/dev/null; then
         [[ -z $user ]] || chown "$user:" "$SCRATCH"
+        scratch_reachable "$user"
         return
     fi
     [[ -d $SCRATCH && ! -L $SCRATCH && $(stat -c %U "$SCRATCH") == "${user:-$(id -un)}" ]] ||

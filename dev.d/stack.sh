@@ -47,6 +47,12 @@ stack_clear() {
     scratch_folders
 }
 
+port_free() {
+    ! port_taken "$1" ||
+        die "port $1 is taken by another program." \
+            "Choose one with ./dev up --port N, or stop what \`ss -ltnp sport = :$1\` shows."
+}
+
 # nginx on a wanted port, or on a free one.
 nginx_up() {
     local wanted=$1 port tries
@@ -56,9 +62,7 @@ nginx_up() {
         return
     fi
     if [[ -n $wanted ]]; then
-        ! port_taken "$wanted" ||
-            die "port $wanted is taken by another program." \
-                "Choose one with ./dev up --port N, or stop what \`ss -ltnp sport = :$wanted\` shows."
+        port_free "$wanted"
         nginx_stop
         nginx_write "$wanted"
         nginx_start "$wanted" || die 'nginx does not start'
@@ -100,43 +104,55 @@ program_stamp() {
     stat -c '%i %Y' "$INST/bin/mayfly-worker" 2>/dev/null || true
 }
 
-command_up() {
-    local port='' before url s3=false
-
+# Sets UP_PORT and UP_S3.
+up_options() {
+    UP_PORT='' UP_S3=false
     while (($# > 0)); do
         case $1 in
-        --s3) s3=true ;;
+        --s3) UP_S3=true ;;
         --port)
             (($# > 1)) || usage_error 'up: --port wants a number'
-            port=$2
+            UP_PORT=$2
             shift
             ;;
-        --port=*) port=${1#*=} ;;
+        --port=*) UP_PORT=${1#*=} ;;
         *) usage_error "up does not know '$1'" ;;
         esac
         shift
     done
-    port=${port:-$(nginx_port)}
-    port=${port:-8080}
-    if [[ ! $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
-        usage_error "up: '$port' is not a port"
+    UP_PORT=${UP_PORT:-$(nginx_port)}
+    UP_PORT=${UP_PORT:-8080}
+    if [[ ! $UP_PORT =~ ^[1-9][0-9]{0,4}$ ]] || ((UP_PORT > 65535)); then
+        usage_error "up: '$UP_PORT' is not a port"
     fi
+}
 
+# Before packages are installed and anything is built: what would stop it at its end. "$@" are up's options.
+up_possible() {
+    up_options "$@"
+    [[ $UP_PORT == "$(nginx_port)" ]] && service_pid nginx && return
+    port_free "$UP_PORT"
+}
+
+command_up() {
+    local before url
+
+    up_options "$@"
     scratch_folders
     stack_lock
     scratch_claim
     before=$(program_stamp)
     build_install
-    if $s3; then
+    if $UP_S3; then
         settings_write
         radosgw_start
         s3_chosen || setting_set objects s3
     fi
-    stack_up "$port"
+    stack_up "$UP_PORT"
     if [[ -n $before && $before != "$(program_stamp)" ]]; then
         say 'the workers are replaced by the new program'
         pools_recycle
-    elif $s3; then
+    elif $UP_S3; then
         pools_recycle
     fi
     url=$(command_url)

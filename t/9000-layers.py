@@ -68,7 +68,7 @@ local = [place for place, group in lines_like(r'^\s*#\s*include "([^"]*)"') if "
 same(local, [], "every include names its folder")
 handlers = [place for place, group in lines_like(r'#\s*include "app/[a-z]+/(api_[a-z]+)', r"app/[a-z]+/api_.*")]
 same(handlers, [], "handlers do not include each other")
-same([place for place, _ in lines_like(r"\bsetlocale\(")], [], "every process keeps the C locale, by which dates are written and read")
+same([place for place, _ in lines_like(r"\bsetlocale\((?!3\))")], [], "every process keeps the C locale, by which dates are written and read")
 for header, allowed in SOLE_USERS.items():
     strangers = [place for place, _ in lines_like(rf"^\s*#\s*include <{header}>")
                  if not re.fullmatch(allowed, place.split(":")[0])]
@@ -77,6 +77,16 @@ first = [name for name, text in FILES.items()
          if name.endswith(".c") and name[:-2] + ".h" in FILES and
          re.search(r'#\s*include [<"]([^>"]+)', text).group(1) != name[:-2] + ".h"]
 same(first, [], "each file includes its own header first")
+
+# --- what clangd is told
+
+one_of_each = sorted({path.parent: path for path in sorted([*SRC.rglob("*.c"), *(CHECKOUT / "t").glob("*.c")])}.values())
+said = [flag for flag in (CHECKOUT / "compile_flags.txt").read_text().splitlines() if flag]
+told = [flag.replace("-Ibuild", f"-I{BUILD}") for flag in said]
+wrong = [ran.stderr for path in one_of_each
+         if (ran := subprocess.run([*shlex.split(os.environ.get("CC", "cc")), *told, "-fsyntax-only", path], cwd=CHECKOUT, capture_output=True,
+                                   text=True)).returncode != 0]
+same((len(one_of_each) > 10, wrong), (True, []), "compile_flags.txt is what a file of each folder needs")
 
 # --- headers stand alone
 

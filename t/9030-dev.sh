@@ -115,4 +115,31 @@ ok 'a port that is taken is named' says 1 "port $port is taken by another progra
 ok 'with how to choose another one' grep -q -e '--port N' "$folder/said"
 ok 'and how to see whose it is' grep -q "ss -ltnp sport = :$port" "$folder/said"
 ok 'and nothing was started or written' test ! -e "$folder/etc" -a ! -e "$folder/pid"
+# shellcheck disable=SC2034 # used by up_possible
+up_wanted() (
+    SCRATCH=$folder
+    up_possible --port "$1"
+)
+ok 'and before anything is built' says 1 "port $port is taken by another program" up_wanted "$port"
+
+# closed_above: the scratch folder is one that nobody but root reaches
+closed_above() (
+    closed=$folder/closed
+    SCRATCH=$closed/below
+    mkdir -p "$SCRATCH"
+    as_runner() {
+        [[ $3 != "$closed"* ]]
+    }
+    scratch_reachable nobody
+)
+ok 'a folder that is closed to the user of the stack is named' says 1 "nobody, as whom mayfly runs here, can't enter $folder/closed[.]" closed_above
+ok 'with the cure' grep -q "chmod o+x $folder/closed" "$folder/said"
+
+# shellcheck disable=SC2034 # used by build_in
+configured_in_place() (
+    CHECKOUT=$folder options=() targets=()
+    touch "$CHECKOUT/config.status"
+    build_in "$folder/build" options targets
+)
+ok 'a checkout that was configured in place is said to be' says 1 'configured in place.*distclean' configured_in_place
 echo "1..$number"

@@ -6,6 +6,7 @@
 #include "base/networks.h"
 #include "object/s3.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,6 +95,13 @@ static bool open_all(struct services *services, struct err *err)
     db_wait_in(store->db, services->coroutines);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
            open_files(services, err);
+}
+
+void services_forked(struct services *services)
+{
+    char *name = (char *)(uintptr_t)services->worker, *slash = strrchr(name, '/');
+
+    snprintf(slash + 1, WORKER_NAME_BYTES - (size_t)(slash + 1 - name), "%d", (int)getpid());
 }
 
 bool services_prepare(struct services *services, const char *config_path, const char *pool, struct err *err)

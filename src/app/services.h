@@ -15,4 +15,7 @@ bool services_prepare(struct services *, const char *config_path, const char *po
 bool services_check(const struct services *, const char *config_path, bool is_worker, struct err *) MUST_CHECK;
 void services_close(struct services *);
 
+/* In a child that goes on with all of its parent's: it has a name of its own. */
+void services_forked(struct services *);
+
 #endif

@@ -58,6 +58,12 @@ void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
  */
 void fcgi_server_let_go(struct fcgi_server *, int64_t within_ms);
 
+/*
+ * In a child that goes on with all of its parent's connections, while the parent only executes another program: the epoll set would tell
+ * of the parent's signals. ERR_BUG: none can be read.
+ */
+bool fcgi_server_forked(struct fcgi_server *, struct err *) MUST_CHECK;
+
 /* fcgi_gather also returns as soon as this descriptor is readable. ERR_BUG when it can't be watched. */
 bool fcgi_server_watch(struct fcgi_server *, int fd, struct err *) MUST_CHECK;
 

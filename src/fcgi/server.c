@@ -136,6 +136,17 @@ void fcgi_server_stop(struct fcgi_server *server, enum fcgi_stop stop)
         watch_listener(server, false);
 }
 
+bool fcgi_server_forked(struct fcgi_server *server, struct err *err)
+{
+    int fd = open_signals();
+
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, server->signal_fd, NULL);
+    close(server->signal_fd);
+    server->signal_fd = fd;
+    return (fd >= 0 && watch(server, fd, EPOLLIN, &signal_mark)) ||
+           err_set(err, ERR_BUG, "event loop: %s", strerror(errno));
+}
+
 bool fcgi_server_watch(struct fcgi_server *server, int fd, struct err *err)
 {
     return watch(server, fd, EPOLLIN, NULL) || err_set(err, ERR_BUG, "event loop: %s", strerror(errno));

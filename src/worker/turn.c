@@ -148,6 +148,16 @@ bool turns_wait(const struct turns *turns)
     return turns->streams > 0 || turns->admission.count > 0;
 }
 
+bool turns_are_alone(const struct turns *turns)
+{
+    const struct turn *turn;
+
+    LIST_FOREACH(turn, &turns->in_hand, in_all)
+    if (turn->exchange.job != NULL)
+        return false;
+    return LIST_EMPTY(&turns->waiting);
+}
+
 /* Whose streams are counted together: an account's, or those of an address that reads links. */
 static void find_share(struct turn *turn)
 {

@@ -103,6 +103,9 @@ size_t turns_take(struct turns *, int timeout_ms, bool *any);
 /* Whether requests wait for their next turn, or for a password. */
 bool turns_wait(const struct turns *);
 
+/* Whether no request in hand needs another process or thread: one that looks at a picture, or libcurl's. */
+bool turns_are_alone(const struct turns *);
+
 /* Does this beside the requests, in a coroutine. False: memory is out. */
 bool turns_do_beside(struct turns *, void (*work)(void *arg), void *arg) MUST_CHECK;
 

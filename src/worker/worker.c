@@ -9,6 +9,7 @@
 #include "store/sweep.h"
 #include "worker/notify.h"
 #include "worker/options.h"
+#include "worker/successor.h"
 #include "worker/turns.h"
 
 #include <malloc.h>
@@ -35,6 +36,9 @@ enum {
     LEAVE_STREAMS_MS = 10000,
     /* Those that began in the last moment; nobody accepts for the pool meanwhile. */
     LAST_STREAMS_MS = 500,
+    /* How long a worker whose time has come waits for a moment in which it may fork, and then for its successor to serve. */
+    ALONE_MS = 10000,
+    SUCCESSOR_MS = 10000,
     /* What was wrong is looked at again after this; until then it is one line in the log. */
     PAUSE_S = 5,
     /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
@@ -44,6 +48,7 @@ enum {
 };
 
 struct worker {
+    struct successor successor;
     struct services services;
     struct fcgi_server *server;
     struct turns turns;
@@ -156,12 +161,46 @@ static void sweep_when_idle(struct worker *worker)
     worker->is_sweeping = turns_do_beside(&worker->turns, sweep, worker) && worker->is_sweeping;
 }
 
+/*
+ * True: this is another process now, and its successor serves or has failed to. False: there is none, and when this process has ended
+ * multiwatch starts one. A pool that is told to leave or to recycle needs none.
+ */
+static bool succeed(struct worker *worker)
+{
+    int64_t since_ms = now_ms(worker);
+    struct err err = {.kind = ERR_NONE};
+
+    while (!turns_are_alone(&worker->turns) && fcgi_server_stopping(worker->server) == FCGI_RUN &&
+           now_ms(worker) - since_ms < ALONE_MS)
+        take(worker, IDLE_MS);
+    if (fcgi_server_stopping(worker->server) != FCGI_RUN || !turns_are_alone(&worker->turns))
+        return false;
+    if (!successor_begin(&worker->successor, &err)) {
+        log_error(&worker->services.log, LOG_WARN, "not_succeeded", &err);
+        return false;
+    }
+    services_forked(&worker->services);
+    if (!fcgi_server_forked(worker->server, &err) ||
+        !fcgi_server_watch(worker->server, worker->successor.word_fd, &err))
+        log_error(&worker->services.log, LOG_ERROR, "not_succeeded", &err);
+    since_ms = now_ms(worker);
+    while (successor_waits(&worker->successor) && fcgi_server_stopping(worker->server) == FCGI_RUN &&
+           now_ms(worker) - since_ms < SUCCESSOR_MS)
+        take(worker, IDLE_MS);
+    successor_leave(&worker->successor);
+    return true;
+}
+
 static void worker_loop(struct worker *worker)
 {
     plan_sweep(worker);
-    while (!done(worker))
+    while (!done(worker)) {
         if (take(worker, IDLE_MS) == 0)
             sweep_when_idle(worker);
+        successor_reap(&worker->successor);
+    }
+    if (succeed(worker))
+        fcgi_server_stop(worker->server, FCGI_RECYCLE);
     /* It may be the only worker of its pool, and another takes its place only when it has ended: it still accepts. */
     let_go(worker);
     finish_streams(worker, DRAIN_STREAMS_MS);
@@ -195,6 +234,20 @@ static bool check_schema(struct worker *worker, struct err *err)
     return fits;
 }
 
+/* Who serves meanwhile has connections already: with some of its own a successor is as quick from its first request. */
+static void connect_early(struct worker *worker)
+{
+    struct services *services = &worker->services;
+    struct err ignored = {.kind = ERR_NONE};
+    struct operate_schema schema;
+    struct arena arena;
+
+    arena_init(&arena, ARENA_MAX_BYTES);
+    (void)!cache_ping(services->sessions.cache, &ignored);
+    (void)!operate_schema(services->sessions.db, &arena, &schema, &ignored);
+    arena_free(&arena);
+}
+
 /*
  * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one (sched(7),
  * SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was chosen is left alone.
@@ -219,6 +272,8 @@ static bool worker_open(struct worker *worker, const struct options *options, st
     if (options->check_only)
         return services_check(&worker->services, options->config_path, !options->no_secret, err) &&
                check_schema(worker, err);
+    if (worker->successor.leaving != 0)
+        connect_early(worker);
     if (!fcgi_server_new(&worker->server, worker->services.clock, &worker->services.log,
                          (size_t)config->worker_streams_max + CONNECTIONS_BESIDE, config->request_timeout_ms,
                          config->stream_timeout_ms, err) ||
@@ -246,6 +301,10 @@ static void run(struct worker *worker)
 {
     struct err err = {.kind = ERR_NONE};
 
+    if (worker->successor.leaving != 0)
+        LOG_EVENT(&worker->services.log, LOG_INFO, "took_over",
+                  LOG_NUMBER("predecessor", (int64_t)worker->successor.leaving));
+    successor_ready(&worker->successor);
     /* Who waits for it in vain says so himself; requests are answered all the same. */
     if (!notify_ready(&err))
         log_error(&worker->services.log, LOG_WARN, "not_notified", &err);
@@ -262,6 +321,8 @@ int main(int argc, char **argv)
     if (status >= 0)
         return status;
     worker = calloc(1, sizeof *worker);
+    if (worker != NULL)
+        successor_take(&worker->successor, argv);
     if (worker == NULL || !worker_open(worker, &options, &err)) {
         fprintf(stderr, "mayfly-worker: %s\n", worker != NULL ? err.detail : "out of memory");
         /* multiwatch starts the next one at once: a wrong setting must not become a fork loop. */

@@ -48,6 +48,11 @@ def workers(*pools):
     return found
 
 
+def successors(*pools):
+    """How many workers have been replaced by themselves so far: the process stays, so its parent's list does not tell."""
+    return sum((SCRATCH / "log" / f"pool-{pool}.log").read_text(errors="replace").count('"event":"took_over"') for pool in pools or POOLS)
+
+
 def worker_size(pid):
     """Resident and private memory in KiB."""
     fields = {}
