@@ -7,6 +7,7 @@ import hashlib, http.client, json, os, re, socket, statistics, subprocess, sys, 
 
 OTHER = os.path.realpath(sys.argv[1])
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 9
+ONLY = sys.argv[3] if len(sys.argv) > 3 else ""
 FORM = "application/x-www-form-urlencoded"
 MB = 1_000_000
 BUFFER = bytearray(1 << 20)
@@ -127,6 +128,8 @@ def main():
     theirs = Stack(f"/tmp/mayfly-bench-{hashlib.sha256((OTHER + chr(10)).encode()).hexdigest()[:8]}")
     print(f"{'ours / theirs':26} {'rate: quartiles':>24}   {'CPU: quartiles':>24}")
     for name, case in cases():
+        if not re.search(ONLY, name):
+            continue
         rates, cpus = [], []
         for number in range(ROUNDS):
             print(f"bench: {name}, round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)

@@ -106,7 +106,7 @@ TEXT
 ./dev bench [rounds]
 ./dev bench files [--s3]
 ./dev bench replaced [rounds]
-./dev bench --against FOLDER [rounds]
+./dev bench --against FOLDER [rounds [case]]
 
 Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
 downloads of 1 MB and 100 MB, beside what nginx does alone; with replaced the p99 and p99.9 of clients while workers are replaced
@@ -114,7 +114,7 @@ all the time, beside those while none is.
 
   --s3              also with the files in S3, a Ceph gateway that is started as well
   --against FOLDER  the same requests, in turns, to the stack of another checkout: how fast this one is, and how much CPU
-                    it takes, as ratios to that one
+                    it takes, as ratios to that one; case is a regular expression for their names
 TEXT
     fuzz) cat <<'TEXT' ;;
 ./dev fuzz [harness] [seconds]

@@ -83,8 +83,8 @@ struct body_sink {
     size_t (*needs)(const struct exchange *);
 };
 
-/* At once; a block that is read from the database is four pieces, none of them small. */
-enum { ANSWER_PIECE_MAX_BYTES = 64 * 1024 };
+/* At once: what one record of FastCGI holds (specification 1.0, section 3.3). */
+enum { ANSWER_PIECE_MAX_BYTES = 0xFFFF };
 
 /* A body that is longer than memory should hold: the handler sets exchange.source and answer_left. */
 struct answer_source {

@@ -78,10 +78,13 @@ static bool read_on(struct exchange *x, struct sending *sending, struct err *err
 static bool next(struct exchange *x, const void **bytes, size_t *length, struct err *err)
 {
     struct sending *sending = x->stream;
+    size_t pieces;
 
     if (sending->held == 0 && !read_on(x, sending, err))
         return false;
-    *length = sending->held < ANSWER_PIECE_MAX_BYTES ? sending->held : ANSWER_PIECE_MAX_BYTES;
+    /* Equal pieces: a block of 256 KiB would leave one of four bytes. */
+    pieces = (sending->held + ANSWER_PIECE_MAX_BYTES - 1) / ANSWER_PIECE_MAX_BYTES;
+    *length = (sending->held + pieces - 1) / pieces;
     *bytes = sending->at;
     sending->at += *length;
     sending->held -= *length;
