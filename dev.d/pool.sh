@@ -19,7 +19,7 @@ pool_size() {
 }
 
 # The workers' environment is ours: MAYFLY_CRASH reaches them this way, and is gone with the next start.
-# -r: tests kill one worker after the other, which is no reason to give up.
+# -r: tests kill hundreds of workers, which is no reason to give up. A real pool gives up sooner (the unit has 20).
 pool_start() {
     local socket=$SCRATCH/run/$1/fcgi.sock size
 

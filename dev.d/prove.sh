@@ -22,6 +22,7 @@ prove_hooks() {
     )
 }
 
+# Starts no stack: it is for looking at /workers of the one that ./dev up has started.
 command_prove() {
     prove_hooks
     export MAYFLY_SCRATCH=$SCRATCH

@@ -25,7 +25,7 @@ radosgw_choose_port() {
 }
 
 # Without auth, radosgw waits for ever unless the monitor is spoken to in mode crc. The monitor's short waits make a pool in
-# 0.1 s instead of 1.4. A fast shutdown writes nothing down. Without tcp_nodelay a small answer takes 40 ms.
+# 0.1 s instead of 1.4; the first start makes several, which took 11 s. A fast shutdown writes nothing down. Without tcp_nodelay a small answer takes 40 ms.
 radosgw_write() {
     local ceph=$SCRATCH/ceph
 

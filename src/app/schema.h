@@ -4,7 +4,10 @@
 
 #include "store/operate.h"
 
-/* ERR_STALE says what is missing and how to apply it. A newer schema serves this build too: see HACKING. */
+/*
+ * ERR_STALE says what is missing and how to apply it. A newer schema serves this build too, so that two releases can
+ * serve.
+ */
 bool schema_reaches(const struct operate_schema *, struct err *) MUST_CHECK;
 
 #endif

@@ -100,7 +100,8 @@ static bool has_blocks(struct object_store *store, struct arena *arena, const st
 
 /*
  * The tail becomes the last chunk. An object is finished when its last chunk is no full block: so one that ends with a
- * full block, or has no bytes at all, gets an empty chunk.
+ * full block, or has no bytes at all, gets an empty chunk. Without it a whole object could not be told from a part of
+ * one but by the file's row (t/1100).
  */
 static bool finish(struct object_store *store, struct arena *arena, const struct object *object, const char *type,
                    const struct object_block *list, size_t blocks, const void *tail, size_t tail_length,

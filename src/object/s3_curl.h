@@ -1,6 +1,8 @@
 /*
- * libcurl, loaded when S3 is first asked: with all that it links to, it would be a tenth of every worker's start, and a site
- * whose files are in PostgreSQL never needs it. For store/s3_http and store/s3_multi only.
+ * libcurl, loaded when S3 is first asked: with all that it links to, it would be a tenth of every worker's start, and a
+ * site whose files are in PostgreSQL never needs it. With a bucket in the settings `mayfly-worker --test` loads it, so
+ * that a missing one shows at the start. (libpq would be half of the start, but every worker needs it soon.) For
+ * s3_http and s3_multi only.
  */
 #ifndef MAYFLY_OBJECT_S3_CURL_H
 #define MAYFLY_OBJECT_S3_CURL_H

@@ -168,7 +168,10 @@ static bool uploads_from(struct s3 *s3, struct arena *arena, const char *prefix,
     return list_bucket(s3, arena, &request, &list, prefix, "key-marker", after, "max-uploads", most, page, err);
 }
 
-/* Without an upload's id as a marker, AWS goes on after the key, radosgw with it: what is not after it is dropped. */
+/*
+ * Without an upload's id as a marker, AWS goes on after the key, radosgw with it, and AWS takes no made-up id: what is
+ * not after the marker is dropped.
+ */
 bool s3_uploads(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, size_t most,
                 struct s3_page *page, struct err *err)
 {

@@ -1,12 +1,15 @@
 /*
- * Attempts at a password, counted in buckets that all workers share: of an account from an address, of an address, and of an
- * account from everywhere. An address is one of IPv4 or a /64 of IPv6. The last bucket does not hold its owner off: it is not
- * asked for an address from which the account has a session.
+ * Attempts at a password, counted in buckets that all workers share: of an account from an address, of an address, and
+ * of an account from everywhere. An address is one of IPv4 or a /64 of IPv6. The last bucket does not hold its owner
+ * off: it is not asked for an address from which the account has a session.
  *
- * What shows that it belongs to the account, a session or a device that has logged in before, has one bucket of its own instead
- * of these three, so neither strangers nor neighbours hold it off.
+ * What shows that it belongs to the account, a session or a device that has logged in before, has one bucket of its own
+ * instead of these three, so neither strangers nor neighbours hold it off.
  *
  * The same password tried again counts once in a window: a program with an old password locks nobody out.
+ *
+ * A refused attempt leaves no row. Only what counts makes rows, at most four: three buckets, and one by which the same
+ * password is known again. They end with the window.
  */
 #ifndef MAYFLY_STORE_ATTEMPT_H
 #define MAYFLY_STORE_ATTEMPT_H

@@ -76,7 +76,10 @@ bool upload_give_up(struct upload *, struct err *);
 /* Gives the lease back; what is not in the row is forgotten. */
 void upload_leave(struct upload *);
 
-/* Makes the object whole. May be repeated, by another worker too. */
+/*
+ * Makes the object whole. May be repeated, by another worker too. The row notes it: the tail goes with the sealing, and
+ * a worker that opens the upload after a crash before its commit must not look for the tail.
+ */
 bool upload_seal(struct upload *, struct err *) MUST_CHECK;
 
 /* After upload_seal: what was reserved for more bytes than came is the account's again, before the next file asks. */

@@ -5,8 +5,9 @@
 #include "base/err.h"
 
 /*
- * Says that requests are answered from now on: a unit of Type=notify is then started. Each worker says it, the first one
- * counts. Nothing is sent when $NOTIFY_SOCKET is not set, as without systemd.
+ * Says that requests are answered from now on: a unit of Type=notify is then started. A worker says it itself, because
+ * only it knows that it listens. Each worker says it, the first one counts; hence NotifyAccess=all in the unit. Nothing
+ * is sent when $NOTIFY_SOCKET is not set, as without systemd.
  */
 bool notify_ready(struct err *) MUST_CHECK;
 
