@@ -206,6 +206,7 @@ bodies = {name: body for text in FILES.values()
           for name, body in re.findall(r"^(?:\w+ )+\**(\w+)\([^;{}]*\)\n\{\n(.*?)^\}", text, re.M | re.S)}
 defined = set(bodies)
 readme, hacking = (CHECKOUT / "README.md").read_text(), (CHECKOUT / "HACKING.md").read_text()
+decisions = {path.name: path.read_text() for path in sorted((CHECKOUT / "doc/decisions").glob("*.md"))}
 line = readme.partition("## One request")[2].partition("##")[0].partition("[HACKING")[0]
 way = re.findall(r"`(\w+)`", line)
 check(len(way) >= 8, "README shows a request's way", line)
@@ -214,14 +215,38 @@ names = {name for name in re.findall(r"`([a-z]+_[a-z_]+)`", hacking) if not name
 macros = {group[0] for _, group in lines_like(r"^#define (\w+)")}
 known = defined | macros | set(settings) | statements | {name.split("/")[-1].partition(".")[0] for name in FILES} | \
     set(re.findall(r"struct (\w+)", "".join(FILES.values())))
-same(sorted(name for name in names if name not in known and not re.search(rf"\b{name}\b", sample + apply_text + later +
-            "".join((CHECKOUT / "sql/schema" / one).read_text() for one in numbers) + (CHECKOUT / "nginx/mayfly-locations.conf").read_text())),
-     [], "HACKING names nothing that is gone")
-paths = set(re.findall(r"`((?:src|sql|t|nginx|etc|build-aux|dev\.d|base|http|store|app|bin)/[A-Za-z0-9_./-]+\.[a-z]+)`", readme + hacking))
-same(sorted(path for path in paths if not (CHECKOUT / path).exists() and not (SRC / path).exists() and "NAME" not in path), [],
-     "README and HACKING name files that are there")
-links = {link for link in re.findall(r"\]\(([^)#]+)\)", readme + hacking) if "://" not in link}
-same(sorted(link for link in links if not (CHECKOUT / link).exists()), [], "and link to such")
+schema = "".join((CHECKOUT / "sql/schema" / one).read_text() for one in numbers)
+other = sample + apply_text + later + schema + (CHECKOUT / "nginx/mayfly-locations.conf").read_text()
+same(sorted(name for name in names if name not in known and not re.search(rf"\b{name}\b", other)), [], "HACKING names nothing that is gone")
+# Pages of decisions also name members, constants, columns, variables: words of the code, of which comments are no part.
+code = "".join(re.sub(r"/\*.*?\*/", "", text, flags=re.S) for text in FILES.values()) + (CHECKOUT / "t/model/session_cache.pml").read_text()
+for path in [*CHECKOUT.glob("sql/*/*.sql"), *CHECKOUT.glob("nginx/*.conf"), *CHECKOUT.glob("t/lib/*.py")]:
+    code += re.sub(r"^\s*(--|#).*", "", path.read_text(), flags=re.M)
+known |= set(re.findall(r"\w+", code))
+for page, text in {"HACKING": hacking, **decisions}.items():
+    names = re.findall(r"`(?:struct |x->|\$)?([a-z0-9]+_[a-z0-9_]+|[A-Z]+_[A-Z_]+)(?:\(\))?`", text)
+    same(sorted(set(names) - known), [], f"{page} names functions, settings, members and constants that are there")
+pages = {"README.md": readme, "HACKING.md": hacking, "doc/threat-model.md": (CHECKOUT / "doc/threat-model.md").read_text(),
+         "doc/object-storage.md": (CHECKOUT / "doc/object-storage.md").read_text(),
+         **{f"doc/decisions/{page}": text for page, text in decisions.items()}}
+paths = {(page, path) for page, text in pages.items() for path in re.findall(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\.[a-z]+)`", text)}
+same(sorted(f"{page}: {path}" for page, path in paths if not (CHECKOUT / path).exists() and not (SRC / path).exists() and "NAME" not in path), [],
+     "README, HACKING and what is in doc name files that are there")
+bare = {path.name for folder in ("src", "sql", "nginx", "etc", "doc", "dev.d", "t", "build-aux") for path in (CHECKOUT / folder).rglob("*")}
+bare |= set(os.listdir(CHECKOUT))
+lonely = {(page, name) for page, text in pages.items() for name in re.findall(r"`([A-Za-z0-9_-]+\.(?:c|h|def|sql|awk|pl|md|ac))`", text)}
+same(sorted(f"{page}: {name}" for page, name in lonely if name not in bare | {"statements.h"}), [], "also where the folder is understood")
+links = {(page, link) for page, text in pages.items() for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link}
+same(sorted(f"{page}: {link}" for page, link in links if not (CHECKOUT / page).parent.joinpath(link).exists()), [], "and link to such")
+numbered = {name[:4] for name in os.listdir(CHECKOUT / "t")}
+proofs = {(page, number) for page, text in pages.items()
+         for number in re.findall(r"\bt/(\d{4})\b", text) + (re.findall(r"[|,;] (\d{4})\b", text) if page == "doc/threat-model.md" else [])}
+check(len(proofs) > 100, "tests that stand for promises and decisions are found", len(proofs))
+same(sorted(f"{page}: t/{number}" for page, number in proofs if number not in numbered), [], "and name tests that are there")
+same(sorted(re.findall(r"^- \[([\w-]+\.md)\]\(", decisions["README.md"], re.M)), sorted(set(decisions) - {"README.md"}),
+     "doc/decisions/README.md lists each page")
+same(sorted(f"doc/{name}" for name in os.listdir(CHECKOUT / "doc") if not re.search(rf"\sdoc/{re.escape(name)}\s", makefile)), [],
+     "Makefile.am ships what is in doc")
 routes = FILES["app/routes.c"]
 costly = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
