@@ -12,6 +12,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import wait_until
+from crash import ctl
 from files import (CHUNK, TUS, checksum, file_url, half_patch, half_sent, metadata, noise, pools_away, postgres_away, rows, sha256,
                    tus_create, tus_head, tus_offset, tus_patch, usage)
 from mayfly import CHECKOUT, Client, check, done, login, psql, same, settings, signed_in
@@ -224,6 +225,9 @@ tus_patch(client, url, 0, b"half")
 psql(f"UPDATE mayfly.file SET sweep_at = now() - interval '1 second' WHERE id = '{url[9:]}'")
 tus(tus_head(client, url), 404, "an expired upload is gone", upload_offset=None)
 tus(tus_patch(client, url, 4, b"more"), 404, "and takes nothing")
+# Its ten bytes count until it is swept, which an idle worker may do at any moment: what is counted below must not change by that.
+ctl("sweep")
+check(wait_until(10, lambda: psql(f"SELECT count(*) FROM mayfly.file WHERE id = '{url[9:]}' AND state = 'pending'") == "0"), "and is swept")
 
 # --- limits
 
