@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/text_limit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct registration {
@@ -285,6 +286,14 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     return ok;
 }
 
+/* What others call "password" is here a member of another name. */
+static bool refuse_member(const char *name, struct err *err)
+{
+    if (strcmp(err->field, "password") == 0)
+        snprintf(err->field, sizeof err->field, "%s", name);
+    return false;
+}
+
 bool api_password(struct exchange *x, struct err *err)
 {
     struct password_change change = {.keep_others = false};
@@ -299,10 +308,10 @@ bool api_password(struct exchange *x, struct err *err)
     form = request_has_type(&x->request, "application/x-www-form-urlencoded");
     change.keep_others = form ? !json_flag(fields, "end_others") : json_is_false(json_object_get(fields, "end_others"));
     /* Before the current one is looked at: a new one that is refused is no failed attempt. */
-    if (!password_check(new, strlen(new), (const char *[]){x->session.username, x->session.email, current, NULL},
-                        err) ||
-        !credentials_confirm(x, current, &change.account, &change.attempt, err))
-        return false;
+    if (!password_check(new, strlen(new), (const char *[]){x->session.username, x->session.email, current, NULL}, err))
+        return refuse_member("new", err);
+    if (!credentials_confirm(x, current, &change.account, &change.attempt, err))
+        return refuse_member("current", err);
     if (x->replayed)
         return true;
     return credentials_hash(x, new, change.hash, err) &&

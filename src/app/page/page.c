@@ -291,18 +291,14 @@ static bool set_typed(struct exchange *x, json_t *values)
            (!json_flag(x->fields, "remember") || set_true(values, "remember"));
 }
 
-/* The account page has four inputs that handlers call "password". */
+/* The account page has two inputs that handlers call "password". */
 static const char *invalid_input(const struct exchange *x, const struct err *shown)
 {
     const char *path = x->match.route != NULL ? x->match.route->path : "";
 
     if (shown->is_internal || strcmp(shown->field, "password") != 0)
         return problem_of(shown).field;
-    if (strcmp(path, "/profile") == 0)
-        return "confirmation";
-    if (strcmp(path, "/password") == 0)
-        return shown->kind == ERR_DENIED ? "current" : "new";
-    return shown->field;
+    return strcmp(path, "/profile") == 0 ? "confirmation" : shown->field;
 }
 
 static bool set_error(json_t *values, const struct err *shown, const char *field)
