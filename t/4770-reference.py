@@ -63,7 +63,8 @@ WHOLE = frame("openapi info servers tags paths components", openapi={"const": "3
               servers={"type": "array", "items": frame("url description")}, tags={"type": "array", "items": frame("name description")},
               paths=by_name(by_name(OPERATION, "^(get|put|post|delete|options|head|patch)$", 1), "^/"),
               components=frame("securitySchemes schemas parameters headers responses", securitySchemes=by_name(SCHEME),
-                               schemas=by_name(SCHEMA), parameters=by_name(PARAMETER), headers=by_name(HEADER), responses=by_name(RESPONSE)))
+                               schemas=by_name(SCHEMA), parameters=by_name(PARAMETER), headers=by_name(HEADER),
+                               responses=by_name(RESPONSE)))
 
 Draft202012Validator.check_schema(WHOLE)
 same([f"{error.json_path}: {error.message}"[:300] for error in Draft202012Validator(WHOLE).iter_errors(DOCUMENT)], [],
@@ -86,7 +87,8 @@ named = {f"#/components/{kind}/{name}" for kind in ("schemas", "parameters", "he
 same(sorted(named - references - {"#/components/responses/MethodNotAllowed"}), [], "and each component is used")
 identities = [operation["operationId"] for operation in OPERATIONS.values()]
 same(sorted({one for one in identities if identities.count(one) > 1}), [], "no two operations have the same name")
-same({tag for operation in OPERATIONS.values() for tag in operation["tags"]}, {tag["name"] for tag in DOCUMENT["tags"]}, "tags are those of the list")
+same({tag for operation in OPERATIONS.values() for tag in operation["tags"]}, {tag["name"] for tag in DOCUMENT["tags"]},
+     "tags are those of the list")
 same({name for operation in OPERATIONS.values() for one in operation["security"] for name in one}, set(COMPONENTS["securitySchemes"]),
      "so are the ways to log in")
 
@@ -106,10 +108,11 @@ same([place for place, node in ALL.items() if re.search(r"/properties/[^/]+$", p
      "each field is explained")
 same([place for place, node in schemas.items() if place.startswith("/components/schemas/") and not node.get("description")], [],
      "so is each schema")
-same([place for place, node in ALL.items() for name, text in node.items()
-      if name in ("description", "summary") and isinstance(text, str) and (text != text.strip() or not re.match(r"[A-Za-z`*]", text)
-      or (name == "description" and not text.endswith((".", ")"))) or (name == "summary" and place.startswith("/paths/") and text.endswith(".")))], [],
-     "descriptions are sentences, summaries are titles")
+texts = [(place, name, node[name]) for place, node in ALL.items() for name in ("description", "summary") if isinstance(node.get(name), str)]
+same([place for place, name, text in texts if text != text.strip() or name == "description" and not text.endswith(".")], [],
+     "descriptions are sentences")
+same([place for place, name, text in texts if place.startswith("/paths/") and name == "summary" and text.endswith(".")], [],
+     "summaries are titles")
 ours = [(place, node) for place, node in ALL.items() if node.get("type") == "object" and place.startswith("/components/schemas/")]
 answered = set()
 
@@ -132,8 +135,10 @@ same([place for place, node in ours if "#" + re.match(r"/components/schemas/\w+"
 # --- routes
 
 table = reference.table()
-same(sorted((method, path) for method, path, _, _ in table), sorted(OPERATIONS), "the routes are those of src/app/routes.c, and all of them")
-WHO = {"NOTHING": [], "GUEST": [{}, {"bearer": []}, {"cookie": []}], "LOGIN": [{"bearer": []}, {"cookie": []}], "PAGE": [{"bearer": []}, {"cookie": []}]}
+same(sorted((method, path) for method, path, _, _ in table), sorted(OPERATIONS),
+     "the routes are those of src/app/routes.c, and all of them")
+EITHER = [{"bearer": []}, {"cookie": []}]
+WHO = {"NOTHING": [], "GUEST": [{}, *EITHER], "LOGIN": EITHER, "PAGE": EITHER}
 same([(method, path) for method, path, need, _ in table if OPERATIONS.get((method, path), {}).get("security") != WHO[need]], [],
      "who may ask is as the table has it")
 same([(method, path) for method, path, need, _ in table
@@ -142,16 +147,19 @@ same([(method, path) for method, path, need, _ in table
 same([(method, path) for method, path, _, rest in table if "HAS_TAG" in rest and not
       {"If-Match", "If-None-Match"} <= {one["name"] for one in parameters(OPERATIONS[method, path])}], [],
      "what has an entity tag takes preconditions")
-same([(method, path) for method, path, _, _ in table if not {"400", "414", "429", "431", "500", "503"} <= set(OPERATIONS[method, path]["responses"])],
-     [], "each route says what nginx and an outage answer")
+ANYWHERE = {"400", "414", "429", "431", "500"}
+same([key for key, operation in OPERATIONS.items()
+      if not ANYWHERE | {"423" if key[0] == "HEAD" else "503"} <= set(operation["responses"])], [],
+     "each route says what nginx and an outage answer; tus's HEAD is 423 then")
 
 # --- errors
 
 source = (CHECKOUT / "src/base/err.h").read_text()
 kinds = dict(re.findall(r'X\(([A-Z]+), "(\w+)"\)', source))
-same(set(COMPONENTS["schemas"]["Problem"]["properties"]["error"]["enum"]), set(kinds.values()) - {"none"}, "the words of errors are those of base/err.h")
+word = COMPONENTS["schemas"]["Problem"]["properties"]["error"]
+same(set(word["enum"]), set(kinds.values()) - {"none"}, "the words of errors are those of base/err.h")
 statuses = re.findall(r"\[ERR_([A-Z]+)\] = \{(\d+),", (CHECKOUT / "src/http/problem.c").read_text())
-told = dict(re.findall(r"`(\w+)` \((\d+)\)", COMPONENTS["schemas"]["Problem"]["properties"]["error"]["description"]))
+told = dict(re.findall(r"`(\w+)` \((\d+)\)", word["description"]))
 same(told, {kinds[kind]: status for kind, status in statuses if kind != "NONE"}, "with the statuses of http/problem.c")
 nginx = (CHECKOUT / "nginx/mayfly.conf").read_text().partition("map $status $mayfly_error {")[2].partition("}")[0]
 same(set(re.findall(r"(\w+);", nginx)) - set(told), set(), "nginx's own errors have the same words")
@@ -164,7 +172,8 @@ C = {name: eval(value) for path in sorted((CHECKOUT / "src").rglob("*.[ch]"))
 T = {name: (int(least), int(most)) for name, least, most in
      re.findall(r"\[TEXT_(\w+)\] = \{(\d+), (\d+)\}", (CHECKOUT / "src/base/text_limit.c").read_text())}
 D = {name: int(value) for name, value in re.findall(r"NUMBER\((\w+), (\d+),", (CHECKOUT / "src/base/settings.def").read_text())}
-SIZES = [int(one) for one in re.search(r"static const int sizes\[\] = \{([\d, ]+)\}", (CHECKOUT / "src/app/file/api_thumbnail.c").read_text()).group(1).split(",")]
+SIZES = re.search(r"static const int sizes\[\] = \{([\d, ]+)\}", (CHECKOUT / "src/app/file/api_thumbnail.c").read_text()).group(1)
+SIZES = [int(one) for one in SIZES.split(",")]
 FAULTS = re.findall(r'\[CSV_FAULT_\w+\] = "(.+)"', (CHECKOUT / "src/app/file/csv.c").read_text())
 TYPES = re.findall(r'\[CSV_\w+\] = "(\w+)"', (CHECKOUT / "src/app/file/csv_type.c").read_text())
 LEAST, MOST = 0, 1
@@ -173,6 +182,7 @@ LIMITS = {
     "User/properties/username": {"minLength": T["USERNAME"][LEAST], "maxLength": T["USERNAME"][MOST]},
     "User/properties/email": {"minLength": T["EMAIL"][LEAST], "maxLength": T["EMAIL"][MOST]},
     "User/properties/name": {"maxLength": T["NAME"][MOST]},
+    "User/properties/groups": {"maxItems": C["GROUPS_MAX"]},
     "User/properties/groups/items": {"minLength": T["GROUP"][LEAST], "maxLength": T["GROUP"][MOST]},
     "Registration/properties/username": {"maxLength": T["USERNAME"][MOST]},
     "Registration/properties/email": {"maxLength": T["EMAIL"][MOST]},
@@ -196,6 +206,7 @@ LIMITS = {
     "LinkRequest/properties/expires_in": {"minimum": 1, "maximum": D["link_max_s"]},
     "LinkRequest/properties/uses": {"minimum": 1, "maximum": C["FILE_LINK_USES_MAX"]},
     "Links/properties/links": {"maxItems": C["FILE_LINKS_MAX"]},
+    "CsvReport/properties/delimiter": {"minLength": 1, "maxLength": 1},
     "CsvReport/properties/header": {"maxItems": C["CSV_COLUMNS_MAX"]},
     "CsvReport/properties/header/items": {"maxLength": C["CSV_FIELD_BYTES"] - 1},
     "CsvReport/properties/types": {"maxItems": C["CSV_COLUMNS_MAX"]},
@@ -244,10 +255,10 @@ def at(place):
 
 
 wanted = {at(place): limits for place, limits in LIMITS.items()}
-# Nothing is counted below 0, and a list of words that is no constant of C is what a request or an answer says word by word.
-found = {place: limits for place, node in ALL.items() if "/properties" != place[-11:]
+# What counts things is never below 0.
+found = {place: limits for place, node in ALL.items() if not place.endswith("/properties")
          if (limits := {name: node[name] for name in KINDS if name in node and not (name == "minimum" and node[name] == 0)})}
-same({place: limits for place, limits in found.items() if limits != {name: value for name, value in wanted.get(place, {}).items() if name != "enum"}}, {},
+same({place: limits for place, limits in found.items() if not limits.items() <= wanted.get(place, {}).items()}, {},
      "each limit in the document is a constant of the code")
 same({place: limits for place, limits in wanted.items() if any(ALL[place].get(name) != value for name, value in limits.items())}, {},
      "and each of these constants is in the document")
@@ -257,12 +268,15 @@ same(sorted(set(re.findall(r"[Ss]etting `(\w+)`", text)) - names), [], "settings
 same([(name, value) for name, value in re.findall(r"[Ss]etting `(\w+)`, (\d+) by default", text) if D.get(name) != int(value)], [],
      "and have these defaults")
 # Numbers in sentences: (sentence, constant).
-SAID = (("at most {} bytes, written as compactly", C["DOCUMENT_MAX_BYTES"]), ("would have more than {} bytes", C["DOCUMENT_MAX_BYTES"]),
-        ("nested at most {} deep", C["JSONB_MAX_DEPTH"]), ("more than {} combining marks", C["TEXT_MARKS_MAX"]), ("cut to {} characters", T["USER_AGENT"][MOST]),
-        ("cut to {} bytes; `file`", C["DISPOSITION_NAME_BYTES"] - 1), ("A form with files, of at most {} parts", C["MULTIPART_PARTS_MAX"]),
-        ("The file has {} links already", C["FILE_LINKS_MAX"]), ("separated by commas; at most {}.", C["TUS_METADATA_PAIRS"]),
-        ("up to {} URLs of parts", C["TUS_CONCAT_MAX"]), ("in order: at most {} of them", C["URLS_PER_PAGE"]), ("The page shows {},", C["PAGE_FILES_MAX"]),
-        ("of the first {}", C["CSV_COLUMNS_MAX"]), ("The first {} bad rows", C["CSV_BAD_MAX"]), ("used last first; at most {}", C["SESSION_LIST_MAX"]))
+SAID = (("at most {} bytes as PostgreSQL writes it", C["DOCUMENT_MAX_BYTES"]), ("would have more than {} bytes", C["DOCUMENT_MAX_BYTES"]),
+        ("nested at most {} deep", C["JSONB_MAX_DEPTH"]), ("more than {} combining marks", C["TEXT_MARKS_MAX"]),
+        ("cut to {} characters", T["USER_AGENT"][MOST]), ("cut to {} bytes; `file`", C["DISPOSITION_NAME_BYTES"] - 1),
+        ("A form with files, of at most {} parts", C["MULTIPART_PARTS_MAX"]), ("The file has {} links already", C["FILE_LINKS_MAX"]),
+        ("separated by commas; at most {}.", C["TUS_METADATA_PAIRS"]), ("up to {} URLs of parts", C["TUS_CONCAT_MAX"]),
+        ("in order: at most {} of them", C["URLS_PER_PAGE"]), ("The page shows {},", C["PAGE_FILES_MAX"]),
+        ("of the first {}", C["CSV_COLUMNS_MAX"]), ("The first {} bad rows", C["CSV_BAD_MAX"]),
+        ("used last first; at most {}", C["SESSION_LIST_MAX"]))
 same([sentence for sentence, number in SAID if sentence.format(number) not in text], [], "numbers in its sentences are those of the code")
-same(DOCUMENT["info"]["version"], re.search(r"AC_INIT\(\[mayfly\], \[([\d.]+)\]", (CHECKOUT / "configure.ac").read_text()).group(1), "it is of this release")
+release = re.search(r"AC_INIT\(\[mayfly\], \[([\d.]+)\]", (CHECKOUT / "configure.ac").read_text()).group(1)
+same(DOCUMENT["info"]["version"], release, "it is of this release")
 done()

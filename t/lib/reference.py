@@ -2,11 +2,13 @@
 
 import json
 import re
+import secrets
 import urllib.parse
 from collections import defaultdict
 
 from jsonschema import Draft202012Validator
 
+from files import CHUNK, TUS
 from mayfly import CHECKOUT, FORM, PROBLEM, Client, check, note
 
 JSON_TYPES = ("application/json", "application/merge-patch+json")
@@ -29,6 +31,16 @@ def table():
     if len(found) < 50:
         raise RuntimeError("src/app/routes.c can't be read")
     return [(method, re.sub(r":(\w+)", r"{\1}", path), need, rest) for method, path, need, rest in found]
+
+
+def reason(error):
+    """What is wrong; of a choice, with the one that comes nearest."""
+    while error.context:
+        choices = defaultdict(list)
+        for one in error.context:
+            choices[one.schema_path[0]].append(one)
+        error = min(choices.values(), key=len)[0]
+    return error.message
 
 
 class Reference:
@@ -58,7 +70,7 @@ class Reference:
     def wrong(self, schema, value):
         """What is wrong with a value by a schema of the document, as lines."""
         whole = {"allOf": [schema], "components": self.document["components"]}
-        return [f"{error.json_path}: {error.message}"[:300] for error in Draft202012Validator(whole).iter_errors(value)]
+        return [f"{error.json_path}: {reason(error)}"[:300] for error in Draft202012Validator(whole).iter_errors(value)]
 
     def walk(self, kind, schema, place, value, note_one):
         """Tells note_one of each property, type and word that a value shows of its schema."""
@@ -213,7 +225,7 @@ class Reference:
     def judge_sent(self, known, headers, body):
         content = self.operations[known].get("requestBody", {}).get("content", {})
         kind = headers.get("content-type", "").partition(";")[0]
-        if not body:
+        if not body and kind != FORM:
             return []
         name = kind if kind in content else "*/*"
         if name not in content:
@@ -246,7 +258,8 @@ class Reference:
                     promised.append(("parameter", name, parameter["in"]))
             for name, media in operation.get("requestBody", {}).get("content", {}).items():
                 promised.append(("sent", known, name))
-                self.promises("request", media.get("schema", {}), f"{known}", promised.append)
+                if name != "multipart/form-data":
+                    self.promises("request", media.get("schema", {}), f"{known}", promised.append)
             for status, response in operation["responses"].items():
                 response, place = self.resolve(response), (*known, int(status))
                 promised.append(("answer", *place))
@@ -269,6 +282,9 @@ class Reference:
         return left
 
 
+# --- requests that are held against it
+
+
 class Watched(Client):
     """A client whose requests are held against the reference."""
 
@@ -278,3 +294,74 @@ class Watched(Client):
         answer = super()._exchange(method, path, body, fields)
         self.reference.judge(method, path, fields, body, answer)
         return answer
+
+
+def status(answer, wanted, what):
+    """The answer. What is wrong with it by the reference, the client has said."""
+    if answer.status != wanted:
+        check(False, f"{what} is {wanted}", answer)
+    return answer
+
+
+def twice(client, method, path, wanted, other=True, headers=(), **more):
+    """With a key of its own, again with the same key, and once with the key for something else."""
+    headers = {"Idempotency-Key": f"reference-{secrets.token_hex(8)}", **dict(headers)}
+    first = status(client.request(method, path, headers=headers, **more), wanted, f"{method} {path}")
+    again = status(client.request(method, path, headers=headers, **more), wanted, f"{method} {path} again")
+    if again.headers.get("idempotent-replayed") != "true":
+        check(False, f"{method} {path}: a repetition says that it is one", again)
+    if other:
+        status(client.request(method, f"{path}?something=else", headers=headers, **more), 422, f"{method} {path} with the key of another")
+    return first
+
+
+# These look at their password before their key.
+PASSWORDS = ("/login", "/register", "/password", "/profile", "/profile/delete")
+BODIES = {"/login": {}, "/register": {}, "/password": {}, "/profile": {"name": "x"}, "/profile/delete": {}, "/files/{id}": {"name": "x"},
+          "/files/{id}/rename": {"name": "x"}, "/files/direct": {"size": 5}, "/files/{id}/parts": {"parts": [{"part": 1, "etag": "x"}]}}
+
+
+def send(client, method, path, place, headers=(), **more):
+    """The request of an operation as it would be done, but for what is to be refused."""
+    fields = dict(TUS) if path.startswith("/uploads") and method != "OPTIONS" else {}
+    if path.startswith("/uploads") and method == "POST":
+        fields["Upload-Length"] = "5"
+    if path.startswith("/uploads") and method == "PATCH":
+        fields.update({"Upload-Offset": "0", "Content-Type": CHUNK})
+        more.setdefault("body", b"hello")
+    if not more and method in ("POST", "PUT", "PATCH", "DELETE") and (path in BODIES or path.endswith("/data") and method != "DELETE"):
+        more["json"] = BODIES.get(path, {"name": "x"})
+    return client.request(method, place, headers={**fields, **dict(headers)}, **more)
+
+
+def refuse(key, fill, client, browser):
+    """
+    What an operation refuses whoever asks and whatever there is. fill gives its path with things that are there, and with things
+    that are not; client has a token, browser a cookie.
+    """
+    (method, path), operation = key, Watched.reference.operations[key]
+    what, place, listed = f"{method} {path}", fill(path, True), operation["responses"]
+    taken = {one["$ref"].rpartition("/")[2] for one in operation.get("parameters", ()) if "$ref" in one}
+    reads_body = "415" in listed and not path.startswith(("/upload", "/files/{id}/thumbnail"))
+    as_json = {"Content-Type": "application/json"}
+
+    def refused(wanted, why, who=client, headers=(), where=place, **more):
+        status(send(who, method, path, where, headers, **more), wanted, f"{what}: {why}")
+
+    if operation["security"] and {} not in operation["security"]:
+        refused(401, "a guest", who=Watched())
+    if "403" in listed and operation["security"]:
+        refused(403, "from another site", who=browser, headers={"Sec-Fetch-Site": "cross-site"})
+    if method != "POST" or "IfMatch" in taken:
+        refused(400, "no tag", headers={"If-Match": "nonsense"})
+        refused(412, "another tag", headers={"If-Match": '"other"'})
+    if "IdempotencyKey" in taken and path not in PASSWORDS:
+        refused(400, "a key that is none", headers={"Idempotency-Key": "not visible"})
+    if "404" in listed and "{" in path:
+        refused(404, "nothing there", where=fill(path, False))
+    if "413" in listed and not path.startswith(("/upload", "/files/{id}/thumbnail")):
+        refused(413, "a long body", headers=as_json, body=b" " * 140_000)
+    if reads_body:
+        refused(415, "XML", headers={"Content-Type": "text/xml"}, body="<a/>")
+        refused(400, "no JSON", headers=as_json, body="{")
+        refused(422, "no object", headers=as_json, body="[]")
