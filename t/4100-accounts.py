@@ -209,6 +209,12 @@ same((answer.status, answer.error, answer.json()["field"]), (403, "forbidden", "
 refused(client.post("/password", json={"new": new}), "current", "and not without it")
 refused(client.post("/password", json={"current": PASSWORD, "new": "password1"}), "new", "a weak one is refused")
 refused(client.post("/password", json={"current": PASSWORD, "new": PASSWORD}), "new", "and the old one again")
+form_client = Client(cookie=f"mayfly={client.token}")
+csrf = form_client.get("/account", headers={"Accept": PAGE}).text.partition('name="csrf" value="')[2].partition('"')[0]
+for wrong, fields in (("current", {"current": WRONG, "new": new}), ("new", {"current": PASSWORD, "new": "password1"})):
+    answer = form_client.post("/password", form={"csrf": csrf, **fields}, headers={"Accept": PAGE, "Sec-Fetch-Site": "same-origin"})
+    inputs = {one: 'aria-invalid="true"' in answer.text.partition(f'id="{one}"')[2].partition(">")[0] for one in ("current", "new")}
+    same(inputs, {"current": wrong == "current", "new": wrong == "new"}, f"and the page's form shows that it is {wrong}", answer.status)
 same((client.get("/profile").status, other.get("/profile").status), (200, 200), "none of which ended a session")
 client.put("/session/data", json={"cart": 1})
 answer = client.post("/password", json={"current": PASSWORD, "new": new})
