@@ -1,6 +1,7 @@
 /*
  * A server's loop over one connection without a listening socket, for tests and fuzzing: what is fed comes through a socket,
- * requests are answered by their number as `policy` says, and all that is seen of requests and answers is noted.
+ * requests are answered by their number as `policy` says, and all that is seen of requests and answers is noted. A second
+ * connection of the same server may be beside it, with all that one server has once: the window, the decoder, who is due.
  */
 #ifndef MAYFLY_T_FCGI_LOOP_H
 #define MAYFLY_T_FCGI_LOOP_H
@@ -28,12 +29,15 @@ struct loop_seen {
     bool read; /* its whole body was */
 };
 
-enum { LOOP_SEEN_MAX = 256, LOOP_ANSWER_BYTES = 16 };
+/* As many of the shortest requests as the longest input of t/0950 has. */
+enum { LOOP_SEEN_MAX = 512, LOOP_ANSWER_BYTES = 16 };
 
 struct loop {
-    struct fcgi_server server;
+    struct fcgi_server server; /* of one that is beside another: nothing, it has the other's */
     struct log log;
-    int peer; /* -1: the worker has closed its end, and what it had sent was read */
+    struct loop *other;              /* the one that this is beside, or that is beside this; NULL: there is none */
+    struct fcgi_request *connection; /* of one that is beside another; gone when its peer is -1 */
+    int peer;                        /* -1: the worker has closed its end, and what it had sent was read */
     enum loop_policy (*policy)(size_t number);
     struct loop_seen seen[LOOP_SEEN_MAX];
     size_t count;
@@ -92,15 +96,51 @@ static inline void loop_open(struct loop *loop, enum loop_policy (*policy)(size_
     loop->peer = ends[1];
 }
 
-static inline void loop_close(struct loop *loop)
+/* Opens a second connection, beside that of a loop which is open; loop_close of that one closes both. */
+static inline void loop_join(struct loop *loop, struct loop *other, enum loop_policy (*policy)(size_t))
+{
+    int ends[2];
+
+    memset(loop, 0, sizeof *loop);
+    loop->policy = policy;
+    loop->other = other;
+    other->other = loop;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+        abort();
+    loop->connection = fcgi_connection_new(&other->server, ends[0]);
+    if (loop->connection == NULL)
+        abort();
+    loop->peer = ends[1];
+}
+
+/* The one whose server this loop's connection is of. */
+static inline struct loop *loop_host(struct loop *loop)
+{
+    return loop->connection != NULL ? loop->other : loop;
+}
+
+/* Whose connection this request came on. */
+static inline struct loop *loop_of(struct loop *host, const struct fcgi_request *request)
+{
+    return host->other != NULL && host->other->connection == request ? host->other : host;
+}
+
+static inline void loop_forget(struct loop *loop)
 {
     if (loop->peer >= 0)
         close(loop->peer);
+    free(loop->out);
+}
+
+static inline void loop_close(struct loop *loop)
+{
     while (!LIST_EMPTY(&loop->server.all))
         fcgi_abandon(LIST_FIRST(&loop->server.all), "the test is over");
     close(loop->server.epoll_fd);
     fcgi_decoder_close(&loop->server.decoder);
-    free(loop->out);
+    if (loop->other != NULL)
+        loop_forget(loop->other);
+    loop_forget(loop);
 }
 
 static inline void loop_see(void *arg, const void *bytes, size_t length)
@@ -203,21 +243,26 @@ static inline void loop_receive(struct loop *loop)
         loop->ends += loop->out[at + 1] == FCGI_RECORD_END;
 }
 
-/* Everything that can be got on with. */
+/* Everything that can be got on with, on both connections. */
 static inline void loop_run(struct loop *loop)
 {
+    struct loop *host = loop_host(loop);
     struct fcgi_request *requests[4];
     size_t count;
 
-    for (int idle = 0; idle < 2;) {
-        count = fcgi_gather(&loop->server, requests, 4, 0);
-        for (size_t i = 0; i < count && loop->count < LOOP_SEEN_MAX; i++)
-            loop_serve(loop, requests[i]);
-        idle = count > 0 || !TAILQ_EMPTY(&loop->server.due) ? 0 : idle + 1;
-        if (loop->count == LOOP_SEEN_MAX)
-            break;
+    for (int idle = 0; idle < 2 && host->count < LOOP_SEEN_MAX;) {
+        count = fcgi_gather(&host->server, requests, 4, 0);
+        for (size_t i = 0; i < count; i++) {
+            struct loop *of = loop_of(host, requests[i]);
+
+            if (of->count < LOOP_SEEN_MAX)
+                loop_serve(of, requests[i]);
+        }
+        idle = count > 0 || !TAILQ_EMPTY(&host->server.due) ? 0 : idle + 1;
     }
-    loop_receive(loop);
+    loop_receive(host);
+    if (host->other != NULL)
+        loop_receive(host->other);
 }
 
 /* The peer sends these bytes, in pieces as large as the socket takes. */
@@ -231,7 +276,7 @@ static inline void loop_feed(struct loop *loop, const unsigned char *bytes, size
             length -= (size_t)sent;
         }
         loop_run(loop);
-        if (sent < 0 && LIST_EMPTY(&loop->server.all))
+        if (sent < 0 && LIST_EMPTY(&loop_host(loop)->server.all))
             return;
     }
 }
