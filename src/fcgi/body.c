@@ -1,10 +1,5 @@
 #include "fcgi/body.h"
 
-void fcgi_body_init(struct fcgi_body *body, unsigned id, fcgi_body_taker *take, void *arg)
-{
-    *body = (struct fcgi_body){.id = id, .take = take, .arg = arg, .state = FCGI_BODY_MORE};
-}
-
 static void begin_record(struct fcgi_body *body, const unsigned char *header)
 {
     if (header[0] != FCGI_RECORD_VERSION || header[1] != FCGI_RECORD_BODY || fcgi_record_id(header) != body->id)

@@ -16,19 +16,16 @@ enum fcgi_body_state {
 /* Slices of content, borrowed for the call. */
 typedef void fcgi_body_taker(void *arg, const void *bytes, size_t length);
 
-/* What is known in the middle of a record. */
+/* What is known in the middle of a record. All but the first three are zeroed to begin with. */
 struct fcgi_body {
+    unsigned id;           /* of the request */
     fcgi_body_taker *take; /* NULL: the content is thrown away */
     void *arg;
     size_t taken; /* bytes of content so far */
-    unsigned id;
     size_t content_left, padding_left;
     bool last; /* the record at hand is the empty one */
     enum fcgi_body_state state;
 };
-
-/* A body of the request with this id, nothing of it read yet. */
-void fcgi_body_init(struct fcgi_body *, unsigned id, fcgi_body_taker *take, void *arg);
 
 /* A taker of fcgi/reader.h: takes all but what follows the body's end, or a part of a record's header. */
 size_t fcgi_body_feed(void *body, const unsigned char *bytes, size_t length) MUST_CHECK;

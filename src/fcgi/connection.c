@@ -53,7 +53,6 @@ struct fcgi_request *fcgi_connection_new(struct fcgi_server *server, int fd)
     }
     connection->server = server;
     connection->fd = fd;
-    connection->state = FCGI_COLLECTING;
     connection->since_us = server->clock->monotonic_us();
     connection->events = FCGI_HEAD_EVENTS;
     connection->reader.leaves = true;
@@ -115,7 +114,7 @@ static size_t take_head(struct fcgi_request *connection, const unsigned char *by
     connection->drains_since_us = 0;
     connection->held_read = 0;
     buf_init(&connection->held, &connection->arena, HELD_ARENA_MAX_BYTES);
-    fcgi_body_init(&connection->body, connection->head.id, hold, connection);
+    connection->body = (struct fcgi_body){.id = connection->head.id, .take = hold, .arg = connection};
     return connection->head.length;
 }
 

@@ -20,6 +20,7 @@
 /*
  * The life of a connection; fcgi_connection_enter makes each transition.
  *
+ *   (made, zeroed) --> COLLECTING
  *   COLLECTING --the head is there, and the body as far as it is wanted whole--> IN_HAND
  *   IN_HAND --fcgi_wait, fcgi_wait_ms--> WAITING --an event, the time, or the deadline--> IN_HAND
  *   IN_HAND --fcgi_sent_all: answered, and the body is at its end--> IDLE, or closed

@@ -33,12 +33,6 @@ static bool keep_rest(struct fcgi_reader *reader, const unsigned char *rest, siz
     return true;
 }
 
-/* Bytes that were only looked at leave the socket. */
-static bool remove_seen(int fd, unsigned char *seen, size_t length)
-{
-    return length == 0 || recv(fd, seen, length, MSG_DONTWAIT) == (ssize_t)length;
-}
-
 /*
  * What of `got` new bytes, behind `held` older ones, is the taker's. When it takes nothing, all of them are the beginning of what
  * it waits for.
@@ -72,7 +66,8 @@ enum fcgi_came fcgi_reader_read(struct fcgi_reader *reader, int fd, struct fcgi_
     if (reader->leaves) {
         out = owned(held, (size_t)got, taken);
         reader->full = reader->full || out < (size_t)got;
-        if (!remove_seen(fd, window->bytes + held, out))
+        /* What was only looked at leaves the socket. */
+        if (out > 0 && recv(fd, window->bytes + held, out, MSG_DONTWAIT) != (ssize_t)out)
             return FCGI_CAME_END;
         length = held + out;
     }
