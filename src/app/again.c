@@ -2,24 +2,6 @@
 
 #include "base/backoff.h"
 
-enum {
-    /* Twice as long each time, up to the most: most locks are held for some milliseconds. */
-    PAUSE_LEAST_MS = 2,
-    PAUSE_MOST_MS = 50,
-    /* For each ms that a try may wait, all that are aside pause so many: they take a fifth of the worker's time at most. */
-    PAUSES_PER_WAIT = 4,
-};
-
-static int64_t pause_of(const struct exchange *x)
-{
-    const struct services *services = x->services;
-    int64_t wait_ms = services->config.database_lock_ms;
-    int64_t fair_ms = wait_ms * PAUSES_PER_WAIT * services->requests_aside;
-    int64_t ms = backoff_ms(x->again.times, PAUSE_LEAST_MS, PAUSE_MOST_MS);
-
-    return ms > fair_ms ? ms : backoff_jitter(fair_ms);
-}
-
 /* What is kept for the next run lies before the mark, all else goes when it begins. */
 static void set_mark(struct exchange *x)
 {
@@ -49,7 +31,7 @@ bool again_put_aside(struct exchange *x, const struct err *err)
         x->services->requests_aside++;
     again->is_aside = true;
     again->times++;
-    x->pause_ms = pause_of(x);
+    x->pause_ms = backoff_ms(again->times, x->services->config.database_lock_ms, (size_t)x->services->requests_aside);
     return true;
 }
 

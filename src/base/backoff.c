@@ -2,16 +2,21 @@
 
 #include "base/clock.h"
 
-int64_t backoff_jitter(int64_t ms)
-{
-    return ms / 2 + random_below((uint32_t)ms + 1) + 1;
-}
+enum {
+    /* Most locks are held for some milliseconds. */
+    LEAST_MS = 2,
+    MOST_MS = 50,
+    /* For each ms that a try may take, all who wait pause so many: their tries take a fifth of the process's time at most. */
+    PAUSES_PER_TRY = 4,
+};
 
-int64_t backoff_ms(int times, int64_t least_ms, int64_t most_ms)
+int64_t backoff_ms(int times, int64_t try_ms, size_t count)
 {
-    int64_t ms = least_ms;
+    int64_t fair_ms = try_ms * PAUSES_PER_TRY * (int64_t)count, ms = LEAST_MS;
 
-    for (int i = 1; i < times && ms < most_ms; i++)
+    for (int i = 1; i < times && ms < MOST_MS; i++)
         ms *= 2;
-    return backoff_jitter(ms < most_ms ? ms : most_ms);
+    ms = ms < MOST_MS ? ms : MOST_MS;
+    ms = ms > fair_ms ? ms : fair_ms;
+    return ms / 2 + random_below((uint32_t)ms + 1) + 1;
 }

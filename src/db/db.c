@@ -166,7 +166,7 @@ static enum db_rc query_once(struct db *db, struct arena *arena, const struct db
 
 static bool waits_for_lock(struct db *db, struct db_lock_wait *wait, struct err *err)
 {
-    return db_lock_wait(wait, db->coroutines, db->clock, db->config->database_patience_ms, err);
+    return db_lock_wait(wait, &db->waiting, db->coroutines, db->clock, db->config, err);
 }
 
 static enum db_rc query(struct db *db, struct arena *arena, const struct db_statement *call, struct db_result *result,

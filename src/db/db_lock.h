@@ -5,6 +5,7 @@
 #ifndef MAYFLY_DB_DB_LOCK_H
 #define MAYFLY_DB_DB_LOCK_H
 
+#include "base/config.h"
 #include "base/coroutine.h"
 
 /* Zeroed: it was not met yet. */
@@ -14,10 +15,11 @@ struct db_lock_wait {
 };
 
 /*
- * Whether to try again, after a pause. False: it was not a lock, nobody can wait here, or patience_ms are over; in the last case
- * err->busy goes, since the request has waited long enough.
+ * Whether to try again, after a pause. False: it was not a lock, nobody can wait here, or database_patience_ms are over; in the
+ * last case err->busy goes, since the request has waited long enough. *waiting is how many of the process wait here, since each
+ * try holds up the process for database_lock_ms: the more they are, the longer they pause (base/backoff.h).
  */
-bool db_lock_wait(struct db_lock_wait *, struct coroutines *, const struct clock *, int64_t patience_ms,
-                  struct err *) MUST_CHECK;
+bool db_lock_wait(struct db_lock_wait *, size_t *waiting, struct coroutines *, const struct clock *,
+                  const struct config *, struct err *) MUST_CHECK;
 
 #endif

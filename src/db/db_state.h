@@ -29,6 +29,7 @@ struct db {
     bool prepared[STATEMENT_COUNT];
     enum db_transaction_state transaction;
     struct coroutines *coroutines;
+    size_t waiting; /* of these, for others' locks */
     struct db_limits limits;
     struct db_limits told; /* what the connection has been told; 0: nothing that counts */
     bool told_just_now;    /* in what may still fail, which would take it back */
