@@ -1,6 +1,7 @@
 #define STATEMENTS_DEFINE
 #include "db/db.h"
 
+#include "base/coroutine.h"
 #include "db/db_connection.h"
 #include "db/db_lock.h"
 #include "db/db_state.h"
@@ -278,6 +279,11 @@ static void roll_back(struct db *db)
 bool db_in_transaction(const struct db *db)
 {
     return db->transaction != TRANSACTION_NONE || db->queued > 0;
+}
+
+bool db_give_way(struct db *db)
+{
+    return db_in_transaction(db) || coroutine_wait(db->coroutines, db->clock, -1, 0, db->clock->monotonic_us());
 }
 
 bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err *), void *arg, struct err *err)

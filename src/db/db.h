@@ -100,6 +100,12 @@ bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err
 /* Whether that is so just now. Whoever lets others of this process get on meanwhile must not: the connection is theirs too. */
 bool db_in_transaction(const struct db *);
 
+/*
+ * Between two statements of something long: in a coroutine, others go on before it does. Nothing inside of a transaction. False:
+ * nobody can wait here, or the process is about to end.
+ */
+bool db_give_way(struct db *) MUST_CHECK;
+
 /* Called at named points around COMMIT; the crash tests end the process there. NULL: nothing. */
 void db_on_point(struct db *, void (*point)(const char *name));
 

@@ -10,8 +10,8 @@
 enum {
     /* The best of those measured: larger ones write no faster, and a range reads at most one too much. */
     BLOCK_BYTES = 256 * 1024,
-    /* Removed in one statement: 16 MiB, far below the statement's deadline. */
-    REMOVE_AT_ONCE = 64,
+    /* Removed in one statement: 4 MiB, which is for how long a request may wait that comes to a worker while it sweeps. */
+    REMOVE_AT_ONCE = 16,
     NUMBER_BYTES = 24,
 };
 
@@ -205,6 +205,8 @@ static bool remove_object(struct object_store *store, struct arena *arena, const
     do {
         ok = ok && db_query(store->db, &scratch, STATEMENT_FILE_CHUNKS_REMOVE, values, &rows, err) != DB_FAIL;
         arena_reset(&scratch);
+        if (ok && rows.rows == REMOVE_AT_ONCE)
+            ok = db_give_way(store->db) || err_set(err, ERR_DOWN, "the rest is removed later, since this process ends");
     } while (ok && rows.rows == REMOVE_AT_ONCE);
     arena_free(&scratch);
     return ok;

@@ -168,6 +168,9 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
     plan.name = safe;
     plan.object_name = key;
     plan.claimed_type = claimed;
+    /* A form may have many, and each takes some transactions. */
+    if (receiving->first != NULL)
+        (void)!db_give_way(x->services->sessions.db);
     if (!create(x, &plan, &file, err))
         return false;
     if (!receiving->done && upload_open_by(&x->services->files, &x->arena, &file.id, &x->session.account,
@@ -366,10 +369,13 @@ static void drop(struct exchange *x)
     const struct receiving *receiving = x->stream;
     struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds them when they are overdue */
 
-    for (const struct received *received = receiving->first; received != NULL; received = received->next)
+    for (const struct received *received = receiving->first; received != NULL; received = received->next) {
         if (received->upload != NULL)
             (void)!file_give_up(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account,
                                 &ignored);
+        if (received->next != NULL)
+            (void)!db_give_way(x->services->sessions.db);
+    }
 }
 
 /* Stands for the body: two requests with the same key must have sent the same files, in the same fields. */
