@@ -16,12 +16,15 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
-from chaos import Threads, children, nginx_limits, service_pid, wait_until
+from chaos import Threads, children, nginx_limits, nginx_reload, service_pid, wait_until
 from files import half_patch, postgres_away, tus_create, tus_offset
 from mayfly import PROBLEM, SCRATCH, check, dev, done, login, new_user, same, settings
 
 NETWORK = f"127.{secrets.randbelow(200) + 1}.{secrets.randbelow(200) + 1}"
 AT_ONCE = 256  # limit_conn mayfly_address
+BURST = 1000  # limit_req mayfly_rate
+EVERYWHERE = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/upload/x", "/uploads", "/nothing",
+              "/none-of-mayflys")
 BODIES = SCRATCH / "tmp/body"
 MIB = 1024 * 1024
 
@@ -147,14 +150,39 @@ def crowd_of_one():
     same(statuses, {"100": AT_ONCE, "429": 50}, f"of {AT_ONCE + 50} requests at a time one address gets {AT_ONCE}")
     same({path: Client(8).get(path).status for path in ("/health/live", "/static/mayfly.css", "/login")},
          dict.fromkeys(("/health/live", "/static/mayfly.css", "/login"), 200), "another address is served beside them")
-    everywhere = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/uploads", "/nothing", "/none-of-mayflys")
-    same({path: Client(7).get(path).status for path in everywhere}, dict.fromkeys(everywhere, 429),
+    same({path: Client(7).get(path).status for path in EVERYWHERE}, dict.fromkeys(EVERYWHERE, 429),
          "and of that one nothing more, wherever it goes")
     began = time.monotonic()
     check(wait_until(20, lambda: Client(7).get("/health/live").status == 200), "until nginx has waited for the bodies long enough",
           time.monotonic() - began)
     for one in held:
         one.close()
+
+
+@contextlib.contextmanager
+def limits_without_rates():
+    """What an address has sent at once is not given back to it."""
+    path = SCRATCH / "etc/conf.d/mayfly-limits.conf"
+    before = path.read_text()
+    path.write_text(re.sub(r"rate=\d+r/s", "rate=1r/m", before))
+    try:
+        with nginx_limits():
+            yield
+    finally:
+        path.write_text(before)
+        nginx_reload()
+
+
+def haste_of_one():
+    """Requests of all kinds count together, also where a kind has a limit of its own."""
+    client, sent = Client(9), 0
+    while client.get("/static/mayfly.css").status == 200 and sent <= BURST + 10:
+        sent += 1
+    check(BURST <= sent <= BURST + 3, f"of one address {BURST} requests are taken at once", sent)
+    same({path: Client(9).get(path).status for path in EVERYWHERE}, dict.fromkeys(EVERYWHERE, 429), "and none more, wherever it goes")
+    same(Client(9).post("/login", json={"username": "x", "password": "x"}).status, 429, "to log in neither")
+    same({path: Client(10).get(path).status for path in ("/health/live", "/static/mayfly.css", "/login")},
+         dict.fromkeys(("/health/live", "/static/mayfly.css", "/login"), 200), "while another is served")
 
 
 # --- an nginx of its own, that believes what address it is told, with the shipped limits
@@ -302,6 +330,8 @@ def main():
     short_bodies_only()
     with another_location(), nginx_limits():
         crowd_of_one()
+    with another_location(), limits_without_rates():
+        haste_of_one()
     folder = SCRATCH / "tmp" / f"nginx-{os.getpid()}"
     addresses(folder)
     bodies_of_http2(SCRATCH / "tmp" / f"http2-{os.getpid()}")
