@@ -158,6 +158,14 @@ for program in ("mayfly-worker", "mayflyctl"):
 check("libmagic" in subprocess.run(["ldd", BUILD / "mayfly-sniff"], capture_output=True, text=True, check=True).stdout,
       "mayfly-sniff has it, so this test would see it")
 
+# --- one place for a connection's state, and for its end
+
+states = "|".join(re.search(r"^enum fcgi_connection_state \{ (.*?) \};", FILES["fcgi/connection.h"], re.M)[1].split(", "))
+setting = [place.split(":")[0] for place, _ in lines_like(rf"\bconnection->state = (?:{states}|state);")]
+same(setting, ["fcgi/connection.c"], "the state of a connection is set by fcgi_connection_enter, nowhere else")
+closing = [place.split(":")[0] for place, _ in lines_like(r"\bclose\((?:connection|request)->fd\)", r"(fcgi|worker)/.*")]
+same(closing, ["fcgi/connection.c"], "and fcgi_abandon alone closes one, which wants a reason")
+
 # --- SQL
 
 SQL = r'"[^"]*\b(SELECT\b.*|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|WITH \w+ AS)'
@@ -248,6 +256,8 @@ same(sorted(re.findall(r"^- \[([\w-]+\.md)\]\(", decisions["README.md"], re.M)),
      "doc/decisions/README.md lists each page")
 same(sorted(f"doc/{name}" for name in os.listdir(CHECKOUT / "doc") if not re.search(rf"\sdoc/{re.escape(name)}\s", makefile)), [],
      "Makefile.am ships what is in doc")
+promised = {int(number): tests for number, tests in re.findall(r"^\| P(\d+) \|.*\|([^|]*)\|$", pages["doc/threat-model.md"], re.M)}
+same([number for number in range(1, 15) if not re.search(r"\d{4}", promised.get(number, ""))], [], "the threat model names at least one test for each promise")
 routes = FILES["app/routes.c"]
 costly = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
@@ -282,6 +292,8 @@ check(limit >= wanted, "LimitNOFILE of the unit has room for worker_streams_max 
 connections = int(re.search(r"^worker_connections (\d+);", (CHECKOUT / "nginx/mayfly-events.conf").read_text(), re.M)[1])
 address = int(re.search(r"^limit_conn\s+mayfly_address (\d+);", (CHECKOUT / "nginx/mayfly-fastcgi.conf").read_text(), re.M)[1])
 check(connections >= 2 * 16 * 2 * address, "16 addresses that do their worst leave half of worker_connections", connections, address)
+files = int(re.search(r"^worker_rlimit_nofile (\d+);", (CHECKOUT / "nginx/mayfly-main.conf").read_text(), re.M)[1])
+check(files > connections, "a process of nginx may open more files than it has connections", files, connections)
 # A client's connection and the one to a worker, for all streams of the two pools of files.
 check(connections >= 2 * 2 * defaults["worker_streams_max"], "one process of nginx has room for the streams of both pools' workers",
       connections, defaults["worker_streams_max"])
