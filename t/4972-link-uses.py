@@ -59,6 +59,7 @@ url = make()
 for what, headers in (
     ("a browser", {"Accept": PAGE}),
     ("a browser that looks ahead", {"Accept": PAGE, "Sec-Purpose": "prefetch;prerender"}),
+    ("one that writes types as it likes", {"Accept": "Text/HTML, */*;q=0.1"}),
     ("a prefetch", {"Sec-Purpose": "prefetch"}),
     ("an older one", {"Purpose": "prefetch"}),
     ("Slack", {"Accept": "*/*", "User-Agent": "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"}),
@@ -94,6 +95,18 @@ url = client.post(f"/files/{file}/link", json={}).json()["url"]
 same([guest.get(url, headers={"Accept": PAGE}).body == body, guest.get(url, headers={"User-Agent": "Slackbot"}).body == body], [True, True],
      "a link for any number is the file, for everybody")
 same(guest.post(url).headers.get("location"), url, "and its button leads there")
+
+# --- addresses from elsewhere
+
+# What chats, mailings and other sites put behind an address that they pass on.
+odd = ("utm_source=a&utm_source=b", "discount=100%", "name=%E9", "fbclid=x&%=1&&%00", "&".join(f"f{n}={n}" for n in range(300)))
+same([guest.get(f"{url}?{query}").body == body for query in odd], [True] * len(odd), "a link is one whatever others put behind it")
+url = make()
+same([(guest.get(f"{url}?{query}", headers={"Accept": PAGE}).status, left()) for query in odd], [(200, 1)] * len(odd), "so is one that is counted")
+ticket = guest.post(f"{url}?{odd[0]}", headers={"Accept": PAGE}).headers.get("location", "")
+same((re.fullmatch(re.escape(url) + r"\?use=[\w-]{43}", ticket) is not None, stranger.get(f"{ticket}&{odd[0]}").body == body, left()), (True, True, 0),
+     "its button works, and so does the ticket", ticket)
+same([guest.get(f"{ticket}&{ticket.partition('?')[2]}").status, guest.get(f"{url}?use=%").status], [400, 400], "what is no ticket is told as that")
 
 # --- a storage that fails
 

@@ -4,7 +4,7 @@
 #include "app/file/file_tag.h"
 #include "app/once.h"
 #include "app/page/page.h"
-#include "http/form.h"
+#include "app/page/query.h"
 #include "store/file_link.h"
 
 #include <string.h>
@@ -48,11 +48,9 @@ struct wish {
 static bool read_wish(struct exchange *x, struct wish *wish, struct err *err)
 {
     const char *ticket;
-    json_t *query;
 
     *wish = (struct wish){.bytes = 0};
-    if (!form_read(&x->arena, x->request.query, strlen(x->request.query), &query, err) ||
-        !json_text(query, "use", &ticket, err))
+    if (!query_text(x, "use", &ticket, err))
         return false;
     wish->by_ticket = ticket != NULL;
     if (wish->by_ticket)
@@ -91,7 +89,7 @@ static bool is_asked_first(const struct exchange *x)
 {
     const struct request *request = &x->request;
 
-    return strstr(request->accept, "text/html") != NULL || has_word(request->sec_purpose, "prefetch") ||
+    return has_word(request->accept, "text/html") || has_word(request->sec_purpose, "prefetch") ||
            has_word(request->purpose, "prefetch") || has_word(request->purpose, "preview") ||
            makes_previews(request->user_agent);
 }
