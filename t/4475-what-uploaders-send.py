@@ -67,6 +67,12 @@ same([client.get(f"/files/{one}").body for one in answer.text.split("\n")], [b"1
 answers = [client.post("/upload?name=a", body=b"1", headers={"Accept": "text/plain", "Idempotency-Key": "plain"}) for _ in range(2)]
 same((answers[0].text, answers[0].headers["content-type"]), (answers[1].text, answers[1].headers["content-type"]), "again it is the same")
 same(form(("file", "a.txt", b"words"), accept="*/*").headers["content-type"], "application/json", "who takes anything gets JSON")
+for accept, kind in (("Text/Plain", "text"), ("text/plain;q=0.5, */*;q=0.1", "text"), ("application/json;q=0.2, text/plain;q=0.3", "text"), ("*/*, text/plain", "text"),
+                     ("text/plain, text/html;q=0.9", "text"), ("text/plain;q=0.1, application/json", "json"), ("text/plain;q=0, */*", "json"),
+                     ("application/json, text/plain, */*", "json"), ("text/plainly", "json"), ("text/*", "page"), ("text/html, text/plain", "page")):
+    answer = form(("file", "a.txt", b"words"), accept=accept)
+    got = "page" if answer.status == 303 else answer.headers["content-type"].partition(";")[0].rpartition("/")[2].replace("plain", "text")
+    same(got, kind, f"Accept: {accept} gets {kind}", answer)
 
 # --- types
 

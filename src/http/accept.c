@@ -78,8 +78,13 @@ static bool is_json(struct span type)
     return type.length == before + name || type.begin[type.length - name - 1] == '+';
 }
 
+/* What is asked for of what we have. */
+struct wishes {
+    struct wish page, json, text;
+};
+
 /* One element of the list. */
-static void read_range(const char *begin, const char *end, struct wish *page, struct wish *json)
+static void read_range(const char *begin, const char *end, struct wishes *wishes)
 {
     const char *semicolon = memchr(begin, ';', (size_t)(end - begin));
     struct span type = trim(begin, semicolon != NULL ? semicolon : end);
@@ -92,33 +97,54 @@ static void read_range(const char *begin, const char *end, struct wish *page, st
         if (read_quality(trim(from, semicolon != NULL ? semicolon : end), &quality))
             break;
     }
-    take(page,
+    take(&wishes->page,
          is(type, "text/html") ? NAMED_ITSELF
          : is(type, "text/*")  ? NAMED_BY_KIND
                                : NAMED_NOT,
          quality, type.begin);
-    take(json,
+    take(&wishes->json,
          is_json(type)               ? NAMED_ITSELF
          : is(type, "application/*") ? NAMED_BY_KIND
                                      : NAMED_NOT,
          quality, type.begin);
+    take(&wishes->text, is(type, "text/plain") ? NAMED_ITSELF : NAMED_NOT, quality, type.begin);
     if (is(type, "*/*")) {
-        take(page, NAMED_BY_ANY, quality, type.begin);
-        take(json, NAMED_BY_ANY, quality, type.begin);
+        take(&wishes->page, NAMED_BY_ANY, quality, type.begin);
+        take(&wishes->json, NAMED_BY_ANY, quality, type.begin);
     }
 }
 
-bool accept_page(const char *accept)
+static struct wishes read_wishes(const char *accept)
 {
-    struct wish page = {.named = NAMED_NOT}, json = {.named = NAMED_NOT};
+    struct wishes wishes = {.page = {.named = NAMED_NOT}};
 
     while (*accept != '\0') {
         size_t length = strcspn(accept, ",");
 
-        read_range(accept, accept + length, &page, &json);
+        read_range(accept, accept + length, &wishes);
         accept += length + (accept[length] != '\0');
     }
-    if (page.quality != json.quality)
-        return page.quality > json.quality;
-    return page.quality > 0 && page.named == NAMED_ITSELF && (json.named != NAMED_ITSELF || page.at < json.at);
+    return wishes;
+}
+
+/* Of two that are wished for alike the one that is named counts, and of two that are named the first. */
+static bool goes_before(const struct wish *one, const struct wish *other)
+{
+    if (one->quality != other->quality)
+        return one->quality > other->quality;
+    return one->quality > 0 && one->named == NAMED_ITSELF && (other->named != NAMED_ITSELF || one->at < other->at);
+}
+
+bool accept_page(const char *accept)
+{
+    const struct wishes wishes = read_wishes(accept);
+
+    return goes_before(&wishes.page, &wishes.json);
+}
+
+bool accept_text(const char *accept)
+{
+    const struct wishes wishes = read_wishes(accept);
+
+    return goes_before(&wishes.text, &wishes.json) && goes_before(&wishes.text, &wishes.page);
 }

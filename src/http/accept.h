@@ -10,4 +10,7 @@
  */
 bool accept_page(const char *accept);
 
+/* Whether it asks for plain text rather than for either: only when it is named. */
+bool accept_text(const char *accept);
+
 #endif

@@ -180,7 +180,7 @@ bool request_wants_page(const struct request *request)
 
 bool request_wants_text(const struct request *request)
 {
-    return strncasecmp(request->accept + strspn(request->accept, " \t"), "text/plain", strlen("text/plain")) == 0;
+    return accept_text(request->accept);
 }
 
 const char *request_cookie(const struct request *request, const char *name, const char *after, size_t *length)

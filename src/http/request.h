@@ -88,7 +88,7 @@ bool request_has_type(const struct request *, const char *type);
 /* Whether the client is a browser that asks for a page (accept.h). */
 bool request_wants_page(const struct request *);
 
-/* Whether plain text is the first that Accept names. */
+/* Whether it asks for plain text (accept.h). */
 bool request_wants_text(const struct request *);
 
 /*

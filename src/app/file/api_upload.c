@@ -335,10 +335,10 @@ static bool answer(struct exchange *x, const struct received *first, struct err 
     bool several = first->next != NULL;
 
     x->response.status = 201;
-    if (request_wants_page(&x->request))
-        return response_see_other(&x->response, "/files?uploaded=1", err);
     if (request_wants_text(&x->request))
         return answer_ids(x, first, err);
+    if (request_wants_page(&x->request))
+        return response_see_other(&x->response, "/files?uploaded=1", err);
     if (!several)
         return file_answer_add(body, &first->upload->file, err) && add_location(x, &first->upload->file, err);
     if (!buf_add_string(body, "{\"files\":["))
