@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from files import pools_away
+from files import TUS, metadata, pools_away, tus_create, tus_patch
 from mayfly import PAGE, SCRATCH, Client, check, done, psql, same
 
 marks = {}
@@ -71,6 +71,10 @@ try:
 
     file = client.post("/upload", body=b"bytes of a file", headers={
         "Content-Disposition": f'attachment; filename="{fresh("a file name", "f")}.txt"'}).json()["id"]
+    upload = tus_create(client, 10, Upload_Metadata=metadata(filename=f"{fresh('a resumable file name', 'f')}.txt")).headers["location"]
+    same(tus_patch(client, upload, 0, b"half ").status, 204, "half of another file comes")
+    psql(f"DELETE FROM mayfly.file_chunk WHERE file_id = '{upload.rpartition('/')[2]}'")
+    same((tus_patch(client, upload, 5, b"of it").status, client.delete(upload, headers=TUS).status), (500, 204), "and is lost, which is logged")
     url = client.post(f"/files/{file}/link", json={"uses": 3}).json()["url"]
     mark("a link", url.rpartition("/")[2])
     ticket = Client().post(url).headers["location"]
@@ -102,7 +106,8 @@ while last not in access.read_text() and time.monotonic() < until:
     time.sleep(0.05)
 logs = {path.name: path.read_text(errors="replace") for path in sorted((SCRATCH / "log").glob("**/*")) if path.is_file()}
 check(last in logs["access.log"] and "/shared/-" in logs["access.log"] and 'account_create' in logs["postgres.log"] and
-      "violates unique constraint" in logs["postgres.log"] and "connect() to unix:" in logs["nginx.log"] and len(logs) > 6,
+      "violates unique constraint" in logs["postgres.log"] and any(f"the tail of uploads/{upload.rpartition('/')[2]} is gone" in log for log in logs.values()) and
+      "connect() to unix:" in logs["nginx.log"] and len(logs) > 6,
       "the logs tell of all that", {name: len(text) for name, text in logs.items()})
 for what, text in marks.items():
     same([f"{name}: {line[:300]}" for name, log in logs.items() if text in log for line in log.splitlines() if text in line][:3], [],

@@ -28,6 +28,9 @@
 #include "base/uuid.h"
 
 #define OBJECT_PREFIX "uploads/"
+/* A key in messages, which are logged: without the file's name, which is nobody's business. */
+#define OBJECT_SHOWN "%.44s"
+_Static_assert(sizeof OBJECT_PREFIX - 1 + UUID_TEXT_BYTES - 1 == 44, "it has the prefix and the id");
 
 enum {
     OBJECT_KEY_MAX = 512,  /* bytes: prefix, id and a safe name; S3 takes 1,024 */

@@ -92,10 +92,10 @@ static bool has_blocks(struct object_store *store, struct arena *arena, const st
     uuid_format(&object->id, id);
     snprintf(place, sizeof place, "%lld", (long long)blocks * BLOCK_BYTES);
     if (db_query(store->db, arena, STATEMENT_FILE_CHUNK_COUNT, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no count of %s", object->key);
+        return err_set(err, ERR_BUG, "no count of " OBJECT_SHOWN, object->key);
     return db_number(&row, 0, 0) == (int64_t)blocks ||
-           err_set(err, db_number(&row, 0, 0) == 0 ? ERR_ABSENT : ERR_BUG, "%s has %s of %zu blocks", object->key,
-                   db_value(&row, 0, 0), blocks);
+           err_set(err, db_number(&row, 0, 0) == 0 ? ERR_ABSENT : ERR_BUG, OBJECT_SHOWN " has %s of %zu blocks",
+                   object->key, db_value(&row, 0, 0), blocks);
 }
 
 /*
@@ -160,7 +160,7 @@ static bool read_chunk(struct object_store *store, struct arena *arena, const st
     }
     raw = db_raw(&row, 0, 0, got);
     if (*got > size)
-        return err_set(err, ERR_BUG, "a chunk of %s is too long", object->key);
+        return err_set(err, ERR_BUG, "a chunk of " OBJECT_SHOWN " is too long", object->key);
     memcpy(bytes, raw, *got);
     return true;
 }

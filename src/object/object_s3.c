@@ -20,7 +20,7 @@ static bool ready(const struct object_store *store, const struct object *object,
 {
     return has_place(store, object, err) &&
            (!db_in_transaction(store->db) ||
-            err_set(err, ERR_BUG, "S3 is asked for %s within a transaction", object->key));
+            err_set(err, ERR_BUG, "S3 is asked for " OBJECT_SHOWN " within a transaction", object->key));
 }
 
 /* So that the whole file needs no more parts than S3 takes; the tail is one of them. */
@@ -74,7 +74,8 @@ static bool is_whole(struct object_store *store, struct arena *arena, const stru
 
     if (!s3_head(store->s3, arena, object->key, &found, &reason)) {
         if (reason.kind == ERR_ABSENT)
-            return err_set(err, ERR_ABSENT, "S3 has neither the upload of %s any more nor the object", object->key);
+            return err_set(err, ERR_ABSENT, "S3 has neither the upload of " OBJECT_SHOWN " any more nor the object",
+                           object->key);
         *err = reason;
         return false;
     }

@@ -119,7 +119,7 @@ static bool is_sealed(struct upload *upload, struct err *err)
         *err = reason;
         return false;
     }
-    return size == upload->file.size || err_set(err, ERR_BUG, "%s has %lld bytes instead of %lld",
+    return size == upload->file.size || err_set(err, ERR_BUG, OBJECT_SHOWN " has %lld bytes instead of %lld",
                                                 upload->file.object.key, (long long)size, (long long)upload->file.size);
 }
 
@@ -198,7 +198,7 @@ static bool read_on(struct upload *upload, unsigned char *bytes, int64_t ms, str
             return false;
         }
         if (length < wanted)
-            return err_set(err, ERR_BUG, "%s is shorter than promised", file->object.key);
+            return err_set(err, ERR_BUG, OBJECT_SHOWN " is shorter than promised", file->object.key);
         sha256_add(&upload->hash, bytes, length);
         file->received += (int64_t)length;
         if (clock->monotonic_us() >= end_us)

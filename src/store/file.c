@@ -370,6 +370,6 @@ const struct object_ops *file_back_end(const struct file *file, struct err *err)
     const struct object_ops *ops = object_ops_named(file->back_end);
 
     if (ops == NULL)
-        err_set(err, ERR_BUG, "no back end %s for %s", file->back_end, file->object.key);
+        err_set(err, ERR_BUG, "no back end %s for " OBJECT_SHOWN, file->back_end, file->object.key);
     return ops;
 }

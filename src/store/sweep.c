@@ -33,7 +33,7 @@ static bool remove_bytes(struct file_store *store, struct arena *arena, const st
     const struct object_ops *ops = object_ops_named(back_end);
 
     if (ops == NULL)
-        return err_set(err, ERR_BUG, "no back end %s for %s", back_end, object->key);
+        return err_set(err, ERR_BUG, "no back end %s for " OBJECT_SHOWN, back_end, object->key);
     return ops->remove(&store->objects, arena, object, err) &&
            (!kind->has_tail || ops == &object_postgres || object_postgres.remove(&store->objects, arena, object, err));
 }

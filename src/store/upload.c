@@ -96,7 +96,7 @@ static bool load_tail(struct upload *upload, struct err *err)
     snprintf(place, sizeof place, "%lld", (long long)(upload->file.received - (int64_t)tail));
     snprintf(most, sizeof most, "%zu", tail);
     if (db_query_raw(upload->store->db, &upload->scratch, STATEMENT_FILE_CHUNK_READ, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "the tail of %s is gone", upload->file.object.key);
+        return err_set(err, ERR_BUG, "the tail of " OBJECT_SHOWN " is gone", upload->file.object.key);
     bytes = db_raw(&row, 0, 0, &length);
     ok = length == tail;
     if (!make_room(upload, tail, err))
@@ -105,7 +105,7 @@ static bool load_tail(struct upload *upload, struct err *err)
         memcpy(upload->block, bytes, tail);
     upload->held = upload->kept = tail;
     arena_reset(&upload->scratch);
-    return ok || err_set(err, ERR_BUG, "the tail of %s is cut off", upload->file.object.key);
+    return ok || err_set(err, ERR_BUG, "the tail of " OBJECT_SHOWN " is cut off", upload->file.object.key);
 }
 
 static bool load_hash(struct upload *upload, struct err *err)
@@ -113,7 +113,7 @@ static bool load_hash(struct upload *upload, struct err *err)
     if (upload->file.hash_state == NULL)
         sha256_init(&upload->hash);
     else if (!sha256_import(&upload->hash, upload->file.hash_state, upload->file.hash_state_length))
-        return err_set(err, ERR_BUG, "the running hash of %s can't be read", upload->file.object.key);
+        return err_set(err, ERR_BUG, "the running hash of " OBJECT_SHOWN " can't be read", upload->file.object.key);
     return true;
 }
 
@@ -262,7 +262,7 @@ bool upload_give_up(struct upload *upload, struct err *err)
     if (file_give_up(upload->store, &upload->scratch, &upload->file.id, &upload->file.account, err) == DB_FAIL)
         return false;
     return strcmp(upload->file.via, "upload") == 0
-               ? err_set(err, ERR_DOWN, "the storage has lost what came of %s", upload->file.object.key)
+               ? err_set(err, ERR_DOWN, "the storage has lost what came of " OBJECT_SHOWN, upload->file.object.key)
                : err_set(err, ERR_CONFLICT, "the storage has lost what came of this upload; begin another");
 }
 
@@ -449,7 +449,7 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
     const unsigned char *at = bytes;
 
     if (upload->file.sealed)
-        return err_set(err, ERR_BUG, "%s is whole already", upload->file.object.key);
+        return err_set(err, ERR_BUG, OBJECT_SHOWN " is whole already", upload->file.object.key);
     if (!fits(upload, length, err))
         return false;
     while (length > 0) {
@@ -514,7 +514,7 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
         return false;
     for (size_t i = 0; i < wanted; i++) {
         if ((int64_t)i >= rows.rows || db_number(&rows, (int)i, 0) != (int64_t)i)
-            return err_set(err, ERR_BUG, "block %zu of %s is not known", i, upload->file.object.key);
+            return err_set(err, ERR_BUG, "block %zu of " OBJECT_SHOWN " is not known", i, upload->file.object.key);
         blocks[i] = (struct object_block){.number = (int64_t)i, .tag = db_value(&rows, (int)i, 1)};
     }
     *blocksp = blocks;
