@@ -74,6 +74,7 @@ for header, allowed in SOLE_USERS.items():
     strangers = [place for place, _ in lines_like(rf"^\s*#\s*include <{header}>")
                  if not re.fullmatch(allowed, place.split(":")[0])]
     same(strangers, [], f"<{header}> is only for {allowed}")
+same([place for place, _ in lines_like(r"\b(?:curl_)?easy_reset\b")], [], "no handle of libcurl is used for a second exchange")
 first = [name for name, text in FILES.items()
          if name.endswith(".c") and name[:-2] + ".h" in FILES and
          re.search(r'#\s*include [<"]([^>"]+)', text).group(1) != name[:-2] + ".h"]

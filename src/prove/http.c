@@ -207,7 +207,11 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
     slot->length = 0;
     slot->body[0] = slot->trouble[0] = '\0';
     slot->too_long = false;
-    curl_easy_reset(slot->easy);
+    /* One of its own: libcurl 7.88 uses what it has freed when a handle's next answer begins with a folded field. */
+    curl_easy_cleanup(slot->easy);
+    slot->easy = curl_easy_init();
+    if (slot->easy == NULL)
+        return err_memory(err);
     if ((size_t)snprintf(url, sizeof url, "%s%s", http->url, request->path) >= sizeof url)
         return err_set(err, ERR_INPUT, "the address is too long");
     if (!set_up(slot->easy, slot, !request->fresh) || !add_headers(slot, request) || !set_body(slot->easy, request) ||
