@@ -4,6 +4,7 @@ Downloads from a storage that misbehaves: nothing is promised before the storage
 asks hears 503 and when to come again, or 500 when the file is lost; what nginx is refused once, a worker fetches.
 """
 
+import contextlib
 import http.client
 import subprocess
 import sys
@@ -107,6 +108,38 @@ def nginx_alone(client, storage, url):
             same(got, (True, str(len(LARGE))) if whole else True, f"HTTP/1.0 that is {'whole' if whole else 'cut'} looks like that")
 
 
+@contextlib.contextmanager
+def workers_vanish(storage):
+    """When nginx asks the storage, it is refused, and then finds no worker to ask instead."""
+    sockets = [SCRATCH / "run" / pool / "fcgi.sock" for pool in ("files-a", "files-b")]
+
+    def refuse(_):
+        for socket in sockets:
+            socket.rename(socket.with_suffix(".away"))
+        return WRONG["403"]
+
+    with storage.answers(refuse, lambda asked: asked.by_url, times=1):
+        try:
+            yield
+        finally:
+            for socket in sockets:
+                socket.with_suffix(".away").rename(socket)
+
+
+def no_link_is_logged(client, storage, url):
+    """nginx follows a link to the storage, and back to a worker: whatever goes wrong on the way, no log has the link."""
+    link = client.post(f"{url}/link", json={}).json()["url"]
+    with storage.answers(WRONG["403"], lambda asked: asked.by_url):
+        same(Client().get(link).body == LARGE, True, "a link whose storage refuses nginx is followed by a worker")
+    with workers_vanish(storage):
+        got = Client().get(link)
+        check(got.stated_503(), "and is 503 when there is none", [got.status, got.headers, got.body[:200]])
+    same(Client().get(link).body == LARGE, True, "then it is good again")
+    token = link.rpartition("/")[2]
+    same([path.name for path in sorted((SCRATCH / "log").iterdir()) if path.is_file() and token in path.read_text(errors="replace")], [],
+         "no log has it")
+
+
 def no_signature_is_logged():
     """nginx writes its error log at once."""
     files = [path for path in (SCRATCH / "log").iterdir() if path.is_file() and not path.name.startswith(("radosgw", "ceph"))]
@@ -128,6 +161,7 @@ def main():
         refused(client, storage, urls)
         check(time.monotonic() - began < 60, "nobody waits for what is refused", time.monotonic() - began)
         nginx_alone(client, storage, urls["large"])
+        no_link_is_logged(client, storage, urls["large"])
         lost(client, storage, urls)
         no_signature_is_logged()
     done()
