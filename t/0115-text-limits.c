@@ -206,6 +206,7 @@ static void a_username_is_made_of_what_identifiers_are_made_of(void **state)
           "x\xE3\x83\xBB",
           "\xD9\x80",
           "\xD8\xA7\xD9\xA1\xDB\xB2" /* digits of two kinds */,
+          "\xE1\x84\x80" /* a letter of Hangul alone, which is no syllable */,
           "\xEE\x80\x80" /* private use */,
           "\xE0\xB7\xB5" /* unassigned */,
           "\xFF"}},
