@@ -88,6 +88,13 @@ def refused_forms():
         same(answer.status, 422, f"{path}: a form with a long input is refused with its page", answer.status, answer.text[:300])
 
 
+def longest_head():
+    """As nginx takes it: four lines, each of which has a buffer of its own."""
+    _, client = signed_in()
+    answer = client.get("/profile?x=" + "q" * 7000, headers={"User-Agent": "u" * 7000, "Cookie": "c=" + "c" * 7000, "If-None-Match": '"' + "t" * 7000 + '"'})
+    same(answer.status, 200, "a request with four lines of 7,000 bytes is answered", answer)
+
+
 def number(source, name):
     """Of an enum in C, or of a C expression of numbers and *."""
     found = re.search(rf"\b{name} = ([0-9* ]+)", (CHECKOUT / source).read_text())
@@ -120,6 +127,8 @@ def agreements():
     table = [
         ("nginx's buffer takes the head of any answer", headers + 1024, directives("mayfly-fastcgi.conf", "fastcgi_buffer_size")[0]),
         ("so does an edge server's", headers + 1024, directives("edge.conf", "proxy_buffer_size")[0]),
+        ("a worker takes the longest head that nginx takes, with the names of what is in it", 4 * max(lines) + 8 * 1024,
+         number("src/http/fcgi_head.h", "FCGI_HEAD_MAX_BYTES")),
         ("a row takes every Upload-Concat", number("src/http/tus.h", "TUS_CONCAT_BYTES"), int(re.search(r"octet_length\(concat\) <= (\d+)", schema)[1])),
         ("and every Upload-Metadata", number("src/http/tus.h", "TUS_METADATA_BYTES"), int(re.search(r"octet_length\(metadata\) <= (\d+)", schema)[1])),
         ("a header that nginx takes is no longer than Upload-Concat may be", max(lines), number("src/http/tus.h", "TUS_CONCAT_BYTES")),
@@ -139,5 +148,6 @@ files_of_a_form()
 account_page()
 joined_upload()
 refused_forms()
+longest_head()
 agreements()
 done()
