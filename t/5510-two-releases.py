@@ -49,7 +49,7 @@ class Person:
     def __init__(self, index):
         self.name, self.index = new_user("both"), index
         self.token, self.count = login(self.name), 0
-        self.wrong, self.seen, self.repeated = [], Counter(), 0
+        self.wrong, self.seen, self.repeated, self.left = [], Counter(), 0, 0
         self.file = self.ask(201, "POST", "/upload?name=shared.bin", self.name.encode()).json()["id"]
 
     def ask(self, wanted, method, path, body=None, token=None):
@@ -78,7 +78,21 @@ class Person:
             link = self.ask(201, "POST", f"/files/{self.file}/link").json()["url"]
             for _ in range(4):
                 self.ask(200, "GET", link)
+            self.leave()
         time.sleep(0.01)
+
+    def leave(self):
+        """An account comes and goes: whichever release closes it, no copy of it is good and its name is free for both."""
+        name = new_name("gone")
+        for _ in range(2):
+            self.ask(201, "POST", "/register", {"username": name, "password": PASSWORD})
+            token = self.ask(200, "POST", "/login", {"username": name, "password": PASSWORD}).json()["token"]
+            for _ in range(3):
+                self.ask(200, "GET", "/profile", token=token)
+            self.ask(204, "DELETE", "/profile", {"password": PASSWORD}, token=token)
+            for _ in range(4):
+                self.ask(401, "GET", "/profile", token=token)
+        self.left += 1
 
     def repeat(self):
         """One change under one key, sent until both releases have seen it: it is done once, whichever was the first."""
@@ -145,6 +159,7 @@ def main():
         same(threads.errors, [], "no connection is lost")
         same([one for person in people for one in person.wrong][:5], [], "no request failed: not at the deploys, and not side by side")
         check(sum(person.repeated for person in people) > 20, "changes were repeated under their keys, and done once")
+        check(sum(person.left for person in people) > 2, "accounts were closed by one and gone for the other")
         same([Client(person.token)("GET", "/profile/data").json()["count"] for person in people], [person.count for person in people],
              "the last write of each is there")
     finally:
