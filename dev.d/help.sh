@@ -96,11 +96,11 @@ TEXT
     prove) cat <<'TEXT' ;;
 ./dev prove [option...]
 
-`mayflyctl prove` on the stack that `up` started, while its workers are killed and its pools, cache and database are
+mayfly-prove on the stack that `up` started, while its workers are killed and its pools, cache and database are
 restarted and stopped. The report is in log/prove.html and log/prove.json of the scratch folder, and names each promise that
 was found to be broken. Takes a minute.
 
-  option   one of mayflyctl prove, such as --users 100 or one more --hook; mayflyctl prove --help lists them
+  option   one of mayfly-prove(1), such as --users 100 or one more --hook
 TEXT
     bench) cat <<'TEXT' ;;
 ./dev bench [rounds]

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# `mayflyctl prove` on a stack of ours, with hooks that are commands of ./dev.
+# mayfly-prove on a stack of ours, with hooks that are commands of ./dev.
 
 # Sets HOOKS. They are for /bin/sh and find the stack by our environment.
 prove_hooks() {
@@ -26,6 +26,6 @@ prove_hooks() {
 command_prove() {
     prove_hooks
     export MAYFLY_SCRATCH=$SCRATCH
-    exec "$INST/bin/mayflyctl" prove --url "$(command_url)" --html "$SCRATCH/log/prove.html" \
+    exec "$INST/bin/mayfly-prove" --url "$(command_url)" --html "$SCRATCH/log/prove.html" \
         --json "$SCRATCH/log/prove.json" "${HOOKS[@]}" "$@"
 }

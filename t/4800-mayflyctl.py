@@ -110,7 +110,9 @@ def check_words():
     check(all(f"  {command} " in words for command in COMMANDS), "and none is missing", words)
     does("--version", "--version", out=r"^mayflyctl \d")
     for command in COMMANDS:
-        does(f"{command} --help", *command.split(), "--help", out=rf"^usage: mayflyctl \[-c FILE\] {command}")
+        # prove is another program, which mayflyctl becomes.
+        usage = "mayfly-prove" if command == "prove" else rf"mayflyctl \[-c FILE\] {command}"
+        does(f"{command} --help", *command.split(), "--help", out=rf"^usage: {usage}")
     does("a family explains itself", "user", status=2, err="user add .*\n")
     does("a command that is none", "users", status=2, err="no such command")
     does("a missing argument", "user", "add", status=2, err="usage: mayflyctl .* user add NAME")

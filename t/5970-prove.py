@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""`mayflyctl prove` proves: green on mayfly whatever is done to it, red on what keeps its sessions and files in a process, red
+"""mayfly-prove proves: green on mayfly whatever is done to it, red on what keeps its sessions and files in a process, red
 on each kind of broken promise, and it says what was lost."""
 
 import html.parser
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST
 from mayfly import CHECKOUT, DEV, URL, check, dev, done, note, psql, same
 
-PROGRAM = INST / "bin/mayflyctl"
+PROGRAM = INST / "bin/mayfly-prove"
 TOY = CHECKOUT / "t/toy/stateful.py"
 FOLDER = Path(tempfile.mkdtemp(prefix="prove"))
 ROLLING = ["pool a restarted", "every pool restarted", "workers replaced", "cache flushed", "cache away"]
@@ -53,7 +54,7 @@ class Run:
 
 
 def prove(*options, url=URL, users=6, clients=4, duration=2, during=None):
-    return Run([PROGRAM, "prove", "--url", url, "--users", users, "--clients", clients, "--duration", duration, *options], during)
+    return Run([PROGRAM, "--url", url, "--users", users, "--clients", clients, "--duration", duration, *options], during)
 
 
 @contextmanager
@@ -206,7 +207,7 @@ def full():
     with toy("--sticky", "--sin", "full") as (url, _):
         # A sanitizer wants to be loaded first, unless it is told that the clock is no offence.
         run = Run(["env", f"LD_PRELOAD={library}", f"ASAN_OPTIONS={os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0",
-                   PROGRAM, "prove", "--url", url, "--users", 6, "--clients", 2])
+                   PROGRAM, "--url", url, "--users", 6, "--clients", 2])
         check(run.status == 2 and "login_failures_per_address" in run.err and "could not be closed" not in run.err,
               "a site that lets no more accounts be made: it ends, and says what may be the reason", run)
         answer = subprocess.run(["curl", "-s", f"{url}/accounts"], capture_output=True, text=True, check=True).stdout
@@ -229,7 +230,7 @@ def silent():
     """A site that accepts and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         for number in (signal.SIGINT, signal.SIGTERM):
-            process = subprocess.Popen([PROGRAM, "prove", "--url", f"http://127.0.0.1:{server.getsockname()[1]}"],
+            process = subprocess.Popen([PROGRAM, "--url", f"http://127.0.0.1:{server.getsockname()[1]}"],
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             with server.accept()[0] as connection:
                 connection.recv(1)
@@ -245,12 +246,31 @@ def refused():
             "a hook without a command": ["--url", URL, "--hook", "name"], "a hook without a name": ["--url", URL, "--hook", "=true"],
             "a hook without time": ["--url", URL, "--hook", "0:name=true"], "a word too many": ["--url", URL, "word"],
             "a file that can't be": ["--url", URL, "--json", str(FOLDER / "no" / "where")]}.items():
-        ran = subprocess.run([PROGRAM, "prove", *words], capture_output=True, text=True, timeout=60, check=False)
-        check(ran.returncode == 2 and ran.stderr.startswith("mayflyctl prove: ") and not ran.stdout, f"{what}: exit 2 and a reason", ran)
-    ran = subprocess.run([PROGRAM, "prove", "--help"], capture_output=True, text=True, timeout=60, check=False)
-    table = re.search(r'"prove", NULL, "([^"]*)"', (CHECKOUT / "src/ctl/ctl.c").read_text()).group(1)
-    same((ran.returncode, [one for one in re.findall(r"--[a-z-]+", table) if f"\n  {one} " not in ran.stdout]), (0, []),
+        ran = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60, check=False)
+        check(ran.returncode == 2 and ran.stderr.startswith("mayfly-prove: ") and not ran.stdout, f"{what}: exit 2 and a reason", ran)
+    ran = subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    options = re.findall(r'\{"([a-z-]+)", (?:no|required)_argument', (CHECKOUT / "src/prove/options.c").read_text())
+    same((ran.returncode, len(options) > 8, [one for one in options if not re.search(rf"\n  (-[hV], )?--{one} ", ran.stdout)]), (0, True, []),
          "--help has each option", ran)
+    ran = subprocess.run([PROGRAM, "-V"], capture_output=True, text=True, timeout=60, check=False)
+    check(ran.returncode == 0 and re.fullmatch(r"mayfly-prove \d+\.\d+\.\d+\n", ran.stdout), "--version prints it", ran)
+
+
+def by_its_old_name():
+    """Scripts say `mayflyctl prove`."""
+    old = [INST / "bin/mayflyctl", "-c", "/nowhere/mayfly.conf", "prove"]
+    run = Run([*old, "--url", URL, "--users", 2, "--clients", 1, "--duration", 1])
+    same((run.status, run.report.get("proven")), (0, True), "mayflyctl prove proves as before", run)
+    ran, now = (subprocess.run([*program, "--help"], capture_output=True, text=True, timeout=60, check=False) for program in (old, [PROGRAM]))
+    same((ran.returncode, ran.stdout), (now.returncode, now.stdout), "mayflyctl prove --help is mayfly-prove's own")
+    ran = subprocess.run([*old, "--users", "many"], capture_output=True, text=True, timeout=60, check=False)
+    same(ran.returncode, 2, "and so are its exit statuses", ran)
+    ran = subprocess.run([old[0], "--help"], capture_output=True, text=True, timeout=60, check=False)
+    check(re.search(r"^  prove +deprecated: .*mayfly-prove", ran.stdout, re.M), "mayflyctl's help names the program to use instead", ran)
+    alone = FOLDER / "mayflyctl"
+    shutil.copy2(old[0], alone)
+    ran = subprocess.run([alone, "prove", "--help"], capture_output=True, text=True, timeout=60, check=False)
+    check(ran.returncode == 2 and f"{FOLDER}/mayfly-prove can't be run: No such file" in ran.stderr, "without it beside, that is said", ran)
 
 
 def toys():
@@ -283,6 +303,7 @@ def main():
     interrupted()
     silent()
     refused()
+    by_its_old_name()
     full()
     toys()
     done()

@@ -25,7 +25,7 @@ BENEATH = {
     "fcgi": {"base", "fcgi"}, "http": {"base", "http"}, "media": {"base", "media"},
     "app": {"base", "object", "store", "http", "media", "app"},
     "worker": {"base", "db", "store", "fcgi", "app", "worker"},
-    "ctl": {"base", "store", "app", "ctl"}, "prove": {"base", "http", "ctl", "prove"},
+    "ctl": {"base", "store", "app", "ctl"}, "prove": {"base", "http", "prove"},
 }
 # header -> who may include it, as a regular expression of whole names
 SOLE_USERS = {
@@ -166,6 +166,12 @@ setting = [place.split(":")[0] for place, _ in lines_like(rf"\bconnection->state
 same(setting, ["fcgi/connection.c"], "the state of a connection is set by fcgi_connection_enter, nowhere else")
 closing = [place.split(":")[0] for place, _ in lines_like(r"\bclose\((?:connection|request)->fd\)", r"(fcgi|worker)/.*")]
 same(closing, ["fcgi/connection.c"], "and fcgi_abandon alone closes one, which wants a reason")
+
+# --- what knows a site by HTTP alone
+
+needed = subprocess.run(["readelf", "-d", BUILD / "mayfly-prove"], capture_output=True, text=True, check=True).stdout
+same(sorted(set(re.findall(r"NEEDED.*\[lib([a-z]+)[.-]", needed)) - {"c", "m", "asan", "ubsan"}),
+     ["crypto", "curl", "jansson", "sodium"], "mayfly-prove is linked with what base and http need of these, and with libcurl")
 
 # --- SQL
 

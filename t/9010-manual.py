@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import CHECKOUT, check, done, same
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
-PAGES = {"worker": CHECKOUT / "man/mayfly-worker.8", "ctl": CHECKOUT / "man/mayflyctl.8", "conf": BUILD / "man/mayfly.conf.5"}
+PAGES = {"worker": CHECKOUT / "man/mayfly-worker.8", "ctl": CHECKOUT / "man/mayflyctl.8", "prove": CHECKOUT / "man/mayfly-prove.1",
+         "conf": BUILD / "man/mayfly.conf.5"}
 
 
 def shown(page):
@@ -60,4 +61,13 @@ worker = shown("worker")
 options = re.findall(r'\{"(\w+)", (?:no|required)_argument', (CHECKOUT / "src/worker/options.c").read_text())
 check(len(options) >= 5, "the worker's options are found", options)
 same([option for option in options if f"--{option}" not in worker], [], "mayfly-worker(8) has each option")
+
+prove = shown("prove")
+options = re.findall(r'\{"([a-z-]+)", (?:no|required)_argument', (CHECKOUT / "src/prove/options.c").read_text())
+check(len(options) >= 12, "mayfly-prove's options are found", options)
+synopsis, _, items = PAGES["prove"].read_text().partition(".Sh DESCRIPTION")
+same([option for option in options if not re.search(rf"^\.It (Fl . , -|Fl -){option}\b", items, re.M)], [], "mayfly-prove(1) explains each option")
+same([option for option in options if option not in ("help", "version") and f"Fl -{option}" not in synopsis], [], "and shows how each is given")
+promises = re.findall(r'^    \[FINDING_\w+\] = \{"([^"]+)"', (CHECKOUT / "src/prove/tally.c").read_text(), re.M)
+same((len(promises) > 10, [one for one in promises if not re.search(rf"\b{one}\b", prove)]), (True, []), "and each promise that can be found to be broken")
 done()

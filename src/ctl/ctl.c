@@ -29,7 +29,7 @@ struct ctl_command {
     int failure;        /* exit status when it is not done; 0: EXIT_FAILURE */
     const char *notes;  /* further lines of its own --help, or NULL */
     bool walks;         /* through whole tables: its statements may take operator_timeout_ms */
-    bool reads_options; /* itself, with its own --help; they are too many and too special for the others */
+    bool reads_options; /* itself, with its own --help: they are those of another program */
 };
 
 #define TAKES(option) (1u << OPTION_##option)
@@ -80,8 +80,8 @@ static const struct ctl_command commands[] = {
      .notes = "Each pool must answer again before the next one is restarted, so no request fails; the first that does not\n"
               "come back ends it, and the others run on as they were, until their workers are replaced (worker_max_age_s).\n"
               "As root.\n"},
-    {"prove", NULL, "--url URL [--users N] [--clients N] [--duration S] [--hook [outage:][SECONDS:]NAME=COMMAND] [--upload yes|no] [--until-failure] [--seed N] [--json FILE] [--html FILE]",
-     "break a running site and look what was lost", .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true},
+    {"prove", NULL, "[ARGUMENT ...]", "deprecated: runs mayfly-prove with these arguments",
+     .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true, .failure = EXIT_USAGE},
     {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
      .notes = "It shows what is true of the cluster, and who is busy with what as workers tell it to the setting `statsd`,\n"
               "whose collector it is while it runs. Control-C ends it; --once prints one look, after two seconds.\n"},
@@ -331,7 +331,6 @@ static int parse(struct ctl *ctl, int argc, char **argv, const struct ctl_comman
     argv += used - 1;
     if (command->reads_options) {
         ctl->words = argv;
-        ctl->word_count = argc;
         return GO_ON;
     }
     if (!read_options(ctl, argc, argv, ":c:hV", &asked, &err))

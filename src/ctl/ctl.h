@@ -35,8 +35,7 @@ struct ctl {
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
     int status;                               /* of the exit, when the command is done; 0 unless it sets another */
-    char **words;                             /* of a command that reads its options itself, its name first */
-    int word_count;
+    char **words;       /* of a command that reads its options itself, its name first, NULL last */
     int failure_status; /* what a command that fails exits with; 0: as usual */
 };
 

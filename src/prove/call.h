@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, one request: it is repeated, with the same Idempotency-Key, until it is answered. No repetition's refusal
+ * mayfly-prove, one request: it is repeated, with the same Idempotency-Key, until it is answered. No repetition's refusal
  * counts as done: who repeats a request under its key has to get the first one's answer.
  */
 #ifndef MAYFLY_PROVE_CALL_H

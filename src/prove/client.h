@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, its clients: each plays one scene after the other, on one of its accounts. A scene is a handful of
+ * mayfly-prove, its clients: each plays one scene after the other, on one of its accounts. A scene is a handful of
  * requests that are under way at once; prove/call.h says how each is asked and repeated, prove/scene.h what scenes there are.
  */
 #ifndef MAYFLY_PROVE_CLIENT_H

@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, one JSON document of the site as it must be. Each write sets a mark, a member of its own with a number that
+ * mayfly-prove, one JSON document of the site as it must be. Each write sets a mark, a member of its own with a number that
  * no other write has, and raises the version by one; conditional ones raise a counter as well. So the version says how many
  * writes were done, and the marks which.
  */

@@ -1,4 +1,4 @@
-/* mayflyctl prove, what is done to the site: commands of the administrator, each with a time limit. */
+/* mayfly-prove, what is done to the site: commands of the administrator, each with a time limit. */
 #ifndef MAYFLY_PROVE_HOOK_H
 #define MAYFLY_PROVE_HOOK_H
 

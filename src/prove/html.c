@@ -1,4 +1,4 @@
-/* mayflyctl prove --html: one page with everything in it, which a browser shows without asking anybody. */
+/* mayfly-prove --html: one page with everything in it, which a browser shows without asking anybody. */
 #include "prove/prove.h"
 
 #include <stdio.h>

@@ -81,7 +81,7 @@ static bool set_up(CURL *easy, struct slot *slot, bool keep)
     return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, "mayflyctl-prove/" VERSION) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, "mayfly-prove/" VERSION) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)PROVE_CONNECT_TIMEOUT_S) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)PROVE_REQUEST_TIMEOUT_S) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->trouble) == CURLE_OK &&

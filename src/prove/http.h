@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, its HTTP client: many requests under way at once, each in a slot of its own, in one thread. No answer is
+ * mayfly-prove, its HTTP client: many requests under way at once, each in a slot of its own, in one thread. No answer is
  * asked for twice here, but where HTTP itself wants it: on a kept connection that was closed before the first byte.
  */
 #ifndef MAYFLY_PROVE_HTTP_H

@@ -1,4 +1,4 @@
-/* mayflyctl prove --json: the report for programs. */
+/* mayfly-prove --json: the report for programs. */
 #include "prove/prove.h"
 
 #include "http/json.h"

@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, its ledger: what the site acknowledged, account by account. An account is in the hands of one client at a
+ * mayfly-prove, its ledger: what the site acknowledged, account by account. An account is in the hands of one client at a
  * time, which asks for several things at once but waits for all of them before it goes on, so what is true between two
  * scenes is known exactly. Once an account's places are full nothing more is added, so that everything can be checked in
  * the end.

@@ -1,6 +1,7 @@
 #include "prove/prove.h"
 
 #include "base/decimal.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -12,7 +13,7 @@ enum { SECONDS_PER_HOOK = 6 };
 void prove_options_help(void)
 {
     puts(
-        "usage: mayflyctl [-c FILE] prove --url URL [option ...]\n"
+        "usage: mayfly-prove --url URL [option ...]\n"
         "\n"
         "Proves on a running site that no worker is special: many accounts log in, write, upload and read, while the\n"
         "hooks kill, restart and stop things; in the end everything that was acknowledged is asked for.\n"
@@ -32,6 +33,8 @@ void prove_options_help(void)
         "  --seed N           begins the order of requests and the files' bytes; random\n"
         "  --json FILE        the report for programs\n"
         "  --html FILE        the report as a page with a time line\n"
+        "  -V, --version      print the version and exit\n"
+        "  -h, --help         print this and exit\n"
         "\n"
         "^C ends it early and reports what is known; a second one leaves at once.\n"
         "Exit status: 0 proven, 1 not proven, 2 not understood or the site can't be used.");
@@ -86,28 +89,49 @@ static bool take(struct prove_options *options, int letter, char *value, struct 
     case 'm':
         options->html_path = value;
         return true;
+    case 'V':
+        options->version = true;
+        return true;
     default:
         options->help = true;
         return true;
     }
 }
 
+/* What is not UTF-8 could not be in a report. */
+static bool check_encoding(int count, char **words, struct err *err)
+{
+    for (int i = 1; i < count; i++)
+        if (utf8_check(words[i], strlen(words[i])) != strlen(words[i]))
+            return err_set(err, ERR_INPUT, "argument %d is not UTF-8", i);
+    return true;
+}
+
 bool prove_options_read(struct prove_options *options, int count, char **words, struct err *err)
 {
     static const struct option longs[] = {
-        {"url", required_argument, NULL, 'a'},     {"users", required_argument, NULL, 'u'},
-        {"clients", required_argument, NULL, 'c'}, {"duration", required_argument, NULL, 'd'},
-        {"seed", required_argument, NULL, 's'},    {"hook", required_argument, NULL, 'k'},
-        {"upload", required_argument, NULL, 'p'},  {"until-failure", no_argument, NULL, 'f'},
-        {"json", required_argument, NULL, 'j'},    {"html", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+        {"url", required_argument, NULL, 'a'},
+        {"users", required_argument, NULL, 'u'},
+        {"clients", required_argument, NULL, 'c'},
+        {"duration", required_argument, NULL, 'd'},
+        {"seed", required_argument, NULL, 's'},
+        {"hook", required_argument, NULL, 'k'},
+        {"upload", required_argument, NULL, 'p'},
+        {"until-failure", no_argument, NULL, 'f'},
+        {"json", required_argument, NULL, 'j'},
+        {"html", required_argument, NULL, 'm'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int letter;
 
     *options = (struct prove_options){.users = 24, .clients = 8, .seed = -1};
+    if (!check_encoding(count, words, err))
+        return false;
     optind = 0;
     opterr = 0;
-    while ((letter = getopt_long(count, words, ":h", longs, NULL)) != -1) {
+    while ((letter = getopt_long(count, words, ":hV", longs, NULL)) != -1) {
         if (letter == '?')
             return err_set(err, ERR_INPUT, "%.100s: no such option", words[optind - 1]);
         if (letter == ':')
@@ -115,7 +139,7 @@ bool prove_options_read(struct prove_options *options, int count, char **words, 
         if (!take(options, letter, optarg, err))
             return false;
     }
-    if (options->help)
+    if (options->help || options->version)
         return true;
     if (optind < count)
         return err_set(err, ERR_INPUT, "%.100s: one too many", words[optind]);

@@ -1,9 +1,8 @@
-/* mayflyctl prove: from its options to its report. */
+/* mayfly-prove: from its options to its report. */
 #include "prove/prove.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "ctl/ctl.h"
 #include "prove/run.h"
 
 #include <errno.h>
@@ -16,6 +15,8 @@ enum {
     SCRATCH_BYTES = 4 * 1024 * 1024, /* jansson's tree of an answer of PROVE_BODY_BYTES */
     RENAME_US = 4 * 1000,            /* until it is known better */
 };
+
+enum { EXIT_NOT_PROVEN = 1, EXIT_UNUSABLE = 2 };
 
 /* --- the beginning */
 
@@ -160,34 +161,70 @@ static bool prove_and_report(struct run *run, struct err *err)
     return done;
 }
 
-bool system_prove(struct ctl *ctl, struct err *err)
+/* Returns the exit status. */
+static int complain(const struct err *err, int status)
+{
+    fprintf(stderr, "mayfly-prove: %s\n", err->detail);
+    return status;
+}
+
+static int prove_site(struct run *run, const struct prove_options *options)
+{
+    struct err err = {.kind = ERR_NONE};
+    char reason[TALLY_FINDING_BYTES];
+    bool done;
+
+    run->options = options;
+    run->signals = -1;
+    run->hook = (struct hook_run){.state = HOOK_NONE, .pidfd = -1, .output = -1};
+    done = prove_and_report(run, &err);
+    tear_down(run);
+    /* What keeps this from being tried is no verdict on the site. */
+    if (!done)
+        return complain(&err, EXIT_UNUSABLE);
+    if (tally_proven(&run->prove.tally, reason))
+        return EXIT_SUCCESS;
+    err_set(&err, ERR_CONFLICT, "not proven: %s", reason);
+    return complain(&err, EXIT_NOT_PROVEN);
+}
+
+/* Returns the exit status. */
+static int prove_words(struct run *run, struct prove_options *options, int count, char **words)
+{
+    struct err err = {.kind = ERR_NONE};
+
+    if (!prove_options_read(options, count, words, &err)) {
+        complain(&err, EXIT_UNUSABLE);
+        fputs("Try mayfly-prove --help.\n", stderr);
+        return EXIT_UNUSABLE;
+    }
+    if (options->version)
+        puts("mayfly-prove " VERSION);
+    else if (options->help)
+        prove_options_help();
+    else
+        return prove_site(run, options);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
 {
     struct prove_options *options = calloc(1, sizeof *options);
     struct run *run = calloc(1, sizeof *run);
-    char reason[TALLY_FINDING_BYTES];
-    bool done = false;
+    struct err err = {.kind = ERR_NONE};
+    int status;
 
-    /* What keeps this from being tried is no verdict on the site. */
-    ctl->failure_status = CTL_EXIT_USAGE;
     if (options == NULL || run == NULL) {
-        err_memory(err);
-    } else if (!prove_options_read(options, ctl->word_count, ctl->words, err)) {
-        snprintf(err->field, sizeof err->field, "%s", CTL_USAGE);
-    } else if (options->help) {
-        prove_options_help();
-        done = true;
+        err_memory(&err);
+        status = complain(&err, EXIT_UNUSABLE);
     } else {
-        run->options = options;
-        run->signals = -1;
-        run->hook = (struct hook_run){.state = HOOK_NONE, .pidfd = -1, .output = -1};
-        done = prove_and_report(run, err);
-        tear_down(run);
-        if (done) {
-            ctl->failure_status = EXIT_FAILURE;
-            done = tally_proven(&run->prove.tally, reason) || err_set(err, ERR_CONFLICT, "not proven: %s", reason);
-        }
+        status = prove_words(run, options, argc, argv);
+    }
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        err_set(&err, ERR_DOWN, "standard output: %s", strerror(errno));
+        status = complain(&err, status != EXIT_SUCCESS ? status : EXIT_UNUSABLE);
     }
     free(run);
     free(options);
-    return done;
+    return status;
 }

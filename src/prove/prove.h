@@ -1,4 +1,4 @@
-/* mayflyctl prove: the parts that see the whole run. */
+/* mayfly-prove: the parts that see the whole run. */
 #ifndef MAYFLY_PROVE_PROVE_H
 #define MAYFLY_PROVE_PROVE_H
 
@@ -22,10 +22,10 @@ struct prove_options {
     struct hook hooks[PROVE_HOOKS_MAX];
     size_t hook_count;
     bool until_failure;
-    bool help;
+    bool help, version;
 };
 
-/* words[0] is the command's name. ERR_INPUT says what is wrong; help: nothing but help is wanted. */
+/* words[0] is the program's name. ERR_INPUT says what is wrong; with help or version nothing else is wanted. */
 bool prove_options_read(struct prove_options *, int count, char **words, struct err *) MUST_CHECK;
 void prove_options_help(void);
 

@@ -1,4 +1,3 @@
-#include "ctl/ctl.h"
 #include "prove/prove.h"
 
 #include <stdio.h>

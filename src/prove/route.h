@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, who answers: requests of one session have to be answered by many workers of several pools. Only what
+ * mayfly-prove, who answers: requests of one session have to be answered by many workers of several pools. Only what
  * ordinary pools answer is looked at, while nothing is done to the site.
  */
 #ifndef MAYFLY_PROVE_ROUTE_H

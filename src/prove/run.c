@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove: the run. Its phases are those of enum prove_phase; during PHASE_LOAD the hooks run one after the other,
+ * mayfly-prove: the run. Its phases are those of enum prove_phase; during PHASE_LOAD the hooks run one after the other,
  * each in an event of its own, which lasts until every client got on again and the next one's time has come.
  */
 #include "prove/run.h"

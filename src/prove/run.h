@@ -1,4 +1,4 @@
-/* mayflyctl prove, the run as a whole: its phases, its hooks and what it says meanwhile. */
+/* mayfly-prove, the run as a whole: its phases, its hooks and what it says meanwhile. */
 #ifndef MAYFLY_PROVE_RUN_H
 #define MAYFLY_PROVE_RUN_H
 

@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, its scenes: what is asked for at once, and what the answers have to be to each other. A scene begins with
+ * mayfly-prove, its scenes: what is asked for at once, and what the answers have to be to each other. A scene begins with
  * begin, hears of each call that is answered or given up, and whenever none is left, settle may go on with further ones; when
  * it adds none the scene is over.
  */

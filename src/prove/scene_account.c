@@ -1,4 +1,4 @@
-/* mayflyctl prove, scenes about accounts: they are made, logged in and closed, and change their names. */
+/* mayfly-prove, scenes about accounts: they are made, logged in and closed, and change their names. */
 #include "prove/scene.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, scenes that only look: at lists, files, tokens that must be refused and an old repetition, at any time and,
+ * mayfly-prove, scenes that only look: at lists, files, tokens that must be refused and an old repetition, at any time and,
  * in the end, at all that was acknowledged.
  */
 #include "prove/scene.h"

@@ -1,4 +1,4 @@
-/* mayflyctl prove, scenes about documents: many writers and readers at once, of which it is known what must come of them. */
+/* mayfly-prove, scenes about documents: many writers and readers at once, of which it is known what must come of them. */
 #include "prove/scene.h"
 
 #include <stdio.h>

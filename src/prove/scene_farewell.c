@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, the end of sessions. Before it either they are read, so that there are copies, or a change of the name makes
+ * mayfly-prove, the end of sessions. Before it either they are read, so that there are copies, or a change of the name makes
  * every worker forget them, so that who reads beside the end has to ask for the session; while it is under way the session reads and writes; once it is acknowledged
  * the token is asked for at once, on new connections, while slower readers may still be bringing it back.
  */

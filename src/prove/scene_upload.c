@@ -1,4 +1,4 @@
-/* mayflyctl prove, an upload: sometimes thrice at once under one key, which makes one file. */
+/* mayfly-prove, an upload: sometimes thrice at once under one key, which makes one file. */
 #include "prove/scene.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * mayflyctl prove, its counts: what was asked and answered, in which event, by which worker, and which promises were found
+ * mayfly-prove, its counts: what was asked and answered, in which event, by which worker, and which promises were found
  * to be broken. Everything has a bound, however long it runs and however much goes wrong.
  */
 #ifndef MAYFLY_PROVE_TALLY_H

@@ -87,7 +87,7 @@ class Mutant:
         path = self.inst / "report.json"
         path.unlink(missing_ok=True)
         since = time.monotonic()
-        ran = subprocess.run([program or self.inst / "bin/mayflyctl", "prove", "--url", self.url, "--users", "12", "--clients", "6",
+        ran = subprocess.run([program or self.inst / "bin/mayfly-prove", "--url", self.url, "--users", "12", "--clients", "6",
                               "--duration", str(duration), "--json", path, *options], env=self.environment,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
         report = json.loads(path.read_text()) if path.exists() and path.stat().st_size else {}

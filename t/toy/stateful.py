@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """
 What mayfly is not: a site of two processes that keep sessions in their own memory and files on their own disk, behind a
-round robin. It speaks the routes that `mayflyctl prove` uses, so that prove has something to fail on.
+round robin. It speaks the routes that mayfly-prove uses, so that prove has something to fail on.
 
   stateful.py FOLDER [--sticky] [--anonymous] [--sin NAME]
 
