@@ -27,6 +27,8 @@ enum {
 
 /* One running child, and this side's ends of its pipes; -1 is closed. */
 struct child_running {
+    enum child_kind kind;
+    size_t kept_bytes; /* of a command's output */
     pid_t pid;
     int pidfd;
     int output;
@@ -64,23 +66,32 @@ static void signals_reset(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-_Noreturn static void start(const struct child *child, pid_t parent, int input, int output, int complaint)
+/* The kernel kills a helper when this process dies. A command may be what starts again what it has stopped. */
+static bool die_with(pid_t parent)
 {
-    static char *const environment[] = {NULL};
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return false;
+    /* It may have died before the kernel was told to care. */
+    if (getppid() != parent)
+        _exit(NOT_STARTED);
+    return true;
+}
+
+_Noreturn static void start(const struct child *child, pid_t parent, int output, int complaint)
+{
+    static char *const nothing[] = {NULL};
+    int input = child->input >= 0 ? child->input : open("/dev/null", O_RDONLY);
 
     /* First, so that a failure of the rest is heard. */
     complaint = fcntl(complaint, F_DUPFD, SAFE_DESCRIPTOR);
     output = fcntl(output, F_DUPFD, SAFE_DESCRIPTOR);
     input = fcntl(input, F_DUPFD, SAFE_DESCRIPTOR);
     if (dup2(complaint, STDERR_FILENO) < 0 || dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        setpgid(0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        setpgid(0, 0) != 0 || (child->kind == CHILD_HELPER && !die_with(parent)))
         not_started(child->program);
-    /* It may have died before the kernel was told to care. */
-    if (getppid() != parent)
-        _exit(NOT_STARTED);
     signals_reset();
     closefrom(STDERR_FILENO + 1);
-    execve(child->program, (char *const *)(uintptr_t)child->argv, environment);
+    execve(child->program, (char *const *)(uintptr_t)child->argv, child->kind == CHILD_HELPER ? nothing : environ);
     not_started(child->program);
 }
 
@@ -91,11 +102,12 @@ static bool launch(const struct child *child, struct child_running *running, str
 {
     int output[2] = {-1, -1}, complaint[2] = {-1, -1};
     const pid_t parent = getpid();
-    bool ok = pipe2(output, O_CLOEXEC) == 0 && pipe2(complaint, O_CLOEXEC) == 0;
+    bool one = child->kind == CHILD_COMMAND; /* pipe for both */
+    bool ok = pipe2(output, O_CLOEXEC) == 0 && (one || pipe2(complaint, O_CLOEXEC) == 0);
 
     running->pid = ok ? fork() : -1;
     if (running->pid == 0)
-        start(child, parent, child->input, output[1], complaint[1]);
+        start(child, parent, output[1], one ? output[1] : complaint[1]);
     ok = running->pid > 0;
     if (!ok)
         err_set(err, ERR_DOWN, "%s can't be started: %s", child->program, strerror(errno));
@@ -112,12 +124,21 @@ static bool watch(struct child_running *running, struct err *err)
     setpgid(running->pid, running->pid);
     running->pidfd = pidfd_open(running->pid, 0);
     if (running->pidfd < 0 || fcntl(running->output, F_SETFL, O_NONBLOCK) != 0 ||
-        fcntl(running->complaint, F_SETFL, O_NONBLOCK) != 0)
+        (running->complaint >= 0 && fcntl(running->complaint, F_SETFL, O_NONBLOCK) != 0))
         return err_set(err, ERR_DOWN, "can't watch a child: %s", strerror(errno));
     return true;
 }
 
-/* Takes one piece of what is there. False: the child says more than it may, or memory is out. */
+/* A command complains at its end. */
+static void keep_end(struct buf *bytes, size_t kept)
+{
+    if (bytes->length <= kept)
+        return;
+    memmove(bytes->bytes, bytes->bytes + bytes->length - kept, kept + 1);
+    bytes->length = kept;
+}
+
+/* Takes one piece of what is there. False when memory is out. */
 static bool read_output(struct child_running *running, struct err *err)
 {
     size_t room = running->bytes.max_bytes - running->bytes.length;
@@ -133,6 +154,8 @@ static bool read_output(struct child_running *running, struct err *err)
         running->bytes.length += (size_t)count;
     } else if (count == 0 || (errno != EAGAIN && errno != EINTR))
         close_once(&running->output);
+    if (running->kind == CHILD_COMMAND)
+        keep_end(&running->bytes, running->kept_bytes);
     return true;
 }
 
@@ -176,11 +199,12 @@ static bool listen_to(struct child_running *running, int64_t until_us, bool *ove
 
         if (ready < 0 && errno != EINTR)
             return err_set(err, ERR_DOWN, "can't wait for a child: %s", strerror(errno));
-        /* A descendant that keeps the pipe open is not waited for. */
-        if (ready == 0 && !running->alive)
-            break;
         if (ready > 0 && sources[1].revents != 0 && !read_output(running, err))
             return false;
+        /* A descendant that keeps the pipe open is not waited for. Those that a command leaves may even go on writing: what
+         * it said itself is in the one piece that a pipe holds. */
+        if (!running->alive && (ready == 0 || (ready > 0 && running->kind == CHILD_COMMAND)))
+            break;
         if (running->bytes.length == running->bytes.max_bytes) {
             running->result.end = CHILD_OUTPUT;
             break;
@@ -205,7 +229,17 @@ static int64_t milliseconds(const struct timeval *time)
     return (int64_t)time->tv_sec * 1000 + time->tv_usec / 1000;
 }
 
-/* Whatever happened: the group is killed while its leader, not yet reaped, still holds its number. */
+/* While the leader of the group, not yet reaped, still holds its number. */
+static void kill_group(const struct child_running *running, const struct err *err)
+{
+    bool by_itself = !running->alive && running->result.end == CHILD_EXITED && err->kind == ERR_NONE;
+
+    if (running->kind == CHILD_COMMAND && by_itself)
+        return;
+    kill(-running->pid, SIGKILL);
+    kill(running->pid, SIGKILL); /* should it not have got as far as its group */
+}
+
 static bool finish(struct child_running *running, struct err *err)
 {
     struct child_result *result = &running->result;
@@ -213,8 +247,7 @@ static bool finish(struct child_running *running, struct err *err)
     int status = 0;
     pid_t reaped;
 
-    kill(-running->pid, SIGKILL);
-    kill(running->pid, SIGKILL); /* should it not have got as far as its group */
+    kill_group(running, err);
     do
         reaped = wait4(running->pid, &status, 0, &usage);
     while (reaped < 0 && errno == EINTR);
@@ -247,15 +280,18 @@ static void abandon(void *arg)
 bool child_start(const struct child *child, struct arena *arena, struct child_running **runningp, struct err *err)
 {
     struct child_running *running = arena_zalloc(arena, sizeof *running);
+    size_t extra = child->kind == CHILD_COMMAND ? PIECE_BYTES : 1;
 
     *runningp = NULL;
     if (running == NULL)
         return err_memory(err);
-    *running = (struct child_running){.pid = -1, .pidfd = -1, .output = -1, .complaint = -1, .alive = true};
+    *running = (struct child_running){.kind = child->kind, .kept_bytes = child->output_max_bytes, .pid = -1};
+    running->pidfd = running->output = running->complaint = -1;
+    running->alive = true;
     running->result = (struct child_result){.end = CHILD_EXITED, .output = ""};
     running->until_us = clock_system.monotonic_us() + child->timeout_ms * 1000;
-    /* With room for the byte that is too many. */
-    buf_init(&running->bytes, arena, child->output_max_bytes + 1);
+    /* With room for the byte that is too many, or for the next piece, of which the end is kept. */
+    buf_init(&running->bytes, arena, child->output_max_bytes + extra);
     if (!arena_defer(arena, abandon, running))
         return err_memory(err);
     if (!launch(child, running, err)) {
@@ -282,7 +318,7 @@ bool child_attend(struct child_running *running, int wait_ms, bool *over, struct
         return false;
     *result = running->result;
     result->complaint[strcspn(result->complaint, "\n")] = '\0';
-    if (result->end == CHILD_EXITED && result->code == NOT_STARTED)
+    if (running->kind == CHILD_HELPER && result->end == CHILD_EXITED && result->code == NOT_STARTED)
         return err_set(err, ERR_DOWN, "%s", result->complaint);
     result->output = running->bytes.bytes;
     result->output_length = running->bytes.length;
@@ -303,4 +339,11 @@ bool child_run(const struct child *child, struct arena *arena, struct child_resu
         if (!child_attend(running, wait_ms, &over, result, err))
             return false;
     return true;
+}
+
+void child_descriptors(const struct child_running *running, int descriptors[CHILD_DESCRIPTORS])
+{
+    descriptors[0] = running->pidfd;
+    descriptors[1] = running->output;
+    descriptors[2] = running->complaint;
 }

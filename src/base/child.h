@@ -10,14 +10,22 @@
 enum {
     /* What is kept of a child's standard error: its first complaint. The rest is read and dropped. */
     CHILD_COMPLAINT_BYTES = 256,
+    CHILD_DESCRIPTORS = 3,
+};
+
+/* Two kinds of programs are run. */
+enum child_kind {
+    CHILD_HELPER,  /* ours: it gets nothing but its input, and nothing of it outlives its end or this process */
+    CHILD_COMMAND, /* an administrator's: it gets our environment, and what it leaves running when it ends goes on */
 };
 
 /* What to run. Strings are borrowed for the call. */
 struct child {
+    enum child_kind kind;
     const char *program;     /* a path; PATH is not searched */
     const char *const *argv; /* with argv[0], ended by NULL */
-    int input;               /* becomes its standard input; stays open here */
-    size_t output_max_bytes; /* of its standard output; a byte more ends it */
+    int input;               /* becomes its standard input; stays open here. -1: nothing, as in /dev/null */
+    size_t output_max_bytes; /* a helper's output: a byte more ends it. A command's: what is kept of the end */
     int64_t timeout_ms;      /* of wall-clock time, from the start to its end */
 };
 
@@ -31,17 +39,18 @@ enum child_end {
 struct child_result {
     enum child_end end;
     int code;
-    const char *output; /* in the arena, with a NUL behind it */
+    const char *output; /* in the arena, with a NUL behind it; of a command its standard error too, as it came */
     size_t output_length;
     int64_t cpu_ms;                        /* computing time, of the program and of what it waited for */
-    char complaint[CHILD_COMPLAINT_BYTES]; /* the first line on its standard error, or "" */
+    char complaint[CHILD_COMPLAINT_BYTES]; /* a helper's: the first line on its standard error, or "" */
 };
 
 /*
- * The program gets descriptors 0, 1 and 2 and no other, an empty environment, a process group of its own, no blocked
- * signal and each signal's default action. When it has ended, or had to, what is left of its group is killed; when this
- * process dies meanwhile, the kernel kills the program. A program that can't be started is ERR_DOWN, as is a failing call of the
- * system; how a program that was started ended is in the result.
+ * The program gets descriptors 0, 1 and 2 and no other, a process group of its own, no blocked signal and each signal's
+ * default action; a helper gets an empty environment. At the deadline its group is killed. When a helper has ended, what is
+ * left of its group is killed; when this process dies meanwhile, the kernel kills the helper. A helper that can't be started is
+ * ERR_DOWN, as is a failing call of the system; how a program that was started ended is in the result. A command that can't be
+ * started exits with 127, as in a shell.
  */
 bool child_run(const struct child *, struct arena *, struct child_result *, struct err *) MUST_CHECK;
 
@@ -53,5 +62,8 @@ bool child_run(const struct child *, struct arena *, struct child_result *, stru
 struct child_running;
 bool child_start(const struct child *, struct arena *, struct child_running **, struct err *) MUST_CHECK;
 bool child_attend(struct child_running *, int wait_ms, bool *over, struct child_result *, struct err *) MUST_CHECK;
+
+/* Where there is something to read when child_attend has something to do; -1 for none. */
+void child_descriptors(const struct child_running *, int descriptors[CHILD_DESCRIPTORS]);
 
 #endif

@@ -1,23 +1,12 @@
 #include "prove/hook.h"
-#include "base/decimal.h"
 
-#include "base/clock.h"
+#include "base/decimal.h"
 #include "base/utf8.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum {
-    NOT_STARTED = 127, /* as shells say it */
-    PIECES = 16,       /* read at a time: what a pipe holds */
-};
+enum { MEMORY_BYTES = 1024 * 1024 }; /* what a pipe holds, and what is kept of it */
 
 static bool read_limit(const char *text, size_t length, int64_t *limit_s)
 {
@@ -62,158 +51,101 @@ bool hook_read(const char *text, struct hook *hook, struct err *err)
     return true;
 }
 
-/* From fork to exec. */
-_Noreturn static void run(const struct hook *hook, int output)
+void hook_init(struct hook_run *running)
 {
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    sigset_t none;
-
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL); /* fails for KILL, STOP and libc's own */
-    sigemptyset(&none);
-    if (setpgid(0, 0) != 0 || nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(output, STDERR_FILENO) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
-        _exit(NOT_STARTED);
-    closefrom(STDERR_FILENO + 1);
-    execl("/bin/sh", "sh", "-c", hook->command, (char *)NULL);
-    _exit(NOT_STARTED);
+    *running = (struct hook_run){.state = HOOK_NONE};
+    arena_init(&running->arena, MEMORY_BYTES);
 }
 
 bool hook_start(struct hook_run *running, const struct hook *hook, struct err *err)
 {
-    int output[2] = {-1, -1};
-    bool ok = pipe2(output, O_CLOEXEC | O_NONBLOCK) == 0;
+    const char *const argv[] = {"/bin/sh", "-c", hook->command, NULL};
+    const struct child child = {.kind = CHILD_COMMAND,
+                                .program = argv[0],
+                                .argv = argv,
+                                .input = -1,
+                                .output_max_bytes = HOOK_SAID_BYTES - 1,
+                                .timeout_ms = hook->limit_s * 1000};
 
-    *running = (struct hook_run){
-        .pidfd = -1, .output = -1, .began_us = clock_system.monotonic_us(), .limit_s = hook->limit_s, .pid = -1};
-    if (ok && fcntl(output[1], F_SETFL, 0) == 0)
-        running->pid = fork();
-    if (running->pid == 0)
-        run(hook, output[1]);
-    if (output[1] >= 0)
-        close(output[1]);
-    running->output = output[0];
-    if (running->pid > 0) {
-        running->state = HOOK_RUNNING;
-        setpgid(running->pid, running->pid); /* also by the child: whoever comes first makes it true for both */
-        running->pidfd = pidfd_open(running->pid, 0);
-    }
-    if (running->pidfd >= 0)
-        return true;
-    err_set(err, ERR_DOWN, "%s can't be started: %s", hook->name, strerror(errno));
-    hook_kill(running);
-    return false;
+    arena_reset(&running->arena);
+    running->limit_s = hook->limit_s;
+    running->state = child_start(&child, &running->arena, &running->child, err) ? HOOK_RUNNING : HOOK_FAILED;
+    return running->state == HOOK_RUNNING;
 }
 
-/* Keeps the end: that is where commands complain. */
-static void remember(struct hook_run *running, const char *piece, size_t length)
+void hook_descriptors(const struct hook_run *running, int descriptors[CHILD_DESCRIPTORS])
 {
-    size_t most = sizeof running->said - 1, kept = running->said_length;
-
-    if (length > most) {
-        piece += length - most;
-        length = most;
-    }
-    if (kept > most - length) {
-        kept = most - length;
-        memmove(running->said, running->said + running->said_length - kept, kept);
-    }
-    memcpy(running->said + kept, piece, length);
-    running->said_length = kept + length;
+    for (size_t i = 0; i < CHILD_DESCRIPTORS; i++)
+        descriptors[i] = -1;
+    if (running->state == HOOK_RUNNING)
+        child_descriptors(running->child, descriptors);
 }
 
-/* A few pieces only: who talks without end must not keep the clients waiting. */
-static void listen_to(struct hook_run *running)
+void hook_free(struct hook_run *running)
 {
-    char piece[4096];
-    ssize_t count;
-
-    for (int pieces = 0; running->output >= 0 && pieces < PIECES; pieces++) {
-        count = read(running->output, piece, sizeof piece);
-        if (count < 0)
-            return;
-        if (count == 0) {
-            close(running->output);
-            running->output = -1;
-            return;
-        }
-        remember(running, piece, (size_t)count);
-    }
-}
-
-static void close_both(struct hook_run *running)
-{
-    if (running->output >= 0)
-        close(running->output);
-    if (running->pidfd >= 0)
-        close(running->pidfd);
-    running->output = running->pidfd = -1;
-}
-
-static bool reap(struct hook_run *running, int flags, int *status)
-{
-    pid_t reaped;
-
-    do
-        reaped = waitpid(running->pid, status, flags);
-    while (reaped < 0 && errno == EINTR);
-    return reaped != 0;
-}
-
-void hook_kill(struct hook_run *running)
-{
-    int status;
-
-    if (running->state == HOOK_RUNNING) {
-        kill(-running->pid, SIGKILL);
-        kill(running->pid, SIGKILL); /* should it not have got as far as its group */
-        reap(running, 0, &status);
-        running->state = HOOK_FAILED;
-    }
-    close_both(running);
+    arena_free(&running->arena); /* its child with it */
+    running->state = HOOK_NONE;
 }
 
 /* In one line. Cutting may have left a part of a character at the beginning. */
-static const char *last_words(struct hook_run *running)
+static void last_words(const struct child_result *result, char said[HOOK_SAID_BYTES])
 {
-    char *said = running->said;
+    const char *from = result->output;
+    size_t length = result->output_length;
 
-    while (running->said_length > 0 && (unsigned char)said[running->said_length - 1] <= ' ')
-        running->said_length--;
-    said[running->said_length] = '\0';
+    while (length > 0 && (unsigned char)from[length - 1] <= ' ')
+        length--;
+    while (length > 0 && (((unsigned char)*from & 0xC0) == 0x80 || *from == ' ')) {
+        from++;
+        length--;
+    }
+    snprintf(said, HOOK_SAID_BYTES, "%.*s", (int)length, from);
     for (char *at = said; *at != '\0'; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
             *at = ' ';
-    while (((unsigned char)*said & 0xC0) == 0x80 || *said == ' ')
-        said++;
-    return *said == '\0' || utf8_check(said, strlen(said)) != strlen(said) ? "it said nothing" : said;
+    if (*said == '\0' || utf8_check(said, strlen(said)) != strlen(said))
+        snprintf(said, HOOK_SAID_BYTES, "it said nothing");
+}
+
+/* Whether it was done; otherwise why not. */
+static bool was_done(const struct hook_run *running, const struct child_result *result,
+                     char reason[TALLY_FINDING_BYTES])
+{
+    char said[HOOK_SAID_BYTES];
+
+    last_words(result, said);
+    switch (result->end) {
+    case CHILD_EXITED:
+        if (result->code == 0)
+            return true;
+        snprintf(reason, TALLY_FINDING_BYTES, "the command exits with %d: %s", result->code, said);
+        break;
+    case CHILD_SIGNALLED:
+        snprintf(reason, TALLY_FINDING_BYTES, "the command was ended by signal %d: %s", result->code, said);
+        break;
+    case CHILD_TIMEOUT:
+    case CHILD_OUTPUT:
+        snprintf(reason, TALLY_FINDING_BYTES, "the command did not end within %lld s and was killed",
+                 (long long)running->limit_s);
+        break;
+    }
+    return false;
 }
 
 enum hook_state hook_look(struct hook_run *running, char reason[TALLY_FINDING_BYTES])
 {
-    int status = 0;
+    struct err err = {.kind = ERR_NONE};
+    struct child_result result;
+    bool over, done;
 
     reason[0] = '\0';
     if (running->state != HOOK_RUNNING)
         return running->state;
-    listen_to(running);
-    if (!reap(running, WNOHANG, &status)) {
-        if (clock_system.monotonic_us() - running->began_us < running->limit_s * 1000000)
-            return HOOK_RUNNING;
-        hook_kill(running);
-        snprintf(reason, TALLY_FINDING_BYTES, "the command did not end within %lld s and was killed",
-                 (long long)running->limit_s);
-        return running->state;
-    }
-    /* A service that it left running may keep the pipe open: what is there now is all that is read. */
-    listen_to(running);
-    close_both(running);
-    running->state = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? HOOK_DONE : HOOK_FAILED;
-    if (WIFSIGNALED(status))
-        snprintf(reason, TALLY_FINDING_BYTES, "the command was ended by signal %d: %s", WTERMSIG(status),
-                 last_words(running));
-    else if (running->state == HOOK_FAILED)
-        snprintf(reason, TALLY_FINDING_BYTES, "the command exits with %d: %s", WEXITSTATUS(status),
-                 last_words(running));
+    done = child_attend(running->child, 0, &over, &result, &err);
+    if (done && !over)
+        return HOOK_RUNNING;
+    if (!done)
+        snprintf(reason, TALLY_FINDING_BYTES, "%.200s", err.detail);
+    running->state = done && was_done(running, &result, reason) ? HOOK_DONE : HOOK_FAILED;
     return running->state;
 }

@@ -2,9 +2,8 @@
 #ifndef MAYFLY_PROVE_HOOK_H
 #define MAYFLY_PROVE_HOOK_H
 
+#include "base/child.h"
 #include "prove/tally.h"
-
-#include <sys/types.h>
 
 enum {
     HOOK_NAME_BYTES = 64,
@@ -28,15 +27,19 @@ enum hook_state { HOOK_NONE, HOOK_RUNNING, HOOK_DONE, HOOK_FAILED };
 /* The one that is running. */
 struct hook_run {
     enum hook_state state;
-    pid_t pid;
-    int pidfd, output; /* -1: none; wait on both */
-    int64_t began_us, limit_s;
-    char said[HOOK_SAID_BYTES];
-    size_t said_length;
+    int64_t limit_s;
+    struct child_running *child; /* NULL: none; in the arena */
+    struct arena arena;
 };
+
+/* None yet. Free it with hook_free. */
+void hook_init(struct hook_run *);
 
 /* In a process group of its own, so that ^C at a terminal does not leave half of it done. */
 bool hook_start(struct hook_run *, const struct hook *, struct err *) MUST_CHECK;
+
+/* What to wait for while it runs; -1 for none. */
+void hook_descriptors(const struct hook_run *, int descriptors[CHILD_DESCRIPTORS]);
 
 /*
  * Takes notice of what it said and whether it ended. Once it has had its time its group is killed. With HOOK_FAILED,
@@ -45,6 +48,6 @@ bool hook_start(struct hook_run *, const struct hook *, struct err *) MUST_CHECK
 enum hook_state hook_look(struct hook_run *, char reason[TALLY_FINDING_BYTES]);
 
 /* Kills it, if it runs. */
-void hook_kill(struct hook_run *);
+void hook_free(struct hook_run *);
 
 #endif

@@ -111,7 +111,7 @@ static bool set_up(struct run *run, struct err *err)
 
 static void tear_down(struct run *run)
 {
-    hook_kill(&run->hook);
+    hook_free(&run->hook);
     prove_http_free(run->prove.http);
     if (run->signals >= 0)
         close(run->signals);
@@ -176,7 +176,7 @@ static int prove_site(struct run *run, const struct prove_options *options)
 
     run->options = options;
     run->signals = -1;
-    run->hook = (struct hook_run){.state = HOOK_NONE, .pidfd = -1, .output = -1};
+    hook_init(&run->hook);
     done = prove_and_report(run, &err);
     tear_down(run);
     /* What keeps this from being tried is no verdict on the site. */

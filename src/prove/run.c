@@ -245,7 +245,7 @@ static bool take_answers(struct run *run, struct err *err)
 
 static bool turn(struct run *run, struct err *err)
 {
-    const int descriptors[] = {run->signals, run->hook.pidfd, run->hook.output};
+    int descriptors[1 + CHILD_DESCRIPTORS] = {run->signals};
     struct signalfd_siginfo signal;
     int64_t now_us = clock_system.monotonic_us(), due_us = now_us + LONGEST_WAIT_US;
 
@@ -257,7 +257,9 @@ static bool turn(struct run *run, struct err *err)
         client_us = client_due_us(&run->prove.clients[i], now_us);
         due_us = client_us < due_us ? client_us : due_us;
     }
-    if (!prove_http_wait(run->prove.http, descriptors, 3, (int)((due_us - now_us + 999) / 1000), err) ||
+    hook_descriptors(&run->hook, descriptors + 1);
+    if (!prove_http_wait(run->prove.http, descriptors, 1 + CHILD_DESCRIPTORS, (int)((due_us - now_us + 999) / 1000),
+                         err) ||
         !take_answers(run, err))
         return false;
     if (read(run->signals, &signal, sizeof signal) == sizeof signal)
