@@ -2,6 +2,7 @@
 """mayfly-prove proves: green on mayfly whatever is done to it, red on what keeps its sessions and files in a process, red
 on each kind of broken promise, and it says what was lost."""
 
+import html
 import html.parser
 import json
 import os
@@ -18,12 +19,14 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from browser import Browser, missing
 from chaos import INST
-from mayfly import CHECKOUT, DEV, URL, check, dev, done, note, psql, same
+from mayfly import CHECKOUT, DEV, SCRATCH, URL, check, dev, done, note, psql, same
 
 PROGRAM = INST / "bin/mayfly-prove"
 TOY = CHECKOUT / "t/toy/stateful.py"
 FOLDER = Path(tempfile.mkdtemp(prefix="prove"))
+SCREENS = SCRATCH / "screens"
 ROLLING = ["pool a restarted", "every pool restarted", "workers replaced", "cache flushed", "cache away"]
 OUTAGES = ["workers killed thrice", "all pools restarted at once", "database away"]
 
@@ -73,7 +76,7 @@ def accounts():
 
 
 class Page(html.parser.HTMLParser):
-    """What a browser would make of it."""
+    """What a browser would make of it without scripting."""
 
     def __init__(self, text):
         super().__init__()
@@ -86,6 +89,92 @@ class Page(html.parser.HTMLParser):
 
     def handle_data(self, data):
         self.text += data
+
+
+# The chart is as wide as its place.
+DRAWN = "const svg = document.querySelector('svg'); return svg && svg.viewBox.baseVal.width === svg.parentNode.clientWidth"
+# What a reader meets in the page, by name.
+LOOK = """
+const all = (selector) => Array.from(document.querySelectorAll(selector));
+const seen = (node) => node.getClientRects().length > 0;
+return {
+  html: document.querySelector("main").innerHTML,
+  wide: document.documentElement.scrollWidth,
+  outside: all("main *").filter((node) => seen(node) && !node.closest(".wide") && node.getBoundingClientRect().right > innerWidth + 1).length,
+  small: all("main *, svg text").filter((node) => seen(node) && parseFloat(getComputedStyle(node).fontSize) < 11.5).length,
+  overlaps: all("svg text[text-anchor=middle]").map((node) => node.getBoundingClientRect())
+    .filter((one, at, boxes) => boxes.slice(0, at).some((other) => one.left < other.right && other.left < one.right && Math.abs(one.top - other.top) < 5)).length,
+  cut: all(".events .wide").filter((node) => node.scrollWidth > node.clientWidth).length,
+  chart: all("svg[role=img]").map((svg) => svg.getAttribute("aria-labelledby").split(" ").map((id) => document.getElementById(id).textContent)),
+  events: all(".events tbody th").map((one) => one.textContent),
+  figures: all("figure table tbody tr").length,
+  pools: Object.fromEntries(all("details.pool").map((pool) => [pool.querySelector("b").textContent,
+    Array.from(pool.querySelectorAll("li span:first-child")).map((one) => one.textContent)])),
+};
+"""
+
+
+class Reader:
+    """Whoever opens the report in a browser, on a desktop and on a phone, by day and by night."""
+
+    def __init__(self, run, name, views=((1200, False), (1200, True), (390, False), (390, True))):
+        self.views = {}
+        with Browser(f"file://{FOLDER}", SCREENS) as b:
+            b.open(f"/{run.html_path.name}")
+            for width, dark in views:
+                b.look(width, dark)
+                b.wait(lambda driver: driver.execute_script(DRAWN))
+                self.views[width, dark] = b.driver.execute_script(LOOK)
+                b.screenshot(f"prove-{name}-{width}-{'dark' if dark else 'light'}")
+            self.complaints = b.complaints()
+        self.view = self.views[views[-1]]
+        self.page = Page(self.view["html"])
+
+    def ugly(self):
+        """What is wrong with each view, if anything."""
+        found = {at: [name for name in ("outside", "small", "overlaps", "cut") if view[name]] + ["wide"] * (view["wide"] > at[0])
+                 for at, view in self.views.items()}
+        return {at: names for at, names in found.items() if names}
+
+
+def read_without_scripting(run):
+    with Browser(f"file://{FOLDER}", SCREENS, javascript=False) as b:
+        b.open(f"/{run.html_path.name}")
+        b.look(390)
+        b.screenshot("prove-390")
+        return b.text("main")
+
+
+def embedded(run):
+    """The report that is in the page."""
+    found = re.findall(r'<template id="report">(.*?)</template>', run.html_path.read_text(), re.S)
+    return json.loads(html.unescape(found[0])) if len(found) == 1 else found
+
+
+def page_of_green(run):
+    same(embedded(run), run.report, "the page has the report in it")
+    static = Page(run.html_path.read_text())
+    same((static.links, static.tags.count("script")), ([], 1), "the page needs no other file")
+    check("Proven." in static.text and run.out in static.text, "without scripting it has the verdict and what is printed", static.text[:2000])
+    if missing():
+        return note(f"the page is not opened: {missing()}")
+    reader = Reader(run, "green")
+    same(reader.complaints, [], "a browser has no complaint")
+    shown = read_without_scripting(run)
+    check("Proven." in shown and all(name in shown for name in OUTAGES + ROLLING), "with scripting off it shows them", shown)
+    repeated = run.report["sums"]["repeated"]
+    check(f"repeated{repeated}" in reader.page.text, "the page has what was asked for again", reader.page.text)
+    check("svg" in reader.page.tags and "polyline" in reader.page.tags, "the page has the chart", reader.page.tags)
+    same(reader.view["events"], list(run.events), "and each event")
+    same(reader.ugly(), {}, "nothing is cut, too small to be read or over one another, on a phone either")
+    title, description = reader.view["chart"][0]
+    check(title and "answers a second" in description and all(name in description for name in OUTAGES + ROLLING) and reader.view["figures"] >= 10,
+          "who does not see the chart has it in words, and its figures in a table", title, description, reader.view["figures"])
+    pools = {}
+    for worker in run.report["workers"]:
+        pools.setdefault(worker.partition("/")[0], set()).add(worker)
+    same({name: set(workers) for name, workers in reader.view["pools"].items()}, pools, "workers are grouped by their pool")
+    return None
 
 
 def green():
@@ -121,17 +210,14 @@ def green():
           "./dev prove: what was asked for again is in the table and the JSON", run)
     check(all(re.search(rf"^  {name} +[\d.]+ %$", run.out, re.M) for name in list(run.report["workers"])[:20]),
           "./dev prove: and the share of each worker", run)
-    page = Page(run.html_path.read_text())
-    check(f"repeated{repeated}" in page.text, "the page has what was asked for again", page.text)
-    same(page.links, [], "the page needs no other file")
-    check("svg" in page.tags and "polyline" in page.tags and all(name in page.text for name in OUTAGES + ROLLING),
-          "the page has the chart and each event")
+    page_of_green(run)
 
 
 def hooks():
-    name = "hangs <b>&\"'"
+    name = "hangs <b>&\"'</script>\u2028</template><b>"
+    long = "é" * 31  # is cut within the table
     run = prove("--hook", f"outage:1:{name}=sleep 7531", "--hook", "breaks=echo there is no pool >&2; exit 3",
-                "--hook", "1:99%=true", "--hook", "rolling:1:talks=yes")
+                "--hook", "1:99%=true", "--hook", "rolling:1:talks=yes", "--hook", f"{long}=exit 1")
     event = run.events[name]
     check(run.status == 1 and "was killed" in event["hook_failure"], "a command that hangs is killed, reported and no proof", run)
     check("was killed" in run.events["talks"]["hook_failure"] and run.events["talks"]["longest_ms"] < 2000,
@@ -140,8 +226,17 @@ def hooks():
          "and nothing of it is left")
     check("exits with 3: there is no pool" in run.events["breaks"]["hook_failure"], "one that fails is reported in its words", run)
     same((run.broken(), run.events["99%"]["hook_failure"]), ({}, ""), "the others are run nevertheless", run)
-    page = Page(run.html_path.read_text())
-    check(name in page.text and "b" not in page.tags, "names are text in the page, whatever is in them")
+    check(f"\n{long[:28]} rolling " in run.out, "a long name is cut between characters", run)
+    text = run.html_path.read_text()
+    page = Page(text)
+    check("b" not in page.tags and page.tags.count("script") == text.count("</script>") == text.count("</template>") == 1 and name[:20] in page.text,
+          "names are text in the page, whatever is in them", text[:2000])
+    same(embedded(run), run.report, "also in the report that is in it")
+    if not missing():
+        reader = Reader(run, "hooks", [(390, False)])
+        check(name in reader.page.text and long in reader.page.text and "was killed" in reader.page.text and reader.complaints == [],
+              "and in what a browser makes of it", reader.page.text, reader.complaints)
+        same(reader.ugly(), {}, "and long ones are not cut there")
 
 
 def sabotage():
@@ -158,10 +253,15 @@ def sabotage():
     check(re.search(r"a session with \d+ writes: [A-Z]+ /\S+ \(request [0-9a-f]{32} by [a-z-]+/\d+, at [\d.]+ s\)", run.texts("lost session")[0])
           and run.report["findings"][0]["account"].startswith("prove-") and run.report["findings"][0]["at_ms"] > 0,
           "a finding names the account, the request, its worker and the time", run.report["findings"][0])
-    page = Page(run.html_path.read_text())
+    page = run.html_path.read_text()
     promise = run.report["broken"]["lost session"]["promise"]
-    check(f"lost session: " in run.out and promise in run.out and promise in page.text and "lost session" in run.err,
+    check(f"lost session: " in run.out and promise in run.out and promise in Page(page).text and "lost session" in run.err,
           "the promise that was broken is named in the text, the verdict, the JSON and the page", run)
+    if not missing():
+        reader = Reader(run, "red", [(390, True)])
+        found = run.report["findings"][0]
+        check("Not proven" in reader.page.text and promise in reader.page.text and f"{found['account']}: {found['text']}" in reader.page.text
+              and not reader.ugly() and not reader.complaints, "a browser shows it, and each finding", reader.page.text, reader.ugly(), reader.complaints)
     psql("DELETE FROM mayfly.account WHERE username LIKE 'prove-%'")
 
 
@@ -297,6 +397,7 @@ def toys():
 
 
 def main():
+    SCREENS.mkdir(parents=True, exist_ok=True)
     green()
     hooks()
     sabotage()

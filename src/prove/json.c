@@ -12,14 +12,14 @@ static int64_t ms(int64_t us)
 
 static json_t *event_json(const struct tally *tally, const struct event *event)
 {
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s}", "name", event->name, "kind",
-                     event_kind_word(event->kind), "began_ms", (json_int_t)ms(event->began_us - tally->began_us),
-                     "hook_ms", (json_int_t)ms(event->hook_us), "requests", (json_int_t)event->requests, "failed",
-                     (json_int_t)event->failed, "limited", (json_int_t)event->limited, "repeated",
-                     (json_int_t)event->repeated, "replayed", (json_int_t)event->replayed, "longest_ms",
-                     (json_int_t)ms(event->longest_us), "healed_ms",
-                     event->healed_us > 0 ? json_integer(ms(event->healed_us)) : json_null(), "first_failure",
-                     event->failure, "hook_failure", event->hook_failure);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:s, s:s}", "name", event->name,
+                     "kind", event_kind_word(event->kind), "began_ms",
+                     (json_int_t)ms(event->began_us - tally->began_us), "hook_ms", (json_int_t)ms(event->hook_us),
+                     "requests", (json_int_t)event->requests, "failed", (json_int_t)event->failed, "limited",
+                     (json_int_t)event->limited, "repeated", (json_int_t)event->repeated, "replayed",
+                     (json_int_t)event->replayed, "longest_ms", (json_int_t)ms(event->longest_us), "healed_ms",
+                     event->healed_us > 0 ? json_integer(ms(event->healed_us)) : json_null(), "never_healed",
+                     event->healed_us < 0, "first_failure", event->failure, "hook_failure", event->hook_failure);
 }
 
 /* An answer's bytes may be cut within a character, so what has no JSON is left out and said to be. */
@@ -113,7 +113,7 @@ static json_t *sums_json(const struct tally *tally)
         (json_int_t)((tally->ended_us - tally->began_us) / 1000000), "tick_ms", (json_int_t)TALLY_TICK_MS);
 }
 
-bool prove_report_json(const struct prove *prove, const struct prove_options *options, FILE *out, struct err *err)
+json_t *prove_report_value(const struct prove *prove, const struct prove_options *options)
 {
     const struct tally *tally = &prove->tally;
     char reason[TALLY_FINDING_BYTES];
@@ -123,11 +123,21 @@ bool prove_report_json(const struct prove *prove, const struct prove_options *op
 
     ok = add_events(events, tally) && add_findings(findings, tally) && add_broken(broken, tally) &&
          add_workers(workers, tally) && add_timeline(timeline, tally);
-    report = json_pack("{s:b, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "proven", proven, "reason",
+    report = json_pack("{s:b, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:o}", "proven", proven, "reason",
                        proven ? "" : reason, "url", options->url, "broken", broken, "interrupted", tally->interrupted,
                        "uploads", prove->upload, "sums", sums_json(tally), "events", events, "findings", findings,
-                       "workers", workers, "timeline", timeline);
-    ok = ok && report != NULL && json_dumpf(report, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
+                       "workers", workers, "other_workers", (json_int_t)tally->unnamed, "timeline", timeline);
+    if (ok)
+        return report;
+    json_decref(report);
+    return NULL;
+}
+
+bool prove_report_json(const struct prove *prove, const struct prove_options *options, FILE *out, struct err *err)
+{
+    json_t *report = prove_report_value(prove, options);
+    bool ok = report != NULL && json_dumpf(report, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
+
     json_decref(report);
     return ok || err_set(err, ERR_DOWN, "the report can't be written as JSON");
 }

@@ -136,9 +136,7 @@ static bool report(const struct run *run, FILE *json, FILE *html, struct err *er
     prove_report_table(&run->prove, stdout);
     if (json != NULL && !prove_report_json(&run->prove, run->options, json, err))
         return false;
-    if (html != NULL)
-        prove_report_html(&run->prove, run->options, html);
-    return true;
+    return html == NULL || prove_report_html(&run->prove, run->options, html, err);
 }
 
 /* Before the run: it would be a pity to find out afterwards. */

@@ -2,6 +2,7 @@
 #ifndef MAYFLY_PROVE_PROVE_H
 #define MAYFLY_PROVE_PROVE_H
 
+#include "http/template.h"
 #include "prove/client.h"
 #include "prove/hook.h"
 
@@ -32,6 +33,12 @@ void prove_options_help(void);
 /* The report: for people, for programs, and as one page that needs no other file. */
 void prove_report_table(const struct prove *, FILE *out);
 bool prove_report_json(const struct prove *, const struct prove_options *, FILE *out, struct err *) MUST_CHECK;
-void prove_report_html(const struct prove *, const struct prove_options *, FILE *out);
+bool prove_report_html(const struct prove *, const struct prove_options *, FILE *out, struct err *) MUST_CHECK;
+
+/* The one for programs; NULL when it can't be made. The caller's to decref. */
+json_t *prove_report_value(const struct prove *, const struct prove_options *) MUST_CHECK;
+
+/* src/prove/report.html, compiled in by build-aux/pages.awk. */
+extern const struct template_set prove_pages;
 
 #endif

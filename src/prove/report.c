@@ -15,7 +15,8 @@ static int64_t ms(int64_t us)
 
 static void print_event(FILE *out, const struct event *event)
 {
-    fprintf(out, "%-28.28s %-8s %9lld %8lld %8lld %9lld %9lld %10lld ms", event->name,
+    event_print_name(event->name, out);
+    fprintf(out, " %-8s %9lld %8lld %8lld %9lld %9lld %10lld ms",
             event->began_us == 0 ? "" : event_kind_word(event->kind), (long long)event->requests,
             (long long)event->failed, (long long)event->limited, (long long)event->repeated, (long long)event->replayed,
             (long long)ms(event->longest_us));
@@ -139,8 +140,9 @@ void prove_report_table(const struct prove *prove, FILE *out)
     bool proven = tally_proven(tally, reason);
 
     sum.began_us = 0;
-    fprintf(out, "%-28s %-8s %9s %8s %8s %9s %9s %13s %11s\n", "event", "kind", "requests", "failed", "limited",
-            "repeated", "replayed", "longest", "healed");
+    event_print_name("event", out);
+    fprintf(out, " %-8s %9s %8s %8s %9s %9s %13s %11s\n", "kind", "requests", "failed", "limited", "repeated",
+            "replayed", "longest", "healed");
     for (size_t i = 0; i < tally->event_count; i++)
         print_event(out, &tally->events[i]);
     print_event(out, &sum);

@@ -37,9 +37,10 @@ static void say(struct run *run, const char *what, bool end)
     if (!end && now_us - run->progress_us < (run->tty ? PROGRESS_TTY_US : PROGRESS_LOG_US))
         return;
     run->progress_us = now_us;
-    fprintf(stderr, "%s%4lld s  %-28.28s %8lld requests %6lld failed %6lld broken promises%s", run->tty ? "\r" : "",
-            (long long)(now_us - prove->tally.began_us) / 1000000, what, (long long)sum.requests, (long long)sum.failed,
-            (long long)tally_found(&prove->tally), run->tty && !end ? "" : "\n");
+    fprintf(stderr, "%s%4lld s  ", run->tty ? "\r" : "", (long long)(now_us - prove->tally.began_us) / 1000000);
+    event_print_name(what, stderr);
+    fprintf(stderr, " %8lld requests %6lld failed %6lld broken promises%s", (long long)sum.requests,
+            (long long)sum.failed, (long long)tally_found(&prove->tally), run->tty && !end ? "" : "\n");
 }
 
 /* --- the hooks */

@@ -40,21 +40,6 @@ static struct tick *tick_at(struct tally *tally, int64_t now_us)
     return &tally->ticks[at];
 }
 
-static void count_worker(struct tally *tally, const char *name)
-{
-    for (size_t i = 0; i < tally->worker_count; i++)
-        if (strcmp(tally->workers[i].name, name) == 0) {
-            tally->workers[i].answers++;
-            return;
-        }
-    if (tally->worker_count == TALLY_WORKERS_MAX) {
-        tally->unnamed++;
-        return;
-    }
-    snprintf(tally->workers[tally->worker_count].name, PROVE_WORKER_BYTES, "%s", name);
-    tally->workers[tally->worker_count++].answers = 1;
-}
-
 /* Without what could clear a terminal, or is no text: an answer may be anybody's file, or cut within a character. */
 static void one_line(char *text)
 {
@@ -67,6 +52,25 @@ static void one_line(char *text)
             length = 1;
         }
     }
+}
+
+static void count_worker(struct tally *tally, const char *named)
+{
+    char name[PROVE_WORKER_BYTES];
+
+    snprintf(name, sizeof name, "%s", named);
+    one_line(name);
+    for (size_t i = 0; i < tally->worker_count; i++)
+        if (strcmp(tally->workers[i].name, name) == 0) {
+            tally->workers[i].answers++;
+            return;
+        }
+    if (tally->worker_count == TALLY_WORKERS_MAX) {
+        tally->unnamed++;
+        return;
+    }
+    snprintf(tally->workers[tally->worker_count].name, PROVE_WORKER_BYTES, "%s", name);
+    tally->workers[tally->worker_count++].answers = 1;
 }
 
 static void describe(char text[TALLY_FINDING_BYTES], const char *action, const struct prove_answer *answer)
@@ -200,6 +204,7 @@ bool tally_proven(const struct tally *tally, char reason[TALLY_FINDING_BYTES])
         else if (event_failed(event))
             snprintf(reason, TALLY_FINDING_BYTES, "%.60s: %lld requests failed", event->name, (long long)event->failed);
     }
+    one_line(reason); /* cutting may have left a part of a character */
     return reason[0] == '\0';
 }
 
@@ -214,6 +219,21 @@ const char *event_kind_word(enum event_kind kind)
         break;
     }
     return "outage";
+}
+
+void event_print_name(const char *name, FILE *out)
+{
+    size_t left = strlen(name), length;
+    int characters = 0;
+
+    for (; left > 0 && characters < TALLY_NAME_CHARACTERS; characters++) {
+        length = utf8_sequence(name, left);
+        length = length > 0 ? length : 1;
+        fwrite(name, 1, length, out);
+        name += length;
+        left -= length;
+    }
+    fprintf(out, "%*s", TALLY_NAME_CHARACTERS - characters, "");
 }
 
 static const struct {

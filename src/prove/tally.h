@@ -7,12 +7,15 @@
 
 #include "prove/http.h"
 
+#include <stdio.h>
+
 enum {
-    TALLY_EVENTS_MAX = 66,     /* 64 hooks, what was before and the check */
-    TALLY_WORKERS_MAX = 1024,  /* processes by name; those that come later are counted together */
-    TALLY_FINDINGS_MAX = 200,  /* in words; all are counted */
-    TALLY_FINDING_BYTES = 384, /* one line of text: two requests with their ids take most of it */
-    TALLY_TICK_MS = 200,       /* of the time line */
+    TALLY_EVENTS_MAX = 66,      /* 64 hooks, what was before and the check */
+    TALLY_WORKERS_MAX = 1024,   /* processes by name; those that come later are counted together */
+    TALLY_FINDINGS_MAX = 200,   /* in words; all are counted */
+    TALLY_FINDING_BYTES = 384,  /* one line of text: two requests with their ids take most of it */
+    TALLY_NAME_CHARACTERS = 28, /* of an event's name, in a table */
+    TALLY_TICK_MS = 200,        /* of the time line */
     TALLY_TICKS_MAX = 2 * 3600 * 5,
 };
 
@@ -133,6 +136,10 @@ struct event tally_sum(const struct tally *);
 bool tally_proven(const struct tally *, char reason[TALLY_FINDING_BYTES]);
 
 const char *event_kind_word(enum event_kind);
+
+/* Prints an event's name as a column of TALLY_NAME_CHARACTERS: what is longer is cut, what is shorter is followed by spaces. */
+void event_print_name(const char *name, FILE *out);
+
 const char *finding_word(enum finding_kind);
 const char *finding_promise(enum finding_kind);
 
