@@ -7,27 +7,26 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from mayfly import check, done, psql, same
+from statements import STATEMENTS as found
+from statements import AS_WRITTEN, COLUMNS, parameters
 
 AS_WORKER = "SET ROLE mayfly; SET search_path = mayfly;"
 
-
-def statements():
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "sql", "query")
-    for name in sorted(os.listdir(folder)):
-        parts = re.split(r"^-- name: (\w+)\n", open(os.path.join(folder, name)).read(), flags=re.M)
-        for statement, text in zip(parts[1::2], parts[2::2]):
-            yield statement, re.sub(r"^--.*\n", "", text, flags=re.M).strip().rstrip(";")
-
-
-found = list(statements())
 check(len(found) > 30, f"there are statements to look at: {len(found)}")
 same(len(found), len({name for name, _ in found}), "no two statements share a name")
 for name, text in found:
-    wanted = max([int(number) for number in re.findall(r"\$(\d+)", text)] or [0])
+    wanted = parameters(text)
     answer = psql(f"{AS_WORKER} PREPARE {name} AS {text};"
                   f" SELECT coalesce(array_length(parameter_types, 1), 0) FROM pg_prepared_statements WHERE name = '{name}'")
     same(answer.split()[-1:], [str(wanted)], f"{name} can be prepared by the workers' role and has {wanted} parameters")
 
+
+# Six of a list's columns in a row are the list, written out once more.
+check("file_row" in COLUMNS, "the columns of a file's row are a list")
+for list_name, columns in COLUMNS.items():
+    names = [re.sub(r".*( AS |\.)", "", column) for column in columns]
+    runs = [r",\s*".join(rf"(?:\w+\()?(?:\w+\.)?{column}\)?(?: AS \w+)?" for column in names[at:at + 6]) for at in range(len(names) - 5)]
+    same([name for name, text in AS_WRITTEN if any(re.search(run, text) for run in runs)], [], f"the columns of {list_name} are written out in one place")
 
 # A worker keeps one general plan for each statement, made without the values. With a thousand accounts, and more
 # partitions than sessions asked for, reading all accounts once seemed cheaper to it than looking a few up.

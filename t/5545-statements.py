@@ -5,20 +5,14 @@ heap-only update, functions that run with their owner's rights look for nothing 
 ordered by its bytes.
 """
 
-import re
 import sys
 import uuid
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import CHECKOUT, check, dev, done, new_user, psql, same
-
-TEXT = "".join(path.read_text() for path in (CHECKOUT / "sql/query").glob("*.sql"))
-
-
-def statement(name):
-    return re.sub(r"^--.*\n", "", re.search(rf"^-- name: {name}\n(.*?)(?=^-- name:|\Z)", TEXT, re.M | re.S).group(1), flags=re.M).strip().rstrip(";")
+from mayfly import check, dev, done, new_user, psql, same
+from statements import statement
 
 
 def run(*calls):

@@ -1,6 +1,26 @@
--- The row as file_read of store/file.c takes it: id, account, state, via, back end, object name, object's upload, block
--- bytes, name, claimed type, type, metadata, size, reserved, received, hash state, SHA-256, created at, sweep at (ms),
--- sealed, concat.
+-- columns: file_row
+-- Of a file f, as file_read of store/file.c takes it.
+f.id
+f.account_id
+f.state
+f.via
+f.back_end
+f.object_name
+f.object_upload
+f.block_bytes
+f.name
+f.claimed_type
+f.type
+f.metadata
+f.size
+f.reserved
+f.received
+f.hash_state
+f.sha256
+to_ms(f.created_at) AS created_at
+to_ms(f.sweep_at) AS sweep_at
+f.sealed
+f.concat
 
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
@@ -20,8 +40,7 @@ n AS (
         $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid, statement_timestamp()
     FROM u
     RETURNING *)
-SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
+SELECT {file_row}
 FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
 
 -- name: file_usage
@@ -30,19 +49,17 @@ SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 
 -- name: file_find
 -- id, account -> the row; not of garbage
-SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
-FROM file WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
+SELECT {file_row}
+FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
 -- name: file_lease
 -- id, account, holder, ms -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
 -- takes over at once; elsewhere the older one may still be sending a block.
-UPDATE file SET lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
+UPDATE file f SET lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at > statement_timestamp()
     AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
-RETURNING id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat;
+RETURNING {file_row};
 
 -- name: file_advance
 -- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed -> expiry in ms. May
@@ -163,9 +180,8 @@ UPDATE file SET parent_id = $1::uuid, part_number = array_position($2::uuid[], i
 
 -- name: file_parts
 -- the whole -> rows of its parts in order
-SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat
-FROM file WHERE parent_id = $1::uuid AND via = 'part' AND removals = 0 AND account_id IS NOT NULL ORDER BY part_number;
+SELECT {file_row}
+FROM file f WHERE parent_id = $1::uuid AND via = 'part' AND removals = 0 AND account_id IS NOT NULL ORDER BY part_number;
 
 -- name: file_parts_whole
 -- account, one of the parts, concat -> id of the file that it went into by this very request
@@ -328,9 +344,7 @@ WHERE l.id = $3::uuid AND l.file_id = $1::uuid AND f.id = l.file_id AND f.accoun
 -- name: file_link_find
 -- link, holder -> the row of its file, hash or null, keyed hash, uses left or null, whether this holder has used it and may go on. A disabled account's
 -- links open nothing.
-SELECT f.id, f.account_id, f.state, f.via, f.back_end, f.object_name, f.object_upload, f.block_bytes, f.name, f.claimed_type,
-    f.type, f.metadata, f.size, f.reserved, f.received, f.hash_state, f.sha256, to_ms(f.created_at), to_ms(f.sweep_at),
-    f.sealed, f.concat, l.token_hash, l.secret_hash, l.uses_left,
+SELECT {file_row}, l.token_hash, l.secret_hash, l.uses_left,
     EXISTS (SELECT FROM file_link_use u WHERE u.link_id = l.id AND u.holder = $2::bytea AND u.until > statement_timestamp())
 FROM file_link l JOIN file f ON f.id = l.file_id JOIN account a ON a.id = f.account_id
 WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND NOT a.disabled;
@@ -347,10 +361,8 @@ RETURNING bytes_left;
 
 -- name: file_thumbnail_find
 -- original, box -> the row, and whether it is claimed
-SELECT id, account_id, state, via, back_end, object_name, object_upload, block_bytes, name, claimed_type, type, metadata,
-    size, reserved, received, hash_state, sha256, to_ms(created_at), to_ms(sweep_at), sealed, concat,
-    coalesce(lease_until > statement_timestamp(), false)
-FROM file WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state <> 'deleting' AND account_id IS NOT NULL;
+SELECT {file_row}, coalesce(lease_until > statement_timestamp(), false)
+FROM file f WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state <> 'deleting' AND account_id IS NOT NULL;
 
 -- name: file_thumbnail_retire
 -- original, box: one that nobody claims any more

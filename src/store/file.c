@@ -23,14 +23,14 @@ static bool read_hash(struct arena *arena, const struct db_result *rows, int row
     size_t length;
     const unsigned char *sha256;
 
-    if (!db_is_null(rows, row, 15)) {
-        file->hash_state = db_parse_bytes(arena, db_value(rows, row, 15), &file->hash_state_length);
+    if (!db_is_null(rows, row, FILE_ROW_HASH_STATE)) {
+        file->hash_state = db_parse_bytes(arena, db_value(rows, row, FILE_ROW_HASH_STATE), &file->hash_state_length);
         if (file->hash_state == NULL)
             return err_memory(err);
     }
-    if (db_is_null(rows, row, 16))
+    if (db_is_null(rows, row, FILE_ROW_SHA256))
         return true;
-    sha256 = db_parse_bytes(arena, db_value(rows, row, 16), &length);
+    sha256 = db_parse_bytes(arena, db_value(rows, row, FILE_ROW_SHA256), &length);
     if (sha256 == NULL || length != SHA256_BYTES)
         return err_set(err, ERR_BUG, "a file's SHA-256 can't be read");
     memcpy(file->sha256, sha256, SHA256_BYTES);
@@ -54,26 +54,27 @@ bool file_object(struct arena *arena, const char *id, const char *object_name, s
 bool file_read(struct arena *arena, const struct db_result *rows, int row, struct file *file, struct err *err)
 {
     *file = (struct file){
-        .state = strcmp(db_value(rows, row, 2), "committed") == 0 ? FILE_COMMITTED : FILE_PENDING,
-        .via = db_value(rows, row, 3),
-        .back_end = db_value(rows, row, 4),
-        .object.upload = db_value(rows, row, 6),
-        .object.block_bytes = db_number(rows, row, 7),
-        .name = db_value(rows, row, 8),
-        .claimed_type = db_value(rows, row, 9),
-        .type = db_value(rows, row, 10),
-        .metadata = db_value(rows, row, 11),
-        .size = db_is_null(rows, row, 12) ? -1 : db_number(rows, row, 12),
-        .reserved = db_number(rows, row, 13),
-        .received = db_number(rows, row, 14),
-        .created_at_ms = db_number(rows, row, 17),
-        .expires_at_ms = db_number(rows, row, 18),
-        .sealed = db_flag(rows, row, 19),
-        .concat = db_value(rows, row, 20),
+        .state = strcmp(db_value(rows, row, FILE_ROW_STATE), "committed") == 0 ? FILE_COMMITTED : FILE_PENDING,
+        .via = db_value(rows, row, FILE_ROW_VIA),
+        .back_end = db_value(rows, row, FILE_ROW_BACK_END),
+        .object.upload = db_value(rows, row, FILE_ROW_OBJECT_UPLOAD),
+        .object.block_bytes = db_number(rows, row, FILE_ROW_BLOCK_BYTES),
+        .name = db_value(rows, row, FILE_ROW_NAME),
+        .claimed_type = db_value(rows, row, FILE_ROW_CLAIMED_TYPE),
+        .type = db_value(rows, row, FILE_ROW_TYPE),
+        .metadata = db_value(rows, row, FILE_ROW_METADATA),
+        .size = db_is_null(rows, row, FILE_ROW_SIZE) ? -1 : db_number(rows, row, FILE_ROW_SIZE),
+        .reserved = db_number(rows, row, FILE_ROW_RESERVED),
+        .received = db_number(rows, row, FILE_ROW_RECEIVED),
+        .created_at_ms = db_number(rows, row, FILE_ROW_CREATED_AT),
+        .expires_at_ms = db_number(rows, row, FILE_ROW_SWEEP_AT),
+        .sealed = db_flag(rows, row, FILE_ROW_SEALED),
+        .concat = db_value(rows, row, FILE_ROW_CONCAT),
     };
-    if (!file_object(arena, db_value(rows, row, 0), db_value(rows, row, 5), &file->object, err))
+    if (!file_object(arena, db_value(rows, row, FILE_ROW_ID), db_value(rows, row, FILE_ROW_OBJECT_NAME), &file->object,
+                     err))
         return false;
-    if (!uuid_parse(db_value(rows, row, 1), &file->account))
+    if (!uuid_parse(db_value(rows, row, FILE_ROW_ACCOUNT_ID), &file->account))
         return err_set(err, ERR_BUG, "a file's row can't be read");
     file->id = file->object.id;
     file->object.size = file->sealed ? file->received : file->size;

@@ -143,7 +143,7 @@ const struct object_ops *file_back_end(const struct file *, struct err *) MUST_C
 /* Where the bytes are of a row with these values; the key is made in the arena. */
 bool file_object(struct arena *, const char *id, const char *object_name, struct object *, struct err *) MUST_CHECK;
 
-/* Reads a row in the order that sql/query/file.sql states. */
+/* Reads a row that begins with the columns file_row of sql/query/file.sql. */
 bool file_read(struct arena *, const struct db_result *, int row, struct file *, struct err *) MUST_CHECK;
 
 #endif

@@ -12,7 +12,7 @@ enum {
     RAW_BYTES = UUID_BYTES + SECRET_BYTES,
     NUMBER_BYTES = 24,
     /* Columns of file_link_find after those of the file. */
-    COLUMN_TOKEN_HASH = 21,
+    COLUMN_TOKEN_HASH = FILE_ROW_COUNT,
     COLUMN_KEYED_HASH,
     COLUMN_USES,
     COLUMN_HELD,

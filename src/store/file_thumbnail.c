@@ -4,7 +4,7 @@
 
 enum {
     NUMBER_BYTES = 24,
-    COLUMN_CLAIMED = 21, /* of file_thumbnail_find, after those of the file */
+    COLUMN_CLAIMED = FILE_ROW_COUNT, /* of file_thumbnail_find, after those of the file */
 };
 
 enum db_rc file_thumbnail_find(struct file_store *store, struct arena *arena, const struct file *original, int box,
