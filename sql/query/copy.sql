@@ -27,10 +27,19 @@ RETURNING id;
 
 -- name: file_move_next
 -- from, account (null: of all), this one only (null: each), after this id, at most so many -> committed files there: id, back end,
--- object name, size, SHA-256
-SELECT id, back_end, object_name, size, sha256 FROM file
-WHERE back_end = $1::text AND state = 'committed' AND ($2::uuid IS NULL OR account_id = $2::uuid)
-    AND ($3::uuid IS NULL OR id = $3::uuid) AND id > $4::uuid
+-- object name, size, SHA-256. Those of an account are found by the account, all others by the back end.
+SELECT id, back_end, object_name, size, sha256 FROM (
+    (SELECT id, back_end, object_name, size, sha256 FROM file
+    WHERE $2::uuid IS NULL AND back_end = $1::text AND state = 'committed' AND id > $4::uuid
+        AND id BETWEEN coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+            AND coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    ORDER BY id LIMIT $5::int)
+    UNION ALL
+    (SELECT id, back_end, object_name, size, sha256 FROM file
+    WHERE account_id = $2::uuid AND back_end = $1::text AND state = 'committed' AND id > $4::uuid
+        AND id BETWEEN coalesce($3::uuid, '00000000-0000-0000-0000-000000000000')
+            AND coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    ORDER BY id LIMIT $5::int)) f
 ORDER BY id LIMIT $5::int;
 
 -- name: file_copy_begin
@@ -74,7 +83,7 @@ RETURNING file_id;
 -- when it was made, name, all as JSON
 SELECT id, size, back_end, created_at, name, row_to_json(r)::text FROM (
     SELECT id, name, size, type, encode(sha256, 'hex') AS sha256, via, back_end, to_iso(created_at) AS created_at FROM file
-    WHERE account_id = $1::uuid AND state = 'committed' AND ($2::uuid IS NULL OR id < $2::uuid)
+    WHERE account_id = $1::uuid AND state = 'committed' AND id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     ORDER BY id DESC LIMIT $3::int) r;
 
 -- name: file_show

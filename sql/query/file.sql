@@ -207,7 +207,7 @@ SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
     FROM file
     WHERE account_id = $1::uuid AND state = 'committed' AND via IN ('upload', 'tus', 'direct')
         AND ($2::text = '' OR strpos(coalesce(name_key, name_key(name)), (SELECT key FROM k)) > 0)
-        AND ($3::uuid IS NULL OR id < $3::uuid)
+        AND id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     ORDER BY id DESC LIMIT $4::int) r;
 
 -- name: file_block_add
