@@ -14,7 +14,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
-from chaos import CHECKOUT, PASSWORD, SCRATCH, Client, Threads, check, dev, done, login, new_name, new_user, note, psql, same, workers
+from chaos import (CHECKOUT, PASSWORD, POOLS, SCRATCH, Client, Threads, check, dev, done, login, new_name, new_user, note, psql, same, wait_until,
+                   workers)
 
 HEADER = "src/store/operate.h"
 NUMBER = re.compile(r"SCHEMA_NUMBER = (\d+)")
@@ -22,6 +23,8 @@ RELEASE_BEFORE = "0601d0bc5fd2f983157aa94fa7fce66f4957ca80"  # what has changed 
 PROGRAM, CONF = SCRATCH / "inst/bin/mayfly-worker", SCRATCH / "etc/mayfly.conf"
 OLD_POOLS = ("a", "password-a", "files-a")
 PEOPLE = 6
+LEAST = 10  # requests that each pool answers while both serve
+PATCHES = (1000, 300, 80, 20, 5, 400, 100)  # bytes, so that what is kept of them is in several pieces
 
 
 def git(*words, **options):
@@ -49,11 +52,11 @@ class Person:
     def __init__(self, index):
         self.name, self.index = new_user("both"), index
         self.token, self.count = login(self.name), 0
-        self.wrong, self.seen, self.repeated, self.left = [], Counter(), 0, 0
+        self.wrong, self.seen, self.repeated, self.left, self.uploads = [], Counter(), 0, 0, 0
         self.file = self.ask(201, "POST", "/upload?name=shared.bin", self.name.encode()).json()["id"]
 
-    def ask(self, wanted, method, path, body=None, token=None):
-        reply = Client(token or self.token, keep=False)(method, path, body)
+    def ask(self, wanted, method, path, body=None, token=None, **headers):
+        reply = Client(token or self.token, keep=False)(method, path, body, **headers)
         self.seen[reply.worker.partition("/")[0]] += 1
         if reply.status != wanted:
             self.wrong.append(f"{method} {path}: {reply}")
@@ -79,6 +82,7 @@ class Person:
             for _ in range(4):
                 self.ask(200, "GET", link)
             self.leave()
+            self.upload()
         time.sleep(0.01)
 
     def leave(self):
@@ -93,6 +97,23 @@ class Person:
             for _ in range(4):
                 self.ask(401, "GET", "/profile", token=token)
         self.left += 1
+
+    def upload(self):
+        """One upload, each PATCH of which goes to whichever answers: the offset is that of the last one, and all bytes are there."""
+        content, offset = self.name.encode() * 400, 0
+        url = self.ask(201, "POST", "/uploads", Tus_Resumable="1.0.0", Upload_Length=str(len(content))).headers["location"]
+        for size in PATCHES:
+            said = self.ask(200, "HEAD", url, Tus_Resumable="1.0.0").headers.get("upload-offset")
+            if said != str(offset):
+                self.wrong.append(f"{url}: {offset} bytes were taken, HEAD says {said}")
+            self.ask(204, "PATCH", url, content[offset:offset + size], Tus_Resumable="1.0.0", Upload_Offset=str(offset),
+                     Content_Type="application/offset+octet-stream")
+            offset += size
+        self.ask(204, "PATCH", url, content[offset:], Tus_Resumable="1.0.0", Upload_Offset=str(offset),
+                 Content_Type="application/offset+octet-stream")
+        if self.ask(200, "GET", url.replace("uploads", "files")).body != content:
+            self.wrong.append(f"{url}: the file has other bytes")
+        self.uploads += 1
 
     def repeat(self):
         """One change under one key, sent until both releases have seen it: it is done once, whichever was the first."""
@@ -135,6 +156,10 @@ def main():
     known = set(re.findall(r"^\w+\((\w+),", (folder / "src/base/settings.def").read_text(), re.M))
     CONF.write_text("".join(line for line in conf.splitlines(True) if line.startswith("#") or line.partition("=")[0].strip() in known))
     people = [Person(index) for index in range(PEOPLE)]
+
+    def answered():
+        return {pool: sum(person.seen[pool] for person in people) for pool in POOLS}
+
     try:
         with Threads() as threads:
             for person in people:
@@ -147,19 +172,21 @@ def main():
                   "the old release runs in one pool of each kind, this one in the other")
             for person in people:
                 person.seen.clear()
-            time.sleep(6)
-            together = sum((person.seen for person in people), Counter())
+            time.sleep(3)
+            wait_until(60, lambda: min(answered().values()) > LEAST)
+            together = answered()
             install(new)
             for pool in OLD_POOLS:
                 dev("restart", pool)
             time.sleep(0.5)
         check(all(runs(new, pool) for pool in OLD_POOLS), "and this one in all of them again")
-        note(f"side by side: {dict(sorted(together.items()))} requests by pool")
-        check(min(together[pool] for pool in ("a", "b", "password-a", "password-b")) > 10, "both have answered many requests", together)
+        note(f"side by side: {together} requests by pool")
+        check(min(together.values()) > LEAST, "both have answered many requests", together)
         same(threads.errors, [], "no connection is lost")
         same([one for person in people for one in person.wrong][:5], [], "no request failed: not at the deploys, and not side by side")
         check(sum(person.repeated for person in people) > 20, "changes were repeated under their keys, and done once")
         check(sum(person.left for person in people) > 2, "accounts were closed by one and gone for the other")
+        check(sum(person.uploads for person in people) > 5, "uploads went on from one release to the other", [person.uploads for person in people])
         same([Client(person.token)("GET", "/profile/data").json()["count"] for person in people], [person.count for person in people],
              "the last write of each is there")
     finally:

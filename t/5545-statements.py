@@ -66,7 +66,7 @@ def heap_only(table, prepared, *statements):
 other = str(uuid.uuid4())
 upload = (f"INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, lease, sweep_at) VALUES ('{other}', '{account}', 'tus', "
           f"'postgres', 'upload', 262144, 'n', '{holder}', now() + interval '3599 s')", f"PREPARE advance AS {statement('file_advance')}")
-same(heap_only("file", upload, *(f"EXECUTE advance('{other}', '{holder}', {at}, {at + 1}, 'x', 60000, 3600, false)" for at in range(3))), ["3", "3"],
+same(heap_only("file", upload, *(f"EXECUTE advance('{other}', '{holder}', {at}, {at + 1}, 'x', 60000, 3600, false, 0)" for at in range(3))), ["3", "3"],
      "an upload's progress")
 updates, heap = heap_only("attempt", (), *(["SELECT attempt_count(ARRAY[sha256('heap')], ARRAY[100], 900, NULL)"] * 10))
 check(int(updates) >= 10 and updates == heap, "counting an attempt", updates, heap)

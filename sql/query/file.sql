@@ -55,17 +55,18 @@ FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting
 
 -- name: file_lease
 -- id, account, holder, ms -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
--- takes over at once; elsewhere the older one may still be sending a block.
-UPDATE file f SET lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
+-- takes over at once; elsewhere the older one may still be sending a block. The sign of tail_pieces tells the trigger of schema 0012
+-- that whoever takes this lease can read pieces.
+UPDATE file f SET tail_pieces = -tail_pieces, lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at > statement_timestamp()
     AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
 RETURNING {file_row};
 
 -- name: file_advance
--- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed -> expiry in ms. May
--- be repeated, since the answer to the first time may be lost. The expiry is written when a twentieth of the time has passed, so
+-- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed, pieces of the tail ->
+-- expiry in ms. May be repeated, since the answer to the first time may be lost. The expiry is written when a twentieth of the time has passed, so
 -- that all other writes are heap-only updates: an index has it.
-UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, lease = CASE WHEN $6::int > 0 THEN lease END,
+UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, tail_pieces = $9::int, lease = CASE WHEN $6::int > 0 THEN lease END,
     lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
     sweep_at = CASE WHEN sweep_at > statement_timestamp() + make_interval(secs => $7::int * 0.95) THEN sweep_at
         ELSE statement_timestamp() + make_interval(secs => $7::int) END
@@ -231,13 +232,17 @@ SELECT number, tag FROM file_block WHERE file_id = $1::uuid ORDER BY number;
 INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
 ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
 
--- name: file_chunk_read
--- id, place in the file, at most so many bytes -> bytes from there to the end of their chunk
-SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
-WHERE file_id = $1::uuid AND at <= $2::bigint ORDER BY at DESC LIMIT 1;
+-- name: file_tail_read
+-- id, where the tail begins in the file, and where it ends -> its pieces in order: place in the tail, bytes
+SELECT at - $2::bigint, bytes FROM file_chunk WHERE file_id = $1::uuid AND at >= $2::bigint AND at < $3::bigint ORDER BY at;
+
+-- name: file_tail_trim
+-- id, places in the file: pieces that begin between them are in another one now
+DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint AND at < $3::bigint;
 
 -- name: file_object_read
--- As file_chunk_read, of an object that is finished: whose last chunk has less than this many bytes.
+-- id, place in the file, at most so many bytes, a full block's -> bytes from there to the end of their chunk. Only of an object that
+-- is finished: whose last chunk is no full block.
 SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint AND (
     SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)

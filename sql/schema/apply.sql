@@ -201,6 +201,18 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 12
+\set name '0012-tails-in-pieces'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+SELECT tables_lock('file') AS locked \gset
+\ir 0012-tails-in-pieces.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \ir later.sql
 
 RESET ROLE;

@@ -38,8 +38,8 @@ void upload_shed(struct upload *upload)
     upload->room = 0;
 }
 
-/* Room for so many bytes of the block. It doubles, so that a slow sender holds no more than twice what he sent. */
-static bool make_room(struct upload *upload, size_t wanted, struct err *err)
+/* It doubles, so that a slow sender holds no more than twice what he sent. */
+bool upload_make_room(struct upload *upload, size_t wanted, struct err *err)
 {
     size_t most = (size_t)upload->file.object.block_bytes, room = upload->room > 0 ? upload->room : LEAST_ROOM_BYTES;
     unsigned char *block;
@@ -77,35 +77,6 @@ static void release_block(void *upload)
 static void release_scratch(void *scratch)
 {
     arena_free(scratch);
-}
-
-/* The part of a block that was stored when the upload was left. */
-static bool load_tail(struct upload *upload, struct err *err)
-{
-    char id[UUID_TEXT_BYTES], place[NUMBER_BYTES], most[NUMBER_BYTES];
-    const char *const values[] = {id, place, most};
-    size_t tail = upload->file.sealed ? 0 : (size_t)(upload->file.received % upload->file.object.block_bytes);
-    struct db_result row;
-    const void *bytes;
-    size_t length;
-    bool ok;
-
-    if (tail == 0)
-        return true;
-    uuid_format(&upload->file.id, id);
-    snprintf(place, sizeof place, "%lld", (long long)(upload->file.received - (int64_t)tail));
-    snprintf(most, sizeof most, "%zu", tail);
-    if (db_query_raw(upload->store->db, &upload->scratch, STATEMENT_FILE_CHUNK_READ, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "the tail of " OBJECT_SHOWN " is gone", upload->file.object.key);
-    bytes = db_raw(&row, 0, 0, &length);
-    ok = length == tail;
-    if (!make_room(upload, tail, err))
-        return false;
-    if (ok)
-        memcpy(upload->block, bytes, tail);
-    upload->held = upload->kept = tail;
-    arena_reset(&upload->scratch);
-    return ok || err_set(err, ERR_BUG, "the tail of " OBJECT_SHOWN " is cut off", upload->file.object.key);
 }
 
 static bool load_hash(struct upload *upload, struct err *err)
@@ -167,13 +138,13 @@ enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const s
         (upload->back_end = file_back_end(&upload->file, err)) == NULL)
         return DB_FAIL;
     if (!arena_defer(arena, release_block, upload) || !arena_defer(arena, release_scratch, &upload->scratch) ||
-        !make_room(upload, 1, err)) {
+        !upload_make_room(upload, 1, err)) {
         err_memory(err);
         return DB_FAIL;
     }
     upload->stored = upload->file.received;
     upload->stored_at_us = upload->leased_at_us = now_us(upload);
-    if (!load_tail(upload, err) || !load_hash(upload, err))
+    if (!upload_tail_load(upload, err) || !load_hash(upload, err))
         return DB_FAIL;
     *uploadp = upload;
     return DB_ROW;
@@ -183,7 +154,7 @@ bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
 {
     unsigned char state[SHA256_STATE_BYTES];
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
-        keep[NUMBER_BYTES];
+        keep[NUMBER_BYTES], pieces[NUMBER_BYTES];
     const char *hash;
     struct db_result row;
 
@@ -197,7 +168,9 @@ bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
     snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
     snprintf(ms, sizeof ms, "%lld", (long long)lease_ms);
     snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
-    const char *const values[] = {id, lease, before, now, hash, ms, keep, upload->file.sealed ? "true" : "false"};
+    snprintf(pieces, sizeof pieces, "%zu", upload_tail_pieces(upload));
+    const char *const values[] = {id,    lease, before, now, hash, ms, keep, upload->file.sealed ? "true" : "false",
+                                  pieces};
 
     if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err) != DB_ROW)
         return lost(err);
@@ -210,8 +183,8 @@ static int64_t block_start(const struct upload *upload)
     return upload->file.received - (int64_t)upload->held;
 }
 
-static bool queue_values(struct upload *upload, enum statement statement, const char *second, const char *third,
-                         const struct db_bytes *bytes, struct err *err)
+bool upload_queue(struct upload *upload, enum statement statement, const char *second, const char *third,
+                  const struct db_bytes *bytes, struct err *err)
 {
     const char **values = arena_alloc(&upload->scratch, 3 * sizeof *values);
     char *id = arena_alloc(&upload->scratch, UUID_TEXT_BYTES);
@@ -223,17 +196,6 @@ static bool queue_values(struct upload *upload, enum statement statement, const 
     values[1] = second;
     values[2] = third;
     return db_queue_bytes(upload->store->db, statement, values, bytes, err);
-}
-
-/*
- * What is before this place is with the back end: what was kept of it as tails goes, when these are not its rows. Bytes that
- * were held may have filled several blocks since, so there may be a tail of an earlier one.
- */
-static bool queue_tail_removal(struct upload *upload, int64_t before, struct err *err)
-{
-    const char *place = arena_printf(&upload->scratch, "%lld", (long long)before);
-
-    return in_database(upload) || queue_values(upload, STATEMENT_FILE_TAILS_REMOVE, place, NULL, NULL, err);
 }
 
 static bool renew(struct upload *upload, struct err *err)
@@ -296,15 +258,15 @@ static bool record_block(struct db *db, void *arg, struct err *err)
 
     (void)db;
     arena_reset(&upload->scratch);
-    if (in_database(upload) && !put_block(upload, err))
+    if (in_database(upload) && (!put_block(upload, err) || !upload_tail_queue_full(upload, err)))
         return false;
     number = arena_printf(&upload->scratch, "%lld", (long long)block_number(upload));
-    if (upload->tag[0] != '\0' && !queue_values(upload, STATEMENT_FILE_BLOCK_ADD, number, upload->tag, NULL, err))
+    if (upload->tag[0] != '\0' && !upload_queue(upload, STATEMENT_FILE_BLOCK_ADD, number, upload->tag, NULL, err))
         return false;
     /* Whoever lost the lease must write nothing, also where no offset would tell. */
     if (upload->hold)
         return renew(upload, err);
-    return queue_tail_removal(upload, upload->file.received, err) &&
+    return upload_tail_queue_removal(upload, upload->file.received, err) &&
            upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
@@ -378,25 +340,17 @@ static bool send_block(struct upload *upload, struct err *err)
     if (!upload->hold)
         upload->stored = upload->file.received;
     upload->stored_at_us = upload->leased_at_us = now_us(upload);
-    upload->held = upload->kept = 0;
+    upload->held = 0;
+    upload->tail = (struct upload_tail){.length = 0};
     file_point(upload->store, "upload-block");
     return true;
 }
 
 static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)
 {
-    struct db_bytes *bytes;
-    const char *place;
-
     arena_reset(&upload->scratch);
-    place = arena_printf(&upload->scratch, "%lld", (long long)block_start(upload));
-    bytes = arena_alloc(&upload->scratch, sizeof *bytes);
-    if (bytes == NULL)
-        return err_memory(err);
-    *bytes = (struct db_bytes){.parameter = 3, .bytes = upload->block, .length = upload->held};
-    if (upload->held > upload->kept && !queue_values(upload, STATEMENT_FILE_CHUNK_PUT, place, NULL, bytes, err))
-        return false;
-    return queue_tail_removal(upload, block_start(upload), err) && upload_advance(upload, lease_ms, err);
+    return upload_tail_queue(upload, err) && upload_tail_queue_removal(upload, block_start(upload), err) &&
+           upload_advance(upload, lease_ms, err);
 }
 
 static bool store_tail_and_go_on(struct db *db, void *arg, struct err *err)
@@ -418,11 +372,11 @@ static bool tend(struct upload *upload, struct err *err)
 {
     int64_t now = now_us(upload);
 
-    if (!upload->hold && now - upload->stored_at_us > KEEP_EVERY_US && upload->held > upload->kept) {
+    if (!upload->hold && now - upload->stored_at_us > KEEP_EVERY_US && upload->held > upload->tail.length) {
         if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_go_on, upload, err))
             return false;
         upload->stored = upload->file.received;
-        upload->kept = upload->held;
+        upload_tail_kept(upload);
         upload->stored_at_us = upload->leased_at_us = now_us(upload);
         return true;
     }
@@ -456,7 +410,7 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
         size_t room = (size_t)upload->file.object.block_bytes - upload->held;
         size_t step = length < room ? length : room;
 
-        if (!make_room(upload, upload->held + step, err))
+        if (!upload_make_room(upload, upload->held + step, err))
             return false;
         memcpy(upload->block + upload->held, at, step);
         sha256_add(&upload->hash, at, step);
@@ -475,7 +429,7 @@ bool upload_keep(struct upload *upload, struct err *err)
     if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_leave, upload, err))
         return false;
     upload->stored = upload->file.received;
-    upload->kept = upload->held;
+    upload_tail_kept(upload);
     file_point(upload->store, "upload-kept");
     return true;
 }
@@ -545,7 +499,7 @@ static bool seal(struct db *db, void *arg, struct err *err)
     if (in_database(upload) && !finish(upload, err))
         return false;
     upload->file.sealed = true;
-    return queue_tail_removal(upload, upload->file.received, err) &&
+    return upload_tail_queue_removal(upload, upload->file.received, err) &&
            upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 

@@ -4,7 +4,7 @@
  *   upload_open: takes the lease, loads the tail and the running hash
  *     upload_add: bytes fill the block; a full one goes to the back end, then the new offset to the row; both together where
  *     the back end is the database
- *     upload_keep: the tail goes to PostgreSQL, together with the new offset; the lease is given back
+ *     upload_keep: what the tail lacks goes to PostgreSQL (upload_tail.h), together with the new offset; the lease is given back
  *     upload_seal: the back end makes the object whole, which the row notes, since the tail goes; upload_commit: the file is
  *     one like any other
  *
@@ -18,6 +18,7 @@
 #define MAYFLY_STORE_UPLOAD_H
 
 #include "store/file.h"
+#include "store/upload_tail.h"
 
 struct upload {
     struct file_store *store;
@@ -27,9 +28,9 @@ struct upload {
     bool hold;            /* the row's offset stays until upload_keep: the bytes are not known to be right before */
     unsigned char *block; /* as much of it as came so far */
     size_t room;
-    size_t held;    /* bytes of the block that are in memory */
-    size_t kept;    /* of these also in PostgreSQL */
-    int64_t stored; /* received as the row has it */
+    size_t held;             /* bytes of the block that are in memory */
+    struct upload_tail tail; /* of these also in PostgreSQL */
+    int64_t stored;          /* received as the row has it */
     int64_t stored_at_us;
     int64_t leased_at_us;
     char tag[OBJECT_TAG_MAX + 1]; /* of the block that was put last */
@@ -87,6 +88,13 @@ bool upload_trim(struct upload *, struct err *) MUST_CHECK;
 
 /* In the caller's transaction, after upload_seal: the row is committed with this type. Sets file.sha256 and created_at_ms. */
 bool upload_commit(struct upload *, struct arena *, const char *type, struct err *) MUST_CHECK;
+
+/* For upload_tail.c: room for so many bytes of the block. */
+bool upload_make_room(struct upload *, size_t bytes, struct err *) MUST_CHECK;
+
+/* And a statement about the upload, whose id comes first. second is NULL when memory is out, bytes may be NULL. */
+bool upload_queue(struct upload *, enum statement, const char *second, const char *third, const struct db_bytes *bytes,
+                  struct err *) MUST_CHECK;
 
 /* Lets go of the memory in which no bytes are: who sends slowly after a fast beginning needs no room for a block. */
 void upload_rest(struct upload *);
