@@ -140,6 +140,39 @@ def no_link_is_logged(client, storage, url):
          "no log has it")
 
 
+def taken(client, url, headers):
+    """Whether a client has all that it was promised: what it has of it."""
+    fresh = Client(client.token)
+    try:
+        return "whole", fresh.get(url, headers=headers).body
+    except http.client.IncompleteRead as cut:
+        return "cut", cut.partial
+    finally:
+        fresh.close()
+
+
+def never_as_the_file(client, storage, url):
+    """What the row knows is held against what comes with a 2xx. It has no status left to say so, so it is cut."""
+    part = [("Content-Range", f"bytes 5-300000/{len(LARGE)}")]
+    for name, headers, said in (
+        ("an error in XML", {}, XML),
+        ("an error in XML in place of a part", {"Range": "bytes=5-300000"}, XML),
+        ("a file that is shorter", {}, answer("200 OK", LARGE[:-1])),
+        ("a file that is longer", {}, answer("200 OK", LARGE + b"x")),
+        ("a part that is shorter", {"Range": "bytes=5-300000"}, answer("206 Partial Content", LARGE[5:300_000], part)),
+        ("the whole in place of a part", {"Range": "bytes=5-300000"}, answer("200 OK", LARGE)),
+        ("a page that has no <", {}, answer("200 OK", b"log in first")),
+        ("an error of the file's length", {}, answer("200 OK", LARGE, [("Content-Type", "application/xml; charset=utf-8")])),
+        ("a page of the part's length", {"Range": "bytes=5-300000"},
+         answer("206 Partial Content", LARGE[5:300_001], [("Content-Type", "text/html"), *part])),
+    ):
+        with storage.answers(said, lambda asked: asked.by_url):
+            got, body = taken(client, url, headers)
+            same((got, body == said.partition(b"\r\n\r\n")[2]), ("cut", True), f"{name} under a 2xx, to nginx alone, is cut for whoever takes it")
+    same([taken(client, url, headers) == ("whole", right) for headers, right in (({}, LARGE), ({"Range": "bytes=5-300000"}, LARGE[5:300_001]))],
+         [True, True], "what has the right length is whole")
+
+
 def no_signature_is_logged():
     """nginx writes its error log at once."""
     files = [path for path in (SCRATCH / "log").iterdir() if path.is_file() and not path.name.startswith(("radosgw", "ceph"))]
@@ -162,6 +195,7 @@ def main():
         check(time.monotonic() - began < 60, "nobody waits for what is refused", time.monotonic() - began)
         nginx_alone(client, storage, urls["large"])
         no_link_is_logged(client, storage, urls["large"])
+        never_as_the_file(client, storage, urls["large"])
         lost(client, storage, urls)
         no_signature_is_logged()
     done()
