@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+import s3
 from mayfly import PROBLEM, Client, check, done, note, psql, same, settings, signed_in
 
 from PIL import Image
@@ -123,6 +124,31 @@ began = time.monotonic()
 answer = thumbnail(client, dead)
 check(answer.status == 200 and time.monotonic() - began > 0.2, "a claim of a dead worker runs out, and another makes it", answer)
 same((rows(dead), rows(dead, "state = 'deleting'")), ("1", "1"), "what the dead one left is for the sweeper")
+
+# --- the storage has lost it, or has another in its place
+
+
+def put_in_place(row, content):
+    """content None: nothing at all."""
+    identity, back_end = row.split("|")
+    if back_end == "s3":
+        s3.ask("DELETE" if content is None else "PUT", f"/uploads/{identity}/thumbnail", body=content)
+    elif content is None:
+        psql(f"DELETE FROM mayfly.file_chunk WHERE file_id = '{identity}'")
+    else:
+        psql(f"UPDATE mayfly.file_chunk SET bytes = '{content}' WHERE file_id = '{identity}'")
+
+
+losing = upload(client, body, "losing.png")
+whole = {size: thumbnail(client, losing, size) for size in (64, 1024)}
+for what, content in (("is lost", None), ("has become another", "not an image")):
+    for size, was in whole.items():
+        put_in_place(psql(f"SELECT id, back_end FROM mayfly.file WHERE parent_id = '{losing}' AND box = {size} AND state = 'committed'"), content)
+        answers = [thumbnail(Client(client.token), losing, size) for _ in range(2)]
+        same([(one.status, opened(one) if one.status == 200 else one.error) for one in answers], [(200, opened(was))] * 2,
+             f"a thumbnail of {size} pixels that {what} in the storage is made anew", *answers)
+same((rows(losing), rows(losing, "state = 'deleting'") != "0"), ("2", True), "there is one of each size, and what is lost is for the sweeper")
+answers.clear()
 
 # --- with the original
 

@@ -46,7 +46,7 @@ def upload(client, size):
 
 def damage(user, files):
     """One of each kind; what fsck is to call them, and whether it can repair them."""
-    orphan, unfinished, thumbnail = old_id(), old_id(), old_id()
+    orphan, unfinished, thumbnail, lost, marred = (old_id() for _ in range(5))
     psql(f"""
         DELETE FROM mayfly.file_chunk WHERE file_id = '{files["lost"]}';
         UPDATE mayfly.file_chunk SET bytes = bytes || 'x' WHERE file_id = '{files["length"]}';
@@ -58,10 +58,14 @@ def damage(user, files):
         INSERT INTO mayfly.file (id, account_id, state, via, box, back_end, object_name, block_bytes, name, size, sha256)
             VALUES ('{thumbnail}', '{user.id}', 'committed', 'thumbnail', 64, 'postgres', 'thumbnail', 262144, 't', 0, sha256(''));
         INSERT INTO mayfly.file_chunk VALUES ('{thumbnail}', 0, '');
+        INSERT INTO mayfly.file (id, account_id, state, via, parent_id, box, back_end, object_name, block_bytes, name, size, sha256)
+            VALUES ('{lost}', '{user.id}', 'committed', 'thumbnail', '{files["whole"]}', 64, 'postgres', 'thumbnail', 262144, 't', 1, sha256('y')),
+            ('{marred}', '{user.id}', 'committed', 'thumbnail', '{files["whole"]}', 128, 'postgres', 'thumbnail', 262144, 't', 1, sha256('y'));
+        INSERT INTO mayfly.file_chunk VALUES ('{marred}', 0, 'x');
         DELETE FROM mayfly.file WHERE id = '{files["orphan"]}';""")
     return {("lost", files["lost"]): False, ("length", files["length"]): False, ("damaged", files["damaged"]): False,
             ("damaged", files["hole"]): False, ("orphan", orphan): True, ("unfinished", unfinished): True,
-            ("tail", files["tail"]): True, ("thumbnail", thumbnail): True, ("orphan", files["orphan"]): True,
+            ("tail", files["tail"]): True, ("thumbnail", thumbnail): True, ("lost", lost): True, ("damaged", marred): True, ("orphan", files["orphan"]): True,
             ("usage", user.id): True}
 
 

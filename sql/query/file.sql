@@ -375,6 +375,11 @@ UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), lease = NU
 WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state = 'pending'
     AND (lease_until IS NULL OR lease_until <= statement_timestamp());
 
+-- name: file_thumbnail_drop
+-- id of one whose bytes are lost, or whose file is gone -> id. Who asks for it next makes another.
+UPDATE file SET state = 'deleting', sweep_at = statement_timestamp()
+WHERE id = $1::uuid AND via = 'thumbnail' AND state = 'committed' RETURNING id;
+
 -- name: file_thumbnail_budget
 -- account
 INSERT INTO thumbnail_budget (account_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING;

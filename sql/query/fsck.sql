@@ -5,9 +5,9 @@
 SELECT to_char(statement_timestamp() AT TIME ZONE 'UTC' - make_interval(secs => $1::int), 'YYYY-MM-DD"T"HH24:MI:SS');
 
 -- name: fsck_files
--- back end, after this id, at most so many -> committed files: id, object name, size, SHA-256, whether it is a thumbnail
--- that lost its file
-SELECT id, object_name, size, sha256, via = 'thumbnail' AND parent_id IS NULL FROM file
+-- back end, after this id, at most so many -> committed files: id, object name, size, SHA-256, whether it is a thumbnail, and
+-- whether that lost its file
+SELECT id, object_name, size, sha256, via = 'thumbnail', via = 'thumbnail' AND parent_id IS NULL FROM file
 WHERE back_end = $1::text AND state = 'committed' AND id > $2::uuid ORDER BY id LIMIT $3::int;
 
 -- name: fsck_file
@@ -19,11 +19,6 @@ SELECT state = 'committed' AND back_end = $2::text FROM file WHERE id = $1::uuid
 SELECT f.state, f.back_end = $2::text, f.object_name, c.object_name
 FROM (SELECT $1::uuid AS id) o LEFT JOIN file f USING (id)
     LEFT JOIN file_copy c ON c.file_id = o.id AND c.back_end = $2::text;
-
--- name: fsck_thumbnail_drop
--- id -> id
-UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
-WHERE id = $1::uuid AND via = 'thumbnail' AND parent_id IS NULL AND state <> 'deleting' RETURNING id;
 
 -- name: fsck_usage
 -- after this account, at most so many -> accounts that are not closing: id, bytes and files as counted, bytes and files as they are. Of one

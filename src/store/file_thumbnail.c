@@ -126,6 +126,16 @@ bool file_thumbnail_refuse(struct file_store *store, struct arena *arena, const 
     return db_query(store->db, arena, STATEMENT_FILE_THUMBNAIL_REFUSE, values, &row, err) != DB_FAIL;
 }
 
+bool file_thumbnail_drop(struct file_store *store, struct arena *arena, const struct uuid *id, struct err *err)
+{
+    char id_text[UUID_TEXT_BYTES];
+    const char *const values[] = {id_text};
+    struct db_result row;
+
+    uuid_format(id, id_text);
+    return db_query(store->db, arena, STATEMENT_FILE_THUMBNAIL_DROP, values, &row, err) != DB_FAIL;
+}
+
 void file_thumbnail_release(struct file_store *store, struct arena *arena, const struct uuid *id,
                             const struct uuid *lease)
 {

@@ -6,6 +6,7 @@
  *     made:    file_thumbnail_open gives the claimed row as an upload: upload_add, upload_seal, upload_commit
  *     refused: file_thumbnail_refuse: everybody gets the reason for an hour, at no cost
  *     neither: file_thumbnail_release, or the claim runs out: the next one who asks may try
+ *   made, and lost in the storage: file_thumbnail_drop, and again from the beginning
  *
  * No outcome is kept: whoever asks again gets the same row, by the index.
  */
@@ -48,6 +49,9 @@ bool file_thumbnail_refuse(struct file_store *, struct arena *, const struct uui
 
 /* Counts what a thumbnail took, made or refused. What can't be counted is not. */
 void file_thumbnail_spend(struct file_store *, struct arena *, const struct file *original, int64_t cpu_ms);
+
+/* One that was made, whose bytes are lost: it can be made again, of its original. Others may have done so already. */
+bool file_thumbnail_drop(struct file_store *, struct arena *, const struct uuid *id, struct err *) MUST_CHECK;
 
 /* What can't be given back runs out. */
 void file_thumbnail_release(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *lease);

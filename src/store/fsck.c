@@ -1,5 +1,7 @@
 #include "store/fsck.h"
 
+#include "store/file_thumbnail.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +19,8 @@ enum {
     /* "2026-11-24T12:00:00", as far as all back ends agree. */
     TIME_LENGTH = 19,
 };
+
+enum { COLUMN_IS_THUMBNAIL = 4, COLUMN_IS_LEFT_OVER = 5 }; /* of fsck_files */
 
 static const char nil_id[] = "00000000-0000-0000-0000-000000000000";
 
@@ -230,13 +234,26 @@ static bool file_object_of(struct pass *pass, int file, struct object *object, s
     return file_object(&pass->scratch, db_value(&pass->files, file, 0), db_value(&pass->files, file, 1), object, err);
 }
 
+/* A thumbnail whose bytes are lost or wrong goes: whoever asks next makes it anew, of its file. */
+static bool drop_thumbnail(struct pass *pass, int file, bool *repaired, struct err *err)
+{
+    struct uuid id;
+
+    *repaired = false;
+    if (!pass->fsck->repair || !db_flag(&pass->files, file, COLUMN_IS_THUMBNAIL))
+        return true;
+    *repaired = uuid_parse(db_value(&pass->files, file, 0), &id) &&
+                file_thumbnail_drop(pass->fsck->store, &pass->scratch, &id, err);
+    return *repaired;
+}
+
 /* The length of the object as it is now, since the list had none or another. */
 static bool check_length(struct pass *pass, int file, bool *right, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
     struct object object;
     int64_t size = -1;
-    bool there;
+    bool there, repaired = false;
 
     arena_reset(&pass->scratch);
     *right = false;
@@ -249,11 +266,13 @@ static bool check_length(struct pass *pass, int file, bool *right, struct err *e
     *right = reason.kind == ERR_NONE && size == object.size;
     if (*right || !still_there(pass, db_value(&pass->files, file, 0), &there, err))
         return *right;
+    if (there && !drop_thumbnail(pass, file, &repaired, err))
+        return false;
     if (there && reason.kind == ERR_ABSENT)
-        report(pass->fsck, FSCK_LOST, pass->ops->name, object.key, false, "%lld bytes, as the row says, are not there",
-               (long long)object.size);
+        report(pass->fsck, FSCK_LOST, pass->ops->name, object.key, repaired,
+               "%lld bytes, as the row says, are not there", (long long)object.size);
     else if (there)
-        report(pass->fsck, FSCK_LENGTH, pass->ops->name, object.key, false, "%lld bytes instead of %lld",
+        report(pass->fsck, FSCK_LENGTH, pass->ops->name, object.key, repaired, "%lld bytes instead of %lld",
                (long long)size, (long long)object.size);
     return true;
 }
@@ -294,7 +313,7 @@ static bool check_bytes(struct pass *pass, int file, struct err *err)
     const unsigned char *wanted;
     struct object object;
     size_t length;
-    bool there;
+    bool there, repaired = false;
 
     arena_reset(&pass->scratch);
     wanted = db_parse_bytes(&pass->scratch, db_value(&pass->files, file, 3), &length);
@@ -310,8 +329,10 @@ static bool check_bytes(struct pass *pass, int file, struct err *err)
         return true;
     if (!still_there(pass, db_value(&pass->files, file, 0), &there, err))
         return false;
+    if (there && !drop_thumbnail(pass, file, &repaired, err))
+        return false;
     if (there)
-        report(pass->fsck, FSCK_DAMAGED, pass->ops->name, object.key, false, "%s",
+        report(pass->fsck, FSCK_DAMAGED, pass->ops->name, object.key, repaired, "%s",
                reason.kind == ERR_NONE ? "its SHA-256 is another than the row's" : reason.detail);
     return true;
 }
@@ -337,22 +358,14 @@ static bool check_unfinished(struct pass *pass, int file, const struct object_en
 
 static bool check_thumbnail(struct pass *pass, int file, struct err *err)
 {
-    const char *const values[] = {db_value(&pass->files, file, 0)};
     struct object object;
-    struct db_result row;
-    bool repaired = false;
+    bool repaired;
 
-    if (!db_flag(&pass->files, file, 4))
+    if (!db_flag(&pass->files, file, COLUMN_IS_LEFT_OVER))
         return true;
     arena_reset(&pass->scratch);
-    if (!file_object_of(pass, file, &object, err))
+    if (!file_object_of(pass, file, &object, err) || !drop_thumbnail(pass, file, &repaired, err))
         return false;
-    if (pass->fsck->repair) {
-        if (db_query(pass->fsck->store->db, &pass->scratch, STATEMENT_FSCK_THUMBNAIL_DROP, values, &row, err) ==
-            DB_FAIL)
-            return false;
-        repaired = true;
-    }
     report(pass->fsck, FSCK_THUMBNAIL, pass->ops->name, object.key, repaired, "its file is gone");
     return true;
 }

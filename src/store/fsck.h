@@ -11,6 +11,7 @@
 #include "store/file.h"
 
 enum fsck_kind {
+    /* Of these three repair drops thumbnails, which are made anew. */
     FSCK_LOST,       /* a committed file without its object: nothing can bring it back */
     FSCK_LENGTH,     /* the object has another length: left for somebody to look at */
     FSCK_DAMAGED,    /* the object has another SHA-256 (deep): left for somebody to look at */

@@ -338,6 +338,38 @@ static bool try_to_make(struct exchange *x, struct thumbing *thumbing, struct er
     return begin_copy(x, thumbing, err);
 }
 
+/* Whether the storage has another object than the row says, or none. Whatever else fails may pass. */
+static bool is_lost(struct exchange *x, const struct file *file, const struct err *reason)
+{
+    const struct object_ops *back_end = object_ops_named(file->back_end);
+    struct err absent = {.kind = ERR_NONE};
+    int64_t size;
+
+    if (reason->kind != ERR_BUG || back_end == NULL)
+        return reason->kind == ERR_ABSENT;
+    if (back_end->size(&x->services->files.objects, &x->arena, &file->object, &size, &absent))
+        return size != file->size;
+    return absent.kind == ERR_ABSENT;
+}
+
+/* One that is lost goes, so that the next turn finds none and makes it anew. */
+static bool send_kept(struct exchange *x, const struct file *file, bool *done, struct err *err)
+{
+    const struct response response = x->response;
+    struct err reason = {.kind = ERR_NONE};
+
+    *done = file_send(x, file, &reason);
+    if (*done)
+        return true;
+    if (!is_lost(x, file, &reason)) {
+        *err = reason;
+        return false;
+    }
+    LOG_EVENT(&x->services->log, LOG_WARN, "thumbnail_lost", LOG_TEXT("object", file->object.key));
+    x->response = response;
+    return file_thumbnail_drop(&x->services->files, &x->arena, &file->id, err);
+}
+
 static bool find(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
 {
     struct file_thumbnail found;
@@ -357,8 +389,7 @@ static bool find(struct exchange *x, struct thumbing *thumbing, bool *done, stru
     }
     if (found.file.state == FILE_COMMITTED) {
         leave_line(thumbing);
-        *done = true;
-        return file_send(x, &found.file, err);
+        return send_kept(x, &found.file, done, err);
     }
     if (!found.is_claimed)
         return try_to_make(x, thumbing, err);
