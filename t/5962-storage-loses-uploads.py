@@ -138,6 +138,24 @@ def without_lists(client, storage):
             ran = mayflyctl("fsck")
             check(" looked at" in ran.stderr and made["id"] not in ran.stdout and "S3 answers" not in ran.stderr,
                   f"{name}: fsck compares what it is told, to the end", ran)
+            check("s3 does not list unfinished uploads" in ran.stderr and "what it has" not in ran.stderr,
+                  f"{name}: and says what it was not told", ran)
+    check("does not list" not in mayflyctl("fsck").stderr, "where all is listed, it says nothing of that kind")
+
+
+def without_keys(client, storage):
+    """Not even the objects are listed: files are looked for one by one."""
+    for name, said in (("501", refusal("501 Not Implemented", "NotImplemented")), ("a policy against it", refusal("403 Forbidden", "AccessDenied"))):
+        with storage.answers(said, lambda asked: lists(asked) or "list-type" in asked.query):
+            there, lost = (post_raw(client, CONTENT[:1000], name="a.bin").json() for _ in range(2))
+            s3.ask("DELETE", f"/uploads/{lost['id']}/a.bin")
+            ran = mayflyctl("fsck")
+            same((ran.returncode, "lost s3 uploads/" + lost["id"] in ran.stdout, there["id"] in ran.stdout), (1, True, False),
+                 f"{name} to a list of all keys: fsck finds what is lost", ran)
+            check("s3 does not list what it has" in ran.stderr, f"{name}: and says what it was not told", ran)
+            same([client.delete(one["url"]).status for one in (there, lost)], [204, 204], f"{name}: both are deleted")
+            same(swept(), 0, f"{name}: a sweep needs no list")
+        same([key for key in s3.keys() if there["id"] in key], [], f"{name}: and has removed what was there")
 
 
 # --- direct uploads
@@ -201,6 +219,7 @@ def main():
         gone(user, client, storage)
         shut_out(client, storage)
         without_lists(client, storage)
+        without_keys(client, storage)
         direct(client, storage)
     done()
 

@@ -80,6 +80,11 @@ bool files_fsck(struct ctl *ctl, struct err *err)
             "%" PRId64 " files, %" PRId64 " objects, %" PRId64 " accounts looked at; %" PRId64 " findings, %" PRId64
             " of them repaired\n",
             fsck.files, fsck.objects, fsck.accounts, fsck.findings, fsck.findings - fsck.unrepaired);
+    if (fsck.unlisted != NULL)
+        fprintf(stderr, "%s does not list what it has: objects without a file were not looked for\n", fsck.unlisted);
+    if (fsck.objects_only != NULL)
+        fprintf(stderr, "%s does not list unfinished uploads: those without a file were not looked for\n",
+                fsck.objects_only);
     if (fsck.unrepaired > 0)
         ctl->status = CTL_FOUND;
     return true;

@@ -82,7 +82,8 @@ struct object_entry {
 struct object_listing {
     struct object_entry *entries; /* in the order of the keys' bytes, each key once */
     size_t count;
-    const char *next; /* `after` of the next page; "" when this was the last */
+    const char *next;  /* `after` of the next page; "" when this was the last */
+    bool objects_only; /* the back end does not tell what was not finished */
 };
 
 struct object_ops {
@@ -143,7 +144,10 @@ struct object_ops {
     bool (*blocks)(struct object_store *, struct arena *, const struct object *, int64_t first, size_t most,
                    struct object_block **, size_t *count, struct err *) MUST_CHECK;
 
-    /* Entries whose keys come after `after` ("": from the first on), at most `most`, for whoever looks for garbage. */
+    /*
+     * Entries whose keys come after `after` ("": from the first on), at most `most`, for whoever looks for garbage. ERR_METHOD:
+     * the back end does not tell.
+     */
     bool (*list)(struct object_store *, struct arena *, const char *after, size_t most, struct object_listing *,
                  struct err *) MUST_CHECK;
 };

@@ -112,7 +112,7 @@ static bool s3_finish(struct object_store *store, struct arena *arena, const str
                       const struct object_block *blocks, size_t count, const void *tail, size_t tail_length,
                       struct err *err)
 {
-    struct err reason = {.kind = ERR_NONE};
+    struct err reason = {.kind = ERR_NONE}, other = {.kind = ERR_NONE};
     int64_t given = (int64_t)count * object->block_bytes + (int64_t)tail_length;
     int64_t size = object->size >= 0 ? object->size : given;
 
@@ -124,12 +124,12 @@ static bool s3_finish(struct object_store *store, struct arena *arena, const str
     if (count == 0)
         return s3_put(store->s3, arena, object->key, type, tail, tail_length, err) &&
                abandon(store, arena, object, object->upload, err);
-    /* An upload that is gone was completed, or removed. */
-    if (!finish_upload(store, arena, object, blocks, count, tail, tail_length, &reason) && reason.kind != ERR_ABSENT) {
-        *err = reason;
-        return false;
-    }
-    return is_whole(store, arena, object, size, err);
+    /* An upload that is gone was completed, or removed. What else S3 answers, a completion may have been carried out. */
+    (void)!finish_upload(store, arena, object, blocks, count, tail, tail_length, &reason);
+    if (is_whole(store, arena, object, size, &other))
+        return true;
+    *err = reason.kind == ERR_NONE || reason.kind == ERR_ABSENT ? other : reason;
+    return false;
 }
 
 static bool s3_read(struct object_store *store, struct arena *arena, const struct object *object, int64_t offset,
@@ -149,14 +149,16 @@ static bool s3_size(struct object_store *store, struct arena *arena, const struc
 
 /* Those of a prefix; none where the storage does not tell. */
 static bool known_uploads(struct object_store *store, struct arena *arena, const char *prefix, const char *after,
-                          size_t most, struct s3_page *uploads, struct err *err)
+                          size_t most, struct s3_page *uploads, bool *untold, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
 
+    *untold = false;
     if (s3_uploads(store->s3, arena, prefix, after, most, uploads, &reason))
         return true;
     *uploads = (struct s3_page){.count = 0};
-    if (reason.kind == ERR_METHOD)
+    *untold = reason.kind == ERR_METHOD;
+    if (*untold)
         return true;
     *err = reason;
     return false;
@@ -168,8 +170,10 @@ static bool s3_tidy(struct object_store *store, struct arena *arena, const struc
     /* More than one is left only by crashes within begin; what is beyond goes with the next sweep. */
     enum { UPLOADS_AT_ONCE = 16 };
     struct s3_page uploads;
+    bool untold;
 
-    if (!ready(store, object, err) || !known_uploads(store, arena, object->key, "", UPLOADS_AT_ONCE, &uploads, err))
+    if (!ready(store, object, err) ||
+        !known_uploads(store, arena, object->key, "", UPLOADS_AT_ONCE, &uploads, &untold, err))
         return false;
     for (size_t i = 0; i < uploads.count; i++)
         if (strcmp(uploads.items[i].key, object->key) == 0 &&
@@ -263,7 +267,7 @@ static bool s3_list(struct object_store *store, struct arena *arena, const char 
 
     *listing = (struct object_listing){.next = ""};
     if (!ready(store, &place, err) || !s3_objects(store->s3, arena, OBJECT_PREFIX, after, most, &objects, err) ||
-        !known_uploads(store, arena, OBJECT_PREFIX, after, most, &uploads, err))
+        !known_uploads(store, arena, OBJECT_PREFIX, after, most, &uploads, &listing->objects_only, err))
         return false;
     listing->entries = arena_alloc(arena, most * sizeof listing->entries[0]);
     if (listing->entries == NULL)

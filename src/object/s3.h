@@ -125,7 +125,7 @@ struct s3_page {
     size_t count;
     bool more;
 };
-/* Objects whose keys begin with prefix and come after `after`. */
+/* Objects whose keys begin with prefix and come after `after`. ERR_METHOD. */
 bool s3_objects(struct s3 *, struct arena *, const char *prefix, const char *after, size_t most, struct s3_page *,
                 struct err *) MUST_CHECK;
 /* Unfinished uploads, likewise, by their keys. An upload whose parts are all gone is one too. ERR_METHOD. */

@@ -18,6 +18,7 @@ enum {
     SKEW_MAX_MS = 24 * 3600 * 1000, /* a server that is further off is wrong itself */
     /* In hand of one worker at a time, each on a connection of its own: a worker with one processor fills no more of them. */
     EXCHANGES_MAX = 16,
+    LACKING_MAX = 4, /* operations that may be lacking (may_lack of s3_request) */
 };
 
 struct s3 {
@@ -32,7 +33,7 @@ struct s3 {
     int64_t skew_ms;       /* what the server's clock is ahead of ours, learnt when it refuses our time */
     int64_t down_until_us; /* after it could not be reached */
     int64_t answered_at_us;
-    bool lack_told;
+    const char *lacking[LACKING_MAX]; /* operations that the storage does without, as far as the log has them */
 };
 
 /* One attempt. */
@@ -218,16 +219,27 @@ static const char *place_of(struct arena *arena, const char *key)
     return slash == NULL ? "" : arena_strndup(arena, key, (size_t)(slash - key));
 }
 
-/* Once for what the storage does without, in each process. */
+/* What the storage does without is told once in each process. */
+static bool is_told(struct s3 *s3, const char *operation)
+{
+    size_t i = 0;
+
+    while (i < LACKING_MAX && s3->lacking[i] != NULL && strcmp(s3->lacking[i], operation) != 0)
+        i++;
+    if (i == LACKING_MAX || s3->lacking[i] != NULL)
+        return true;
+    s3->lacking[i] = operation;
+    return false;
+}
+
 static bool refused(struct s3 *s3, struct arena *arena, const struct attempt *attempt, struct err *err)
 {
     const struct s3_request *request = attempt->request;
     const struct s3_answer *answer = attempt->answer;
 
     s3_refusal_set(&attempt->refusal, request, answer, err);
-    if (err->kind == ERR_ABSENT || (err->kind == ERR_METHOD && s3->lack_told))
+    if (err->kind == ERR_ABSENT || (err->kind == ERR_METHOD && is_told(s3, request->name)))
         return false;
-    s3->lack_told = s3->lack_told || err->kind == ERR_METHOD;
     LOG_EVENT(s3->log, err->kind == ERR_METHOD || err->kind == ERR_CONFLICT ? LOG_WARN : LOG_ERROR, "s3_refused",
               LOG_TEXT("operation", request->name), LOG_TEXT("object", place_of(arena, request->key)),
               LOG_NUMBER("status", answer->status), LOG_TEXT("code", attempt->refusal.code),

@@ -14,6 +14,7 @@ struct listing {
     struct s3_part part, *parts; /* in place of items, for parts */
     size_t count, most;
     bool more, is_one; /* the answer is a list of this kind */
+    bool by_parameter; /* that makes it one: who passes over it answers with what is asked for without it */
 };
 
 static void listing_begin(void *arg)
@@ -101,16 +102,16 @@ static bool list_call(struct s3 *s3, struct arena *arena, struct s3_request *req
     request->arg = list;
     if (!s3_call(s3, arena, request, &answer, err))
         return false;
-    /* Who passes over a parameter answers with what is asked for without it. */
-    return list->is_one ||
-           err_set(err, request->may_lack ? ERR_METHOD : ERR_DOWN, "%s: S3 answers with something else", request->name);
+    return list->is_one || err_set(err, list->by_parameter ? ERR_METHOD : ERR_DOWN,
+                                   "%s: S3 answers with something else", request->name);
 }
 
 bool s3_upload_parts(struct s3 *s3, struct arena *arena, const char *key, const char *upload, int64_t after,
                      size_t most, struct s3_part_page *page, struct err *err)
 {
     struct s3_request request = {.name = "GET parts", .key = key, .may_lack = true, .may_be_denied = true};
-    struct listing list = {.item = "ListPartsResult/Part", .truncated = "ListPartsResult/IsTruncated"};
+    struct listing list = {
+        .item = "ListPartsResult/Part", .truncated = "ListPartsResult/IsTruncated", .by_parameter = true};
     const char *marker = arena_printf(arena, "%" PRId64, after);
 
     *page = (struct s3_part_page){.count = 0};
@@ -147,11 +148,15 @@ static bool list_bucket(struct s3 *s3, struct arena *arena, struct s3_request *r
 bool s3_objects(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, size_t most,
                 struct s3_page *page, struct err *err)
 {
-    struct s3_request request = {.name = "GET objects"};
+    struct s3_request request = {.name = "GET objects", .may_lack = true, .may_be_denied = true};
     struct listing list = {.item = "ListBucketResult/Contents", .truncated = "ListBucketResult/IsTruncated"};
 
     s3_request_query(&request, "list-type", "2");
-    return list_bucket(s3, arena, &request, &list, prefix, "start-after", after, "max-keys", most, page, err);
+    if (!list_bucket(s3, arena, &request, &list, prefix, "start-after", after, "max-keys", most, page, err))
+        return false;
+    /* The older list of objects knows no start-after, and would give its first page for ever. */
+    return page->count == 0 || strcmp(page->items[0].key, after) > 0 ||
+           err_set(err, ERR_METHOD, "GET objects: S3 begins its list anew");
 }
 
 /* A page of uploads from a marker on, which may begin with some of `after` itself. */
@@ -160,7 +165,8 @@ static bool uploads_from(struct s3 *s3, struct arena *arena, const char *prefix,
 {
     struct s3_request request = {.name = "GET uploads", .may_lack = true, .may_be_denied = true};
     struct listing list = {.item = "ListMultipartUploadsResult/Upload",
-                           .truncated = "ListMultipartUploadsResult/IsTruncated"};
+                           .truncated = "ListMultipartUploadsResult/IsTruncated",
+                           .by_parameter = true};
 
     s3_request_query(&request, "uploads", "");
     if (upload[0] != '\0')

@@ -62,7 +62,9 @@ static bool shut_out(const struct s3_refusal *refusal, const struct s3_answer *a
 /* What need not be there, and is refused as such. */
 static bool lacking(const struct s3_refusal *refusal, const struct s3_request *request, const struct s3_answer *answer)
 {
-    return (request->may_lack && (answer->status == 405 || answer->status == 501)) ||
+    static const char *const codes[] = {"NotImplemented", "MethodNotAllowed"};
+
+    return (request->may_lack && (answer->status == 405 || answer->status == 501 || IS_ONE_OF(refusal->code, codes))) ||
            (request->may_be_denied && answer->status == 403 && strcmp(refusal->code, "AccessDenied") == 0);
 }
 

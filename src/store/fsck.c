@@ -100,6 +100,7 @@ static bool more_files(struct pass *pass, struct err *err)
 
 static bool more_objects(struct pass *pass, struct err *err)
 {
+    struct err reason = {.kind = ERR_NONE};
     char after[KEY_BYTES];
 
     if (pass->objects.next != NULL && pass->objects.next[0] == '\0') {
@@ -109,8 +110,17 @@ static bool more_objects(struct pass *pass, struct err *err)
     snprintf(after, sizeof after, "%s", pass->objects.next != NULL ? pass->objects.next : "");
     arena_reset(&pass->object_arena);
     pass->object = 0;
-    if (!pass->ops->list(objects_of(pass), &pass->object_arena, after, OBJECT_PAGE_MAX, &pass->objects, err))
-        return false;
+    if (!pass->ops->list(objects_of(pass), &pass->object_arena, after, OBJECT_PAGE_MAX, &pass->objects, &reason)) {
+        if (reason.kind != ERR_METHOD) {
+            *err = reason;
+            return false;
+        }
+        /* Each file's object is asked for then. */
+        pass->fsck->unlisted = pass->ops->name;
+        pass->objects = (struct object_listing){.next = ""};
+    }
+    if (pass->objects.objects_only)
+        pass->fsck->objects_only = pass->ops->name;
     pass->objects_over = pass->objects.count == 0;
     progress(pass->fsck);
     return true;

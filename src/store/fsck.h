@@ -43,6 +43,8 @@ struct fsck {
 
     /* So far. */
     int64_t files, objects, accounts, bytes_read, findings, unrepaired;
+    const char *unlisted;     /* a back end that tells no keys, so nothing is known of objects without a row; NULL */
+    const char *objects_only; /* one that does not tell what was not finished; NULL */
 };
 
 /* ERR_DOWN, ERR_BUG: something could not be looked at; what was found before stands. */
