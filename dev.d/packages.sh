@@ -13,6 +13,8 @@ PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer 
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
+# Another S3, which t/5963 brings up by itself.
+PACKAGES_LONG=(python3-swift)
 PACKAGES_BENCH=(wrk nghttp2-client)
 
 packages_missing() {
@@ -27,14 +29,15 @@ packages_missing() {
     done
 }
 
-# packages_require unit|up|s3|test|bench|fuzz
+# packages_require unit|up|s3|test|long|bench|fuzz
 packages_require() {
     local wanted=("${PACKAGES_UP[@]}") missing become=()
 
     [[ $1 != unit ]] || wanted=("${PACKAGES_BUILD[@]}")
     [[ $1 != s3 ]] || wanted+=("${PACKAGES_S3[@]}")
-    [[ $1 != test ]] || wanted+=("${PACKAGES_TEST[@]}")
-    [[ $1 != test ]] || command -v npm >/dev/null || wanted+=("${PACKAGES_NPM[@]}")
+    [[ $1 != test && $1 != long ]] || wanted+=("${PACKAGES_TEST[@]}")
+    [[ $1 != test && $1 != long ]] || command -v npm >/dev/null || wanted+=("${PACKAGES_NPM[@]}")
+    [[ $1 != long ]] || wanted+=("${PACKAGES_LONG[@]}")
     [[ $1 != bench ]] || wanted+=("${PACKAGES_BENCH[@]}")
     [[ $1 != fuzz ]] || wanted+=("${PACKAGES_FUZZ[@]}")
     command -v dpkg-query >/dev/null || die 'this needs Debian 12: there is no dpkg here'

@@ -67,6 +67,8 @@ prepare() {
     fi
     if [[ ($purpose == up || $purpose == bench) && " $* " == *' --s3 '* ]]; then
         packages_require s3
+    elif [[ $purpose == test && " $* " == *' --long '* ]]; then
+        packages_require long
     else
         packages_require "$purpose"
     fi

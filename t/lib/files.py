@@ -16,10 +16,15 @@ import s3
 from mayfly import dev, psql
 
 
-def forget_others():
-    """For tests that judge all that is stored: what others have left in this stack is gone, from S3 as well."""
+def forget_rows():
+    """Without a file in the database; what storages have of them stays."""
     psql("DELETE FROM mayfly.file; DELETE FROM mayfly.file_copy; DELETE FROM mayfly.file_chunk; "
          "UPDATE mayfly.account_usage SET bytes = 0, files = 0")
+
+
+def forget_others():
+    """For tests that judge all that is stored: what others have left in this stack is gone, from S3 as well."""
+    forget_rows()
     if s3.setting("s3_endpoint"):
         s3.start()
         s3.clear()

@@ -1,24 +1,38 @@
-"""The S3 storage of the stack as its owner sees it: a Ceph gateway that ./dev starts when it is first asked for."""
+"""The S3 storage of the stack as its owner sees it: a Ceph gateway that ./dev starts when it is first asked for, or the one
+that t/5963 runs a test over, by OTHER_STORAGE."""
 
 import base64
 import contextlib
+import datetime
 import hashlib
-import json
+import hmac
+import http.client
+import os
 import subprocess
+import sys
 import urllib.parse
 import xml.etree.ElementTree as tree
+from pathlib import Path
 
 from mayfly import SCRATCH, dev
 
-BUCKET = "mayfly"
+REGION = "us-east-1"
+OTHER = os.environ.get("OTHER_STORAGE")
+
+
+def _service(word):
+    if OTHER:
+        subprocess.run([sys.executable, "-B", Path(__file__).with_name("other_storages.py"), word, OTHER], check=True)
+    else:
+        dev("service", word, "radosgw")
 
 
 def start():
-    dev("service", "start", "radosgw")
+    _service("start")
 
 
 def stop():
-    dev("service", "stop", "radosgw")
+    _service("stop")
 
 
 @contextlib.contextmanager
@@ -38,16 +52,42 @@ def setting(name):
     return None
 
 
+def _sign(key, text):
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+def signed(key_id, secret, method, host, path, query):
+    """The headers that make it a request of this key's (AWS Signature Version 4), whatever its body."""
+    time = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    headers = {"host": host, "x-amz-content-sha256": "UNSIGNED-PAYLOAD", "x-amz-date": time}
+    canonical = "\n".join([method, path, query, *(f"{name}:{value}" for name, value in headers.items()), "", ";".join(headers),
+                           headers["x-amz-content-sha256"]])
+    scope = [time[:8], REGION, "s3", "aws4_request"]
+    derived = f"AWS4{secret}".encode()
+    for part in scope:
+        derived = _sign(derived, part)
+    text = "\n".join(["AWS4-HMAC-SHA256", time, "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()])
+    return {**headers, "authorization": f"AWS4-HMAC-SHA256 Credential={key_id}/{'/'.join(scope)}, SignedHeaders={';'.join(headers)}, "
+                                        f"Signature={_sign(derived, text).hex()}"}
+
+
 def ask(method, path="", query="", body=None):
-    """The body of an answer to a request that curl signs: the query's parameters in order and encoded."""
-    key = dict(line.split("=", 1) for line in (SCRATCH / "etc/s3").read_text().split())
-    user = json.dumps(f"{key['AWS_ACCESS_KEY_ID']}:{key['AWS_SECRET_ACCESS_KEY']}")
-    url = f"{setting('s3_endpoint')}/{BUCKET}{path}{'?' + query if query else ''}"
-    more = [] if body is None else ["--data-binary", body, "-H", "Content-Type: application/xml", "-H", "Content-MD5: " +
-                                    base64.b64encode(hashlib.md5(body.encode()).digest()).decode()]
-    return subprocess.run(["curl", "-fsS", "--noproxy", "*", "--aws-sigv4", "aws:amz:us-east-1:s3", "-K", "-", "-X", method,
-                           "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", *more, url], check=True,
-                          input=f"user = {user}\n", stdout=subprocess.PIPE, text=True).stdout
+    """The body of an answer: the query's parameters in order and encoded."""
+    key = dict(line.split("=", 1) for line in open(setting("s3_credentials"), encoding="ascii").read().split())
+    host, path = urllib.parse.urlsplit(setting("s3_endpoint")).netloc, f"/{setting('s3_bucket')}{path}"
+    headers = signed(key["AWS_ACCESS_KEY_ID"], key["AWS_SECRET_ACCESS_KEY"], method, host, path, query)
+    if body is not None:
+        headers |= {"content-type": "application/xml", "content-md5": base64.b64encode(hashlib.md5(body.encode()).digest()).decode()}
+    connection = http.client.HTTPConnection(host, timeout=60)
+    try:
+        connection.request(method, f"{path}?{query}" if query else path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        raise RuntimeError(f"{method} {path}?{query}: {answer.status} {text}")
+    return text
 
 
 def _keys(query, element):

@@ -4,7 +4,7 @@
  *     object-contract NAME CONFIGURATION [setting=value…]
  *
  * STORAGE_STOP and STORAGE_START are commands that take the storage away and bring it back; without them that promise is
- * not tried. Keys are new in each run, so the storage may be one that others use as well.
+ * not tried. STORAGE_LACKS has words for what an S3 does without (see lacks); what is promised then is tried instead. Keys are new in each run, so the storage may be one that others use as well.
  */
 #include "base/clock.h"
 #include "db/db.h"
@@ -48,6 +48,21 @@ struct file {
 };
 
 static const char type[] = "application/x-mayfly-test";
+
+/*
+ * abort: no upload can be given up. uploads, parts: they are not listed. signatures: they are not checked. long-keys: 512 bytes
+ * are too many. empty-ranges: no part of an empty object can be read, which nobody needs.
+ */
+static bool lacks(const char *what)
+{
+    const char *words = getenv("STORAGE_LACKS");
+    size_t length = strlen(what);
+
+    for (const char *at = words != NULL ? words : ""; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " "))
+        if (strcspn(at, " ") == length && strncmp(at, what, length) == 0)
+            return true;
+    return false;
+}
 
 static struct world *world_open(int count, char **words)
 {
@@ -245,7 +260,8 @@ static void assert_whole(struct test *test, const struct file *file, int64_t siz
     assert_int_equal(found, size);
     for (int64_t offset = 0; offset < size; offset += (int64_t)step)
         assert_reads(test, file, offset, step, size - offset < (int64_t)step ? (size_t)(size - offset) : step);
-    assert_reads(test, file, size, step, 0);
+    if (size > 0 || !lacks("empty-ranges"))
+        assert_reads(test, file, size, step, 0);
 }
 
 static void assert_absent(struct test *test, const struct file *file)
@@ -446,7 +462,13 @@ static void what_was_removed_does_not_come_back(void **state)
     begin(test, &file);
     put_block(test, &file, 0, 0);
     remove_file(test, &file);
-    REFUSED(finish(test, &file, 9), ERR_ABSENT, "");
+    if (lacks("abort")) {
+        /* Whoever goes on with it can: the sweeper removes twice. */
+        GRANTED(finish(test, &file, 9));
+        remove_file(test, &file);
+    } else {
+        REFUSED(finish(test, &file, 9), ERR_ABSENT, "");
+    }
     assert_nothing_left(test, &file);
 }
 
@@ -484,7 +506,7 @@ static void a_key_that_is_none_is_refused(void **state)
                 "can't have the key");
         REFUSED(test->ops->remove(test->store, &test->arena, &file.object, &test->err), ERR_BUG, "can't have the key");
     }
-    long_key[OBJECT_KEY_MAX] = '\0';
+    long_key[lacks("long-keys") ? OBJECT_KEY_MAX / 4 : OBJECT_KEY_MAX] = '\0';
     file.object.key = long_key;
     GRANTED(finish(test, &file, 1));
     remove_file(test, &file);
@@ -543,6 +565,10 @@ static void a_list_has_every_key_once_in_pages_of_any_size(void **state)
         for (size_t i = 0; i < COUNT(files); i++) {
             const struct object_entry *entry = listed(test, &files[i], pages[page]);
 
+            if (i % 3 == 2 && lacks("uploads")) {
+                assert_null(entry);
+                continue;
+            }
             assert_non_null(entry);
             assert_int_equal(entry->unfinished, i % 3 == 2);
             assert_int_equal(entry->size, i % 3 == 2 ? -1 : (int64_t)i * 100);
@@ -772,6 +798,17 @@ static void fetch(struct test *test, const char *arguments, const char *url, str
     unlink(body);
 }
 
+/* What is not as it was signed; whoever checks no signature does not see it. */
+static void fetch_in_vain(struct test *test, const char *arguments, const char *url)
+{
+    struct fetched got;
+
+    if (lacks("signatures"))
+        return;
+    fetch(test, arguments, url, &got);
+    assert_string_equal(got.status, "403");
+}
+
 static const char *url_for(struct test *test, const struct file *file, struct object_grant grant)
 {
     const char *url;
@@ -807,16 +844,12 @@ static void a_url_reads_the_object_until_it_expires(void **state)
     fetch(test, "-r 2000-", url, &got);
     assert_string_equal(got.status, "416");
     /* For nothing else, and for no other object. */
-    fetch(test, "-T /etc/hostname", url, &got);
-    assert_string_equal(got.status, "403");
-    fetch(test, "-X DELETE", url, &got);
-    assert_string_equal(got.status, "403");
+    fetch_in_vain(test, "-T /etc/hostname", url);
+    fetch_in_vain(test, "-X DELETE", url);
     assert_whole(test, &file, 2000);
-    fetch(test, "", arena_printf(&test->arena, "%s0", url), &got);
-    assert_string_equal(got.status, "403");
-    fetch(test, "", arena_printf(&test->arena, "%.*s-other?%s", (int)strcspn(url, "?"), url, strchr(url, '?') + 1),
-          &got);
-    assert_string_equal(got.status, "403");
+    fetch_in_vain(test, "", arena_printf(&test->arena, "%s0", url));
+    fetch_in_vain(test, "",
+                  arena_printf(&test->arena, "%.*s-other?%s", (int)strcspn(url, "?"), url, strchr(url, '?') + 1));
     fetch(test, "-I", url_for(test, &file, (struct object_grant){.method = "HEAD"}), &got);
     assert_string_equal(got.status, "200");
     assert_contains(got.head, "2000");
@@ -861,14 +894,10 @@ static void a_url_writes_exactly_what_was_agreed(void **state)
         skip();
     file_new(test, &file, 5, "by.url");
     url = url_for(test, &file, (struct object_grant){.method = "PUT", .type = "image/png"});
-    fetch(test, "-X PUT --data-binary 1234 -H 'Content-Type: image/png'", url, &got);
-    assert_string_equal(got.status, "403");
-    fetch(test, "-X PUT --data-binary 123456 -H 'Content-Type: image/png'", url, &got);
-    assert_string_equal(got.status, "403");
-    fetch(test, "-X PUT --data-binary 12345 -H 'Content-Type: text/html'", url, &got);
-    assert_string_equal(got.status, "403");
-    fetch(test, "", url, &got);
-    assert_string_equal(got.status, "403");
+    fetch_in_vain(test, "-X PUT --data-binary 1234 -H 'Content-Type: image/png'", url);
+    fetch_in_vain(test, "-X PUT --data-binary 123456 -H 'Content-Type: image/png'", url);
+    fetch_in_vain(test, "-X PUT --data-binary 12345 -H 'Content-Type: text/html'", url);
+    fetch_in_vain(test, "", url);
     assert_absent(test, &file);
     fetch(test, "-X PUT --data-binary 12345 -H 'Content-Type: image/png'", url, &got);
     assert_string_equal(got.status, "200");
@@ -883,6 +912,19 @@ static void a_url_writes_exactly_what_was_agreed(void **state)
     assert_string_equal(got.status, "200");
     remove_file(test, &file);
     assert_nothing_left(test, &file);
+}
+
+/* What the client has to tell of a part where the storage does not. */
+static const char *told_tag(struct test *test, const struct fetched *got)
+{
+    const char *line = strcasestr(got->head, "\nETag:"), *tag;
+
+    assert_non_null(line);
+    line += strlen("\nETag:");
+    line += strspn(line, " ");
+    tag = object_tag(&test->arena, arena_strndup(&test->arena, line, strcspn(line, "\r\n")));
+    assert_non_null(tag);
+    return tag;
 }
 
 /* A browser puts the blocks, the tail among them, by URLs of their own; the worker only begins and finishes. */
@@ -908,20 +950,29 @@ static void urls_write_the_blocks_of_a_large_object(void **state)
 
         assert_int_equal(ftruncate(fd, 0), 0);
         assert_true(pwrite(fd, bytes, length - 1, 0) == (ssize_t)length - 1);
-        fetch(test, arena_printf(&test->arena, "-T %s", path), url, &got);
-        assert_string_equal(got.status, "403");
+        fetch_in_vain(test, arena_printf(&test->arena, "-T %s", path), url);
         assert_true(pwrite(fd, bytes, length, 0) == (ssize_t)length);
         fetch(test, arena_printf(&test->arena, "-T %s", path), url, &got);
         assert_string_equal(got.status, "200");
+        file.blocks[part - 1] = (struct object_block){.number = part - 1, .tag = told_tag(test, &got)};
         free(bytes);
     }
     close(fd);
     unlink(path);
-    GRANTED(test->ops->blocks(test->store, &test->arena, &file.object, 1, 1, &blocks, &count, &test->err));
-    assert_int_equal(count, 1);
-    assert_int_equal(blocks[0].number, 1);
-    GRANTED(test->ops->blocks(test->store, &test->arena, &file.object, 0, 10, &blocks, &count, &test->err));
-    assert_int_equal(count, 3);
+    if (lacks("parts")) {
+        REFUSED(test->ops->blocks(test->store, &test->arena, &file.object, 0, 10, &blocks, &count, &test->err),
+                ERR_METHOD, "");
+        blocks = file.blocks;
+        count = 3;
+    } else {
+        GRANTED(test->ops->blocks(test->store, &test->arena, &file.object, 1, 1, &blocks, &count, &test->err));
+        assert_int_equal(count, 1);
+        assert_int_equal(blocks[0].number, 1);
+        GRANTED(test->ops->blocks(test->store, &test->arena, &file.object, 0, 10, &blocks, &count, &test->err));
+        assert_int_equal(count, 3);
+        for (size_t i = 0; i < count; i++)
+            assert_string_equal(blocks[i].tag, file.blocks[i].tag);
+    }
     GRANTED(test->ops->finish(test->store, &test->arena, &file.object, type, blocks, count, "", 0, &test->err));
     assert_whole(test, &file, size);
     remove_file(test, &file);
