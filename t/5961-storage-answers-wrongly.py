@@ -71,7 +71,7 @@ def lost(client, storage, urls):
         with storage.answers(answer("206 Partial Content", b"x", [("Content-Range", "bytes 0-0/1")]),
                              lambda asked: "range" in [name.lower() for name, _ in asked.fields]):
             same(client.get(url).status in (500, 503), True, f"a {kind} file that is another there is not given out")
-    key = s3.of(urls["large"].rpartition("/")[2])[0]
+    key = next(key for key in s3.keys() if urls["large"].rpartition("/")[2] in key)
     s3.ask("DELETE", f"/{key}")
     same([client.get(urls["large"], headers=headers).status for headers in ({}, {"Range": "bytes=0-299999"})], [500, 500],
          "and so it is when it is really gone")
