@@ -128,7 +128,7 @@ def agreements():
         ("nginx's buffer takes the head of any answer", headers + 1024, directives("mayfly-fastcgi.conf", "fastcgi_buffer_size")[0]),
         ("so does an edge server's", headers + 1024, directives("edge.conf", "proxy_buffer_size")[0]),
         ("a worker takes the longest head that nginx takes, with the names of what is in it", 4 * max(lines) + 8 * 1024,
-         number("src/http/fcgi_head.h", "FCGI_HEAD_MAX_BYTES")),
+         number("src/fcgi/head.h", "FCGI_HEAD_MAX_BYTES")),
         ("a row takes every Upload-Concat", number("src/http/tus.h", "TUS_CONCAT_BYTES"), int(re.search(r"octet_length\(concat\) <= (\d+)", schema)[1])),
         ("and every Upload-Metadata", number("src/http/tus.h", "TUS_METADATA_BYTES"), int(re.search(r"octet_length\(metadata\) <= (\d+)", schema)[1])),
         ("a header that nginx takes is no longer than Upload-Concat may be", max(lines), number("src/http/tus.h", "TUS_CONCAT_BYTES")),

@@ -80,6 +80,14 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS file_listed ON file (account_id, id) WHE
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
+-- For a form that gives files back: without it the planner may read all files of the account.
+\set step 'file_pending'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+\if :todo
+CREATE INDEX CONCURRENTLY IF NOT EXISTS file_pending ON file (account_id) WHERE via = 'upload' AND state = 'pending';
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
 \set step 'outcome_account'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
 \if :todo
