@@ -11,7 +11,8 @@ ONLY = sys.argv[3] if len(sys.argv) > 3 else ""
 FORM = "application/x-www-form-urlencoded"
 MB = 1_000_000
 BUFFER = bytearray(1 << 20)
-KINDS = {"nginx", "mayfly-worker", "mayfly-sniff", "memcached", "postgres"}
+# multiwatch has the time of workers that have ended.
+KINDS = {"nginx", "multiwatch", "mayfly-worker", "mayfly-sniff", "memcached", "postgres"}
 
 
 class Stack:
@@ -20,9 +21,11 @@ class Stack:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         self.token = None
         name = f"bench{time.time_ns():x}"
-        self.form = urllib.parse.urlencode({"username": name, "password": "a quiet green lamp"})
-        self.ask("POST", "/register", self.form, FORM)
-        self.token = self.json("POST", "/login", self.form, FORM)["token"]
+        # The visitor's log-ins end all but his newest hundred sessions.
+        self.visitor, member = (urllib.parse.urlencode({"username": name + who, "password": "a quiet green lamp"}) for who in ("v", "m"))
+        for form in (self.visitor, member):
+            self.ask("POST", "/register", form, FORM)
+        self.token = self.json("POST", "/login", member, FORM)["token"]
         self.ask("PUT", "/profile/data", json.dumps({f"member{n}": "x" * 80 for n in range(400)}), "application/json")
         self.files = {size: self.json("POST", "/upload", os.urandom(size))["url"] for size in (4096, MB, 100 * MB)}
 
@@ -94,7 +97,7 @@ def upload(stack, content, count):
 
 def login(stack):
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(f'wrk.method = "POST"\nwrk.body = "{stack.form}"\nwrk.headers["Content-Type"] = "{FORM}"\n'
+        script.write(f'wrk.method = "POST"\nwrk.body = "{stack.visitor}"\nwrk.headers["Content-Type"] = "{FORM}"\n'
                      'wrk.headers["Authorization"] = nil\n')
         script.flush()
         return wrk(stack, 8, "/login", script.name)
