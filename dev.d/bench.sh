@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Measurements. They have a stack of their own (KIND is bench: passwords at their real cost, nginx without limits), which is
-# up at $(command_url) when bench.py, bench_files.py, bench_replaced.py or bench_against.py is called and goes down after it; what that prints on
-# standard output is the result.
+# up at $(command_url) when one of dev.d/bench*.py is called, and goes down after it; what that prints on standard output is the
+# result.
 
 command_bench() {
     local program=bench.py

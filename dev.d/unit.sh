@@ -14,8 +14,10 @@ unit_test() {
     if ((EUID == 0)); then
         users_find
         # The build is its owner's.
-        [[ $OWNER != "$RUNNER" ]] || exec setpriv --reuid="$RUNNER" --regid="$(id -g "$RUNNER")" --init-groups -- \
-            "$CHECKOUT/dev" test --unit "$@"
+        if [[ $OWNER == "$RUNNER" ]]; then
+            as_runner "$CHECKOUT/dev" test --unit "$@"
+            return
+        fi
         checkout_readable || checkout_copy
         run=(as_runner)
     fi

@@ -146,6 +146,9 @@ static char *trim(char *text)
     return text;
 }
 
+/* Of a line: a text of CONFIG_TEXT_BYTES, its name, and a remark. */
+enum { LINE_BYTES = 1022 };
+
 static bool set_line(void *arg, char *line, int number, struct err *err)
 {
     struct config *config = arg;
@@ -174,7 +177,7 @@ bool config_load(struct config *config, const char *path, struct err *err)
     config_init(config);
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s; name another file with -c", path, strerror(errno));
-    return lines_read(file, path, set_line, config, err);
+    return lines_read(file, path, LINE_BYTES, set_line, config, err);
 }
 
 bool config_refuse(const struct config *config, const char *path, const struct err *reason, struct err *err)

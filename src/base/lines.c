@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-static bool take_line(line_taker *take, void *arg, const char *path, char *line, int number, struct err *err)
+static bool take_line(line_taker *take, void *arg, const char *path, char *line, size_t most, int number,
+                      struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
-    size_t length = strlen(line);
 
-    if (length > LINE_MAX_BYTES && line[length - 1] != '\n')
-        return err_set(err, ERR_INPUT, "%s:%d: longer than %d characters", path, number, LINE_MAX_BYTES);
+    if (strcspn(line, "\n") > most)
+        return err_set(err, ERR_INPUT, "%s:%d: longer than %zu characters", path, number, most);
     line[strcspn(line, "\r\n")] = '\0';
     return take(arg, line, number, &reason) || err_set(err, reason.kind, "%s:%d: %s", path, number, reason.detail);
 }
 
-bool lines_read(FILE *file, const char *path, line_taker *take, void *arg, struct err *err)
+bool lines_read(FILE *file, const char *path, size_t most, line_taker *take, void *arg, struct err *err)
 {
     char buffer[BUFSIZ], line[LINE_MAX_BYTES + 2];
     bool ok = true;
@@ -21,7 +21,7 @@ bool lines_read(FILE *file, const char *path, line_taker *take, void *arg, struc
     /* One that can be wiped. */
     setvbuf(file, buffer, _IOFBF, sizeof buffer);
     for (int number = 1; ok && fgets(line, sizeof line, file) != NULL; number++)
-        ok = take_line(take, arg, path, line, number, err);
+        ok = take_line(take, arg, path, line, most, number, err);
     if (ok && ferror(file))
         ok = err_set(err, ERR_INPUT, "%s: can't be read", path);
     fclose(file);

@@ -42,7 +42,7 @@ bool secret_load(struct secret *secret, const char *path, struct err *err)
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s; make it with `openssl rand -hex 32`, readable by the workers only",
                        path, strerror(errno));
-    return lines_read(file, path, take_line, secret, err) &&
+    return lines_read(file, path, SECRET_LINE_BYTES, take_line, secret, err) &&
            (secret->count > 0 ||
             err_set(err, ERR_INPUT, "%s: holds no key; make one with `openssl rand -hex 32`", path));
 }

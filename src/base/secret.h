@@ -13,8 +13,9 @@ enum {
     SECRET_KEY_BYTES = 32,
     SECRET_MAC_BYTES = 32,
     SECRET_TAG_BYTES = 16,
-    SECRET_NAME_BYTES = 9, /* of a key, with the NUL */
-    SECRET_KEYS_MAX = 4,   /* a rotation overlaps two; the rest is margin */
+    SECRET_NAME_BYTES = 9,    /* of a key, with the NUL */
+    SECRET_LINE_BYTES = 1022, /* of its file, as of the settings: a key and a remark */
+    SECRET_KEYS_MAX = 4,      /* a rotation overlaps two; the rest is margin */
 };
 
 struct secret {

@@ -95,7 +95,7 @@ static bool read_remarks(struct secret_file *file, struct err *err)
             fclose(stream);
         return false;
     }
-    return lines_read(stream, file->path, take_line, &remarks, err);
+    return lines_read(stream, file->path, SECRET_LINE_BYTES, take_line, &remarks, err);
 }
 
 bool secret_file_read(struct secret_file *file, const char *path, struct err *err)

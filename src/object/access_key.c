@@ -11,8 +11,9 @@
 
 enum { PATH_BYTES = 1024 };
 
-_Static_assert((int)LINE_MAX_BYTES > (int)ACCESS_KEY_TOKEN_MAX + 256,
-               "a line has room for a session token and its name");
+/* A session token and its name. */
+enum { LINE_BYTES = ACCESS_KEY_TOKEN_MAX + 254 };
+_Static_assert((int)LINE_BYTES <= (int)LINE_MAX_BYTES, "the longest line is read");
 
 struct part {
     const char *name;
@@ -73,7 +74,7 @@ static bool load_file(struct part *parts, const char *path, struct err *err)
 
     if (file == NULL)
         return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
-    return lines_read(file, path, take_line, parts, err);
+    return lines_read(file, path, LINE_BYTES, take_line, parts, err);
 }
 
 static bool load_environment(const struct part *parts, struct err *err)

@@ -1,5 +1,5 @@
 /*
- * Asks S3: the key, the retries, and what answers mean. For store/s3 and its parts only, see object/s3.h for what it
+ * Asks S3: the key, the retries, and what answers mean. For object/s3 and its parts only, see object/s3.h for what it
  * promises.
  */
 #ifndef MAYFLY_OBJECT_S3_CALL_H

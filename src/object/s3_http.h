@@ -1,5 +1,5 @@
 /*
- * Exchanges with S3 over HTTP/1.1, on connections that are kept; for store/s3_call only. Any number of coroutines may have
+ * Exchanges with S3 over HTTP/1.1, on connections that are kept; for object/s3_call only. Any number of coroutines may have
  * one in hand at a time: each waits for its own.
  */
 #ifndef MAYFLY_OBJECT_S3_HTTP_H

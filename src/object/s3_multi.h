@@ -1,6 +1,6 @@
 /*
  * libcurl's transfers of one process, any number at a time, each waited for by the coroutine that asked for it (or by the
- * process, where there are none). Connections are kept from one to the next. For store/s3_http only.
+ * process, where there are none). Connections are kept from one to the next. For object/s3_http only.
  */
 #ifndef MAYFLY_OBJECT_S3_MULTI_H
 #define MAYFLY_OBJECT_S3_MULTI_H

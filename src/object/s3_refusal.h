@@ -1,4 +1,4 @@
-/* What an answer of S3's means that is no success. For store/s3_call only. */
+/* What an answer of S3's means that is no success. For object/s3_call only. */
 #ifndef MAYFLY_OBJECT_S3_REFUSAL_H
 #define MAYFLY_OBJECT_S3_REFUSAL_H
 

@@ -1,5 +1,5 @@
 /*
- * One request to S3: what is asked, where, signed by whom, before anything is sent. For store/s3 and its parts only.
+ * One request to S3: what is asked, where, signed by whom, before anything is sent. For object/s3 and its parts only.
  */
 #ifndef MAYFLY_OBJECT_S3_REQUEST_H
 #define MAYFLY_OBJECT_S3_REQUEST_H

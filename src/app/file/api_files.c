@@ -6,13 +6,13 @@
 #include "app/once.h"
 #include "app/page/page.h"
 #include "app/page/query.h"
+#include "base/decimal.h"
 #include "http/date.h"
 #include "http/disposition.h"
 #include "http/problem.h"
 #include "http/range.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PAGE_DEFAULT = 50 };
@@ -24,23 +24,11 @@ static bool absent(struct err *err)
 
 /* --- GET /files --- */
 
-static bool read_limit(const char *text, int *most)
-{
-    *most = PAGE_DEFAULT;
-    if (text == NULL)
-        return true;
-    /* More digits would not fit, and are too many anyway. */
-    if (text[strspn(text, "0123456789")] != '\0' || strlen(text) > 9)
-        return false;
-    *most = atoi(text);
-    return *most >= 1 && *most <= FILE_PAGE_MAX;
-}
-
 bool api_files_list(struct exchange *x, struct err *err)
 {
     const char *contains, *before, *limit, *list;
+    int64_t most = PAGE_DEFAULT;
     struct uuid before_id;
-    int most;
 
     if (request_wants_page(&x->request))
         return page_files(x, err);
@@ -49,10 +37,10 @@ bool api_files_list(struct exchange *x, struct err *err)
         return false;
     if (before != NULL && !uuid_parse(before, &before_id))
         return err_field(err, ERR_VALUE, "before", "before: is the id of a file");
-    if (!read_limit(limit, &most))
+    if (limit != NULL && !decimal_parse(limit, 1, FILE_PAGE_MAX, &most))
         return err_field(err, ERR_VALUE, "limit", "limit: from 1 to %d", FILE_PAGE_MAX);
     if (!file_list(&x->services->files, &x->arena, &x->session.account, contains != NULL ? contains : "",
-                   before != NULL ? &before_id : NULL, most, &list, err))
+                   before != NULL ? &before_id : NULL, (int)most, &list, err))
         return false;
     return buf_printf(&x->response.body, "{\"files\":%s}", list) || err_set(err, ERR_BUG, "answer is too long");
 }
@@ -78,13 +66,10 @@ static bool read_on(struct exchange *x, struct sending *sending, struct err *err
 static bool next(struct exchange *x, const void **bytes, size_t *length, struct err *err)
 {
     struct sending *sending = x->stream;
-    size_t pieces;
 
     if (sending->held == 0 && !read_on(x, sending, err))
         return false;
-    /* Equal pieces: a block of 256 KiB would leave one of four bytes. */
-    pieces = (sending->held + ANSWER_PIECE_MAX_BYTES - 1) / ANSWER_PIECE_MAX_BYTES;
-    *length = (sending->held + pieces - 1) / pieces;
+    *length = sending->held < ANSWER_PIECE_MAX_BYTES ? sending->held : ANSWER_PIECE_MAX_BYTES;
     *bytes = sending->at;
     sending->at += *length;
     sending->held -= *length;
