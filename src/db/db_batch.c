@@ -102,6 +102,7 @@ static PGresult *next_result(struct db *db, int64_t deadline_us, bool *ok, struc
 static bool read_answers(struct db *db, const struct batch *batch, int64_t deadline_us, PGresult **last, bool *lost,
                          struct err *err)
 {
+    int64_t limit_us = deadline_us - GRACE_MS * 1000;
     size_t step = 0;
     bool ok = true;
 
@@ -131,9 +132,9 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
             }
         } else if (status == PGRES_FATAL_ERROR) {
             bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
-
-            enum db_again again = db_connection_error(
-                result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+            enum db_again again =
+                db_connection_error(result, named ? statement_texts[batch->steps[step].statement].name : "command",
+                                    db->clock->monotonic_us() < limit_us, err);
 
             ok = false;
             db->may_retry = again == DB_AGAIN_HERE || again == DB_AGAIN_ELSEWHERE;
