@@ -14,7 +14,7 @@ PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer 
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
 # Another S3, which t/5963 brings up by itself.
-PACKAGES_LONG=(python3-swift)
+PACKAGES_LONG=(gcovr python3-swift)
 PACKAGES_BENCH=(wrk nghttp2-client)
 
 packages_missing() {
