@@ -60,27 +60,6 @@ static long read_hex(const struct reading *reading, const char *at)
     return code;
 }
 
-static char *write_utf8(char *out, long code)
-{
-    if (code < 0x80) {
-        *out++ = (char)code;
-        return out;
-    }
-    if (code < 0x800) {
-        *out++ = (char)(0xC0 | (code >> 6));
-    } else {
-        if (code < 0x10000) {
-            *out++ = (char)(0xE0 | (code >> 12));
-        } else {
-            *out++ = (char)(0xF0 | (code >> 18));
-            *out++ = (char)(0x80 | ((code >> 12) & 0x3F));
-        }
-        *out++ = (char)(0x80 | ((code >> 6) & 0x3F));
-    }
-    *out++ = (char)(0x80 | (code & 0x3F));
-    return out;
-}
-
 /* What follows \u at *at, two halves of a character included. */
 static bool read_unicode(struct reading *reading, const char **at, char **out)
 {
@@ -100,7 +79,7 @@ static bool read_unicode(struct reading *reading, const char **at, char **out)
         code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
         *at += 6;
     }
-    *out = write_utf8(*out, code);
+    *out += utf8_encode((uint32_t)code, *out);
     return true;
 }
 

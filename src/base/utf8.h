@@ -5,6 +5,11 @@
 
 #include <stdint.h>
 
+enum { UTF8_SEQUENCE_MAX = 4 };
+
+/* Writes the sequence of a code point below 0x110000, without a NUL; returns its length. */
+size_t utf8_encode(uint32_t code, char bytes[UTF8_SEQUENCE_MAX]);
+
 /* The length of the well-formed sequence at text, which has at least one byte left; 0 when there is none. */
 size_t utf8_sequence(const char *text, size_t left);
 
