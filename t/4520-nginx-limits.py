@@ -22,9 +22,9 @@ from mayfly import PROBLEM, SCRATCH, check, dev, done, login, new_user, same, se
 
 NETWORK = f"127.{secrets.randbelow(200) + 1}.{secrets.randbelow(200) + 1}"
 AT_ONCE = 256  # limit_conn mayfly_address
-BURST = 1000  # limit_req mayfly_rate
-EVERYWHERE = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/upload/x", "/uploads", "/nothing",
-              "/none-of-mayflys")
+BURST = 1000  # limit_req mayfly_request_rate
+EVERYWHERE = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/upload/x", "/UPLOAD", "/upload%0A", "/uploads",
+              "/nothing", "/none-of-mayflys")
 BODIES = SCRATCH / "tmp/body"
 MIB = 1024 * 1024
 

@@ -503,6 +503,7 @@ static bool check_length(const struct exchange *x, int64_t length, struct err *e
 bool api_upload_admit(struct exchange *x, struct err *err)
 {
     const char *text;
+    char account[UUID_TEXT_BYTES];
     int64_t length = 0; /* nginx knows none of a body in chunks */
 
     if (!query_text(x, "length", &text, err))
@@ -512,7 +513,9 @@ bool api_upload_admit(struct exchange *x, struct err *err)
     if (!check_length(x, length, err))
         return false;
     x->response.status = 204;
-    return true;
+    /* nginx counts the bodies that it holds for one account (mayfly-limits.conf). */
+    uuid_format(&x->session.account, account);
+    return response_header(&x->response, "X-Mayfly-Account", account, err);
 }
 
 bool api_upload(struct exchange *x, struct err *err)
