@@ -166,6 +166,11 @@ setting = [place.split(":")[0] for place, _ in lines_like(rf"\bconnection->state
 same(setting, ["fcgi/connection.c"], "the state of a connection is set by fcgi_connection_enter, nowhere else")
 closing = [place.split(":")[0] for place, _ in lines_like(r"\bclose\((?:connection|request)->fd\)", r"(fcgi|worker)/.*")]
 same(closing, ["fcgi/connection.c"], "and fcgi_abandon alone closes one, which wants a reason")
+reasons = {reason for path, text in FILES.items() if path.startswith(("fcgi/", "worker/"))
+           for call in re.findall(r'\bfcgi_abandon\([^;]*"[^;]*;|->flaw = "[^;]*;', text) for reason in re.findall(r'"([^"]+)"', call)}
+check(len(reasons) > 15, "the reasons are found", reasons)
+shown = "".join(path.read_text() for name in ("2070-*.c", "3055-*.c", "5813-*.py") for path in (CHECKOUT / "t").glob(name))
+same(sorted(reason for reason in reasons if f'"{reason}"' not in shown), [], "and each of these is seen by t/2070, t/3055 or t/5813")
 
 # --- what knows a site by HTTP alone
 
