@@ -9,6 +9,7 @@
 #include "http/json.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "media/thumbnail.h"
 #include "store/file.h"
 #include "store/session.h"
 
@@ -58,6 +59,8 @@ struct services {
     int requests_aside;       /* that wait for another's lock */
     struct thumbings thumbings;
     struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file/file_typing.c's */
+    struct zygote sniffer;
+    struct thumbnailer thumbnailer;
     void (*point)(const char *name);
 };
 

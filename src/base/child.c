@@ -97,18 +97,24 @@ _Noreturn static void start(const struct child *child, pid_t parent, int output,
 
 /* --- in the parent */
 
+bool child_spawn(const struct child *child, int output, int complaint, pid_t *pid)
+{
+    const pid_t parent = getpid();
+
+    *pid = fork();
+    if (*pid == 0)
+        start(child, parent, output, complaint);
+    return *pid > 0;
+}
+
 /* Every end is closed after the call but the two that are this side's. */
 static bool launch(const struct child *child, struct child_running *running, struct err *err)
 {
     int output[2] = {-1, -1}, complaint[2] = {-1, -1};
-    const pid_t parent = getpid();
     bool one = child->kind == CHILD_COMMAND; /* pipe for both */
     bool ok = pipe2(output, O_CLOEXEC) == 0 && (one || pipe2(complaint, O_CLOEXEC) == 0);
 
-    running->pid = ok ? fork() : -1;
-    if (running->pid == 0)
-        start(child, parent, output[1], one ? output[1] : complaint[1]);
-    ok = running->pid > 0;
+    ok = ok && child_spawn(child, output[1], one ? output[1] : complaint[1], &running->pid);
     if (!ok)
         err_set(err, ERR_DOWN, "%s can't be started: %s", child->program, strerror(errno));
     close_once(&output[1]);

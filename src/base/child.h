@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     /* What is kept of a child's standard error: its first complaint. The rest is read and dropped. */
@@ -62,6 +63,11 @@ bool child_run(const struct child *, struct arena *, struct child_result *, stru
 struct child_running;
 bool child_start(const struct child *, struct arena *, struct child_running **, struct err *) MUST_CHECK;
 bool child_attend(struct child_running *, int wait_ms, bool *over, struct child_result *, struct err *) MUST_CHECK;
+
+/*
+ * Only starts it: its output and its complaints go to these descriptors, which stay open here. Whoever calls has to reap it. False with errno.
+ */
+bool child_spawn(const struct child *, int output, int complaint, pid_t *) MUST_CHECK;
 
 /* Where there is something to read when child_attend has something to do; -1 for none. */
 void child_descriptors(const struct child_running *, int descriptors[CHILD_DESCRIPTORS]);

@@ -175,6 +175,7 @@ static bool succeed(struct worker *worker)
         take(worker, IDLE_MS);
     if (fcgi_server_stopping(worker->server) != FCGI_RUN || !turns_are_alone(&worker->turns))
         return false;
+    services_be_alone(&worker->services);
     if (!successor_begin(&worker->successor, &err)) {
         log_error(&worker->services.log, LOG_WARN, "not_succeeded", &err);
         return false;
@@ -198,6 +199,7 @@ static void worker_loop(struct worker *worker)
         if (take(worker, IDLE_MS) == 0)
             sweep_when_idle(worker);
         successor_reap(&worker->successor);
+        services_tend(&worker->services);
     }
     if (succeed(worker))
         fcgi_server_stop(worker->server, FCGI_RECYCLE);

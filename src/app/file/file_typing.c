@@ -3,10 +3,11 @@
 #include "media/media_guess.h"
 #include "media/media_sniff.h"
 
+#include <poll.h>
 #include <string.h>
 
 enum {
-    PAUSE_MS = 3,       /* it takes about so long */
+    PAUSE_MS = 3,       /* where nobody can wait for the answer itself */
     PATIENCE_MS = 5000, /* for a place; the files of others have theirs for two seconds at most */
 };
 
@@ -103,10 +104,14 @@ bool file_typing_attend(struct file_typing *typing, struct err *err)
         return true;
     if (typing->place == NULL && !take_place(typing))
         return wait_for_place(typing, err);
-    if (typing->child == NULL && !media_sniff_start(&services->config, &typing->x->arena, typing->head,
-                                                    typing->head_length, &typing->child, &reason))
+    if (typing->job == NULL && !media_sniff_start(&services->sniffer, &typing->x->arena, typing->head,
+                                                  typing->head_length, &typing->job, &reason))
         return give_up(typing, &reason, err);
-    media_sniff_attend(&services->log, typing->child, 0, &over, sniffed);
+    do
+        media_sniff_attend(&services->log, typing->job, 0, &over, sniffed);
+    while (!over && coroutine_may_wait(services->coroutines) &&
+           coroutine_wait(services->coroutines, services->clock, zygote_descriptor(typing->job), POLLIN,
+                          zygote_until_us(typing->job)));
     typing->x->pause_ms = PAUSE_MS;
     return !over || settle(typing, media_guess_weigh(sniffed, typing->claimed, typing->head, typing->head_length), err);
 }
