@@ -356,8 +356,9 @@ static enum thumbnail_status run(const char *program, const struct options *opti
     unsigned char head[12];
     enum thumbnail_status status;
 
+    /* The filter itself takes some memory. */
     if (!child_limits_apply(&options->limits))
-        return complain(options, THUMBNAIL_BUG, strerror(errno));
+        return complain(options, errno == ENOMEM ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
     status = check_input(options, head);
     if (status != THUMBNAIL_MADE)
         return status;
