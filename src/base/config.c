@@ -1,7 +1,8 @@
 #include "base/config.h"
-#include "base/lines.h"
 
+#include "base/closest.h"
 #include "base/decimal.h"
+#include "base/lines.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -118,12 +119,24 @@ static const struct setting *find(const char *name, size_t length)
     return NULL;
 }
 
+static bool refuse_name(const char *name, struct err *err)
+{
+    struct closest closest;
+
+    closest_init(&closest, name);
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++)
+        closest_offer(&closest, settings[i].name);
+    if (closest.best != NULL)
+        return err_set(err, ERR_INPUT, "%s: no such setting; did you mean %s?", name, closest.best);
+    return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
+}
+
 bool config_set(struct config *config, const char *name, const char *value, struct err *err)
 {
     const struct setting *setting = find(name, strlen(name));
 
     if (setting == NULL)
-        return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
+        return refuse_name(name, err);
     switch (setting->type) {
     case TYPE_TEXT:
         return set_text(config, setting, value, err);
