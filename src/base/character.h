@@ -3,6 +3,7 @@
 #define MAYFLY_BASE_CHARACTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Nothing: Default_Ignorable_Code_Point, and U+2800, a Braille pattern of no dots. Two texts that differ by these look alike. */
@@ -13,5 +14,8 @@ bool character_is_space(uint32_t code);
 
 /* Of the hidden ones those that change what stands before them, as emoji and some scripts need: joiners, variation selectors. */
 bool character_is_modifier(uint32_t code);
+
+/* How many columns of a terminal it takes: 0 for marks and what is hidden, 2 for wide ones such as Chinese, otherwise 1. */
+size_t character_width(uint32_t code);
 
 #endif

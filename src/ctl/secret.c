@@ -1,6 +1,8 @@
 /* mayflyctl secret: rotates the installation's secret in steps, each of which leaves good what was signed before. */
 #include "ctl/ctl.h"
 #include "ctl/secret_file.h"
+#include "ctl/table.h"
+#include "ctl/workers_user.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -13,9 +15,6 @@ enum {
     /* Named in a message; the rest is counted. */
     NAMED_MAX = 3,
 };
-
-/* As systemd's units have it: PostgreSQL may know a role by the user who asks (peer). */
-#define WORKERS_USER "mayfly"
 
 static int64_t now_s(const struct ctl *ctl)
 {
@@ -92,26 +91,31 @@ static bool read_file(struct ctl *ctl, struct secret_file *file, struct err *err
 
 bool secret_list(struct ctl *ctl, struct err *err)
 {
-    static const struct ctl_column columns[] = {{"KEY", 8}, {"STATE", 7}, {"SINCE", 20}, {"WORKERS WITHOUT IT", 0}};
+    static const struct table_column columns[] = {
+        {"KEY", true}, {"STATE", true}, {"SINCE", true}, {"WORKERS WITHOUT IT", true}};
     struct err away = {.kind = ERR_NONE};
     struct secret_file file;
     struct db_result rows;
-    bool known;
+    struct table table;
+    bool known, done = true;
 
     if (!read_file(ctl, &file, err))
         return false;
     known = ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &rows, &away);
-    ctl_print_head(columns, 4);
-    for (size_t i = 0; i < file.secret.count; i++) {
+    table_init(&table, &ctl->arena, columns, 4);
+    for (size_t i = 0; i < file.secret.count && done; i++) {
         char name[SECRET_NAME_BYTES], since[SECRET_TIME_BYTES], without[256] = "?";
 
         secret_name(&file.secret, i, name);
         secret_time_format(file.since_s[i], since);
         if (known && find_workers(&rows, name, false, without, sizeof without) == 0)
             snprintf(without, sizeof without, "-");
-        ctl_print_row(columns, 4, (const char *[]){name, secret_state_name(file.states[i]), since, without});
+        done = table_add(&table, (const char *[]){name, secret_state_name(file.states[i]), since, without}, err);
     }
     secret_file_wipe(&file);
+    if (!done)
+        return false;
+    table_print(&table);
     if (!known)
         fprintf(stderr, "mayflyctl secret list: which worker has which key is not known: %s\n", away.detail);
     return true;

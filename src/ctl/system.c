@@ -3,6 +3,7 @@
 #include "app/schema.h"
 #include "app/services.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 #include "store/sweep.h"
 
 #include <inttypes.h>
@@ -44,14 +45,15 @@ static const char *who_may(enum route_need need)
 
 bool system_routes(struct ctl *ctl, struct err *err)
 {
-    static const struct ctl_column columns[] = {{"METHOD", 6}, {"PATH", 22}, {"WHO MAY", 0}};
+    static const struct table_column columns[] = {{"METHOD", true}, {"PATH", true}, {"WHO MAY", false}};
+    struct table table;
 
-    (void)ctl;
-    (void)err;
-    ctl_print_head(columns, 3);
+    table_init(&table, &ctl->arena, columns, 3);
     for (size_t i = 0; i < routes_count; i++)
-        ctl_print_row(columns, 3,
-                      (const char *[]){method_name(routes[i].method), routes[i].path, who_may(routes[i].need)});
+        if (!table_add(&table, (const char *[]){method_name(routes[i].method), routes[i].path, who_may(routes[i].need)},
+                       err))
+            return false;
+    table_print(&table);
     return true;
 }
 
@@ -125,16 +127,21 @@ bool system_sweep(struct ctl *ctl, struct err *err)
     return done;
 }
 
-static void print_changes(const struct db_result *changes)
+static bool print_changes(struct ctl *ctl, const struct db_result *changes, struct err *err)
 {
-    static const struct ctl_column columns[] = {{"NUMBER", 6}, {"APPLIED", 20}, {"NAME", 0}};
+    static const struct table_column columns[] = {{"NUMBER", true}, {"APPLIED", true}, {"NAME", false}};
+    struct table table;
 
-    ctl_print_head(columns, 3);
+    table_init(&table, &ctl->arena, columns, 3);
     for (int row = 0; row < changes->rows; row++)
-        ctl_print_row(columns, 3,
-                      (const char *[]){db_value(changes, row, SCHEMA_CHANGE_NUMBER),
-                                       db_value(changes, row, SCHEMA_CHANGE_APPLIED),
-                                       db_value(changes, row, SCHEMA_CHANGE_NAME)});
+        if (!table_add(&table,
+                       (const char *[]){db_value(changes, row, SCHEMA_CHANGE_NUMBER),
+                                        db_value(changes, row, SCHEMA_CHANGE_APPLIED),
+                                        db_value(changes, row, SCHEMA_CHANGE_NAME)},
+                       err))
+            return false;
+    table_print(&table);
+    return true;
 }
 
 bool schema_status(struct ctl *ctl, struct err *err)
@@ -143,8 +150,8 @@ bool schema_status(struct ctl *ctl, struct err *err)
 
     if (!operate_schema(ctl->services.sessions.db, &ctl->arena, &schema, err))
         return false;
-    if (schema.changes.rows > 0)
-        print_changes(&schema.changes);
+    if (schema.changes.rows > 0 && !print_changes(ctl, &schema.changes, err))
+        return false;
     if (!schema_reaches(&schema, err)) {
         ctl->failure_status = CTL_FOUND;
         return false;

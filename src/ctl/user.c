@@ -4,6 +4,7 @@
 #include "base/text_limit.h"
 #include "ctl/ctl.h"
 #include "ctl/password.h"
+#include "ctl/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -262,35 +263,39 @@ bool user_groups(struct ctl *ctl, struct err *err)
     return true;
 }
 
-static const struct ctl_column account_columns[] = {
-    {"CREATED", 20}, {"STATE", 8}, {"USERNAME", 20}, {"E-MAIL", 28}, {"GROUPS", 0}};
+static const struct table_column account_columns[] = {
+    {"CREATED", true}, {"STATE", true}, {"USERNAME", false}, {"E-MAIL", false}, {"GROUPS", false}};
 
 enum { ACCOUNT_COLUMNS = sizeof account_columns / sizeof account_columns[0] };
 
-static void print_account(const struct db_result *rows, int row)
+static bool add_account(struct table *table, const struct db_result *rows, int row, struct err *err)
 {
     const char *username = db_value(rows, row, ACCOUNT_USERNAME), *email = db_value(rows, row, ACCOUNT_EMAIL);
     const char *const cells[] = {
         db_value(rows, row, ACCOUNT_CREATED), db_flag(rows, row, ACCOUNT_DISABLED) ? "disabled" : "active",
         username[0] != '\0' ? username : "-", email[0] != '\0' ? email : "-", db_value(rows, row, ACCOUNT_GROUPS)};
 
-    ctl_print_row(account_columns, ACCOUNT_COLUMNS, cells);
+    return table_add(table, cells, err);
 }
 
-/* Page by page, so that a million accounts need no more memory than one page. */
+/* Reads and prints page by page, so that a million accounts need no more memory than one page. */
 static bool print_accounts(struct ctl *ctl, struct uuid after, bool json, struct err *err)
 {
     const char *between = "";
     struct db_result rows;
+    struct table table;
 
+    table_init(&table, &ctl->arena, account_columns, ACCOUNT_COLUMNS);
     do {
         if (!operate_account_list(ctl->services.sessions.db, &ctl->arena, &after, PAGE_ACCOUNTS, &rows, err))
             return false;
         for (int row = 0; row < rows.rows; row++, between = ",\n")
             if (json)
                 printf("%s%s", between, db_value(&rows, row, ACCOUNT_JSON));
-            else
-                print_account(&rows, row);
+            else if (!add_account(&table, &rows, row, err))
+                return false;
+        if (!json)
+            table_print(&table);
         if (rows.rows > 0 && !uuid_parse(db_value(&rows, rows.rows - 1, ACCOUNT_ID), &after))
             return err_set(err, ERR_BUG, "account id can't be read");
         arena_reset(&ctl->arena);
@@ -308,8 +313,6 @@ bool user_list(struct ctl *ctl, struct err *err)
         return false;
     if (json)
         fputs("[", stdout);
-    else
-        ctl_print_head(account_columns, ACCOUNT_COLUMNS);
     if (!print_accounts(ctl, account.id, json, err))
         return false;
     if (json)
