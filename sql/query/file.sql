@@ -242,8 +242,9 @@ DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint AND at < $3:
 
 -- name: file_object_read
 -- id, place in the file, at most so many bytes, a full block's -> bytes from there to the end of their chunk. Only of an object that
--- is finished: whose last chunk is no full block.
-SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
+-- is finished: whose last chunk is no full block. A whole chunk is given as it is: substr would make one more copy of it.
+SELECT CASE WHEN at = $2::bigint AND octet_length(bytes) <= $3::int THEN bytes
+    ELSE substr(bytes, ($2::bigint - at)::int + 1, $3::int) END FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint AND (
     SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)
 ORDER BY at DESC LIMIT 1;
