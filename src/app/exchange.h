@@ -86,8 +86,8 @@ struct body_sink {
     size_t (*needs)(const struct exchange *);
 };
 
-/* At once: what one record of FastCGI holds (specification 1.0, section 3.3). */
-enum { ANSWER_PIECE_MAX_BYTES = 0xFFFF };
+/* At once: what a socket's buffer takes while it is half full, and a whole part of a block of the database. */
+enum { ANSWER_PIECE_MAX_BYTES = BLOCK_POOL_BYTES / 4 };
 
 /* A body that is longer than memory should hold: the handler sets exchange.source and answer_left. */
 struct answer_source {

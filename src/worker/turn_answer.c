@@ -1,7 +1,7 @@
 #include "worker/turn_answer.h"
 
 /* A reader that takes whatever it gets has this many pieces of its answer in one turn: a block that is read from the database. */
-enum { PIECES_PER_TURN = 5 };
+enum { PIECES_PER_TURN = BLOCK_POOL_BYTES / ANSWER_PIECE_MAX_BYTES };
 
 _Static_assert((int)RESPONSE_ANSWER_MAX <= (int)FCGI_PIECE_MAX_BYTES, "an answer that is sent whole is one piece");
 
