@@ -6,9 +6,10 @@
 #include "worker/turn_step.h"
 
 /*
- * Streams that are ready together are gone on with for so long before the listening socket is looked at. A thousand may
- * be ready: with one new connection in each round of TURNS_BATCH_MAX, a small download waited 6 s beside 800 slow
- * readers (t/5850).
+ * Streams that are ready together are continued for so long before others have their turn: new connections, and requests that
+ * have waited for a child, a storage or a lock. A thousand streams may be ready: with one new connection in each round of
+ * TURNS_BATCH_MAX, a small download waited 6 s beside 800 slow readers, and an upload waited for whole rounds when its file's
+ * type was found (t/5850).
  */
 enum { STREAMS_US = 5000 };
 
@@ -80,7 +81,10 @@ static void serve_line(struct turns *turns)
     }
 }
 
-/* A thousand streams may be ready at once. Who comes meanwhile, and asks for little, does not wait for all of them. */
+/*
+ * A thousand streams may be ready at once. A request that comes meanwhile, or that goes on when a child, a storage or a lock has
+ * answered it, does not wait for all of them.
+ */
 static void go_on_with(struct turns *turns, struct turn *const *waiting, size_t count, size_t *begun)
 {
     const struct clock *clock = turns->services->clock;
@@ -98,6 +102,7 @@ static void go_on_with(struct turns *turns, struct turn *const *waiting, size_t 
         if (fresh_count > 0)
             begin_batch(turns, fresh, fresh_count);
         *begun += fresh_count;
+        stints_go_on(turns);
         since_us = clock->monotonic_us();
     }
 }

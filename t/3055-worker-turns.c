@@ -1,6 +1,6 @@
 /*
- * How the worker's turns end a connection, and the reason that the log has for it (event fastcgi_closed): those that need no
- * database. t/5813 has the others, t/2070 those of the connection itself.
+ * How the worker takes turns, as far as no database is needed: who goes on before whom, and the reason that the log has for the end of a
+ * connection (event fastcgi_closed). t/5813 has the other reasons, t/2070 those of the connection itself.
  */
 #include "unit.h"
 
@@ -8,7 +8,9 @@
 #include "worker/turn.h"
 #include "worker/turns.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include "fcgi-loop.h"
@@ -184,6 +186,93 @@ static void each_end_has_its_reason(void **state)
     }
 }
 
+/* --- Fairness */
+
+enum { STREAMS = 20, STEP_US = 2000 };
+
+static size_t steps, steps_before;
+static int ready;
+
+static bool step(struct exchange *x, bool *done, struct err *err)
+{
+    (void)x;
+    (void)err;
+    loop_now_us += STEP_US;
+    steps++;
+    *done = false;
+    return true;
+}
+
+static void wait_for_ready(void *arg)
+{
+    (void)arg;
+    assert_true(coroutine_wait(services.coroutines, services.clock, ready, POLLIN, COROUTINE_NEVER));
+    steps_before = steps;
+}
+
+static size_t no_body(void *source, void *bytes, size_t size)
+{
+    (void)source;
+    (void)bytes;
+    (void)size;
+    return 0;
+}
+
+/* A request on a connection of its own, whose job has a step in each round. */
+static void begin_stream(struct loop *one)
+{
+    static const struct job job = {.step = step};
+    const struct body_source body = {.read = no_body};
+    struct err err = {.kind = ERR_NONE};
+    struct fcgi_request *request;
+    struct turn *turn;
+
+    send_request(one, "/nothing", false);
+    assert_int_equal(fcgi_gather(&loop.server, &request, 1, 0), 1);
+    turn = turn_take(&turns, request);
+    assert_non_null(turn);
+    exchange_open(&turn->exchange, &services, fcgi_params(request), &body, &err);
+    assert_int_equal(err.kind, ERR_NONE);
+    turn->exchange.job = &job;
+    turn_wait_ms(&turns, turn, 0);
+}
+
+/* Of 40 ms of others' work that is ready, those before it take 5 ms and what they had begun. */
+static void what_waited_goes_on_between_streams(void **state)
+{
+    static const struct clock clock = {.now_ms = loop_now_ms, .monotonic_us = loop_monotonic_us};
+    static struct loop streams[STREAMS];
+    const struct clock *system_clock = services.clock;
+    const uint64_t one = 1;
+    struct err err = {.kind = ERR_NONE};
+
+    (void)state;
+    memset(&turns, 0, sizeof turns);
+    steps = steps_before = 0;
+    loop_open(&loop, NULL);
+    services.clock = &clock;
+    assert_true(turns_init(&turns, &services, &loop.server, &err));
+    for (size_t i = 0; i < STREAMS; i++) {
+        loop_join(&streams[i], &loop, NULL);
+        begin_stream(&streams[i]);
+    }
+    ready = eventfd(0, EFD_CLOEXEC);
+    assert_true(ready >= 0 && turns_do_beside(&turns, wait_for_ready, NULL));
+    assert_int_equal(write(ready, &one, sizeof one), sizeof one);
+    loop_now_us += 1000;
+    take();
+    assert_int_equal(steps, STREAMS);
+    if (steps_before == 0 || steps_before > 3)
+        fail_msg("it waited for %zu steps of %d ms", steps_before, STEP_US / 1000);
+    turns_free(&turns);
+    services.clock = system_clock;
+    close(ready);
+    loop.other = NULL;
+    loop_close(&loop);
+    for (size_t i = 0; i < STREAMS; i++)
+        loop_forget(&streams[i]);
+}
+
 static int set_up(void **state)
 {
     static char folder[] = "/tmp/mayfly-t3055-XXXXXX";
@@ -229,7 +318,9 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest promises[] = {cmocka_unit_test(each_end_has_its_reason)};
+    /* The first of them, since turns_free ends all waiting of the set. */
+    const struct CMUnitTest promises[] = {cmocka_unit_test(what_waited_goes_on_between_streams),
+                                          cmocka_unit_test(each_end_has_its_reason)};
 
     return cmocka_set_message_output(CM_OUTPUT_TAP), cmocka_run_group_tests(promises, set_up, tear_down);
 }
