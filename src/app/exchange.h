@@ -95,6 +95,10 @@ struct answer_source {
     bool (*next)(struct exchange *, const void **bytes, size_t *length, struct err *);
     /* The reader is slow and all that next gave was sent: lets go of memory until next is called. NULL: there is none. */
     void (*rest)(struct exchange *);
+    /* The reader is fast: begins to read what next will give, while what it has given is sent. NULL: it can't. */
+    void (*expect)(struct exchange *);
+    /* With expect, before others get on: takes what was begun. */
+    void (*settle)(struct exchange *);
 };
 
 /* Work that takes longer than others should wait: the handler sets exchange.job and leaves the answer to its last step. */

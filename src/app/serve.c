@@ -356,6 +356,26 @@ void serve_rest(struct exchange *x)
         x->source->rest(x);
 }
 
+static void read_ahead(struct exchange *x, void (*step)(struct exchange *))
+{
+    if (step == NULL)
+        return;
+    turn_begin(x, TURN_STREAM);
+    step(x);
+    turn_end(x);
+}
+
+void serve_expect(struct exchange *x)
+{
+    read_ahead(x, x->source->expect);
+}
+
+void serve_settle(struct exchange *x)
+{
+    if (x->source != NULL)
+        read_ahead(x, x->source->settle);
+}
+
 enum serving serve_refuse(struct exchange *x, const struct err *err, struct buf *answer)
 {
     enum serving serving;

@@ -76,6 +76,16 @@ enum db_rc db_query_raw(struct db *, struct arena *, enum statement, const char 
 const void *db_raw(const struct db_result *, int row, int column, size_t *length);
 
 /*
+ * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and db_answer waits for
+ * its rows. It is for bytes that can also be had by db_query_raw, which answers for all that may go wrong: false, when the statement
+ * can't be sent now; DB_FAIL, without an error, when the connection was lost or when another statement was run in between, which has
+ * dropped the answer. Whoever has asked takes the answer before others wait: until then the database keeps a snapshot.
+ */
+bool db_ask(struct db *, enum statement, const char *const *values) MUST_CHECK;
+enum db_rc db_answer(struct db *, struct arena *, struct db_result *) MUST_CHECK;
+void db_forget(struct db *); /* instead of db_answer, if there is one to come */
+
+/*
  * Notes a statement without an answer, sent together with the next one; what it is given is borrowed until then. bytes
  * may be NULL.
  */

@@ -84,7 +84,21 @@ static void rest(struct exchange *x)
     sending->held = 0;
 }
 
-static const struct answer_source source = {.next = next, .rest = rest};
+static void expect(struct exchange *x)
+{
+    const struct sending *sending = x->stream;
+
+    file_reader_expect(sending->reader);
+}
+
+static void settle(struct exchange *x)
+{
+    const struct sending *sending = x->stream;
+
+    file_reader_settle(sending->reader);
+}
+
+static const struct answer_source source = {.next = next, .rest = rest, .expect = expect, .settle = settle};
 
 static bool send_bytes(struct exchange *x, const struct file *file, const struct range *range, struct err *err)
 {
