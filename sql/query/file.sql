@@ -24,7 +24,7 @@ f.concat
 
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
--- live, bytes and files that the account may have, concat, holder of a lease that is over at once or null -> the row; none
+-- live, bytes and files that the account may have, concat, holder of a lease or null, ms that it lasts -> the row; none
 -- when that would be too much. May be repeated, since the answer to the first time may be lost: the row is there then, and counted.
 WITH e AS MATERIALIZED (SELECT f.* FROM file f WHERE f.id = $1::uuid),
 u AS (
@@ -37,11 +37,27 @@ n AS (
     INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
         sweep_at, concat, lease, lease_until)
     SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
-        $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid, statement_timestamp()
+        $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid,
+        CASE WHEN $16::uuid IS NOT NULL THEN statement_timestamp() + make_interval(secs => $17::int / 1000.0) END
     FROM u
     RETURNING *)
 SELECT {file_row}
 FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
+
+-- name: file_put
+-- id, account, via, back end, object name, block bytes, name, claimed type, bytes, SHA-256, type, bytes and files that the account may
+-- have -> created at in ms; no row when that would be too much. A file that came as a whole has no other row before.
+WITH u AS (
+    INSERT INTO account_usage AS a (account_id, bytes, files)
+    SELECT $2::uuid, $9::bigint, 1 WHERE $9::bigint <= $12::bigint
+    ON CONFLICT (account_id) DO UPDATE SET bytes = a.bytes + excluded.bytes, files = a.files + 1
+        WHERE a.bytes + excluded.bytes <= $12::bigint AND a.files < $13::int
+    RETURNING account_id)
+INSERT INTO file (id, account_id, state, via, back_end, object_name, block_bytes, name, claimed_type, size, reserved, received, sealed,
+    sha256, type)
+SELECT $1::uuid, account_id, 'committed', $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::bigint, $9::bigint, $9::bigint,
+    true, $10::bytea, $11::text
+FROM u RETURNING to_ms(created_at);
 
 -- name: file_usage
 -- account -> bytes, files
@@ -72,6 +88,25 @@ UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::bool
         ELSE statement_timestamp() + make_interval(secs => $7::int) END
 WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
 RETURNING to_ms(sweep_at);
+
+-- name: file_block_put
+-- id, holder, received before and now, hash state or null, ms of lease, seconds to live, place in the file, bytes of a full block,
+-- whether somebody is told of it before the file is committed -> expiry in ms. file_advance with the block itself, where that is a row too: one
+-- statement is one round trip, and whoever lost the lease writes nothing. What nobody is told of need not be on the disk before the
+-- file's commit is.
+WITH u AS (
+    UPDATE file SET received = $4::bigint, hash_state = $5::bytea, tail_pieces = 0,
+        lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
+        sweep_at = CASE WHEN sweep_at > statement_timestamp() + make_interval(secs => $7::int * 0.95) THEN sweep_at
+            ELSE statement_timestamp() + make_interval(secs => $7::int) END
+    WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
+    RETURNING id, sweep_at),
+c AS (
+    INSERT INTO file_chunk (file_id, at, bytes) SELECT id, $8::bigint, $9::bytea FROM u
+    ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes)
+SELECT to_ms(sweep_at),
+    set_config('synchronous_commit', CASE WHEN $10::boolean THEN current_setting('synchronous_commit') ELSE 'off' END, true)
+FROM u;
 
 -- name: file_renew
 -- id, holder, ms
@@ -113,7 +148,7 @@ WITH o AS (
 p AS (
     SELECT f.id FROM file f JOIN o ON o.via = 'thumbnail' AND f.id = o.parent_id WHERE f.state = 'committed' FOR SHARE OF f),
 c AS (
-    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint,
+    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint, sealed = true,
         reserved = CASE WHEN o.via = 'thumbnail' THEN 0 ELSE $3::bigint END,
         sha256 = $4::bytea, type = $5::text, hash_state = NULL, lease = NULL, lease_until = NULL, sweep_at = NULL
     FROM o WHERE f.id = o.id AND (o.via <> 'thumbnail' OR EXISTS (SELECT FROM p))

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/crash.h"
 #include "base/networks.h"
+#include "media/media_sniff.h"
 #include "object/s3.h"
 
 #include <stdint.h>

@@ -256,6 +256,14 @@ void db_forget(struct db *db)
         disconnect(db);
 }
 
+enum db_rc db_query_bytes(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
+                          const struct db_bytes *bytes, struct db_result *result, struct err *err)
+{
+    const struct db_statement call = {.statement = statement, .values = values, .bytes = bytes};
+
+    return query(db, arena, &call, result, err);
+}
+
 enum db_rc db_query_by_id(struct db *db, struct arena *arena, enum statement statement, const struct uuid *id,
                           const char **values, struct db_result *result, struct err *err)
 {

@@ -75,6 +75,10 @@ enum db_rc db_query_raw(struct db *, struct arena *, enum statement, const char 
                         struct err *) MUST_CHECK;
 const void *db_raw(const struct db_result *, int row, int column, size_t *length);
 
+/* As db_query, with such a parameter. */
+enum db_rc db_query_bytes(struct db *, struct arena *, enum statement, const char *const *values,
+                          const struct db_bytes *, struct db_result *, struct err *) MUST_CHECK;
+
 /*
  * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and db_answer waits for
  * its rows. It is for bytes that can also be had by db_query_raw, which answers for all that may go wrong: false, when the statement

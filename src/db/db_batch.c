@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    PARAMETERS_MAX = 16,
+    PARAMETERS_MAX = 20,
     /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
     GRACE_MS = 250,
 };

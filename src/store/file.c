@@ -130,13 +130,13 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     struct uuid id = uuid_new(store->clock);
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], block[NUMBER_BYTES], size[NUMBER_BYTES],
         reserve[NUMBER_BYTES], keep[NUMBER_BYTES], most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES],
-        holder[UUID_TEXT_BYTES];
+        holder[UUID_TEXT_BYTES], lease_ms[NUMBER_BYTES];
     const char *concat = plan->concat != NULL ? plan->concat : "", *lease = plan->holder != NULL ? holder : NULL;
     const char *const values[] = {
         id_text, account_text, plan->via,          back_end->name, plan->object_name,
         block,   plan->name,   plan->claimed_type, plan->metadata, plan->size >= 0 ? size : NULL,
         reserve, keep,         most_bytes,         most_files,     concat,
-        lease};
+        lease,   lease_ms};
     struct db_result row;
 
     uuid_format(&id, id_text);
@@ -147,6 +147,7 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(store, plan->via));
     snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
     snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
+    snprintf(lease_ms, sizeof lease_ms, "%lld", (long long)store->config->upload_lease_ms);
     if (plan->holder != NULL)
         uuid_format(plan->holder, holder);
     switch (db_query(store->db, arena, STATEMENT_FILE_CREATE, values, &row, err)) {

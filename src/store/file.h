@@ -41,10 +41,11 @@ struct file_plan {
     const char *object_name; /* safe for a key */
     const char *claimed_type;
     const char *metadata;
-    const char *concat;        /* NULL: not made of parts */
-    int64_t size;              /* -1: not known */
-    int64_t reserve;           /* bytes to count for its account from now on */
-    const struct uuid *holder; /* by whom file_give_back finds it while nobody else leases it; NULL: not at all */
+    const char *concat; /* NULL: not made of parts */
+    int64_t size;       /* -1: not known */
+    int64_t reserve;    /* bytes to count for its account from now on */
+    const struct uuid
+        *holder; /* who has its lease from the beginning, and by whom file_give_back finds it; NULL: nobody */
 };
 
 struct file_store {

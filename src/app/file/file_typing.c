@@ -7,9 +7,12 @@
 #include <string.h>
 
 enum {
-    PAUSE_MS = 3,       /* where nobody can wait for the answer itself */
+    WAIT_MS = 20, /* for the answer itself, which takes some milliseconds; a client that has gone is seen after it */
+    PAUSE_MS = 3, /* where nobody can wait for the answer itself */
     PATIENCE_MS = 5000, /* for a place; the files of others have theirs for two seconds at most */
 };
+
+_Static_assert((int)UPLOAD_HEAD_BYTES >= (int)MEDIA_TYPE_SNIFF_BYTES, "an upload keeps as much as types are told by");
 
 static void release(void *arg)
 {
@@ -93,6 +96,18 @@ static bool wait_for_place(struct file_typing *typing, struct err *err)
     return give_up(typing, &reason, err);
 }
 
+/* Waits for the answer itself as long as one usually takes; after that others look whether the client is there still. */
+static void look(struct file_typing *typing, char sniffed[MEDIA_TYPE_BYTES], bool *over)
+{
+    struct services *services = typing->x->services;
+    int64_t until_us = services->clock->monotonic_us() + WAIT_MS * INT64_C(1000);
+
+    do
+        media_sniff_attend(&services->log, typing->job, 0, over, sniffed);
+    while (!*over && services->clock->monotonic_us() < until_us && coroutine_may_wait(services->coroutines) &&
+           coroutine_wait(services->coroutines, services->clock, zygote_descriptor(typing->job), POLLIN, until_us));
+}
+
 bool file_typing_attend(struct file_typing *typing, struct err *err)
 {
     struct services *services = typing->x->services;
@@ -107,11 +122,7 @@ bool file_typing_attend(struct file_typing *typing, struct err *err)
     if (typing->job == NULL && !media_sniff_start(&services->sniffer, &typing->x->arena, typing->head,
                                                   typing->head_length, &typing->job, &reason))
         return give_up(typing, &reason, err);
-    do
-        media_sniff_attend(&services->log, typing->job, 0, &over, sniffed);
-    while (!over && coroutine_may_wait(services->coroutines) &&
-           coroutine_wait(services->coroutines, services->clock, zygote_descriptor(typing->job), POLLIN,
-                          zygote_until_us(typing->job)));
+    look(typing, sniffed, &over);
     typing->x->pause_ms = PAUSE_MS;
     return !over || settle(typing, media_guess_weigh(sniffed, typing->claimed, typing->head, typing->head_length), err);
 }
