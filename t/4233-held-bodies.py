@@ -134,6 +134,8 @@ def main():
     most = LONG_ONES * 1025 * (1 << 20) + ALL * LONG
     files = int(re.search(r"^#?files_max_bytes = (\d+)$", (CHECKOUT / "etc/mayfly.conf").read_text(), re.M)[1])
     check(most < files, "this is less than one account's files may have", most, files)
+    stated = re.search(r"at most ([0-9.]+) GB of disk", (CHECKOUT / "doc/threat-model.md").read_text())
+    check(0 <= float(stated[1]) * 1e9 - most < 1e8, "and as much as the threat model says", stated, most)
     done()
 
 
