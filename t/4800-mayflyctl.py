@@ -270,7 +270,7 @@ def check_terminal():
     check(status == 0 and FIRST not in shown and echoes, "a terminal is asked twice and shows nothing", status, shown)
     check(isinstance(log_in(FIRST), str), "what was typed logs in")
     status, shown, echoes = at_terminal([SECOND + "\n", FIRST + "\n"], "user", "passwd", NAME)
-    check(status == 1 and "the two differ" in shown, "two that differ change nothing", status, shown)
+    check(status == 1 and "the two passwords differ" in shown, "two that differ change nothing", status, shown)
     status, shown, echoes = at_terminal(["\x03"], "user", "passwd", NAME)
     check(status == -2 and echoes, "control-C leaves a terminal that shows what is typed", status, shown, echoes)
 

@@ -1,7 +1,7 @@
 /*
- * mayflyctl completion: scripts for shells, made from the tables of commands and options. A script collects the command's name
- * from the words before the cursor, leaving out options and their values, and offers what may follow. Names of accounts, ids and
- * keys are not offered, since they would have to be asked of the database.
+ * mayflyctl completion: scripts for shells, made from the tables of commands and options. A script collects the
+ * command's name from the words before the cursor, leaving out options and their values, and offers what may follow.
+ * Names of accounts, ids and keys are not offered, since they would have to be asked of the database.
  */
 #include "ctl/command.h"
 
@@ -10,7 +10,10 @@
 
 static const char general_words[] = "-c --config -h --help -V --version";
 
-/* The names of options that take a value, as alternatives of a shell's `case`; with_choices: those whose values are known. */
+/*
+ * The names of options that take a value, as alternatives of a shell's `case`; with_choices: those whose values are
+ * known.
+ */
 static void print_valued(bool with_choices, bool without)
 {
     const char *between = "";

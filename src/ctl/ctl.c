@@ -1,4 +1,7 @@
-/* mayflyctl: the administrator's tool. A row for each command says how it is called, what it needs and which function runs it. */
+/*
+ * mayflyctl: the administrator's tool. A row for each command says how it is called, what it needs and which function
+ * runs it.
+ */
 #include "ctl/ctl.h"
 
 #include "app/paths.h"

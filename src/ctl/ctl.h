@@ -1,5 +1,5 @@
-/* mayflyctl: what its commands share. A command finds its arguments in struct ctl, prints its result to stdout and messages to
- * stderr, and fails with an error that says what is wrong and what to do. */
+/* mayflyctl: what its commands share. A command finds its arguments in struct ctl, prints its result to stdout and
+ * messages to stderr, and fails with an error that says what is wrong and what to do. */
 #ifndef MAYFLY_CTL_CTL_H
 #define MAYFLY_CTL_CTL_H
 
@@ -91,8 +91,8 @@ struct ctl_change {
 };
 
 /*
- * Runs work in a transaction, then removes the cached copies, then returns: when a command reports that it is done, no worker
- * accepts the old state. Warns when a copy can't be removed.
+ * Runs work in a transaction, then removes the cached copies, then returns: when a command reports that it is done, no
+ * worker accepts the old state. Warns when a copy can't be removed.
  */
 bool ctl_apply(struct ctl_change *, bool (*work)(struct db *, void *change, struct err *), struct err *) MUST_CHECK;
 

@@ -9,7 +9,9 @@
 #include <string.h>
 
 enum {
-    /* Where the descriptions of commands begin. A command with longer arguments has its description on the next line. */
+    /*
+     * Where the descriptions of commands begin. A command with longer arguments has its description on the next line.
+     */
     HELP_COLUMN = 37,
     OPTION_COLUMN = 22,
     LABEL_BYTES = 128,

@@ -1,4 +1,4 @@
-/* mayflyctl session: who is logged in from where. */
+/* mayflyctl session: lists and ends the sessions of accounts. */
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
@@ -58,7 +58,7 @@ static bool end_one(struct db *db, void *arg, struct err *err)
 
     if (rc == DB_ROW)
         rc = session_end(&ctl->services.sessions, &ctl->arena, id, &change->account, err);
-    /* In a second try it may be gone because the first one was committed. */
+    /* In a second try the session may be gone because the first try was committed. */
     if (rc == DB_NONE && change->forgets.count == 0)
         return err_set(err, ERR_ABSENT,
                        "there is no such session; mayflyctl session list NAME shows those of an account");

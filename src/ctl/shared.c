@@ -15,7 +15,10 @@ bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, stru
     struct session_store *store = &change->ctl->services.sessions;
     bool done = db_transaction(store->db, work, change, err);
 
-    /* Also after a failure: COMMIT may have worked although its answer was lost. A copy removed too many costs one read. */
+    /*
+     * Also after a failure: COMMIT may have worked although its answer was lost. A copy removed too many costs one
+     * read.
+     */
     if (!session_cache_forget(store->cache, &change->forgets))
         fprintf(
             stderr,

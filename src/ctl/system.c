@@ -17,7 +17,7 @@ bool config_show(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* Whoever comes here has read nearly all, the secret and the cache's nodes too. */
+/* Most of the configuration was checked before this runs, the secret and the cache's nodes included. */
 bool config_check(struct ctl *ctl, struct err *err)
 {
     if (!services_check(&ctl->services, ctl->config_path, false, err))
@@ -30,13 +30,13 @@ static const char *who_may(enum route_need need)
 {
     switch (need) {
     case NEED_NOTHING:
-        return "anybody; sessions are not looked at";
+        return "anybody; the session is not looked up";
     case NEED_GUEST:
         return "anybody";
     case NEED_LOGIN:
         return "signed in";
     case NEED_PAGE:
-        return "signed in; other browsers are sent to /login";
+        return "signed in; browsers without a session are sent to /login";
     case NEED_REFUSED:
         break;
     }
@@ -57,7 +57,7 @@ bool system_routes(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* In small steps, so that no lock is held for long and a sweep that is broken off has done something. */
+/* In small steps, so that no lock is held for long and a sweep that is interrupted keeps its progress. */
 static bool sweep_rows(struct ctl *ctl, int64_t *total, struct err *err)
 {
     bool watched = isatty(STDERR_FILENO) != 0;
@@ -89,7 +89,7 @@ static bool keep_partitions(struct ctl *ctl, int64_t *total, struct err *err)
     return true;
 }
 
-/* A claim moves each row away for a while, so this ends, also where a back end is away. */
+/* A claim puts each row off for a while, so this ends even while a back end is not reachable. */
 static bool sweep_objects(struct ctl *ctl, struct sweep_result *total, struct err *err)
 {
     bool watched = isatty(STDERR_FILENO) != 0;
@@ -110,7 +110,7 @@ static bool sweep_objects(struct ctl *ctl, struct sweep_result *total, struct er
     return false;
 }
 
-/* Partitions first: without them nobody logs in. */
+/* Partitions first: without them no log-in succeeds. */
 bool system_sweep(struct ctl *ctl, struct err *err)
 {
     int64_t partitions = 0, rows = 0;

@@ -64,7 +64,9 @@ static size_t least_width(const struct table_column *column)
     return title > CUT_LEAST ? title : CUT_LEAST;
 }
 
-/* Takes columns away from the widest cell that may be cut, one by one; what can't be made to fit wraps in the terminal. */
+/*
+ * Takes columns away from the widest cell that may be cut, one by one; what can't be made to fit wraps in the terminal.
+ */
 static void fit(const struct table *table, size_t *widths)
 {
     struct terminal_size size;

@@ -1,4 +1,7 @@
-/* Tables in text. Columns are as wide as their widest cell; at a terminal the long ones are cut so that a row takes one line. */
+/*
+ * Tables in text. Columns are as wide as their widest cell; at a terminal the long ones are cut so that a row takes one
+ * line.
+ */
 #ifndef MAYFLY_CTL_TABLE_H
 #define MAYFLY_CTL_TABLE_H
 
@@ -27,8 +30,8 @@ struct table {
 void table_init(struct table *, struct arena *, const struct table_column *, size_t count);
 
 /*
- * Copies as many cells as there are columns. Control characters become '?': a name or a browser's description may have been made
- * to control a terminal.
+ * Copies as many cells as there are columns. Control characters become '?': a name or a browser's description may have
+ * been made to control a terminal.
  */
 bool table_add(struct table *, const char *const *cells, struct err *) MUST_CHECK;
 

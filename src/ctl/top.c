@@ -1,7 +1,7 @@
 /*
- * mayflyctl top: the cluster, live. Its state comes from PostgreSQL and memcached; the load of pools and routes comes from the
- * workers' StatsD datagrams, whose collector this is while it runs. It remembers the request rates of the last minute and
- * nothing else. Without measurements it shows the state alone, and says why.
+ * mayflyctl top: the cluster, live. Its state comes from PostgreSQL and memcached; the load of pools and routes comes
+ * from the workers' StatsD datagrams, whose collector this is while it runs. It remembers the request rates of the last
+ * minute and nothing else. Without measurements it shows the state alone, and says why.
  */
 #include "ctl/ctl.h"
 #include "ctl/history.h"
@@ -39,7 +39,10 @@ struct top {
     size_t row;           /* lines drawn so far */
 };
 
-/* The last column stays free: a cursor that has passed it would take the character there along when the rest is cleared. */
+/*
+ * The last column stays free: a cursor that has passed it would take the character there along when the rest is
+ * cleared.
+ */
 static void look_at_window(struct top *top)
 {
     struct terminal_size size;

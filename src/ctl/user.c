@@ -68,7 +68,7 @@ static bool groups_array(struct arena *arena, const char *list, const char **arr
     return true;
 }
 
-/* A password that is typed or made here, and its hash; guesses as for password_check. */
+/* Reads or makes a password and hashes it; guesses as for password_check. */
 static bool new_password(struct ctl *ctl, const char *const *guesses, struct ctl_password *password,
                          char hash[PASSWORD_HASH_BYTES], struct err *err)
 {
@@ -81,7 +81,7 @@ static bool new_password(struct ctl *ctl, const char *const *guesses, struct ctl
     return password_hash(&cost, password->text, password->length, hash, err);
 }
 
-/* Last of all, so that a password is shown only when it is the account's. */
+/* Called last, so that a password is printed only after the account has it. */
 static void tell_password(const struct ctl *ctl, const struct ctl_password *password)
 {
     if (ctl->options[OPTION_GENERATE] != NULL)
@@ -94,7 +94,7 @@ struct new_account {
     char hash[PASSWORD_HASH_BYTES];
 };
 
-/* With '@' it is an address: usernames have none. */
+/* A name with '@' is an address, since usernames have none. */
 static bool read_account(struct ctl *ctl, struct new_account *new, struct err *err)
 {
     bool is_address = strchr(ctl->arguments[0], '@') != NULL;
@@ -178,7 +178,7 @@ bool user_passwd(struct ctl *ctl, struct err *err)
     return done;
 }
 
-/* Sessions of before do not come to life again when the account is enabled. */
+/* Sessions end, so that they are not valid again when the account is enabled. */
 static bool disable(struct db *db, void *arg, struct err *err)
 {
     struct ctl_change *change = arg;
@@ -203,7 +203,7 @@ bool user_delete(struct ctl *ctl, struct err *err)
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
         !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, close_account, err))
         return false;
-    fprintf(stderr, "%s: the account is closed, all sessions have ended; the sweeper removes its files\n",
+    fprintf(stderr, "%s: the account is closed, all sessions have ended; a sweep removes its files\n",
             ctl->arguments[0]);
     return true;
 }
