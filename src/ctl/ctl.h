@@ -85,9 +85,8 @@ bool ctl_account(struct ctl *, const char *login, struct operate_account *, stru
 struct ctl_change {
     struct ctl *ctl;
     struct uuid account;
-    const void *value; /* what is changed to; work knows its type */
-    struct session_ids
-        forgets; /* sessions of all tries whose cached copies are untrue once one of the tries was committed */
+    const void *value;          /* what is changed to; work knows its type */
+    struct session_ids forgets; /* whose cached copies are untrue once a try was committed */
 };
 
 /*
