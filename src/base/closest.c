@@ -14,7 +14,9 @@ static size_t least(size_t a, size_t b)
 size_t edit_distance(const char *from, const char *to)
 {
     size_t from_length = strlen(from), to_length = strlen(to);
-    /* Three rows of the table: the distances between the prefixes of i, i - 1 and i - 2 bytes and each prefix of `to`. */
+    /*
+     * Three rows of the table: the distances between the prefixes of i, i - 1 and i - 2 bytes and each prefix of `to`.
+     */
     size_t rows[3][CLOSEST_WORD_BYTES + 1];
     size_t *earlier = rows[0], *before = rows[1], *row = rows[2];
 

@@ -10,8 +10,8 @@
 enum { CLOSEST_WORD_BYTES = 64 };
 
 /*
- * How many bytes have to be added, removed or replaced, or exchanged with their neighbour, to turn one word into the other
- * (optimal string alignment). SIZE_MAX when one of them is longer than CLOSEST_WORD_BYTES.
+ * How many bytes have to be added, removed or replaced, or exchanged with their neighbour, to turn one word into the
+ * other (optimal string alignment). SIZE_MAX when one of them is longer than CLOSEST_WORD_BYTES.
  */
 size_t edit_distance(const char *, const char *);
 
@@ -25,8 +25,8 @@ struct closest {
 void closest_init(struct closest *, const char *word);
 
 /*
- * Takes the candidate as the best one when it is nearer than the others. It is near enough when at most one byte of three is
- * wrong, or when the word is its beginning. Of two that are equally near the first one stays.
+ * Takes the candidate as the best one when it is nearer than the others. It is near enough when at most one byte of
+ * three is wrong, or when the word is its beginning. Of two that are equally near the first one stays.
  */
 void closest_offer(struct closest *, const char *candidate);
 

@@ -54,7 +54,7 @@ static bool one_of(const char *value, const char *const *words)
     return false;
 }
 
-/* As browsers write it in Origin: nothing comes after the host and its port. */
+/* An origin as browsers send it: nothing follows the host and its port. */
 static bool origin_like(const char *value)
 {
     const char *host = strstr(value, "://");
@@ -63,7 +63,7 @@ static bool origin_like(const char *value)
            host[3 + strspn(host + 3, HOST_CHARACTERS ":[]")] == '\0';
 }
 
-/* What to say instead of a text that can't be right; NULL: it may be. */
+/* What to write instead, for a text that can't be right; NULL when it may be. */
 static const char *text_cure(const char *name, const char *value)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -159,7 +159,7 @@ static char *trim(char *text)
     return text;
 }
 
-/* Of a line: a text of CONFIG_TEXT_BYTES, its name, and a remark. */
+/* The longest line: a text of CONFIG_TEXT_BYTES, its name, and a remark. */
 enum { LINE_BYTES = 1022 };
 
 static bool set_line(void *arg, char *line, int number, struct err *err)

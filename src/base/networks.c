@@ -39,7 +39,10 @@ static bool read_network(char *entry, struct network *network)
     return true;
 }
 
-/* Copies the next entry of *list and moves past it: its length; 0 when there is none. ENTRY_BYTES: it is too long. */
+/*
+ * Copies the next entry of *list and moves past it. Returns its length, 0 when there is none, ENTRY_BYTES when it is
+ * too long.
+ */
 static size_t next_entry(const char **list, char entry[ENTRY_BYTES])
 {
     size_t length;

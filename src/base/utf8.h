@@ -25,7 +25,7 @@ size_t utf8_count(const char *text, size_t length);
 /* Whether well-formed text holds a control character (C0, DEL, C1). */
 bool utf8_has_control(const char *text, size_t length);
 
-/* A copy in which control characters and bytes that are not UTF-8 became '?'; NULL when memory is out. */
+/* A copy with '?' for each control character and each byte that is not UTF-8; NULL when memory is out. */
 char *utf8_repair(struct arena *, const char *text, size_t length) MUST_CHECK;
 
 #endif
