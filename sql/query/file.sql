@@ -69,6 +69,14 @@ SELECT {file_row}
 FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
+-- name: file_find_small
+-- id, account, bytes -> as file_find, and all bytes of a file that the database keeps and that has no more than so many; else null.
+-- It is one statement with that of its only chunk, since of a small file a second one would cost as much as the first.
+SELECT {file_row}, CASE WHEN f.state = 'committed' AND f.back_end = 'postgres' AND f.size <= $3::bigint
+    THEN (SELECT bytes FROM file_chunk c WHERE c.file_id = f.id AND c.at = 0) END
+FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
+    AND (state = 'committed' OR sweep_at > statement_timestamp());
+
 -- name: file_lease
 -- id, account, holder, ms -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
 -- takes over at once; elsewhere the older one may still be sending a block. The sign of tail_pieces tells the trigger of schema 0012

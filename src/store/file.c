@@ -182,6 +182,33 @@ enum db_rc file_find(struct file_store *store, struct arena *arena, const struct
     return rc == DB_ROW && !file_read(arena, &row, 0, file, err) ? DB_FAIL : rc;
 }
 
+enum db_rc file_find_small(struct file_store *store, struct arena *arena, const struct uuid *id,
+                           const struct uuid *account, struct file *file, struct err *err)
+{
+    enum { COLUMN_CONTENT = FILE_ROW_COUNT };
+    char most[NUMBER_BYTES];
+    struct db_result row;
+    enum db_rc rc;
+    size_t length;
+    const unsigned char *content;
+
+    snprintf(most, sizeof most, "%d", FILE_SMALL_BYTES);
+    rc = about(store, arena, STATEMENT_FILE_FIND_SMALL, id, account, most, &row, err);
+    if (rc != DB_ROW)
+        return rc;
+    if (!file_read(arena, &row, 0, file, err))
+        return DB_FAIL;
+    if (db_is_null(&row, 0, COLUMN_CONTENT))
+        return DB_ROW;
+    content = db_stored_bytes(arena, &row, 0, COLUMN_CONTENT, &length);
+    if (content == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    file->content = (int64_t)length == file->size ? content : NULL;
+    return DB_ROW;
+}
+
 enum db_rc file_set_size(struct file_store *store, struct arena *arena, const struct uuid *id,
                          const struct uuid *account, int64_t size, struct err *err)
 {
