@@ -28,6 +28,12 @@ def statements_of(url, content):
         return len(re.findall(r"execute file_(?:find\w*|object_read): ", log.read()))
 
 
+def faults():
+    """Pages that PostgreSQL's processes for connections were given so far, by process."""
+    pids = psql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'").split()
+    return {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7]) for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
 user, client = signed_in()
 stranger = signed_in()[1]
 
@@ -202,6 +208,17 @@ finally:
     psql("ALTER SYSTEM RESET log_statement")
     psql("SELECT pg_reload_conf()")
 assert client.delete(small).status == 204
+
+blocks = 40
+long = put(noise(blocks * 256 * 1024), "long")
+for _ in range(4):  # until all workers have seen it
+    client.get(long)
+before = faults()
+same(len(client.get(long).body), blocks * 256 * 1024, "a file of many blocks is downloaded")
+after = faults()
+took = max(after[pid] - before[pid] for pid in after.keys() & before.keys()) / blocks
+check(took < 32 or not in_database, "PostgreSQL's process needs no new memory for each block, which has 64 pages", took)
+assert client.delete(long).status == 204
 
 # --- delete
 
