@@ -85,7 +85,7 @@ static PGresult *next_result(struct db *db, int64_t deadline_us, bool *ok, struc
 /* Reads the answers of a batch up to its end. The last statement's rows go to *last; the first failure goes to err. */
 static bool read_answers(struct db *db, const struct batch *batch, PGresult **last, bool *lost, struct err *err)
 {
-    int64_t limit_us = deadline_us - GRACE_MS * 1000;
+    int64_t limit_us = batch->deadline_us - GRACE_MS * 1000;
     size_t step = 0;
     bool ok = true;
 
