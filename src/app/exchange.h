@@ -40,8 +40,11 @@ struct thumbings {
 enum { SNIFFS_AT_ONCE = 4 };
 
 struct sniffing {
-    bool taken;
-    struct uuid account;
+    struct {
+        bool taken;
+        struct uuid account;
+    } places[SNIFFS_AT_ONCE];
+    TAILQ_HEAD(, file_typing) line; /* those that wait for one in a coroutine */
 };
 
 /* One of each per worker, for its whole life. */
@@ -58,7 +61,7 @@ struct services {
     const char *worker;       /* "pool/pid" */
     int requests_aside;       /* that wait for another's lock */
     struct thumbings thumbings;
-    struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file/file_typing.c's */
+    struct sniffing sniffing; /* app/file/file_typing.c's */
     struct zygote sniffer;
     struct thumbnailer thumbnailer;
     void (*point)(const char *name);

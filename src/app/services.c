@@ -94,6 +94,7 @@ static bool open_all(struct services *services, struct err *err)
         return err_memory(err);
     db_on_point(store->db, services->point);
     db_wait_in(store->db, services->coroutines);
+    TAILQ_INIT(&services->sniffing.line);
     media_sniffer_init(&services->sniffer, &services->config);
     thumbnailer_init(&services->thumbnailer, &services->config);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&

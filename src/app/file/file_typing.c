@@ -16,11 +16,15 @@ _Static_assert((int)UPLOAD_HEAD_BYTES >= (int)MEDIA_TYPE_SNIFF_BYTES, "an upload
 
 static void release(void *arg)
 {
-    struct file_typing *typing = arg;
+    struct file_typing *typing = arg, *next;
+    struct sniffing *sniffing = &typing->x->services->sniffing;
 
-    if (typing->place != NULL)
-        typing->place->taken = false;
-    typing->place = NULL;
+    if (!typing->has_place)
+        return;
+    typing->has_place = sniffing->places[typing->place].taken = false;
+    /* Whose turn it is each finds out for itself: it may be another account's place. */
+    TAILQ_FOREACH(next, &sniffing->line, in_line)
+    coroutine_wake(next->waits);
 }
 
 static bool settle(struct file_typing *typing, const char *sniffed, struct err *err)
@@ -57,19 +61,43 @@ bool file_typing_begin(struct exchange *x, struct upload *upload, struct file_ty
 /* False: this account has its place, or all are taken. */
 static bool take_place(struct file_typing *typing)
 {
-    struct sniffing *places = typing->x->services->sniffing, *free_one = NULL;
+    struct sniffing *sniffing = &typing->x->services->sniffing;
+    const struct uuid *account = &typing->x->session.account;
+    size_t free_one = SNIFFS_AT_ONCE;
 
     for (size_t i = 0; i < SNIFFS_AT_ONCE; i++) {
-        if (!places[i].taken)
-            free_one = &places[i];
-        else if (memcmp(&places[i].account, &typing->x->session.account, sizeof places[i].account) == 0)
+        if (!sniffing->places[i].taken)
+            free_one = i;
+        else if (memcmp(&sniffing->places[i].account, account, sizeof *account) == 0)
             return false;
     }
-    if (free_one == NULL)
+    if (free_one == SNIFFS_AT_ONCE)
         return false;
-    *free_one = (struct sniffing){.taken = true, .account = typing->x->session.account};
+    sniffing->places[free_one].taken = typing->has_place = true;
+    sniffing->places[free_one].account = *account;
     typing->place = free_one;
     return true;
+}
+
+/* In the line, where there is one; for some milliseconds. */
+static bool line_up(struct file_typing *typing)
+{
+    struct services *services = typing->x->services;
+    int64_t until_us = services->clock->monotonic_us() + WAIT_MS * INT64_C(1000);
+    bool taken = false, waited = true;
+
+    typing->waits = coroutine_self(services->coroutines);
+    if (typing->waits == NULL)
+        return false;
+    TAILQ_INSERT_TAIL(&services->sniffing.line, typing, in_line);
+    while (!taken && waited && services->clock->monotonic_us() < until_us) {
+        waited = coroutine_may_wait(services->coroutines) &&
+                 coroutine_wait(services->coroutines, services->clock, -1, 0, until_us);
+        taken = waited && take_place(typing);
+    }
+    TAILQ_REMOVE(&services->sniffing.line, typing, in_line);
+    typing->waits = NULL;
+    return taken;
 }
 
 /* What fails here is nothing that whoever uploads could mend: the file is kept, with a type that promises nothing. */
@@ -117,7 +145,7 @@ bool file_typing_attend(struct file_typing *typing, struct err *err)
 
     if (typing->type != NULL)
         return true;
-    if (typing->place == NULL && !take_place(typing))
+    if (!typing->has_place && !take_place(typing) && !line_up(typing))
         return wait_for_place(typing, err);
     if (typing->job == NULL && !media_sniff_start(&services->sniffer, &typing->x->arena, typing->head,
                                                   typing->head_length, &typing->job, &reason))

@@ -15,7 +15,10 @@ struct file_typing {
     const char *claimed;
     void *head; /* borrowed from the arena, as is all of this */
     size_t head_length;
-    struct sniffing *place; /* of services.sniffing; NULL: it waits for one */
+    bool has_place; /* at this index of services.sniffing; else it waits for one */
+    size_t place;
+    struct coroutine *waits; /* meanwhile; NULL: not in the line */
+    TAILQ_ENTRY(file_typing) in_line;
     struct zygote_job *job;
     int64_t until_us; /* it waits no longer; 0: it does not wait yet */
 };
