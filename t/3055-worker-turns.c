@@ -4,17 +4,16 @@
  */
 #include "unit.h"
 
-#include "app/services.h"
 #include "worker/turn.h"
 #include "worker/turns.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 
 #include "fcgi-loop.h"
 #include "fcgi-stream.h"
+#include "offline-services.h"
 
 static struct services services;
 static struct turns turns;
@@ -275,45 +274,15 @@ static void what_waited_goes_on_between_streams(void **state)
 
 static int set_up(void **state)
 {
-    static char folder[] = "/tmp/mayfly-t3055-XXXXXX";
-    char secret[sizeof folder + 16], config[sizeof folder + 16];
-    struct err err = {.kind = ERR_NONE};
-    FILE *file;
-
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(secret, sizeof secret, "%s/secret", folder);
-    snprintf(config, sizeof config, "%s/config", folder);
-    umask(077);
-    file = fopen(secret, "w");
-    if (file == NULL || fprintf(file, "%064d\n", 7) < 0 || fclose(file) != 0)
-        return -1;
-    file = fopen(config, "w");
-    if (file == NULL ||
-        fprintf(file, "database = host=%s dbname=none\ncache = unix:%s/none\nsecret_file = %s\n", folder, folder,
-                secret) < 0 ||
-        fclose(file) != 0)
-        return -1;
-    if (!services_open(&services, config, "test", &err) ||
-        !coroutines_new(&services.coroutines, services.clock, &err)) {
-        fprintf(stderr, "%s\n", err.detail);
-        return -1;
-    }
-    services.log.level = LOG_ERROR;
-    unlink(secret);
-    unlink(config);
-    return rmdir(folder);
+    return offline_services_open(&services);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    coroutines_free(services.coroutines);
-    services.coroutines = NULL;
-    services_close(&services);
-    return 0;
+    return offline_services_close(&services);
 }
 
 int main(void)

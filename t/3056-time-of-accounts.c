@@ -1,13 +1,11 @@
 /* An account whose requests want the worker's time without an end gets its share of it, and others are not behind all of them. */
 #include "unit.h"
 
-#include "app/services.h"
 #include "worker/turn.h"
 #include "worker/turns.h"
 
-#include <sys/stat.h>
-
 #include "fcgi-loop.h"
+#include "offline-services.h"
 
 /* More than one gathering gives, of one account; and one of each other. */
 enum { MANY = 3 * TURNS_BATCH_MAX, OTHERS = 3, ROUNDS = 200 };
@@ -138,43 +136,16 @@ static void those_that_slept_go_on(void **state)
     close_turns();
 }
 
-/* Nothing of it asks the database. */
 static int set_up(void **state)
 {
-    struct err err = {.kind = ERR_NONE};
-    char folder[] = "/tmp/mayfly-t3056-XXXXXX", path[2][sizeof folder + 16];
-    FILE *file;
-    bool opened;
-
     (void)state;
-    if (mkdtemp(folder) == NULL)
-        return -1;
-    snprintf(path[0], sizeof path[0], "%s/secret", folder);
-    snprintf(path[1], sizeof path[1], "%s/config", folder);
-    for (int i = 0; i < 2; i++) {
-        file = fopen(path[i], "w");
-        if (file == NULL || fchmod(fileno(file), 0600) != 0 ||
-            (i == 0 ? fprintf(file, "%064d\n", 7) : fprintf(file, "secret_file = %s\n", path[0])) < 0 ||
-            fclose(file) != 0)
-            return -1;
-    }
-    opened =
-        services_open(&services, path[1], "test", &err) && coroutines_new(&services.coroutines, services.clock, &err);
-    if (!opened)
-        fprintf(stderr, "%s\n", err.detail);
-    unlink(path[0]);
-    unlink(path[1]);
-    rmdir(folder);
-    return opened ? 0 : -1;
+    return offline_services_open(&services);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    coroutines_free(services.coroutines);
-    services.coroutines = NULL;
-    services_close(&services);
-    return 0;
+    return offline_services_close(&services);
 }
 
 int main(void)
