@@ -262,7 +262,8 @@ def bodies_of_http2(folder):
             server {{ {listen} set $mayfly_host x; set $mayfly_length 1; location / {{ return 200 $mayfly_admit; }} }}"""):
         def asked(*options, body=None):
             # nginx answers before it has the body, and curl may be told to stop before it has read that: asked again then.
-            for _ in range(10):
+            until = time.monotonic() + 20
+            while time.monotonic() < until:
                 ran = subprocess.run(["curl", "-s", "--http2-prior-knowledge", *options, f"http://127.0.0.1:{port}/upload"],
                                      input=body, capture_output=True, timeout=20, check=False)
                 if ran.stdout:
