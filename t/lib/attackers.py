@@ -304,7 +304,8 @@ class Hoarders(Attacker):
             for _ in range(6):
                 writer.write(b"y")
                 with contextlib.suppress(asyncio.TimeoutError):
-                    if data := await asyncio.wait_for(reader.read(12), self.rng.uniform(1, 3)):
+                    # An answer is small, and comes at once.
+                    if data := await asyncio.wait_for(reader.read(65536), self.rng.uniform(1, 3)):
                         self.judge(path, int(data[9:12]), data)
                     else:
                         raise EOFError
