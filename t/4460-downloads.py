@@ -151,11 +151,15 @@ same(client.get(answer.headers["Location"].replace("uploads", "files")).status, 
 
 # --- rename
 
-for wanted, kept in (("Neuer Näme.txt", "Neuer Näme.txt"), ("../../up.txt", "up.txt"), ("x" * 300, "x" * 255), ("a\u202eb\n", "ab")):
+for wanted, kept in (("Neuer Näme.txt", "Neuer Näme.txt"), ("../../up.txt", "up.txt"), ("x" * 255, "x" * 255), ("a\u202eb\n", "ab")):
     same((client.patch(url, json={"name": wanted}).status, client.get("/files?limit=100").json()["files"][-1]["name"]), (204, kept),
          f"a file is renamed to {wanted[:16]!r}, made safe")
 same([client.patch(url, json=json).status for json in ({}, {"name": ""}, {"name": 5}, ["name"], {"name": None})],
      [422, 422, 422, 422, 422], "a name must be given, and be text")
+for long in ("x" * 256, "\u00e9" * 128, "a/" * 200 + "b"):
+    answer = client.patch(url, json={"name": long})
+    same((answer.status, answer.json().get("field"), client.get("/files?limit=100").json()["files"][-1]["name"]), (422, "name", "ab"),
+         "one that is too long is refused, not cut, and nothing is changed", answer)
 check(client.get(url).body == CONTENT and client.get(url).headers["ETag"] == etag, "the bytes and their tag stay")
 
 # --- list

@@ -121,6 +121,10 @@ def walk():
             elif method not in ("POST", "OPTIONS") and need != "NOTHING":
                 answer = ask(method, path, If_Match=OTHER)
                 same(answer.status, 412, f"{method} {path}: nothing there has a tag, so If-Match is 412", answer)
+    odd = {path: ask("OPTIONS", path, If_Match=OTHER).status for path in sorted({path for _, path, _, _ in rows})}
+    same({path: status for path, status in odd.items() if status != 204}, {}, "OPTIONS has no conditions, whatever comes with it")
+    same([ask("POST", path, If_Match=OTHER, If_None_Match="*").status for path in ("/upload/admit", "/files/:id/csv")],
+         [ask("POST", path).status for path in ("/upload/admit", "/files/:id/csv")], "nor has a POST of what has no tag")
     same(state(), before, "and nothing was changed by all of that")
 
 

@@ -270,7 +270,8 @@ same([(name, value) for name, value in re.findall(r"[Ss]etting `(\w+)`, (\d+) by
 # Numbers in sentences: (sentence, constant).
 SAID = (("at most {} bytes as PostgreSQL writes it", C["DOCUMENT_MAX_BYTES"]), ("would have more than {} bytes", C["DOCUMENT_MAX_BYTES"]),
         ("nested at most {} deep", C["JSONB_MAX_DEPTH"]), ("more than {} combining marks", C["TEXT_MARKS_MAX"]),
-        ("cut to {} characters", T["USER_AGENT"][MOST]), ("cut to {} bytes; `file`", C["DISPOSITION_NAME_BYTES"] - 1),
+        ("cut to {} characters", T["USER_AGENT"][MOST]), ("cut to {} bytes, but keeps", C["DISPOSITION_NAME_BYTES"] - 1),
+        ("of at most {} bytes of UTF-8", C["DISPOSITION_NAME_BYTES"] - 1),
         ("A form with files, of at most {} parts", C["MULTIPART_PARTS_MAX"]), ("The file has {} links already", C["FILE_LINKS_MAX"]),
         ("separated by commas; at most {}.", C["TUS_METADATA_PAIRS"]), ("up to {} URLs of parts", C["TUS_CONCAT_MAX"]),
         ("in order: at most {} of them", C["URLS_PER_PAGE"]), ("The page shows {},", C["PAGE_FILES_MAX"]),

@@ -101,7 +101,7 @@ def what_s3_refuses(client):
 
 
 def what_we_refuse(client):
-    for fields, status, field in (({"name": "x", "size": 0}, 422, "size"), ({"name": "x"}, 422, "size"),
+    for fields, status, field in (({"name": "x", "size": 0}, 422, "size"), ({"name": "x" * 256, "size": 5}, 422, "name"), ({"name": "x"}, 422, "size"),
                                   ({"name": "x", "size": "12x"}, 422, "size"), ({"name": "x", "size": -5}, 422, "size"),
                                   ({"name": "x", "size": 2 ** 60}, 413, None)):
         answer = client.post("/files/direct", json=fields)

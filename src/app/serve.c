@@ -81,7 +81,7 @@ static bool answer_options(struct exchange *x, struct err *err)
     return response_header(&x->response, "Allow", route_allow(&x->match, allow), err);
 }
 
-/* If-Match where nothing has an entity tag. A POST selects no representation, so its conditions mean nothing (section 13.2.1). */
+/* If-Match where nothing has an entity tag. OPTIONS and POST select no representation, so their conditions mean nothing (section 13.2.1). */
 static bool check_untagged(const struct exchange *x, struct err *err)
 {
     static const struct validators none = {.tag = NULL};
@@ -89,7 +89,7 @@ static bool check_untagged(const struct exchange *x, struct err *err)
     bool same;
 
     match_only.if_none_match = "";
-    return x->request.if_match[0] == '\0' || x->request.method == METHOD_POST ||
+    return x->request.if_match[0] == '\0' || x->request.method == METHOD_POST || x->request.method == METHOD_OPTIONS ||
            precondition_check(&match_only, &none, &same, err);
 }
 

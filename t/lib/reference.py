@@ -352,7 +352,10 @@ def refuse(key, fill, client, browser):
         refused(401, "a guest", who=Watched())
     if "403" in listed and operation["security"]:
         refused(403, "from another site", who=browser, headers={"Sec-Fetch-Site": "cross-site"})
-    if method != "POST" or "IfMatch" in taken:
+    if method == "OPTIONS":
+        refused(400, "a length that is none", headers={"Content-Length": "x"})
+        refused(413, "a long body", body=b" " * 140_000)
+    elif method != "POST" or "IfMatch" in taken:
         refused(400, "no tag", headers={"If-Match": "nonsense"})
         refused(412, "another tag", headers={"If-Match": '"other"'})
     if "IdempotencyKey" in taken and path not in PASSWORDS:

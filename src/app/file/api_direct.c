@@ -131,8 +131,8 @@ static bool plan_file(struct exchange *x, struct file_plan *plan, struct err *er
     if (!exchange_fields(x, &fields, err) || !json_text(fields, "name", &name, err) ||
         !json_text(fields, "type", &type, err) || !read_size(x, &plan->size, err))
         return false;
-    name = name != NULL ? name : "";
-    disposition_name(name, strlen(name), safe);
+    if (!file_answer_name(name != NULL ? name : "", safe, err))
+        return false;
     disposition_key(safe, strlen(safe), key);
     media_type_normalise(type != NULL ? type : "", claimed);
     *plan = (struct file_plan){.via = "direct",

@@ -260,9 +260,9 @@ bool api_files_rename(struct exchange *x, struct err *err)
     struct renaming renaming;
     const char *name;
 
-    if (!file_answer_id(x, &renaming.id, err) || !exchange_field(x, "name", &name, err))
+    if (!file_answer_id(x, &renaming.id, err) || !exchange_field(x, "name", &name, err) ||
+        !file_answer_name(name, renaming.name, err))
         return false;
-    disposition_name(name, strlen(name), renaming.name);
     return once(x, rename_file, &renaming, err);
 }
 

@@ -154,6 +154,16 @@ bool file_answer_id(const struct exchange *x, struct uuid *id, struct err *err)
     return uuid_parse(x->match.parameter, id) || err_set(err, ERR_ABSENT, "there is no such file of yours");
 }
 
+bool file_answer_name(const char *name, char safe[DISPOSITION_NAME_BYTES], struct err *err)
+{
+    size_t length = strlen(name);
+
+    if (length >= DISPOSITION_NAME_BYTES)
+        return err_field(err, ERR_VALUE, "name", "name: at most %d bytes of UTF-8", DISPOSITION_NAME_BYTES - 1);
+    disposition_name(name, length, safe);
+    return true;
+}
+
 static bool find(struct exchange *x, struct file *file,
                  enum db_rc (*finder)(struct file_store *, struct arena *, const struct uuid *, const struct uuid *,
                                       struct file *, struct err *),

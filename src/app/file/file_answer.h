@@ -3,6 +3,7 @@
 #define MAYFLY_APP_FILE_FILE_ANSWER_H
 
 #include "app/exchange.h"
+#include "http/disposition.h"
 #include "media/media_type.h"
 #include "store/upload.h"
 
@@ -27,6 +28,9 @@ bool file_answer_open(struct exchange *, const struct uuid *, struct upload **, 
 
 /* The id in the path; ERR_ABSENT when it is none, as for a file of somebody else. */
 bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_CHECK;
+
+/* The field `name`, made safe. ERR_VALUE when it is too long, since whoever chooses one can choose another; what uploads bring is cut. */
+bool file_answer_name(const char *name, char safe[DISPOSITION_NAME_BYTES], struct err *) MUST_CHECK;
 
 /* The committed file of this account that the path names; ERR_ABSENT when there is none. */
 bool file_answer_find(struct exchange *, struct file *, struct err *) MUST_CHECK;
