@@ -8,7 +8,7 @@
 
 enum { END_BYTES = 2 * FCGI_RECORD_HEADER_BYTES + 8 /* an empty ANSWER record and END_REQUEST */ };
 
-/* The records of a piece, with their content where it is. */
+/* The records of a piece; their content is not copied. */
 struct records {
     unsigned char headers[FCGI_PIECE_RECORDS_MAX][FCGI_RECORD_HEADER_BYTES];
     unsigned char end[END_BYTES];
@@ -26,7 +26,7 @@ static void add_part(struct records *records, const void *bytes, size_t length)
         records->parts[records->count++] = (struct iovec){(char *)(uintptr_t)bytes + sent, length - sent};
 }
 
-/* What is not sent yet. */
+/* The part that is not sent yet. */
 static void write_records(struct records *records, const struct fcgi_piece *piece)
 {
     records->count = 0;

@@ -9,7 +9,7 @@ static void begin_record(struct fcgi_body *body, const unsigned char *header)
     body->last = body->content_left == 0;
 }
 
-/* How much of a record's part is there; the rest of it is still to come. */
+/* How much of a record's part has arrived. */
 static size_t pass(size_t *part_left, size_t length)
 {
     size_t step = *part_left < length ? *part_left : length;

@@ -1,4 +1,4 @@
-/* Takes a request's body out of its records, in whatever portions they come. */
+/* Takes a request's body out of its records, however they are cut into portions. */
 #ifndef MAYFLY_FCGI_BODY_H
 #define MAYFLY_FCGI_BODY_H
 
@@ -9,25 +9,25 @@
 
 enum fcgi_body_state {
     FCGI_BODY_MORE, /* the rest is still to come */
-    FCGI_BODY_END,  /* that was all, with the padding of its last record: what follows belongs to the next request */
-    FCGI_BODY_CUT,  /* it ended before its end: the peer is gone, gave up or speaks nonsense */
+    FCGI_BODY_END, /* the body is complete, with the padding of its last record: what follows belongs to the next request */
+    FCGI_BODY_CUT, /* it is cut off: the peer has closed or aborted, or its records are invalid */
 };
 
 /* Slices of content, borrowed for the call. */
 typedef void fcgi_body_taker(void *arg, const void *bytes, size_t length);
 
-/* What is known in the middle of a record. All but the first three are zeroed to begin with. */
+/* The state in the middle of a record. All members but the first three begin as zero. */
 struct fcgi_body {
     unsigned id;           /* of the request */
     fcgi_body_taker *take; /* NULL: the content is thrown away */
     void *arg;
     size_t taken; /* bytes of content so far */
     size_t content_left, padding_left;
-    bool last; /* the record at hand is the empty one */
+    bool last; /* the current record is the empty one */
     enum fcgi_body_state state;
 };
 
-/* A taker of fcgi/reader.h: takes all but what follows the body's end, or a part of a record's header. */
+/* A taker of fcgi/reader.h: takes everything up to the body's end, except for a part of a record's header. */
 size_t fcgi_body_feed(void *body, const unsigned char *bytes, size_t length) MUST_CHECK;
 
 #endif

@@ -5,11 +5,16 @@
 #include <unistd.h>
 
 enum {
-    /* Held of a body that is wanted whole: the most that a handler reads (exchange.h). The rest of a longer one is drained. */
+    /*
+     * How much is held of a body that is read whole: the most that a handler reads (exchange.h). The rest is drained.
+     */
     HELD_MAX_BYTES = 256 * 1024,
-    /* buf doubles, and the last window may go beyond the limit. */
+    /* A buffer grows by doubling, and the last window may exceed the limit. */
     HELD_ARENA_MAX_BYTES = 4 * HELD_MAX_BYTES,
-    /* Of a body that comes in turns, so much in one turn: others wait no longer than a hard disk would take for it. */
+    /*
+     * So much of a body that comes in turns is taken in one turn; other requests wait no longer than a hard disk takes
+     * for it.
+     */
     TURN_MAX_BYTES = 256 * 1024,
 };
 
@@ -18,7 +23,7 @@ void fcgi_connection_watch(struct fcgi_request *connection, uint32_t events)
     struct epoll_event event = {.events = events, .data.ptr = connection};
 
     connection->events = events;
-    /* Can't fail for a descriptor of the set (epoll_ctl(2)); if it did, the deadline would find the connection. */
+    /* Can't fail for a descriptor of the set (epoll_ctl(2)); if it did, the deadline would end the connection. */
     epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event);
 }
 
@@ -62,7 +67,7 @@ struct fcgi_request *fcgi_connection_new(struct fcgi_server *server, int fd)
     return connection;
 }
 
-/* The next one on this connection begins with the byte after its body. */
+/* The next request on this connection begins with the byte after this one's body. */
 static void forget_request(struct fcgi_request *connection)
 {
     free(connection->params);
@@ -82,7 +87,9 @@ void fcgi_abandon(struct fcgi_request *connection, const char *reason)
     fcgi_wake_at(connection, 0);
     forget_request(connection);
     fcgi_reader_free(&connection->reader);
-    /* A child between fork and exec has the socket too, so closing alone would leave it in the set (epoll(7), Q6). */
+    /*
+     * A child between fork and exec also has the socket, so closing it here would leave it in the set (epoll(7), Q6).
+     */
     epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     close(connection->fd);
     LIST_REMOVE(connection, in_all);
@@ -118,7 +125,10 @@ static size_t take_head(struct fcgi_request *connection, const unsigned char *by
     return connection->head.length;
 }
 
-/* A whole head begins a request; a body that is wanted whole follows it, one that comes in turns is left until it is asked for. */
+/*
+ * A whole head begins a request. A body that is read whole follows; one that comes in turns is left until it is asked
+ * for.
+ */
 static size_t take_request(void *arg, const unsigned char *bytes, size_t length)
 {
     struct fcgi_request *connection = arg;
@@ -144,7 +154,7 @@ static bool take_what_came(struct fcgi_request *connection)
     do {
         came = fcgi_reader_read(&connection->reader, connection->fd, &connection->server->window, take_request,
                                 connection);
-        /* Nothing stays in the socket but a body that comes in turns, and that only behind the first head (t/5955). */
+        /* Only a body that comes in turns stays in the socket, and only after the first head (t/5955). */
         connection->reader.leaves = connection->reader.leaves && connection->head.length == 0;
     } while (came == FCGI_CAME_BYTES && connection->reader.full && !collected(connection) && connection->flaw == NULL);
     if (came == FCGI_CAME_END && (connection->reader.length > 0 || connection->head.length > 0))
@@ -194,7 +204,7 @@ void fcgi_sent_all(struct fcgi_request *connection)
     forget_request(connection);
     fcgi_connection_enter(connection, keep ? FCGI_IDLE : FCGI_LINGERING);
     if (!keep) {
-        shutdown(connection->fd, SHUT_WR); /* nginx may wait for this to see the end */
+        shutdown(connection->fd, SHUT_WR); /* nginx may wait for the closing to see the end */
         fcgi_connection_watch(connection, EPOLLIN | EPOLLRDHUP);
         return;
     }

@@ -9,8 +9,8 @@ enum { BEGIN_BODY_BYTES = 8, BEGIN_FLAGS = 2, BEGIN_FLAG_KEEP = 1 };
 static const char stream_name[] = "MAYFLY_STREAM";
 
 /*
- * Name-value pairs (section 3.4) must fill the record's content exactly: libfcgi believes their lengths. Sets in_turns
- * when one has the name that nginx gives to bodies that it passes on as they come.
+ * Name-value pairs (section 3.4) must fill the record's content exactly, since libfcgi trusts their lengths. Sets
+ * in_turns when one has the name by which nginx marks bodies that it passes on as they come.
  */
 static bool pairs_fit(const unsigned char *at, size_t left, bool *in_turns)
 {
@@ -52,12 +52,12 @@ enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length, struct
         if (record[0] != FCGI_RECORD_VERSION || record[1] != (begun ? FCGI_RECORD_PARAMS : FCGI_RECORD_BEGIN) ||
             (!begun && content_length != BEGIN_BODY_BYTES) || at + whole > FCGI_HEAD_MAX_BYTES)
             return FCGI_HEAD_BAD;
-        /* libfcgi skips records of another request, and takes those of request 0 for questions about itself. */
+        /* libfcgi skips records of another request, and takes those of request 0 for management records. */
         if (fcgi_record_id(record) == 0 || (begun && fcgi_record_id(record) != facts->id))
             return FCGI_HEAD_BAD;
         /*
-         * libfcgi 2.4.2 finds no parameters behind a beginning that is padded, and takes the padding of the last record for a
-         * beginning of the next head; nobody pads them.
+         * libfcgi 2.4.2 finds no parameters after a padded BEGIN_REQUEST, and takes the padding of the last record for
+         * the start of the next head. No server pads them.
          */
         if ((!begun || content_length == 0) && fcgi_record_padding(record) != 0)
             return FCGI_HEAD_BAD;
@@ -67,7 +67,7 @@ enum fcgi_head fcgi_head_check(const unsigned char *bytes, size_t length, struct
         }
         if (length - at < whole)
             return FCGI_HEAD_PARTIAL;
-        /* A pair may span two records by the specification; nginx sends all pairs in one, or refuses the request. */
+        /* The specification allows a pair to span two records; nginx sends all pairs in one, or refuses the request. */
         if (begun && !pairs_fit(content, content_length, &facts->in_turns))
             return FCGI_HEAD_BAD;
         if (!begun)

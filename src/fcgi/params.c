@@ -9,7 +9,7 @@
 bool fcgi_decoder_open(struct fcgi_decoder *decoder)
 {
     decoder->pipe[0] = decoder->pipe[1] = -1;
-    /* libfcgi would wait up to two seconds for the peer to close first. */
+    /* Otherwise libfcgi waits up to two seconds for the peer to close first. */
     return setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) == 0 && FCGX_Init() == 0 &&
            pipe2(decoder->pipe, O_CLOEXEC | O_NONBLOCK) == 0;
 }
@@ -48,15 +48,18 @@ char **fcgi_params_decode(struct fcgi_decoder *decoder, const unsigned char *hea
     char **params;
     bool whole;
 
-    /* Listening socket -1: libfcgi's own accept, which can spin, fails at once. */
+    /* With the listening socket -1 libfcgi's own accept, which can spin, fails at once. */
     FCGX_InitRequest(&request, -1, 0);
     request.ipcFd = decoder->pipe[0];
-    request.keepConnection = 1; /* or libfcgi would begin by closing it */
+    request.keepConnection = 1; /* otherwise libfcgi closes it first */
     /* A pipe holds 64 KiB, as much as a head may have. */
     whole = write(decoder->pipe[1], head, length) == (ssize_t)length && FCGX_Accept_r(&request) == 0;
     params = whole ? copy_strings(request.envp) : NULL;
     FCGX_Free(&request, 0);
-    /* libfcgi has closed what it failed to read, or part of a head is left, which must meet no other: the next one tries anew. */
+    /*
+     * libfcgi has closed the pipe, or part of a head is left in it, which must not precede another: the next head gets
+     * a new pipe.
+     */
     if (!whole) {
         fcgi_decoder_close(decoder);
         (void)!fcgi_decoder_open(decoder);

@@ -1,4 +1,7 @@
-/* A request's parameters, decoded by libfcgi, whose one user this is. It reads no socket: a whole head goes to it by a pipe. */
+/*
+ * A request's parameters, decoded by libfcgi, which only this file uses. It reads no socket: it gets a whole head
+ * through a pipe.
+ */
 #ifndef MAYFLY_FCGI_PARAMS_H
 #define MAYFLY_FCGI_PARAMS_H
 
@@ -7,18 +10,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One for a server; the pipe is empty between two heads. */
+/* One for each server; the pipe is empty between two heads. */
 struct fcgi_decoder {
     int pipe[2];
 };
 
-/* False when there is no pipe to be had, and errno says why. */
+/* False when there can be no pipe; errno says why. */
 bool fcgi_decoder_open(struct fcgi_decoder *) MUST_CHECK;
 void fcgi_decoder_close(struct fcgi_decoder *);
 
 /*
- * "NAME=value" strings up to a NULL, in one piece of memory that the caller frees, from a head that fcgi_head_check found to
- * be whole. NULL when memory is out.
+ * The "NAME=value" strings of a head that fcgi_head_check found to be complete, up to a NULL, in one piece of memory
+ * that the caller frees. NULL when memory is out.
  */
 char **fcgi_params_decode(struct fcgi_decoder *, const unsigned char *head, size_t length) MUST_CHECK;
 

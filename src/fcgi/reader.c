@@ -16,7 +16,7 @@ void fcgi_reader_free(struct fcgi_reader *reader)
     *reader = (struct fcgi_reader){.rest = NULL};
 }
 
-/* Keeps what was not taken; false when there is no memory for it. */
+/* Keeps what was not taken; false when memory is out. */
 static bool keep_rest(struct fcgi_reader *reader, const unsigned char *rest, size_t length)
 {
     unsigned char *kept = NULL;
@@ -34,8 +34,8 @@ static bool keep_rest(struct fcgi_reader *reader, const unsigned char *rest, siz
 }
 
 /*
- * What of `got` new bytes, behind `held` older ones, is the taker's. When it takes nothing, all of them are the beginning of what
- * it waits for.
+ * How many of `got` new bytes, after `held` older ones, belong to the taker. When it takes nothing, all of them are the
+ * beginning of what it waits for.
  */
 static size_t owned(size_t held, size_t got, size_t taken)
 {
@@ -66,7 +66,7 @@ enum fcgi_came fcgi_reader_read(struct fcgi_reader *reader, int fd, struct fcgi_
     if (reader->leaves) {
         out = owned(held, (size_t)got, taken);
         reader->full = reader->full || out < (size_t)got;
-        /* What was only looked at leaves the socket. */
+        /* Reads from the socket what was only looked at before. */
         if (out > 0 && recv(fd, window->bytes + held, out, MSG_DONTWAIT) != (ssize_t)out)
             return FCGI_CAME_END;
         length = held + out;

@@ -9,7 +9,7 @@
 
 #include <linux/sockios.h>
 
-/* A record of 64 KiB goes to a Unix socket in two or three parts, and each but the last must leave room for the next. */
+/* A record of 64 KiB goes to a Unix socket in two or three parts; each but the last leaves room for the next. */
 enum { PIECE_ROOM_BYTES = 96 * 1024 };
 
 const char *const *fcgi_params(const struct fcgi_request *request)
@@ -77,14 +77,16 @@ void fcgi_put_back(struct fcgi_request *request)
         fcgi_wake_at(request, request->since_us);
 }
 
-/* That the peer has gone comes once whatever is asked for (epoll_ctl(2)), and is nothing to us now. */
+/*
+ * The event that the peer has closed comes once, whatever events are asked for (epoll_ctl(2)); it does not matter now.
+ */
 void fcgi_keep(struct fcgi_request *request, void *context)
 {
     request->context = context;
     fcgi_connection_watch(request, EPOLLET);
 }
 
-/* nginx never closes its half only. */
+/* nginx never closes only one direction. */
 bool fcgi_gone(const struct fcgi_request *request)
 {
     struct pollfd peer = {.fd = request->fd, .events = POLLRDHUP};
@@ -101,7 +103,7 @@ enum fcgi_sent fcgi_send(struct fcgi_request *request)
 {
     const struct fcgi_server *server = request->server;
 
-    /* The rest of a body has so much time and no more, however long it is. */
+    /* The time for draining the rest of a body, however long it is. */
     if (must_drain(request) && fcgi_take_body(request, NULL, NULL) == FCGI_BODY_CUT)
         request->flaw = "this is not the body of a request";
     else if (must_drain(request) && request->drains_since_us != 0 &&

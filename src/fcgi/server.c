@@ -18,7 +18,7 @@ enum {
     EVENTS_MAX = 64,
 };
 
-/* Marks which source an event comes from; connections carry their own address, and what somebody else looks after has none. */
+/* Tells the source of an event: connections have their own address, and descriptors that others watch have none. */
 static const char listen_mark = 'l', signal_mark = 's';
 
 static bool watch(struct fcgi_server *server, int fd, uint32_t events, const void *mark)
@@ -30,7 +30,7 @@ static bool watch(struct fcgi_server *server, int fd, uint32_t events, const voi
 
 /*
  * EPOLLEXCLUSIVE wakes the first idle waiter in the order of registration, so one worker would get nearly all
- * connections. Whoever has just accepted registers anew and so goes to the end of the line.
+ * connections. A worker that has just accepted registers again and so goes to the end of the queue.
  */
 static void watch_listener(struct fcgi_server *server, bool wanted)
 {
@@ -52,7 +52,7 @@ static bool check_listener(struct err *err)
     return true;
 }
 
-/* libfcgi takes a signal inside read(2) for the end of a body, so none may be delivered. */
+/* libfcgi takes a signal inside read(2) for the end of a body, so no signal may be delivered. */
 static int open_signals(void)
 {
     static const int stopping[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -114,7 +114,7 @@ enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *server)
     return server->asked > server->stop ? server->asked : server->stop;
 }
 
-/* nginx then finds no socket, nothing is sent, and it goes to the other pool at once. */
+/* nginx then finds no socket, sends nothing, and goes to the other pool at once. */
 static void unlink_listener(void)
 {
     struct sockaddr_un address;
@@ -192,14 +192,16 @@ static void read_signals(struct fcgi_server *server)
     }
 }
 
-/* An exclusive wake-up is honoured even while stopping, or the client that caused it would wait for the next one. */
+/*
+ * An exclusive wake-up is served even while stopping; otherwise the client that caused it would wait for the next one.
+ */
 static size_t take_new(struct fcgi_server *server, struct fcgi_request **requests)
 {
     int fd = server->paused ? -1 : accept4(LISTEN_FD, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct fcgi_request *connection = fd >= 0 ? fcgi_connection_new(server, fd) : NULL;
 
     if (connection == NULL)
-        return 0; /* a sibling won, or the peer is gone */
+        return 0; /* a sibling accepted it, or the peer has closed */
     if (server->stop == FCGI_RUN)
         watch_listener(server, true);
     /* nginx sends at once after connecting, so the head is nearly always there already. */
@@ -217,10 +219,10 @@ size_t fcgi_gather_new(struct fcgi_server *server, struct fcgi_request **request
 }
 
 /*
- * Whether somebody slow has taken something since the last look. The socket says that there is room only when most of it is
- * empty, which takes a slow one longer than it may stand still.
+ * Whether a slow peer has taken something since the last look. The socket reports room only when most of it is empty,
+ * which can take a slow peer longer than it may be without progress.
  */
-static bool gets_on(struct fcgi_request *connection)
+static bool has_progressed(struct fcgi_request *connection)
 {
     int before = connection->queued;
 
@@ -229,8 +231,9 @@ static bool gets_on(struct fcgi_request *connection)
 }
 
 /*
- * A request that is waited for by somebody is not closed, but woken: it finds its peer gone and clears up by itself. Who sends
- * a body reads its end; who waits for room must not let nginx see an end of the answer before the connection is broken.
+ * A request whose owner waits is not closed but woken: the owner finds its peer gone and cleans up. An owner that takes
+ * a body finds its end; one that waits for room must not let nginx see an end of the answer before the connection is
+ * broken.
  */
 static void wake_overdue(struct fcgi_request *connection)
 {
@@ -242,7 +245,7 @@ static void wake_overdue(struct fcgi_request *connection)
         fcgi_connection_watch(connection, EPOLLIN);
 }
 
-/* Ends what does not get on; looks at most once a second. */
+/* Ends connections without progress; looks at most once a second. */
 static void close_overdue(struct fcgi_server *server)
 {
     int64_t now_us = server->clock->monotonic_us();
@@ -255,7 +258,7 @@ static void close_overdue(struct fcgi_server *server)
         int64_t limit_ms = connection->state == FCGI_WAITING ? connection->patience_ms : server->request_timeout_ms;
 
         next = LIST_NEXT(connection, in_all);
-        if (connection->state == FCGI_WAITING && gets_on(connection))
+        if (connection->state == FCGI_WAITING && has_progressed(connection))
             connection->since_us = now_us;
         if (connection->since_us == 0 || now_us - connection->since_us <= limit_ms * 1000)
             continue;
@@ -268,7 +271,7 @@ static void close_overdue(struct fcgi_server *server)
     }
 }
 
-/* Few sleep at a time, so a list will do. At most timeout_ms: less when something is due sooner. */
+/* Few sleep at a time, so a list is enough. Returns at most timeout_ms, less when one is to be woken sooner. */
 static int until_due(const struct fcgi_server *server, int timeout_ms)
 {
     int64_t now_us = TAILQ_EMPTY(&server->due) ? 0 : server->clock->monotonic_us();
@@ -299,7 +302,10 @@ static size_t wake_due(struct fcgi_server *server, struct fcgi_request **request
 size_t fcgi_gather(struct fcgi_server *server, struct fcgi_request **requests, size_t most, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    /* Those who are due may be as many as there are places all the time, and so may those whose connections are ready. */
+    /*
+     * At any time both the requests to be woken and those whose connections are ready may be as many as there are
+     * places.
+     */
     size_t count = wake_due(server, requests, most / 2);
     int limit = most - count < EVENTS_MAX ? (int)(most - count) : EVENTS_MAX;
     int ready = epoll_wait(server->epoll_fd, events, limit, count > 0 ? 0 : until_due(server, timeout_ms));
