@@ -100,7 +100,7 @@ static void settle_response(struct exchange *x, const struct err *err)
         response_init(&x->response, &x->arena);
         x->source = NULL;
     }
-    if ((route == NULL || route->dress == NULL || route->dress(x, &refused, &failure)) &&
+    if ((route == NULL || route->add_headers == NULL || route->add_headers(x, &refused, &failure)) &&
         (refused.kind == ERR_NONE || render_error(x, &refused, &failure)))
         return;
     log_refusal(x, &failure);

@@ -40,7 +40,7 @@ bool api_tus_create(struct exchange *, struct err *);
 bool api_tus_head(struct exchange *, struct err *);
 bool api_tus_patch(struct exchange *, struct err *);
 bool api_tus_delete(struct exchange *, struct err *);
-bool tus_dress(struct exchange *, struct err *refused, struct err *);
+bool tus_add_headers(struct exchange *, struct err *refused, struct err *);
 
 /* api_direct.c */
 bool api_direct_create(struct exchange *, struct err *);
@@ -69,7 +69,7 @@ bool api_links_revoke(struct exchange *, struct err *);
 /* api_shared.c */
 bool api_shared(struct exchange *, struct err *);
 bool api_shared_use(struct exchange *, struct err *);
-bool shared_dress(struct exchange *, struct err *refused, struct err *);
+bool shared_add_headers(struct exchange *, struct err *refused, struct err *);
 
 /* api_thumbnail.c */
 bool api_thumbnail(struct exchange *, struct err *);

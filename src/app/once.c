@@ -164,7 +164,7 @@ static bool may_begin_again(const struct exchange *x)
 
 static bool refuse_dead_token(struct err *err)
 {
-    return err_set(err, ERR_LOGIN, "this was done, and the session that it began has ended since; log in");
+    return err_set(err, ERR_LOGIN, "this was done, but the session that it began has ended; log in");
 }
 
 /*

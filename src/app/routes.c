@@ -39,14 +39,14 @@ const struct route routes[] = {
     {METHOD_POST, "/upload", NEED_LOGIN, api_upload, NULL, PACE_MAY_WAIT},
     /* nginx asks, before it takes a long body */
     {METHOD_GET, "/upload/admit", NEED_LOGIN, api_upload_admit, NULL, PACE_AT_ONCE},
-    {METHOD_OPTIONS, "/uploads", NEED_NOTHING, api_tus_options, tus_dress, PACE_AT_ONCE},
-    {METHOD_OPTIONS, "/uploads/", NEED_NOTHING, api_tus_options, tus_dress, PACE_AT_ONCE}, /* as tusd has it */
-    {METHOD_OPTIONS, "/uploads/:id", NEED_NOTHING, api_tus_options, tus_dress, PACE_AT_ONCE},
-    {METHOD_POST, "/uploads", NEED_LOGIN, api_tus_create, tus_dress, PACE_MAY_WAIT},
-    {METHOD_POST, "/uploads/", NEED_LOGIN, api_tus_create, tus_dress, PACE_MAY_WAIT},
-    {METHOD_HEAD, "/uploads/:id", NEED_LOGIN, api_tus_head, tus_dress, PACE_MAY_WAIT},
-    {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_dress, PACE_MAY_WAIT},
-    {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_dress, PACE_AT_ONCE},
+    {METHOD_OPTIONS, "/uploads", NEED_NOTHING, api_tus_options, tus_add_headers, PACE_AT_ONCE},
+    {METHOD_OPTIONS, "/uploads/", NEED_NOTHING, api_tus_options, tus_add_headers, PACE_AT_ONCE}, /* as tusd has it */
+    {METHOD_OPTIONS, "/uploads/:id", NEED_NOTHING, api_tus_options, tus_add_headers, PACE_AT_ONCE},
+    {METHOD_POST, "/uploads", NEED_LOGIN, api_tus_create, tus_add_headers, PACE_MAY_WAIT},
+    {METHOD_POST, "/uploads/", NEED_LOGIN, api_tus_create, tus_add_headers, PACE_MAY_WAIT},
+    {METHOD_HEAD, "/uploads/:id", NEED_LOGIN, api_tus_head, tus_add_headers, PACE_MAY_WAIT},
+    {METHOD_PATCH, "/uploads/:id", NEED_LOGIN, api_tus_patch, tus_add_headers, PACE_MAY_WAIT},
+    {METHOD_DELETE, "/uploads/:id", NEED_LOGIN, api_tus_delete, tus_add_headers, PACE_AT_ONCE},
 
     {METHOD_POST, "/files/direct", NEED_LOGIN, api_direct_create, NULL, PACE_MAY_WAIT},
     {METHOD_GET, "/files/:id/parts", NEED_LOGIN, api_direct_parts, NULL, PACE_MAY_WAIT},
@@ -64,8 +64,8 @@ const struct route routes[] = {
     {METHOD_GET, "/files/:id/links", NEED_PAGE, api_links_list, NULL, PACE_AT_ONCE},
     {METHOD_DELETE, "/files/:id/links/:link", NEED_LOGIN, api_links_revoke, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/files/:id/links/:link/revoke", NEED_LOGIN, api_links_revoke, NULL, PACE_AT_ONCE},
-    {METHOD_GET, "/shared/:token", NEED_NOTHING, api_shared, shared_dress, PACE_MAY_WAIT | HAS_TAG},
-    {METHOD_POST, "/shared/:token", NEED_NOTHING, api_shared_use, shared_dress, PACE_MAY_WAIT},
+    {METHOD_GET, "/shared/:token", NEED_NOTHING, api_shared, shared_add_headers, PACE_MAY_WAIT | HAS_TAG},
+    {METHOD_POST, "/shared/:token", NEED_NOTHING, api_shared_use, shared_add_headers, PACE_MAY_WAIT},
 
     {METHOD_GET, "/health/live", NEED_NOTHING, api_health_live, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/health/ready", NEED_NOTHING, api_health_ready, NULL, PACE_AT_ONCE},

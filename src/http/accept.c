@@ -39,7 +39,7 @@ static bool is(struct span span, const char *text)
     return span.length == strlen(text) && strncasecmp(span.begin, text, span.length) == 0;
 }
 
-/* Of "q=0.8" 800; false for any other parameter, and for a q that is none. */
+/* "q=0.8" gives 800; false for any other parameter, and for an invalid q. */
 static bool read_quality(struct span parameter, int *quality)
 {
     const char *at = parameter.begin, *end = at + parameter.length;
@@ -66,7 +66,7 @@ static void take(struct wish *wish, enum named named, int quality, const char *a
         *wish = (struct wish){named, quality, at};
 }
 
-/* application/json, and what is made of it, as application/problem+json. */
+/* Whether it is application/json or based on it, such as application/problem+json. */
 static bool is_json(struct span type)
 {
     static const char application[] = "application/", json[] = "json";
@@ -78,12 +78,12 @@ static bool is_json(struct span type)
     return type.length == before + name || type.begin[type.length - name - 1] == '+';
 }
 
-/* What is asked for of what we have. */
+/* How much the client wants each representation that we have. */
 struct wishes {
     struct wish page, json, text;
 };
 
-/* One element of the list. */
+/* Takes one element of the list. */
 static void read_range(const char *begin, const char *end, struct wishes *wishes)
 {
     const char *semicolon = memchr(begin, ';', (size_t)(end - begin));
@@ -127,7 +127,7 @@ static struct wishes read_wishes(const char *accept)
     return wishes;
 }
 
-/* Of two that are wished for alike the one that is named counts, and of two that are named the first. */
+/* At the same q the one that is named wins, and of two that are named the first. */
 static bool goes_before(const struct wish *one, const struct wish *other)
 {
     if (one->quality != other->quality)

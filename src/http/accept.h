@@ -5,12 +5,13 @@
 #include <stdbool.h>
 
 /*
- * Whether Accept ("" for none) asks for a page rather than for JSON: by the q of what names them most exactly. When both are as
- * welcome, JSON is sent unless text/html is named, and before any JSON. nginx/mayfly.conf decides alike; t/4560 compares.
+ * Whether Accept ("" for none) prefers a page to JSON: by the q of the range that names each most exactly. At the same
+ * q JSON is sent, unless text/html is named, and named before any JSON. nginx/mayfly.conf decides the same way; t/4560
+ * compares.
  */
 bool accept_page(const char *accept);
 
-/* Whether it asks for plain text rather than for either: only when it is named. */
+/* Whether it prefers plain text to both, which it has to name. */
 bool accept_text(const char *accept);
 
 #endif

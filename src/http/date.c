@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-/* strftime(3) and strptime(3) speak English: nothing of mayfly calls setlocale(3), which t/9000 checks. */
+/* strftime(3) and strptime(3) use English names, since mayfly never calls setlocale(3), which t/9000 checks. */
 static const int64_t first_s = -62135596800, last_s = 253402300799;
 
 void date_format(int64_t time_ms, char text[DATE_BYTES])

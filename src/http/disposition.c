@@ -11,10 +11,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* A longer one says nothing of what is in the file, and would leave no room for the name itself. */
+/* A longer extension does not tell the file's type, and would leave no room for the name itself. */
 enum { EXTENSION_MAX = 32 };
 
-/* Only what browsers encode is decoded, so that "100%25.txt" stays what it is. */
+/* Only the characters that browsers encode are decoded, so that "100%25.txt" stays unchanged. */
 static size_t undo_browsers_escapes(char *text, size_t length)
 {
     size_t out = 0;
@@ -32,7 +32,7 @@ static size_t undo_browsers_escapes(char *text, size_t length)
     return out;
 }
 
-/* Terminates the decoded value in its own place; its closing quote or whatever ended it is no longer needed. */
+/* Terminates the decoded value in place; the closing quote or other character that ended it is no longer needed. */
 static const char *decode(const struct parameter *parameter, size_t *length)
 {
     char *text = (char *)(uintptr_t)parameter->value; /* within disposition_read's writable value */
@@ -55,7 +55,10 @@ static size_t percent_decode(const char *from, const char *end, char *out)
     return length;
 }
 
-/* ISO 8859-1 to UTF-8, from the encoded text: three bytes become two, so there is room; one that is not encoded has none. */
+/*
+ * Converts ISO 8859-1 to UTF-8, from the encoded text: three bytes become two, so there is room; a byte that is not
+ * encoded has none.
+ */
 static size_t latin_decode(const char *from, const char *end, char *out)
 {
     size_t length = 0;
@@ -73,8 +76,9 @@ static size_t latin_decode(const char *from, const char *end, char *out)
 }
 
 /*
- * charset'language'percent-encoded (RFC 8187), in its own place. *readable: it is UTF-8, as it has to be. Else it tells all the same
- * that there is a file: of ISO 8859-1, which was allowed once (RFC 5987), the name; of anything else the bytes as they came.
+ * Decodes charset'language'percent-encoded (RFC 8187) in place. *readable: it is UTF-8, as it has to be. Otherwise it
+ * still shows that there is a file: of ISO 8859-1, which was allowed once (RFC 5987), with its name; of anything else
+ * with the bytes as they came.
  */
 static const char *decode_extended(const struct parameter *parameter, size_t *length, bool *readable)
 {
@@ -120,7 +124,7 @@ bool disposition_read(char *value, size_t length, struct disposition *dispositio
             }
     if (more == PARAMETER_BAD)
         return err_set(err, ERR_INPUT, "Content-Disposition can't be read from its character %td on", at - value + 1);
-    /* From here on the value is changed. */
+    /* The value is changed from here on. */
     *type_end = '\0';
     disposition->type = value;
     if (found[0].name != NULL)
@@ -133,9 +137,10 @@ bool disposition_read(char *value, size_t length, struct disposition *dispositio
 }
 
 /*
- * Control characters; marks, embeddings, overrides and isolates that turn the direction of writing ("gpj.exe" read from
- * the right); line separators; what can't be seen and would let two names look alike. Not joiners and variation selectors:
- * Persian, the Indic scripts, Japanese names and composed emoji need them.
+ * Whether a character is removed from names: control characters; marks, embeddings, overrides and isolates that turn
+ * the direction of writing ("gpj.exe" read from the right); line separators; characters that can't be seen and let two
+ * names look alike. Joiners and variation selectors stay: Persian, the Indic scripts, Japanese names and composed emoji
+ * need them.
  */
 static bool is_hidden(uint32_t code)
 {
@@ -151,7 +156,7 @@ struct piece {
     size_t length; /* 0: there is none */
 };
 
-/* The next character that is kept; run counts combining marks that follow one another. */
+/* Finds the next character that is kept; run counts combining marks that follow one another. */
 static struct piece next_piece(const char **at, const char *end, size_t *run)
 {
     while (*at < end) {
@@ -159,7 +164,7 @@ static struct piece next_piece(const char **at, const char *end, size_t *run)
         size_t length = utf8_sequence(text, (size_t)(end - text));
 
         *at += length > 0 ? length : 1;
-        /* No file system of Windows takes a \, and a browser there would save another name. */
+        /* File systems of Windows do not allow \, and a browser there would save under another name. */
         if (length == 0 || *text == '\\') {
             *run = 0;
             return (struct piece){"_", 1};
@@ -175,7 +180,10 @@ static bool is_letter(char byte)
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
-/* Browsers for Windows have sent paths: C:\fakepath\a.txt, \\server\share\a.txt, ..\a.txt. Elsewhere \ is part of a name. */
+/*
+ * Browsers for Windows have sent paths: C:\fakepath\a.txt, \\server\share\a.txt, ..\a.txt. Elsewhere \ is part of a
+ * name.
+ */
 static bool is_windows_path(const char *name, size_t length)
 {
     static const char *const begins[] = {"\\\\", ".\\", "..\\"};
@@ -202,13 +210,13 @@ static void name_nothing(char *name)
         memcpy(name, "file", sizeof "file");
 }
 
-/* How much of a name of length bytes with its last dot at `dot` is extension, dot included. */
+/* The length of the extension, with its dot, of a name of length bytes with its last dot at `dot`. */
 static size_t extension_bytes(size_t length, size_t dot)
 {
     return dot > 0 && dot < length && length - dot <= EXTENSION_MAX ? length - dot : 0;
 }
 
-/* What is kept of a name, without the spaces around it. */
+/* The part of a name that is kept, without spaces at both ends. */
 struct measure {
     const char *begin;
     size_t length;

@@ -12,7 +12,7 @@ void etag_format(int64_t version, char tag[ETAG_BYTES])
 bool etag_listed(const char *name, const char *list, const char *tag, enum etag_comparison comparison, bool *listed,
                  struct err *err)
 {
-    /* A list may have empty elements, which count for nothing. */
+    /* A list may have empty elements, which are ignored. */
     static const char between[] = ", \t";
     size_t length = tag != NULL ? strlen(tag) : 0;
 

@@ -10,13 +10,13 @@ enum { ETAG_BYTES = 24 };
 void etag_format(int64_t version, char tag[ETAG_BYTES]);
 
 enum etag_comparison {
-    ETAG_STRONG, /* If-Match: W/"…" is never the same */
-    ETAG_WEAK,   /* If-None-Match: W/ does not count */
+    ETAG_STRONG, /* If-Match: a weak tag never matches */
+    ETAG_WEAK,   /* If-None-Match: W/ is ignored */
 };
 
 /*
- * Whether the list of the header `name` has this strong tag, with its quotes; NULL: the resource has none. "*" is whatever is
- * there. ERR_INPUT when the list can't be understood.
+ * Whether the list of the header `name` has this strong tag, with its quotes; NULL: the resource has no tag. "*"
+ * matches any resource that exists. ERR_INPUT when the list is not valid.
  */
 bool etag_listed(const char *name, const char *list, const char *tag, enum etag_comparison, bool *listed,
                  struct err *) MUST_CHECK;

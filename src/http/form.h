@@ -10,8 +10,9 @@ enum { FORM_MAX_FIELDS = 64 };
 bool form_read(struct arena *, const char *text, size_t length, json_t **object, struct err *) MUST_CHECK;
 
 /*
- * Of a query string, which others add to: the next field of this name from *at on, decoded; no other is looked at. *value is NULL
- * when there is none. Moves *at past the field, also when it can't be decoded (ERR_INPUT).
+ * The next field of this name in a query string, from *at on, decoded; other fields, which other sites may have added,
+ * are not decoded. *value is NULL when there is none. Moves *at past the field, also when it can't be decoded
+ * (ERR_INPUT).
  */
 bool form_next(struct arena *, const char *text, size_t *at, const char *name, const char **value,
                struct err *) MUST_CHECK;

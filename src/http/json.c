@@ -15,7 +15,7 @@ static void release(void *json)
     json_decref(json);
 }
 
-/* Where the text goes deeper than JSON_MAX_DEPTH, or length. Brackets in strings do not count. */
+/* The offset at which the text is nested deeper than JSON_MAX_DEPTH, or length. Brackets in strings do not count. */
 static size_t too_deep_at(const char *text, size_t length)
 {
     bool in_string = false;
@@ -39,7 +39,7 @@ static size_t too_deep_at(const char *text, size_t length)
     return length;
 }
 
-/* jansson quotes what it stumbled over, which may be part of a password, and what we say is in a log of level debug. */
+/* jansson's message quotes the text, which may be part of a password, and messages are logged at level debug. */
 static void drop_quotation(char *text)
 {
     char *quotation = strstr(text, " near '");
@@ -61,7 +61,7 @@ bool json_read(struct arena *arena, const char *text, size_t length, json_t **js
         return err_set(err, ERR_INPUT, "byte %zu of the body: nested deeper than %d", too_deep_at(text, length) + 1,
                        JSON_MAX_DEPTH);
     *json = json_loadb(text, length, flags, &error);
-    /* jsonb writes 1e21 out at length: what it gave must be read again. Its text is kept, so no digit is lost. */
+    /* jsonb writes 1e21 as 22 digits, which must be readable again. Their text is kept, so no digit is lost. */
     if (*json == NULL && json_error_code(&error) == json_error_numeric_overflow)
         *json = json_loadb(text, length, flags | JSON_DECODE_INT_AS_REAL, &error);
     if (*json == NULL) {
@@ -91,7 +91,7 @@ json_t *json_new_object(struct arena *arena)
     return json != NULL && arena_defer(arena, release, json) ? json : NULL;
 }
 
-/* Writes a real to out, with the least precision that is read as it again. Returns the text's length. */
+/* Writes a real to out, with the least precision that reads back as the same number. Returns the text's length. */
 static size_t write_real(char out[REAL_BYTES], double real)
 {
     int length = 0;
@@ -101,13 +101,13 @@ static size_t write_real(char out[REAL_BYTES], double real)
         if (strtod(out, NULL) == real)
             break;
     }
-    /* A reader that tells reals from integers goes on doing so. */
+    /* Keeps it a real for readers that distinguish reals from integers. */
     if (strpbrk(out, ".e") == NULL)
         length += snprintf(out + length, REAL_BYTES - (size_t)length, ".0");
     return (size_t)length;
 }
 
-/* Where a string that begins at text ends. */
+/* The end of a string that begins at text. */
 static const char *string_end(const char *text)
 {
     for (text++; *text != '"'; text++)
@@ -116,7 +116,7 @@ static const char *string_end(const char *text)
     return text + 1;
 }
 
-/* In jansson's own text, in place: what is written anew is never longer. */
+/* Rewrites numbers in jansson's text in place; the new text is never longer. */
 static void shorten_reals(char *text)
 {
     const char *from = text;

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-/* Deeper documents only cost time; jansson and PostgreSQL would take far more. */
+/* Deeper documents only cost time; jansson and PostgreSQL accept far more. */
 enum { JSON_MAX_DEPTH = 32 };
 
 /* ERR_INPUT with line and column. The tree is released with the arena. */
@@ -20,8 +20,8 @@ bool json_read_object(struct arena *, const char *text, size_t length, json_t **
 json_t *json_new_object(struct arena *) MUST_CHECK;
 
 /*
- * Compact text in the arena; NULL when memory is out. Of 15, 16 and 17 digits a number has as
- * few as bring it back exactly: 0.1, where jansson says 0.10000000000000001.
+ * Compact text in the arena; NULL when memory is out. A number has 15, 16 or 17 digits, the fewest that read back as
+ * the same number: 0.1, where jansson writes 0.10000000000000001.
  */
 const char *json_write(struct arena *, const json_t *) MUST_CHECK;
 

@@ -26,7 +26,7 @@ static bool begin_line(struct showing *showing, size_t depth)
     return true;
 }
 
-/* A string with its quotes, or a number or a word: what stands on its own. */
+/* The length of a scalar: a string with its quotes, a number or a word. */
 static size_t token_length(const char *json)
 {
     const char *at = json;
@@ -44,7 +44,7 @@ static const char *skip_space(const char *json)
     return json + strspn(json, " \t\r\n");
 }
 
-/* The next token with what belongs to it; *json moves past it. */
+/* Writes the next token with its white space; *json moves past it. */
 static bool show_next(struct showing *showing, const char **json, size_t *depth)
 {
     const char *at = *json;
@@ -75,14 +75,14 @@ static bool show_next(struct showing *showing, const char **json, size_t *depth)
     default:
         length = token_length(at);
         *json = at + length;
-        /* Of a long string its beginning is better than nothing. */
+        /* Of a long string the beginning is shown. */
         if (length > showing->most - showing->length)
             length = showing->most - showing->length;
         return add(showing, at, length) && at + length == *json;
     }
 }
 
-/* Where the last character of what was cut off is not whole. */
+/* Removes the last character when the cut went through it. */
 static void drop_half_character(struct showing *showing)
 {
     while (showing->length > 0 && (showing->out[showing->length - 1] & 0xC0) == 0x80)

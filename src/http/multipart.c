@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* More than RFC 2046 allows (bchars), since clients send more: an example for Android that many have copied has "*****". */
+/* More than RFC 2046 allows (bchars), since clients send more: a widely copied example for Android has "*****". */
 static bool is_boundary_byte(char byte)
 {
     return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\';
@@ -61,7 +61,7 @@ bool multipart_init(struct multipart *multipart, const char *content_type, const
     return set_boundary(multipart, &boundary, err);
 }
 
-/* What a part's header says, while it is read. */
+/* The header of a part while it is read. */
 struct header {
     struct disposition disposition;
     const char *type;
@@ -87,7 +87,7 @@ static bool is_type(const char *value, size_t length)
     return true;
 }
 
-/* One line, whose CR LF may be overwritten. The error has no position yet. */
+/* Reads one line, whose CR LF may be overwritten. The error has no position yet. */
 static bool read_field(char *line, char *end, struct header *header, struct err *err)
 {
     char *colon = memchr(line, ':', (size_t)(end - line)), *value;
@@ -114,7 +114,7 @@ static bool read_field(char *line, char *end, struct header *header, struct err 
             return err_set(err, ERR_INPUT, "a part's Content-Type is too long or not ASCII");
         header->type = value;
     }
-    /* To keep encoded bytes as if they were the file's would be worse than to say no. */
+    /* An encoded part is refused, since its bytes would be stored as if they were the file's. */
     if (is_field(line, colon, "Content-Transfer-Encoding") && !is_plain_encoding(value))
         return err_set(err, ERR_INPUT, "a part's Content-Transfer-Encoding is not binary");
     return true;
@@ -134,7 +134,7 @@ static bool check_disposition(const struct disposition *disposition, struct err 
     return true;
 }
 
-/* The whole header, each line with its CR LF, without the empty line. */
+/* Reads the whole header, each line with its CR LF, without the empty line. */
 static bool read_header(struct multipart *multipart, struct header *header, struct err *err)
 {
     char *line = multipart->header, *end = line + multipart->line_begin;
@@ -149,7 +149,7 @@ static bool read_header(struct multipart *multipart, struct header *header, stru
     return check_disposition(&header->disposition, err);
 }
 
-/* Any error of the grammar: where it was found, and what it is. */
+/* Refuses the body for an error of its grammar, with its position. */
 static bool refuse(const struct multipart *multipart, const char *what, struct err *err)
 {
     return err_set(err, ERR_INPUT, "byte %" PRId64 " of the body: %s", multipart->at, what);
@@ -194,8 +194,8 @@ static void end_data(struct multipart *multipart)
 }
 
 /*
- * Goes on with a delimiter that has begun. CR is nowhere in it but at its beginning, so that a match that fails can't have
- * begun again within itself: what was taken for it is data, and the byte that does not fit is looked at anew.
+ * Continues a delimiter that has begun. CR occurs only at its beginning, so a match that fails can't contain the
+ * beginning of another: the bytes that had matched are data, and the byte that does not match is looked at again.
  */
 static bool match_on(struct multipart *multipart, const char **at, const char *end, struct err *err)
 {
@@ -222,7 +222,7 @@ static bool is_begun(const struct multipart *multipart, const char *bytes, size_
     return length < multipart->delimiter_length && memcmp(bytes, multipart->delimiter, length) == 0;
 }
 
-/* Up to the next delimiter, or to one that begins with the last CR and may go on in the next slice. */
+/* Takes data up to the next delimiter, or up to a last CR, which may begin one that continues in the next slice. */
 static bool read_data(struct multipart *multipart, const char **at, const char *end, struct err *err)
 {
     const char *from = *at, *found, *cr;
@@ -256,7 +256,7 @@ static bool end_part(struct multipart *multipart, struct err *err)
     return multipart->events.part_end(multipart->events.user, err);
 }
 
-/* What follows the boundary on its line: "--", or spaces that transport added, and CR LF. */
+/* Reads the rest of the boundary's line: "--", or spaces that transport added, and CR LF. */
 static bool read_line(struct multipart *multipart, const char **at, struct err *err)
 {
     char byte = *(*at)++, before = multipart->line_byte;

@@ -13,7 +13,7 @@ static bool is_escape(const char *at, const char *end)
     return end - at >= 2 && at[0] == '\\' && (at[1] == '"' || at[1] == '\\');
 }
 
-/* Moves *at past what follows `=`. */
+/* Moves *at past the value after `=`. */
 static bool read_value(const char **at, const char *end, struct parameter *parameter)
 {
     const char *from = *at, *to;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Points into the field; nothing is terminated. */
+/* Points into the field; not terminated. */
 struct parameter {
     const char *name;
     size_t name_length;
@@ -17,8 +17,8 @@ struct parameter {
 enum parameter_found { PARAMETER_NONE, PARAMETER_ONE, PARAMETER_BAD };
 
 /*
- * The next parameter at *at, which moves past it; end ends the field. An unquoted value may hold whatever neither ends
- * it nor is a quote: clients are careless there.
+ * The next parameter at *at, which moves past it; end ends the field. An unquoted value may hold any character that
+ * neither ends it nor is a quote, since clients do not keep to the grammar.
  */
 enum parameter_found parameter_next(const char **at, const char *end, struct parameter *);
 

@@ -4,13 +4,13 @@
 
 #include "base/buf.h"
 
-/* The byte that the %XX at text stands for; -1 when there is none within left bytes. */
+/* The byte that the %XX at text stands for; -1 when the left bytes do not begin with one. */
 int percent_byte(const char *text, size_t left);
 
 /* Writes %XX for a byte: three characters and no NUL. */
 void percent_write(unsigned char byte, char text[3]);
 
-/* Adds text with all as %XX but unreserved characters (RFC 3986) and those of also. */
+/* Adds text with each byte as %XX, except for unreserved characters (RFC 3986) and those in also. */
 bool percent_add(struct buf *, const char *text, const char *also) MUST_CHECK;
 
 #endif

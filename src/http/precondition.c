@@ -14,7 +14,7 @@ static bool reads(const struct request *request)
     return (request->method & (METHOD_GET | METHOD_HEAD)) != 0;
 }
 
-/* Whether it was changed after the date in the header; a date that can't be read says nothing (section 13.1.3). */
+/* Whether it was changed after the date in the header; an invalid date is ignored (section 13.1.3). */
 static bool changed_since(const char *date, const struct validators *validators, bool otherwise)
 {
     int64_t date_ms;
@@ -25,7 +25,7 @@ static bool changed_since(const char *date, const struct validators *validators,
     return validators->modified_ms / 1000 > date_ms / 1000;
 }
 
-/* Steps 1 and 2: what protects a change from being made to something else. */
+/* Steps 1 and 2: conditions that protect a change from applying to another version. */
 static bool check_match(const struct request *request, const struct validators *validators, struct err *err)
 {
     bool listed;
@@ -44,7 +44,7 @@ static bool check_match(const struct request *request, const struct validators *
                : err_field(err, ERR_STALE, "If-Match", "If-Match: this has no entity tag");
 }
 
-/* Steps 3 and 4: what spares a client what it has, and a change what is there already. */
+/* Steps 3 and 4: conditions that spare a download, or a change of something that exists. */
 static bool check_none_match(const struct request *request, const struct validators *validators, bool *same,
                              struct err *err)
 {

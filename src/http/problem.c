@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* A moment in which a service can be back, or a lock be free. */
+/* Long enough for a service to return, or a lock to be released. */
 enum { RETRY_DOWN_S = 1 };
 
 static const struct {
@@ -28,20 +28,21 @@ static const struct {
     [ERR_LIMIT] = {429, "Too many requests", NULL},
     [ERR_CHECKSUM] = {460, "Checksum mismatch", NULL}, /* of tus 1.0.0 */
     [ERR_DOWN] = {503, "Service unavailable",
-                  "A service behind this site is away. Nothing was lost; try again shortly."},
-    [ERR_BUG] = {500, "Internal error", "Something went wrong here. It has been logged with this request's id."},
+                  "A service behind this site is not available. Nothing was lost; try again shortly."},
+    [ERR_BUG] = {500, "Internal error",
+                 "Something went wrong on this site. It has been logged with this request's id."},
 };
 
-/* In the place of a detail that is for the log; these are the kinds that the database says. */
+/* Shown instead of a detail that is for the log; these kinds come from the database. */
 static const char *words_of(enum err_kind kind)
 {
     switch (kind) {
     case ERR_LOGIN:
         return "the session has ended; log in again";
     case ERR_CONFLICT:
-        return "this is there already, or was changed just now; look again";
+        return "this exists already, or was changed just now; read it again";
     default:
-        return "a value can't be stored as it is";
+        return "a value can't be stored in this form";
     }
 }
 

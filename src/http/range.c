@@ -41,12 +41,12 @@ static enum range_answer read_from(const char **at, int64_t size, struct range *
 
 enum range_answer range_read(const char *header, int64_t size, struct range *range)
 {
-    /* A list may have empty elements, which count for nothing. */
+    /* A list may have empty elements, which are ignored. */
     static const char between[] = " \t,";
     enum range_answer answer;
 
     *range = (struct range){.offset = 0};
-    /* Of nothing there are no parts, and Content-Range has no words for one; players ask for bytes=0- of whatever it is. */
+    /* An empty file has no parts, and Content-Range can't express one; players ask for bytes=0- of any file. */
     if (size == 0 || strncasecmp(header, "bytes=", 6) != 0)
         return RANGE_WHOLE;
     header += 6;

@@ -11,18 +11,18 @@ enum range_answer {
     RANGE_OUTSIDE, /* 416 */
 };
 
-/* Bytes; both are 0 unless there is a part. */
+/* In bytes; both are 0 unless the result is a part. */
 struct range {
     int64_t offset;
     int64_t length;
 };
 
-/* What a Range header ("" for none) asks of size bytes. Only for GET: another method's Range means nothing. */
+/* Evaluates a Range header ("" for none) for size bytes. For GET only: Range has no meaning for other methods. */
 enum range_answer range_read(const char *header, int64_t size, struct range *);
 
 /*
- * Whether If-Range ("" for none) lets the Range header count: it must be this very tag, and a strong one. A date never
- * is enough; the client then gets the whole, which is always right.
+ * Whether If-Range ("" for none) allows the Range header: it must be exactly this tag, and a strong one. A date is
+ * never enough; the client then gets the whole, which is always correct.
  */
 bool range_applies(const char *if_range, const char *tag);
 

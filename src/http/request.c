@@ -26,7 +26,7 @@ const char *method_name(enum method method)
     return NULL;
 }
 
-/* The parameters that nginx/mayfly-params.conf names; whatever else came is not looked at. */
+/* The parameters that nginx/mayfly-params.conf names; others are ignored. */
 static const struct {
     const char *name;
     size_t length;
@@ -76,7 +76,7 @@ static const struct {
 #undef ROW
 };
 
-/* A method that we do not know stays 0: whether the path exists, and what it takes, is for the route table to say. */
+/* An unknown method stays 0: the route table says whether the path exists and which methods it has. */
 static void set_method(struct request *request, const char *name)
 {
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
@@ -84,7 +84,7 @@ static void set_method(struct request *request, const char *name)
             request->method = methods[i].method;
 }
 
-/* Some of tus' clients can't send PATCH (tus 1.0.0, X-HTTP-Method-Override); nobody else needs it. */
+/* Some tus clients can't send PATCH (tus 1.0.0, X-HTTP-Method-Override); no other client needs this. */
 static void override_method(struct request *request)
 {
     if (request->method == METHOD_POST && request->method_override[0] != '\0' &&

@@ -19,10 +19,10 @@ enum method {
     METHOD_OPTIONS = 64,
 };
 
-/* "GET", or NULL for what is no single method. */
+/* "GET"; NULL when it is not exactly one method. */
 const char *method_name(enum method);
 
-/* Where the rest of a body comes from. Returns up to size bytes, 0 at the end. */
+/* The source of the rest of a body. Returns up to size bytes, 0 at the end. */
 struct body_source {
     size_t (*read)(void *source, void *bytes, size_t size);
     void *source;
@@ -37,7 +37,7 @@ struct request {
     const char *content_type; /* "" when not given; so are all that follow */
     int64_t content_length;   /* bytes; 0 without a body */
     const char *address;      /* of the client, as nginx knows it */
-    const char *request_id;   /* nginx's, the same when it tries again on another pool */
+    const char *request_id;   /* made by nginx; the same when it tries again on another pool */
     const char *traceparent;  /* as the client sent it */
     const char *origin;       /* scheme://host that the client used */
     const char *cookie;
@@ -46,7 +46,7 @@ struct request {
     const char *user_agent;
     const char *origin_header;
     const char *fetch_site;
-    const char *sec_purpose; /* "prefetch" of what nobody has asked for yet */
+    const char *sec_purpose; /* "prefetch" when the user has not asked for it yet */
     const char *purpose;     /* the same of older browsers */
     const char *if_match;
     const char *if_none_match;
@@ -66,19 +66,19 @@ struct request {
     const char *upload_metadata;
     const char *upload_checksum;
     const char *upload_concat;
-    const char *stream;  /* not "": the body comes in turns, and can't be read whole */
-    const char *queue;   /* "address": waits for a password's turn, within its address's bounds; "exempt": without */
-    const char *storage; /* where nginx gets files from by itself; "": it doesn't */
-    const char *storage_failed; /* not "": it has tried to, for this very request */
+    const char *stream;  /* not "": the body comes in turns and can't be read whole */
+    const char *queue;   /* "address": waits for a password's turn within its address's limits; "exempt": without */
+    const char *storage; /* the storage from which nginx fetches files itself; "": none */
+    const char *storage_failed; /* not "": nginx has tried that for this request */
     struct body_source body;
 };
 
-/* Fills in a request from "NAME=value" strings; a method that is not known is 0. ERR_INPUT says what is wrong. */
+/* Fills in a request from "NAME=value" strings; an unknown method is 0. ERR_INPUT says what is wrong. */
 bool request_parse(struct request *, const char *const *params, struct err *) MUST_CHECK;
 
 /*
- * The whole body, at most `most` bytes: ERR_LARGE, before a byte is read when its length tells; ERR_INPUT when it ends
- * before its length.
+ * Reads the whole body, at most `most` bytes. ERR_LARGE when it is longer, before a byte is read if its length says so;
+ * ERR_INPUT when it ends before its length.
  */
 bool request_body(struct request *, struct arena *, size_t most, struct buf *, struct err *) MUST_CHECK;
 
@@ -92,12 +92,12 @@ bool request_wants_page(const struct request *);
 bool request_wants_text(const struct request *);
 
 /*
- * The value of the first cookie of this name behind `after`, an earlier answer or NULL: browsers send those of several paths and
- * domains. NULL when there is none. *length without the quotes that RFC 6265 allows.
+ * The value of the first cookie of this name after `after`, an earlier result or NULL, since browsers send those of
+ * several paths and domains. NULL when there is none. *length is without the quotes that RFC 6265 allows.
  */
 const char *request_cookie(const struct request *, const char *name, const char *after, size_t *length);
 
-/* What may be the bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. */
+/* The possible bearer token of Authorization, with or without the word "Bearer"; NULL when there is none. */
 const char *request_bearer(const struct request *, size_t *length);
 
 #endif

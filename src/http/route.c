@@ -5,7 +5,7 @@
 
 enum { PARAMETERS_MAX = 2 };
 
-/* Whether path fits pattern; copies the segments in the place of ":name". */
+/* Whether path matches pattern; copies the segments that ":name" stands for. */
 static bool fits(const char *pattern, const char *path, char parameters[PARAMETERS_MAX][ROUTE_PARAMETER_MAX])
 {
     size_t count = 0;

@@ -1,16 +1,16 @@
-/* The route table: a row carries its policy, and what it does not allow is refused. */
+/* The route table: each row has its policy, and what a row does not allow is refused. */
 #ifndef MAYFLY_HTTP_ROUTE_H
 #define MAYFLY_HTTP_ROUTE_H
 
 #include "http/request.h"
 
-struct exchange; /* a request with its answer in the making; the app layer's */
+struct exchange; /* a request with its answer; of the app layer */
 
-/* Zero means that nobody may: each row says who. */
+/* Who may use a route. Zero refuses everybody, so each row has to say. */
 enum route_need {
     NEED_REFUSED = 0,
-    NEED_NOTHING, /* anybody; the session is not even looked up */
-    NEED_GUEST,   /* anybody; a live session is known when there is one */
+    NEED_NOTHING, /* anybody; a session is looked up only to be shown on a page */
+    NEED_GUEST,   /* anybody; a session is looked up */
     NEED_LOGIN,   /* a live session, or 401 */
     NEED_PAGE,    /* a live session, or for browsers the way to the log-in page */
 };
@@ -18,11 +18,11 @@ enum route_need {
 /* Bits. */
 enum route_trait {
     PACE_AT_ONCE = 0,
-    /* The handler, or what it leaves to be done, may wait for somebody slow: then it does so in a coroutine. */
+    /* The handler, or the work that it leaves to be done, may wait for a storage or a child: it runs in a coroutine. */
     PACE_MAY_WAIT = 1,
     /*
-     * What is there has an entity tag, and the handler evaluates the preconditions (precondition.h) where it knows what is there.
-     * Of all others If-Match fails, since it names what is not there.
+     * The resource has an entity tag, and the handler evaluates the preconditions (precondition.h) when it knows the
+     * current one. On other routes If-Match fails, since there is no tag that it could match.
      */
     HAS_TAG = 2,
 };
@@ -32,14 +32,17 @@ struct route {
     const char *path; /* "/files/:id/links/:link": up to two segments may be parameters */
     enum route_need need;
     bool (*handle)(struct exchange *, struct err *);
-    /* Adds what every answer of this route must have, errors included; may turn *refused into another error. NULL: nothing. */
-    bool (*dress)(struct exchange *, struct err *refused, struct err *);
+    /*
+     * Adds the headers that every answer of this route has, also an error's; may turn *refused into another error.
+     * NULL: none.
+     */
+    bool (*add_headers)(struct exchange *, struct err *refused, struct err *);
     unsigned traits;
 };
 
 enum { ROUTE_PARAMETER_MAX = 128, ROUTE_ALLOW_MAX = 64 };
 
-/* What a path matched. */
+/* The result of a match. */
 struct route_match {
     const struct route *route;
     char parameter[ROUTE_PARAMETER_MAX];
@@ -51,7 +54,7 @@ struct route_match {
 bool route_find(const struct route *routes, size_t count, enum method, const char *path, struct route_match *,
                 struct err *) MUST_CHECK;
 
-/* A path's methods as Allow wants them (RFC 9110, section 10.2.1), with HEAD and OPTIONS. Returns allow. */
+/* A path's methods for Allow (RFC 9110, section 10.2.1), with HEAD and OPTIONS. Returns allow. */
 const char *route_allow(const struct route_match *, char allow[ROUTE_ALLOW_MAX]);
 
 #endif

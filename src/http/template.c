@@ -20,7 +20,7 @@ struct tag {
     size_t length;
 };
 
-/* Where names are looked up: the innermost value first. */
+/* The values in which names are looked up, the innermost first. */
 struct scope {
     const json_t *value;
     const struct scope *outer;
@@ -88,7 +88,7 @@ static bool add_escaped(struct renderer *r, const char *text, size_t length)
     return add(r, text + run, length - run);
 }
 
-/* Lists, objects, true and fractions have no one spelling that a page would want, so they show as nothing. */
+/* Lists, objects, true and fractions have no single text form for a page, so they show as nothing. */
 static bool add_value(struct renderer *r, const json_t *value)
 {
     if (json_is_string(value))
@@ -192,8 +192,8 @@ static bool closes(const struct tag *section, const struct tag *tag)
 static bool render_tag(struct renderer *, const char **at, const struct tag *, const struct scope *);
 
 /*
- * Renders up to the end of a section, or of the text when section is NULL, and leaves *at behind it. Without a scope
- * nothing is shown: it only finds that end.
+ * Renders up to the end of a section, or of the text when section is NULL, and leaves *at after it. Without a scope
+ * nothing is rendered: it only finds the end.
  */
 static bool render_until(struct renderer *r, const char **at, const struct tag *section, const struct scope *scope)
 {
@@ -213,7 +213,7 @@ static bool render_until(struct renderer *r, const char **at, const struct tag *
     return false;
 }
 
-/* What a section or partial holds. */
+/* Renders the content of a section or a partial. */
 static bool render_inside(struct renderer *r, const char **at, const struct tag *tag, const struct scope *scope)
 {
     bool ok;

@@ -79,7 +79,10 @@ bool tus_metadata_read(struct arena *arena, const char *text, struct tus_metadat
         next = strchr(copy, ',');
         if (next != NULL)
             *next++ = '\0';
-        /* A list's empty elements count for nothing (RFC 9110, section 5.6.1.2): clients write a comma behind each pair. */
+        /*
+         * A list's empty elements count for nothing (RFC 9110, section 5.6.1.2): clients write a comma behind each
+         * pair.
+         */
         if (copy[strspn(copy, " \t")] == '\0')
             continue;
         if (metadata->count == TUS_METADATA_PAIRS)

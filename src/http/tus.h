@@ -1,7 +1,7 @@
 /*
- * The grammar of tus 1.0.0's header fields (https://tus.io/protocols/resumable-upload); what they ask for is done elsewhere.
- * Every reader takes a field's value, "" when it was not sent, and gives ERR_INPUT that names the field when the value is
- * wrong.
+ * The grammar of tus 1.0.0's header fields (https://tus.io/protocols/resumable-upload); what they ask for is done
+ * elsewhere. Every reader takes a field's value, "" when it was not sent, and gives ERR_INPUT that names the field when
+ * the value is wrong.
  */
 #ifndef MAYFLY_HTTP_TUS_H
 #define MAYFLY_HTTP_TUS_H
@@ -50,7 +50,9 @@ bool tus_metadata_read(struct arena *, const char *text, struct tus_metadata *, 
 /* The pair of a key; NULL when there is none. Keys of the protocol are compared as they are, case counts. */
 const struct tus_pair *tus_metadata_find(const struct tus_metadata *, const char *key);
 
-/* The file's name ("filename", else "name") and its type ("filetype", else "type") as clients send them; NULL without. */
+/*
+ * The file's name ("filename", else "name") and its type ("filetype", else "type") as clients send them; NULL without.
+ */
 const struct tus_pair *tus_metadata_name(const struct tus_metadata *);
 const struct tus_pair *tus_metadata_type(const struct tus_metadata *);
 

@@ -25,7 +25,7 @@ enum {
 
 static bool absent(struct err *err)
 {
-    return err_set(err, ERR_ABSENT, "this is no upload straight into the storage");
+    return err_set(err, ERR_ABSENT, "this is not an upload directly to the storage");
 }
 
 static bool find(struct exchange *x, const struct uuid *id, struct file *file, struct err *err)

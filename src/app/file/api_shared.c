@@ -23,7 +23,7 @@
  * The address is the secret: it shall not travel, not even to us, since a line of nginx's error log has what a browser came
  * from; nor be found by searching.
  */
-bool shared_dress(struct exchange *x, struct err *refused, struct err *err)
+bool shared_add_headers(struct exchange *x, struct err *refused, struct err *err)
 {
     bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
 
@@ -34,7 +34,7 @@ bool shared_dress(struct exchange *x, struct err *refused, struct err *err)
 
 static bool no_link(struct err *err)
 {
-    return err_set(err, ERR_ABSENT, "this link is not good, or not any more; ask whoever gave it to you");
+    return err_set(err, ERR_ABSENT, "this link is not valid, or has ended; ask the sender for a new one");
 }
 
 /* A request for a link, and whose use of it that would be. */

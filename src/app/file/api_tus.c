@@ -37,7 +37,7 @@ static bool number_header(struct exchange *x, const char *name, int64_t number, 
  * Tus-Resumable on each answer. A HEAD that can't be answered now is 423, which clients repeat: after a 5xx they would
  * begin again from zero. After a fault of ours they should: repeating would get them no further.
  */
-bool tus_dress(struct exchange *x, struct err *refused, struct err *err)
+bool tus_add_headers(struct exchange *x, struct err *refused, struct err *err)
 {
     if (x->request.method == METHOD_HEAD && refused->kind == ERR_DOWN)
         refused->kind = ERR_LOCKED;
@@ -70,7 +70,7 @@ static bool find(struct exchange *x, struct file *file, struct err *err)
 
     /* The bytes of a direct one go elsewhere. */
     return file_answer_id(x, &id, err) && file_answer_upload(x, &id, file, err) &&
-           (strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is no upload by tus"));
+           (strcmp(file->via, "direct") != 0 || err_set(err, ERR_ABSENT, "this is not an upload by tus"));
 }
 
 static bool expiry_header(struct exchange *x, int64_t expires_at_ms, struct err *err)
@@ -190,7 +190,7 @@ static bool end(struct exchange *x, bool whole, struct err *err)
     struct upload *upload = patching->upload;
 
     if (!checksum_right(patching) || (!whole && patching->checksum.algorithm != TUS_NO_CHECKSUM))
-        return err_set(err, ERR_CHECKSUM, "the bytes have another checksum; nothing of them was kept");
+        return err_set(err, ERR_CHECKSUM, "the bytes have another checksum; none of them were kept");
     if (!whole && is_unknown(x, patching))
         return err_set(err, ERR_INPUT, "the body was cut off");
     x->response.status = patching->created ? 201 : 204;
@@ -286,11 +286,11 @@ bool api_tus_patch(struct exchange *x, struct err *err)
     if (!tus_offset(x->request.upload_offset, &offset, err) || !find(x, &file, err))
         return false;
     if (file.concat[0] != '\0')
-        return err_set(err, ERR_DENIED, "this upload is made of others");
+        return err_set(err, ERR_DENIED, "this upload is joined from others");
     if (offset != file.received)
-        return err_set(err, ERR_CONFLICT, "the upload has %lld bytes, so go on from there", (long long)file.received);
+        return err_set(err, ERR_CONFLICT, "the upload has %lld bytes; continue from there", (long long)file.received);
     if (file.size >= 0 && x->request.content_length > file.size - offset)
-        return err_set(err, ERR_LARGE, "the upload was to have %lld bytes", (long long)file.size);
+        return err_set(err, ERR_LARGE, "the upload was announced with %lld bytes", (long long)file.size);
     /* Nothing is sent to what is whole: a repetition whose first answer was lost, by a client that has asked for the offset. */
     if (file.state == FILE_COMMITTED) {
         x->response.status = 204;
@@ -300,7 +300,7 @@ bool api_tus_patch(struct exchange *x, struct err *err)
         return false;
     if (patching->upload->file.received == offset)
         return true;
-    return err_set(err, ERR_CONFLICT, "the upload has %lld bytes, so go on from there",
+    return err_set(err, ERR_CONFLICT, "the upload has %lld bytes; continue from there",
                    (long long)patching->upload->file.received);
 }
 

@@ -44,7 +44,7 @@ bool api_health_ready(struct exchange *x, struct err *err)
 bool api_worker(struct exchange *x, struct err *err)
 {
     if (!x->services->config.worker_header)
-        return err_set(err, ERR_ABSENT, "this site keeps to itself which worker answers");
+        return err_set(err, ERR_ABSENT, "this site does not tell which worker answers");
     if (!buf_printf(&x->response.body, "{\"worker\":\"%s\"}", x->services->worker))
         return err_set(err, ERR_BUG, "answer is too long");
     return true;

@@ -69,7 +69,7 @@ static const char *ending_of(const char *name)
     return length > 0 && length <= ENDING_MAX && strspn(dot + 1, plain) == length ? dot + 1 : "";
 }
 
-static bool dress_file(json_t *file, struct err *err)
+static bool add_file_texts(json_t *file, struct err *err)
 {
     const char *name = json_string_value(json_object_get(file, "name"));
     const char *type = json_string_value(json_object_get(file, "type"));
@@ -114,7 +114,7 @@ static bool set_files(struct exchange *x, json_t *values, const char *contains, 
     }
     json_array_foreach(files, index, file)
     {
-        if (!dress_file(file, err))
+        if (!add_file_texts(file, err))
             return false;
     }
     if (json_object_set(values, "files", files) != 0)
@@ -177,7 +177,7 @@ bool files_page_fill_link(struct exchange *x, json_t *values, struct err *err)
            err_memory(err);
 }
 
-static bool dress_link(struct exchange *x, json_t *link, struct err *err)
+static bool add_link_text(struct exchange *x, json_t *link, struct err *err)
 {
     const json_t *left = json_object_get(link, "uses_left");
     json_int_t count = json_integer_value(left);
@@ -203,7 +203,7 @@ bool files_page_fill_links(struct exchange *x, json_t *values, struct err *err)
         return false;
     json_array_foreach(links, index, link)
     {
-        if (!dress_link(x, link, err))
+        if (!add_link_text(x, link, err))
             return false;
     }
     return (set_text(shown, "id", x->match.parameter) && set_text(shown, "name", file.name) &&
