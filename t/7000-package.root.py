@@ -3,11 +3,9 @@
 load, the removal, and nothing that is left behind."""
 
 import re
-import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import CHECKOUT, PASSWORD, check, done, same, wait_until
 from ledger import Ledger
-from machine import POOLS, Machine, deploy, package, readme_blocks, require
+from machine import POOLS, Machine, check_file, deploy, package, readme_blocks, require
 
 NEXT = "0.1.1~test"
 
@@ -54,22 +52,6 @@ def check_pages(deb):
             lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page], capture_output=True, text=True)
             check(ran.returncode == 0 and not ran.stderr and len(ran.stdout) > 1000 and lint.returncode == 0,
                   f"{page.name}: no warning", ran.stderr, lint.stdout)
-
-
-def check_file(machine, token):
-    """An image and its thumbnail, whose program runs inside of the worker's sandbox."""
-    rows = b"".join(b"\0" + bytes(3 * 64) for _ in range(64))
-    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    image = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
-    client = machine.client(token)
-    answer = client.request("POST", "/upload?name=black.png", body=image, headers={"Content-Type": "image/png"})
-    check(answer.status == 201, "a file is uploaded", answer)
-    url = answer.json()["url"]
-    same(client.get(url).body, image, "and comes back as it was")
-    thumbnail = client.get(f"{url}?size=64".replace("?", "/thumbnail?"))
-    check(thumbnail.status == 200 and thumbnail.headers.get("Content-Type") == "image/jpeg", "its thumbnail is made in the sandbox",
-          thumbnail, "\n".join(machine.journal("mayfly-pool@files-a")[-5:]), "\n".join(machine.journal("mayfly-pool@files-b")[-5:]))
 
 
 def check_deployment(machine):

@@ -1,5 +1,5 @@
-"""A whole machine for a test: systemd as its first process, over a copy-on-write view of this one's root, with a network of
-its own. What it writes is in memory and goes with it. As root, with systemd-nspawn."""
+"""A whole machine for a test: systemd as its first process, over a copy-on-write view of this one's root or another one, with a
+network of its own. What it writes is in memory and goes with it. As root, with systemd-nspawn."""
 
 import contextlib
 import ctypes
@@ -10,14 +10,16 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from chaos import CHECKOUT, Client
+from chaos import CHECKOUT, Client, check, same
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
 HOST = "example.org"  # as in nginx/site.conf
@@ -80,12 +82,12 @@ class Failed(Exception):
 class Machine:
     """with Machine(...) as machine: it runs; afterwards nothing of it is left."""
 
-    def __init__(self, *files):
-        """files are copied to /run/machine in there."""
+    def __init__(self, *files, root="/"):
+        """files are copied to /run/machine in there. root is a folder with an installed Debian, which stays as it is."""
         self.name = f"mayfly-machine-{os.getpid()}"
         self.folder = Path(tempfile.gettempdir()) / self.name
         self.folder.mkdir(mode=0o700)
-        self.files = files
+        self.files, self.root = files, root
         self.holder = self.nspawn = self.leader = None
         self.certificate = None
 
@@ -118,7 +120,7 @@ class Machine:
             mount -t tmpfs -o mode=755 machine {self.folder}/disk
             cd {self.folder}/disk
             mkdir upper work root
-            mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
+            mount -t overlay -o lowerdir={self.root},upperdir=upper,workdir=work machine root
             echo ready
             exec sleep infinity >/dev/null"""], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         if self.holder.stdout.readline() != "ready\n":
@@ -273,3 +275,19 @@ def deploy(machine, judge=lambda passed, block, ran: None):
         systemctl reload 'mayfly-pool@*'
         systemctl restart nginx""")
     return ran
+
+
+def check_file(machine, token):
+    """An image and its thumbnail, whose program runs inside of the worker's sandbox."""
+    rows = b"".join(b"\0" + bytes(3 * 64) for _ in range(64))
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    image = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    client = machine.client(token)
+    answer = client.request("POST", "/upload?name=black.png", body=image, headers={"Content-Type": "image/png"})
+    check(answer.status == 201, "a file is uploaded", answer)
+    url = answer.json()["url"]
+    same(client.get(url).body, image, "and comes back as it was")
+    thumbnail = client.get(f"{url}?size=64".replace("?", "/thumbnail?"))
+    check(thumbnail.status == 200 and thumbnail.headers.get("Content-Type") == "image/jpeg", "its thumbnail is made in the sandbox",
+          thumbnail, "\n".join(machine.journal("mayfly-pool@files-a")[-5:]), "\n".join(machine.journal("mayfly-pool@files-b")[-5:]))
