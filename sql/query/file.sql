@@ -46,18 +46,20 @@ FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
 
 -- name: file_put
 -- id, account, via, back end, object name, block bytes, name, claimed type, bytes, SHA-256, type, bytes and files that the account may
--- have -> created at in ms; no row when that would be too much. A file that came as a whole has no other row before.
+-- have, ms when it was made. An error (22003) when that would be too much, so that it may go with the COMMIT: a transaction that waits for
+-- its client meanwhile would keep the account's other files waiting. A file that came as a whole has no other row before.
 WITH u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
     SELECT $2::uuid, $9::bigint, 1 WHERE $9::bigint <= $12::bigint
     ON CONFLICT (account_id) DO UPDATE SET bytes = a.bytes + excluded.bytes, files = a.files + 1
         WHERE a.bytes + excluded.bytes <= $12::bigint AND a.files < $13::int
-    RETURNING account_id)
-INSERT INTO file (id, account_id, state, via, back_end, object_name, block_bytes, name, claimed_type, size, reserved, received, sealed,
-    sha256, type)
-SELECT $1::uuid, account_id, 'committed', $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::bigint, $9::bigint, $9::bigint,
-    true, $10::bytea, $11::text
-FROM u RETURNING to_ms(created_at);
+    RETURNING account_id),
+c AS (SELECT 9223372036854775807 + (1 - count(*)) AS good FROM u)
+INSERT INTO file (id, account_id, created_at, state, via, back_end, object_name, sealed, block_bytes, name, claimed_type, type, sha256,
+    size, reserved, received)
+SELECT $1::uuid, $2::uuid, to_timestamp($14::bigint / 1000.0), 'committed', $3::text, $4::text, $5::text, true, $6::bigint, $7::text,
+    $8::text, $11::text, $10::bytea, $9::bigint, $9::bigint, $9::bigint
+FROM c WHERE c.good > 0;
 
 -- name: file_usage
 -- account -> bytes, files

@@ -7,9 +7,9 @@
 #include <libpq-fe.h>
 
 enum {
-    DB_QUEUE_MAX = 5,
-    /* BEGIN, limits, five queued statements and one more, each with a preparation before it. */
-    BATCH_MAX = 16,
+    DB_QUEUE_MAX = 8,
+    /* BEGIN and COMMIT, limits, the queued statements and one more, each with a preparation before it. */
+    BATCH_MAX = 2 + 2 * (1 + DB_QUEUE_MAX + 1),
 };
 
 /* A statement with what it is run with; all is borrowed. */

@@ -1,8 +1,6 @@
 #include "store/upload_whole.h"
 
-#include <stdio.h>
-
-enum { NUMBER_BYTES = 24 };
+#include <string.h>
 
 bool upload_whole_fits(const struct file_store *store, int64_t most)
 {
@@ -30,6 +28,7 @@ static void fill(struct upload *upload, const struct object_ops *back_end, const
         .metadata = plan->metadata,
         .concat = "",
         .size = plan->size,
+        .created_at_ms = upload->store->clock->now_ms(),
         .reserved = upload->store->config->file_max_bytes,
     };
     upload->file.object.upload = "";
@@ -63,41 +62,52 @@ bool upload_whole_new(struct file_store *store, struct arena *arena, const struc
 bool upload_whole_commit(struct upload *upload, struct arena *arena, const char *type, struct err *err)
 {
     const struct file_plan *plan = upload->plan;
-    const struct file_store *store = upload->store;
-    char id[UUID_TEXT_BYTES], account[UUID_TEXT_BYTES], block[NUMBER_BYTES], bytes[NUMBER_BYTES],
-        most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES];
-    const char *sha256 = db_bytes(arena, upload->file.sha256, SHA256_BYTES);
-    const char *const values[] = {id,
-                                  account,
-                                  plan->via,
-                                  upload->back_end->name,
-                                  plan->object_name,
-                                  block,
-                                  plan->name,
-                                  plan->claimed_type,
-                                  bytes,
-                                  sha256,
-                                  type,
-                                  most_bytes,
-                                  most_files};
-    struct db_result row;
+    const struct config *config = upload->store->config;
+    char *id = arena_alloc(arena, UUID_TEXT_BYTES), *account = arena_alloc(arena, UUID_TEXT_BYTES);
+    const char *const values[] = {
+        id,
+        account,
+        plan->via,
+        upload->back_end->name,
+        plan->object_name,
+        arena_printf(arena, "%lld", (long long)upload->file.object.block_bytes),
+        plan->name,
+        plan->claimed_type,
+        arena_printf(arena, "%lld", (long long)upload->file.received),
+        db_bytes(arena, upload->file.sha256, SHA256_BYTES),
+        type,
+        arena_printf(arena, "%lld", (long long)config->files_max_bytes),
+        arena_printf(arena, "%lld", (long long)config->files_max_count),
+        arena_printf(arena, "%lld", (long long)upload->file.created_at_ms),
+    };
+    const char **kept = arena_alloc(arena, sizeof values);
 
-    if (sha256 == NULL)
-        return err_memory(err);
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        if (values[i] == NULL || kept == NULL)
+            return err_memory(err);
     uuid_format(&upload->file.id, id);
     uuid_format(&upload->file.account, account);
-    snprintf(block, sizeof block, "%lld", (long long)upload->file.object.block_bytes);
-    snprintf(bytes, sizeof bytes, "%lld", (long long)upload->file.received);
-    snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
-    snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
-    switch (db_query(store->db, arena, STATEMENT_FILE_PUT, values, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return file_quota_error(upload->store, arena, &upload->file.account, err);
-    case DB_ROW:
-        break;
-    }
-    upload->file.created_at_ms = db_number(&row, 0, 0);
-    return true;
+    memcpy(kept, values, sizeof values);
+    return db_queue(upload->store->db, STATEMENT_FILE_PUT, kept, err);
+}
+
+bool upload_whole_flush(struct upload *upload, struct arena *arena, struct err *err)
+{
+    struct file_usage ignored;
+
+    return file_usage(upload->store, arena, &upload->file.account, &ignored, err);
+}
+
+void upload_whole_explain(struct file_store *store, struct arena *arena, const struct uuid *account, int64_t bytes,
+                          int64_t files, struct err *err)
+{
+    struct err reason = {.kind = ERR_NONE};
+    struct file_usage usage;
+
+    if (err->kind != ERR_VALUE || !err->is_internal || !file_usage(store, arena, account, &usage, &reason) ||
+        (usage.bytes + bytes <= store->config->files_max_bytes &&
+         usage.files + files <= store->config->files_max_count))
+        return;
+    err_clear(err);
+    file_quota_error(store, arena, account, err);
 }

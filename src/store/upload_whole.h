@@ -11,11 +11,19 @@
 /* Whether files of at most so many bytes together can come so; -1: nobody knows. */
 bool upload_whole_fits(const struct file_store *, int64_t most);
 
-/* Makes no row. plan is borrowed until the commit, which may be ERR_LARGE as file_create. */
+/* Makes no row. plan is borrowed until the commit. It was made now, by this process's clock, as its id says as well. */
 bool upload_whole_new(struct file_store *, struct arena *, const struct uuid *account, const struct file_plan *,
                       struct upload **, struct err *) MUST_CHECK;
 
-/* For upload_commit: its row, together with the bytes that wait to be sent. */
+/*
+ * For upload_commit: its row and its bytes wait to be sent, with the COMMIT where there are no others. upload_whole_flush sends
+ * those of one file of several.
+ */
 bool upload_whole_commit(struct upload *, struct arena *, const char *type, struct err *) MUST_CHECK;
+bool upload_whole_flush(struct upload *, struct arena *, struct err *) MUST_CHECK;
+
+/* After a transaction that failed with so many bytes in so many files: says so when that was for want of room, as file_create does. */
+void upload_whole_explain(struct file_store *, struct arena *, const struct uuid *account, int64_t bytes, int64_t files,
+                          struct err *);
 
 #endif

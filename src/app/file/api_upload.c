@@ -376,6 +376,8 @@ static bool commit(struct exchange *x, void *arg, struct err *err)
         return err_set(err, ERR_CONFLICT, "the outcome of this request is gone; send it again");
     for (const struct received *received = first; received != NULL; received = received->next)
         if (!upload_commit(received->upload, &x->arena, received->typing->type, err) ||
+            (first->next != NULL && received->upload->plan != NULL &&
+             !upload_whole_flush(received->upload, &x->arena, err)) ||
             (received->photo && !set_photo(x, received, err)))
             return false;
     return answer(x, first, err);
@@ -422,10 +424,17 @@ static bool commit_once(struct exchange *x, struct err *err)
 {
     const struct receiving *receiving = x->stream;
     struct err ignored = {.kind = ERR_NONE};
+    int64_t bytes = 0, files = 0;
     bool found = false;
 
     if (once(x, commit, receiving->first, err))
         return true;
+    for (const struct received *one = receiving->first; receiving->is_small && one != NULL; one = one->next)
+        if (one->upload != NULL && one->upload->plan != NULL) {
+            bytes += one->upload->file.received;
+            files++;
+        }
+    upload_whole_explain(&x->services->files, &x->arena, &x->session.account, bytes, files, err);
     if (!receiving->is_small || err->kind != ERR_LARGE || !find_earlier(x, &found, &ignored) || !found)
         return false;
     err_clear(err);
