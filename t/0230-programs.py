@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""How mayfly-worker and mayflyctl are called: they tell who asks, and refuse with 2 and a hint what they do not understand."""
+"""The options of mayfly-worker and mayflyctl: they print help, and refuse wrong arguments with status 2 and a hint."""
 
 import os
 import re

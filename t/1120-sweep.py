@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mayflyctl sweep removes outcomes, attempts and links that have had their time, however many there are, and nothing younger."""
+"""mayflyctl sweep removes outcomes, attempts and links that have expired, however many there are, and nothing younger."""
 
 import re
 import subprocess

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The behaviour that this project began with: a form logs in, its token is good at every worker, and for its time only."""
+"""The behaviour that this project began with: a form logs in, and its token is valid at every worker until it expires."""
 
 import sys
 import time

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Accounts: who may have which name, what a password must be, what changes it, and that nobody learns what he shouldn't."""
+"""Accounts: which names and passwords are accepted, how they are changed, and that no answer reveals another account."""
 
 import secrets
 import statistics

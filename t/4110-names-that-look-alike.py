@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Nobody registers what looks like somebody else: names hold nothing that can't be seen, and spaces around them count for nothing."""
+"""Nobody can register a name that looks like another user's: names have no invisible characters, and spaces around them are ignored."""
 
 import re
 import secrets

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A password is one however a keyboard composes it, and hashes of before go on working."""
+"""A password is the same however a keyboard composes it, and older hashes still work."""
 
 import ctypes
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Guessing is limited by one counter for all workers, says when to come back, and never locks the owner out for good."""
+"""Guessing is limited by one counter for all workers; the answer says when to try again, and the owner is never locked out for good."""
 
 import itertools
 import json

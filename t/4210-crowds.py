@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A crowd in a row: nginx lets in what is within its rates, and tells the rest from that address to come again."""
+"""Many requests of one address: nginx passes those within its rates, and answers the others with 429 and Retry-After."""
 
 import secrets
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Nobody has made today's partitions, as when nothing swept for weeks: whoever needs a new session makes them and gets it."""
+"""Today's partitions are missing, as when no sweep ran for weeks: a log-in makes them and gets its session."""
 
 import base64
 import hashlib

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The two documents: what is put is there, versions only grow, conditions are kept, merge patch is RFC 7396."""
+"""The two documents: a PUT is stored, versions only grow, preconditions are evaluated, merge patch is RFC 7396."""
 
 import html
 import json

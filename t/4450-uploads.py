@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""POST /upload: forms and raw bodies become files once and whole, whatever their names; what is refused leaves nothing."""
+"""POST /upload: forms and raw bodies become files once and whole, whatever their names; a refused upload leaves nothing."""
 
 import sys
 import threading

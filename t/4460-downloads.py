@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""GET /files: exactly the bytes that were asked for, to their owner only, and nothing of it runs in a browser."""
+"""GET /files: exactly the requested bytes, for their owner only, and nothing in them runs in a browser."""
 
 import re
 import sys

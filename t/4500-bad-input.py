@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Whatever is sent, the answer is a clear error with its place, and nothing is kept, cached or broken by it."""
+"""Any bad input gets a clear error with its position, and nothing of it is kept, cached or broken."""
 
 import os
 import re

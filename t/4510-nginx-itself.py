@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What nginx says by itself, since no worker is there or none is asked: errors as workers make them, as JSON and page."""
+"""Answers that nginx makes itself, when no worker is there or none is asked: errors like those of workers, as JSON and as pages."""
 
 import re
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Forms as browsers and programs send them: an input without a choice is no file, and no file is lost for its name."""
+"""Forms as browsers and programs send them: an input without a chosen file makes none, and no file is lost because of its name."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Whoever has a live session among his cookies is known by it, whatever else came along."""
+"""A browser with a live session among its cookies is known by it, whatever other cookies it sends."""
 
 import secrets
 import sys

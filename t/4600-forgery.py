@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A client can't pretend to be nginx, another site can't use a visitor's cookie, and nobody is sent off to evil."""
+"""A client can't pretend to be nginx, another site can't use a visitor's cookie, and no redirect leads to another site."""
 
 import re
 import secrets

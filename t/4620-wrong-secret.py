@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Who knows a session's id, but not its secret, is refused and leaves no trace in it: no seen_at, no copy, no lease."""
+"""A client that knows a session's id but not its secret is refused and changes nothing of it: no seen_at, no copy, no lease."""
 
 import re
 import sys

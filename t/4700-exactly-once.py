@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Exactly once: whoever repeats a change under one Idempotency-Key has one effect and the first answer, to the byte."""
+"""Exactly once: a change that is repeated under one Idempotency-Key has one effect and the first answer, byte for byte."""
 
 import base64
 import secrets

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""An Idempotency-Key belongs to the account, stands for one thing, and never brings back a token that is dead."""
+"""An Idempotency-Key belongs to the account and to one request, and never returns a token that has ended."""
 
 import re
 import secrets

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a client can read of an error speaks of what he sent, in words: no name of a function, a statement, a table or a code."""
+"""An error's text speaks of the client's request: it names no function, statement, table or code."""
 
 import re
 import sys

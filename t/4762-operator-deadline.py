@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mayflyctl has a deadline of its own: what goes through whole tables may take longer than a worker's statement, and not for ever."""
+"""mayflyctl has its own deadline: commands that go through whole tables may take longer than a worker's statement, but not for ever."""
 
 import contextlib
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mayflyctl: what it changes is true at every worker when it returns, and its messages say what to do."""
+"""mayflyctl: when it returns, a change has taken effect at every worker, and its messages say what to do."""
 
 import json
 import os

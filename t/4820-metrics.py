@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""/metrics tells the cluster's truths to those whom it is for, in the form that Prometheus wants, also during an outage."""
+"""/metrics gives the cluster's state to the addresses that may read it, in the format of Prometheus, also during an outage."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Each request is measured once, at a real collector of StatsD; one that is away, full or not wanted costs nothing."""
+"""Each request is measured once, at a real StatsD collector; a collector that is missing, full or not configured costs nothing."""
 
 import json
 import os

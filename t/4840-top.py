@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mayflyctl top shows what is true and who is busy, live and once, and leaves nothing behind."""
+"""mayflyctl top shows the state and the load of the cluster, live and once, and leaves nothing behind."""
 
 import codecs
 import fcntl

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Which worker answered is shown, and with worker_header off it is told nowhere."""
+"""Answers and pages name the worker that answered; with worker_header off none does."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""tus concatenation: parts become one file, once, also when whoever asked asks again and when workers are killed."""
+"""tus concatenation: parts become one file, once, also when the request is repeated and when workers are killed."""
 
 import base64
 import hashlib

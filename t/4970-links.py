@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Links to files: whoever has one gets the file, as long and as often as the owner said, and nothing else."""
+"""Links to files: a holder gets the file, as long and as often as the owner said, and nothing else."""
 
 import base64
 import hashlib

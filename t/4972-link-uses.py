@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A use of a link is one transfer of whoever used it: nobody else gets a byte, what looks ahead uses nothing, nothing else does."""
+"""A use of a link is one transfer of one client: no other client gets a byte, and a preview counts as no use."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""GET /files/ID/thumbnail: made once however many ask, kept like a file, gone with its original; what can't be is refused."""
+"""GET /files/ID/thumbnail: made once however many requests come, kept like a file, removed with its original; an image without one is refused."""
 
 import io
 import random

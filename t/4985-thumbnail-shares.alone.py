@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Thumbnails of one account and the others: whoever uploads the worst of images, ten at a time, costs others nothing."""
+"""Thumbnails of one account and the others: an account that uploads the worst images, ten at a time, costs others nothing."""
 
 import re
 import sys

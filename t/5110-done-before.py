@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""P3: a request that is repeated by nginx after COMMIT is not refused for what it has done itself."""
+"""P3: a request that nginx repeats after COMMIT is not refused because of its own effect."""
 
 import json
 import os

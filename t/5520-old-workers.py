@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""P8: workers that began together are replaced by their age one after the other, and nobody who asks notices."""
+"""P8: workers that started together are replaced by age one after the other, and no client notices."""
 
 import socket
 import subprocess

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What goes through whole tables for an operator has a deadline of its own: longer than what a request may take, and an end."""
+"""Operators' commands that go through whole tables have their own deadline: longer than a request's, but finite."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Whatever comes in by the pool's socket: others are served meanwhile, no worker dies, none spins."""
+"""Whatever arrives on the pool's socket, other requests are served meanwhile, no worker dies and none spins."""
 
 import random
 import select

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""mayflyctl fsck finds each kind of damage, repairs what costs nobody a byte, and says nothing else is wrong."""
+"""mayflyctl fsck finds each kind of damage, repairs what costs no byte of a file, and finds nothing else."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Clients that read or write 1 kB/s hold nobody up, though each pool of files has one worker; what stands still is cut."""
+"""Clients that read or write 1 kB/s delay no other, though each pool for files has one worker; transfers without progress are cut."""
 
 import os
 import select
