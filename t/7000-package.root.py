@@ -45,7 +45,7 @@ def check_pages(deb):
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
         pages = sorted(Path(folder).glob("usr/share/man/*/*.gz"))
-        same([page.name for page in pages], ["mayfly-prove.1.gz", "mayfly.conf.5.gz", "mayfly-worker.8.gz", "mayflyctl.8.gz"], "four manual pages")
+        same([page.name for page in pages], ["mayfly-prove.1.gz", "mayfly-rules.5.gz", "mayfly.conf.5.gz", "mayfly-worker.8.gz", "mayflyctl.8.gz"], "five manual pages")
         for page in pages:
             ran = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, env={
                 "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""})
