@@ -169,6 +169,8 @@ static void a_form_of_a_newer_release_lets_nobody_pass(void **state)
     assert_denies(unit, changed(&form, 3, 2, bytes), form.length, NULL, "of version 2, which this build does not know");
     assert_denies(unit, changed(&form, 24, 11, bytes), form.length, NULL, "terms that this build does not know");
     assert_denies(unit, changed(&form, 24, 0, bytes), form.length, NULL, "terms that this build does not know");
+    form = written(unit, "any key");
+    assert_denies(unit, changed(&form, 28, 11, bytes), form.length, NULL, "terms that this build does not know");
 }
 
 /* Whatever byte is another one while the digest is right: what is read is sound, or nobody passes. */

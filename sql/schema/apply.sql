@@ -28,6 +28,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mayfly') THEN
         CREATE ROLE mayfly LOGIN;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mayfly_operator') THEN
+        CREATE ROLE mayfly_operator NOLOGIN;
+    END IF;
     EXECUTE format('GRANT mayfly_owner TO %I', current_user);
 EXCEPTION
     WHEN duplicate_object THEN NULL;
@@ -213,9 +216,23 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 13
+\set name '0013-sites'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0013-sites.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \ir later.sql
 
 RESET ROLE;
+-- What only an administrator's commands do is done in the role mayfly_operator, which they take for a transaction.
+ALTER ROLE mayfly NOINHERIT;
+GRANT mayfly_operator TO mayfly;
 -- Settings of the role, not of a connection, so that they hold behind PgBouncer's transaction pooling too.
 ALTER ROLE mayfly SET search_path = mayfly;
 ALTER ROLE mayfly SET statement_timeout = '5s';

@@ -38,6 +38,10 @@ static const char password_notes[] =
     "The password is asked for twice at a terminal, or read as one line from standard input.\n"
     "--generate makes one and prints it, alone, to standard output.\n";
 
+static const char site_notes[] =
+    "ORIGIN is where the site is, such as https://git.example.org or https://example.org/wiki/; a site has up to 8.\n"
+    "Each --require is a row of its rules; --rules reads them all from FILE, - for standard input: mayfly-rules(5).\n";
+
 /* clang-format off */
 static const struct ctl_command commands[] = {
     {"user", "add", "NAME [--email ADDRESS] [--name TEXT] [--groups A,B] [--generate]", "make an account",
@@ -93,6 +97,16 @@ static const struct ctl_command commands[] = {
     {"secret", "remove", "KEY [--now]", "end what an old key has signed", .run = secret_remove, .least = 1, .most = 1,
      .takes = TAKES(NOW),
      .notes = "It is refused while something is good that the key has signed; --now loses that, as when the key has leaked.\n"},
+    {"site", "add", "NAME ORIGIN ... --require RULE ... | --rules FILE [--title TEXT] [--order N]", "put a site behind the gate",
+     .run = site_make, .least = 2, .most = 1 + SITE_ORIGINS_MAX,
+     .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
+    {"site", "list", "[--json]", "list the sites", .run = site_print_all, .takes = TAKES(JSON),
+     .notes = "Exit status: 1 when the rules of a site were damaged, so that nobody passes there.\n"},
+    {"site", "show", "NAME [--json]", "show a site and its rules", .run = site_print, .least = 1, .most = 1, .takes = TAKES(JSON)},
+    {"site", "edit", "NAME [ORIGIN ...] [--require RULE ... | --rules FILE] [--title TEXT] [--order N]", "change a site",
+     .run = site_change, .least = 1, .most = 1 + SITE_ORIGINS_MAX,
+     .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
+    {"site", "remove", "NAME", "take a site away, so that nobody passes there", .run = site_drop, .least = 1, .most = 1},
     {"schema", "status", "", "compare the database with this build", .run = schema_status, .failure = EXIT_USAGE,
      .notes = "Exit status: 0 it has what this build needs, 1 it is too old, 2 it could not be found out.\n"},
 };
@@ -111,7 +125,11 @@ static const struct option options[] = {
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
     [OPTION_NOW] = {"now", no_argument, NULL, OPTION_NOW},
     [OPTION_ONCE] = {"once", no_argument, NULL, OPTION_ONCE},
+    [OPTION_ORDER] = {"order", required_argument, NULL, OPTION_ORDER},
     [OPTION_REPAIR] = {"repair", no_argument, NULL, OPTION_REPAIR},
+    [OPTION_REQUIRE] = {"require", required_argument, NULL, OPTION_REQUIRE},
+    [OPTION_RULES] = {"rules", required_argument, NULL, OPTION_RULES},
+    [OPTION_TITLE] = {"title", required_argument, NULL, OPTION_TITLE},
     [OPTION_TO] = {"to", required_argument, NULL, OPTION_TO},
     [OPTION_USER] = {"user", required_argument, NULL, OPTION_USER},
     [OPTION_COUNT] = {"config", required_argument, NULL, 'c'},
@@ -230,6 +248,11 @@ static bool read_options(struct ctl *ctl, int argc, char **argv, const char *let
             return ctl_usage(err, "%s: no such option, or it takes no value", argv[optind - 1]);
         case ':':
             return ctl_usage(err, "%s: needs a value", argv[optind - 1]);
+        case OPTION_REQUIRE:
+            if (ctl->required_count == CTL_REQUIRED_MAX)
+                return ctl_usage(err, "--require: at most %d times; --rules reads a file", CTL_REQUIRED_MAX);
+            ctl->required[ctl->required_count++] = optarg;
+            /* fall through */
         default:
             ctl->options[letter] = optarg != NULL ? optarg : "";
             break;

@@ -5,6 +5,7 @@
 
 #include "app/exchange.h"
 #include "store/operate.h"
+#include "store/site.h"
 
 enum ctl_option {
     OPTION_ACCOUNT,
@@ -17,14 +18,19 @@ enum ctl_option {
     OPTION_NAME,
     OPTION_NOW,
     OPTION_ONCE,
+    OPTION_ORDER,
     OPTION_REPAIR,
+    OPTION_REQUIRE,
+    OPTION_RULES,
+    OPTION_TITLE,
     OPTION_TO,
     OPTION_USER,
     OPTION_COUNT
 };
 
 enum {
-    CTL_ARGUMENTS_MAX = 2,
+    CTL_ARGUMENTS_MAX = 1 + SITE_ORIGINS_MAX,
+    CTL_REQUIRED_MAX = RULES_ROWS_MAX,
     CTL_FOUND = 1, /* exit status of a command that is done, but has something to say */
 };
 
@@ -34,7 +40,9 @@ struct ctl {
     struct arena arena;
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
-    int status;                               /* of the exit, when the command is done; 0 unless it sets another */
+    const char *required[CTL_REQUIRED_MAX];   /* the values of --require, which may be given several times */
+    int required_count;
+    int status;         /* of the exit, when the command is done; 0 unless it sets another */
     char **words;       /* of a command that reads its options itself, its name first, NULL last */
     int failure_status; /* what a command that fails exits with; 0: as usual */
 };
@@ -66,6 +74,11 @@ bool secret_list(struct ctl *, struct err *);
 bool secret_add(struct ctl *, struct err *);
 bool secret_promote(struct ctl *, struct err *);
 bool secret_remove(struct ctl *, struct err *);
+bool site_make(struct ctl *, struct err *);
+bool site_print_all(struct ctl *, struct err *);
+bool site_print(struct ctl *, struct err *);
+bool site_change(struct ctl *, struct err *);
+bool site_drop(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */
