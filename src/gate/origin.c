@@ -73,7 +73,7 @@ static bool read_host(const char *whole, const char *text, size_t length, char h
     host[length] = '\0';
     if (!is_name(host))
         return refuse(err, whole, "expected the name of a host after ://");
-    if (looks_like_ipv4(host) && (!address_plain(host, plain) || strcmp(host, plain) != 0))
+    if (looks_like_ipv4(host) && !address_plain(host, plain))
         return refuse(err, whole, "write the address as four numbers, such as 127.0.0.1");
     return true;
 }
