@@ -139,6 +139,7 @@ static void one_row_is_enough_and_all_of_its_terms_are_needed(void **state)
     assert_verdict(unit, "user:ann | group:admin", somebody(), RULES_PASS);
     assert_verdict(unit, "group:staff user:bob | group:admin", somebody(), RULES_FORBIDDEN);
     assert_verdict(unit, "group:staff user:ann", somebody(), RULES_PASS);
+    assert_int_equal(judge(unit, "group:admin | any | user:ann", somebody()).row, 1);
 }
 
 static void a_factor_that_is_missing_is_asked_for(void **state)
@@ -193,6 +194,7 @@ static void the_first_row_that_a_proof_helps_is_asked_for(void **state)
     assert_int_equal(judgement.verdict, RULES_STEP_UP);
     assert_int_equal(judgement.recent_s, 60);
     assert_int_equal(judgement.factors, 0);
+    assert_int_equal(judgement.row, 1);
 }
 
 static void a_key_passes_where_keys_may_only(void **state)

@@ -126,12 +126,76 @@ static void its_parts_have_an_end(void **state)
     assert_string_equal(again.prefix, origin.prefix);
 }
 
+static void a_url_is_an_origin_and_a_target(void **state)
+{
+    static const char *const urls[][3] = {
+        {"https://Git.example.org/a/../b?c#d", "https://git.example.org", "/a/../b?c#d"},
+        {"https://git.example.org", "https://git.example.org", "/"},
+        {"https://git.example.org?a=b", "https://git.example.org", "/"},
+        {"http://[::1]:8080//", "http://[::1]:8080", "//"},
+    };
+    struct unit *unit = *state;
+    struct origin origin;
+    const char *target;
+    char text[2048];
+
+    for (size_t i = 0; i < COUNT(urls); i++) {
+        assert_granted(origin_of_url(urls[i][0], &origin, &target, &unit->err), &unit->err);
+        origin_format(&origin, text);
+        assert_string_equal(text, urls[i][1]);
+        assert_string_equal(target, urls[i][2]);
+    }
+    assert_refused(origin_of_url("/a", &origin, &target, &unit->err), &unit->err, ERR_VALUE, "write an origin");
+    assert_refused(origin_of_url("", &origin, &target, &unit->err), &unit->err, ERR_VALUE, "write an origin");
+    snprintf(text, sizeof text, "https://%01000d/", 0);
+    assert_refused(origin_of_url(text, &origin, &target, &unit->err), &unit->err, ERR_VALUE, "at most 253 characters");
+}
+
+static void the_longest_prefix_has_a_path_that_is_read_in_one_way(void **state)
+{
+    static const char *const prefixes[] = {"/", "/wiki/admin/", "/wiki/"};
+    static const struct {
+        const char *target;
+        int chosen;
+    } cases[] = {
+        {"/", 0},
+        {"/wiki", 0},
+        {"/Wiki/", 0},
+        {"/wiki/", 2},
+        {"/wiki/admin", 2},
+        {"/%77iki/a?b", 2},
+        {"/wiki/admin/", 1},
+        {"/wiki/%61dmin/x", 1},
+        {"/a?/wiki/", 0},
+        /* These may be of either. */
+        {"/wiki//admin/", -1},
+        {"/wiki/admin%2fx", -1},
+        {"/x/../wiki/admin/", -1},
+        {"/wiki/./admin/", -1},
+        {"/wiki;x/admin/", -1},
+        {"*", -1},
+        {"", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (origin_choose(prefixes, COUNT(prefixes), cases[i].target) != cases[i].chosen)
+            fail_msg("%s", cases[i].target);
+    /* Where all is one site's, it does not matter how a path is read; where it has a part only, it does. */
+    assert_int_equal(origin_choose(prefixes, 1, "/a%2Fb"), 0);
+    assert_int_equal(origin_choose(prefixes + 2, 1, "/wiki/a%2Fb"), -1);
+    assert_int_equal(origin_choose(prefixes + 2, 1, "/a"), -1);
+    assert_int_equal(origin_choose(prefixes, 0, "/"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
         PROMISE(an_origin_has_one_spelling),
         PROMISE(what_is_none_is_refused_with_what_to_write),
         PROMISE(its_parts_have_an_end),
+        PROMISE(a_url_is_an_origin_and_a_target),
+        PROMISE(the_longest_prefix_has_a_path_that_is_read_in_one_way),
     };
 
     return KEEP_PROMISES(promises);

@@ -51,7 +51,7 @@ def listed():
 
 
 def check_words():
-    for verb in ("add", "list", "show", "edit", "remove"):
+    for verb in ("add", "list", "show", "edit", "remove", "try"):
         does(f"site {verb} --help", verb, "--help", out=rf"^usage: mayflyctl \[-c FILE\] site {verb}")
     does("a site needs an origin", "add", name("x"), status=2, err="something is missing")
     does("and rules", "add", name("x"), origin("x"), status=2, err="say who may pass: --require RULE, or --rules FILE")
@@ -154,20 +154,53 @@ def check_limits(folder):
 
 
 def refused(sql):
-    psql_said = psql(f"{AS_WORKER} DO $$ BEGIN EXECUTE $q${sql}$q$; EXCEPTION WHEN insufficient_privilege THEN "
-                     "PERFORM set_config('mayfly.refused', 'yes', false); END $$; SELECT coalesce(current_setting('mayfly.refused', true), 'no')")
-    return psql_said.split()[-1] == "yes"
+    """By the rights of the workers' role; what is not refused is taken back."""
+    said = psql(f"{AS_WORKER} DO $$ BEGIN EXECUTE $q${sql}$q$; RAISE EXCEPTION 'done'; EXCEPTION WHEN raise_exception THEN NULL; "
+                "WHEN insufficient_privilege THEN PERFORM set_config('mayfly.refused', 'yes', false); END $$; "
+                "SELECT coalesce(current_setting('mayfly.refused', true), 'no')")
+    return said.split()[-1] == "yes"
 
 
 def check_rights():
     check(int(psql(f"{AS_WORKER} SELECT count(*) FROM site JOIN site_origin ON site_id = id").split()[-1]) > 0, "the workers' role reads sites")
     for sql in ("INSERT INTO site (id, name, rules, rules_form, created_by, updated_by) VALUES (gen_random_uuid(), 'x', 'any', 'x', '', '')",
-                "UPDATE site SET rules = 'public'", "DELETE FROM site", "UPDATE site_origin SET host = 'x'", "DELETE FROM site_origin",
+                "UPDATE site SET rules = 'public'", "DELETE FROM site", "UPDATE site_origin SET host = host", "DELETE FROM site_origin",
                 "TRUNCATE site CASCADE"):
         check(refused(sql), f"and may not: {sql[:40]}")
     check(refused("SET LOCAL ROLE mayfly_operator; UPDATE account SET disabled = false"), "whoever changes sites may change nothing else meanwhile")
     same(psql(f"{AS_WORKER} BEGIN; SELECT set_config('role', 'mayfly_operator', true); COMMIT; SELECT current_user").split()[-1], "mayfly",
          "and only to the end of the transaction")
+
+
+def check_try():
+    """What rules say of a request, by the sites and accounts that are there."""
+    one, _ = signed_in()
+    rules = f"public path:/static/\nuser:{one.username} net:192.0.2.0/24 method:GET\ngroup:staff factor:2\n"
+    does("a site to try", "add", name("try"), origin("try"), "--rules", "-", typed=rules)
+    does("and one beneath a path", "add", name("deep"), origin("try", "/admin/"), "--require", "group:admin")
+    here = origin("try")
+
+    def tried(promise, url, said, *words):
+        does(promise, "try", url, *words, status=0 if "passes" in said else 1, out=f"^{said}\n$")
+
+    tried("a public path passes", here + "/static/a.css?x", f"{name('try')}: passes by row 1")
+    tried("climbing out of it does not", here + "/static/%2e%2e/a", "no site is there, or the path can be read in two ways: is refused")
+    tried("a stranger is asked to log in", here, f"{name('try')}: is asked to log in, for row 3")
+    tried("somebody of another name is refused", here, f"{name('try')}: is refused", "--user", one.username)
+    tried("from the right network it passes", here, f"{name('try')}: passes by row 2", "--user", one.username, "--address", "192.0.2.9")
+    tried("by the right method only", here, f"{name('try')}: is refused", "--user", one.username, "--address", "192.0.2.9", "--method", "POST")
+    ctl("user", "groups", one.username, "a,staff")
+    tried("groups count", here, f"{name('try')}: is asked for a proof, for row 3: factor:2", "--user", one.username)
+    tried("and factors", here, f"{name('try')}: passes by row 3", "--user", one.username, "--factors", "2")
+    tried("the longest path has its own rules", here + "/admin/x", f"{name('deep')}: is refused", "--user", one.username, "--factors", "2")
+    ctl("site", "remove", name("deep"))
+    tried("a path in two ways is nobody's hindrance where all is one site's", here + "/a%2Fb", f"{name('try')}: passes by row 3", "--user",
+          one.username, "--factors", "2")
+    tried("a host without a site", origin("nowhere"), "no site is there, or .*: is refused")
+    tried("another port is another origin", origin("try", ":444/static/a"), "no site is there, or .*: is refused")
+    does("what is no URL", "try", "/static/", status=2, err="write an origin")
+    does("an account that is none", "try", here, "--user", name("none"), status=2, err="no such account")
+    does("an address that is none", "try", here, "--address", "here", status=2, err="--address: 'here' is none")
 
 
 def check_damage():
@@ -182,6 +215,7 @@ def check_damage():
               f"when {what} is another, nobody passes, and that is said", seen)
         does("also where it is shown", "show", name("git"), status=1, err=f"nobody passes, .*mayflyctl site edit {name('git')} --rules FILE")
         same(shown("git")["state"], "damaged", "and to programs")
+        does("nobody passes", "try", origin("git2"), status=1, out=f"^{name('git')}: is refused, as everybody is: ")
 
 
 def check_remove():
@@ -200,6 +234,7 @@ with tempfile.TemporaryDirectory() as folder:
     check_users(user)
     check_limits(folder)
     check_rights()
+    check_try()
     check_damage()
     check_remove()
 done()

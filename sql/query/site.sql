@@ -50,3 +50,8 @@ SELECT {site_row} FROM site s WHERE s.name = $1::text;
 -- name: site_list
 -- those after this place and name, at most so many -> by place and name
 SELECT {site_row} FROM site s WHERE (s.place, s.name) > ($1::int, $2::text) ORDER BY s.place, s.name LIMIT $3::int;
+
+-- name: sites_at
+-- host, port, https -> sites there; the last column is the prefix of each. A site may be there more than once.
+SELECT {site_row}, o.prefix FROM site_origin o JOIN site s ON s.id = o.site_id
+WHERE o.host = $1::text AND o.port = $2::int AND o.https = $3::boolean ORDER BY o.prefix;

@@ -107,6 +107,11 @@ static const struct ctl_command commands[] = {
      .run = site_change, .least = 1, .most = 1 + SITE_ORIGINS_MAX,
      .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
     {"site", "remove", "NAME", "take a site away, so that nobody passes there", .run = site_drop, .least = 1, .most = 1},
+    {"site", "try", "URL [--user NAME] [--factors N] [--method METHOD] [--address ADDRESS]", "judge a request by the rules",
+     .run = site_try, .least = 1, .most = 1, .failure = EXIT_USAGE,
+     .takes = TAKES(USER) | TAKES(FACTORS) | TAKES(METHOD) | TAKES(ADDRESS),
+     .notes = "A GET of somebody who is not logged in, or of NAME, who has just proved N factors, 1 if nothing else is said.\n"
+              "Exit status: 0 it passes, 1 it does not, 2 it could not be found out.\n"},
     {"schema", "status", "", "compare the database with this build", .run = schema_status, .failure = EXIT_USAGE,
      .notes = "Exit status: 0 it has what this build needs, 1 it is too old, 2 it could not be found out.\n"},
 };
@@ -116,12 +121,15 @@ enum { COMMAND_COUNT = sizeof commands / sizeof commands[0], NAME_BYTES = 32 };
 
 static const struct option options[] = {
     [OPTION_ACCOUNT] = {"account", required_argument, NULL, OPTION_ACCOUNT},
+    [OPTION_ADDRESS] = {"address", required_argument, NULL, OPTION_ADDRESS},
     [OPTION_AFTER] = {"after", required_argument, NULL, OPTION_AFTER},
     [OPTION_DEEP] = {"deep", no_argument, NULL, OPTION_DEEP},
     [OPTION_EMAIL] = {"email", required_argument, NULL, OPTION_EMAIL},
+    [OPTION_FACTORS] = {"factors", required_argument, NULL, OPTION_FACTORS},
     [OPTION_GENERATE] = {"generate", no_argument, NULL, OPTION_GENERATE},
     [OPTION_GROUPS] = {"groups", required_argument, NULL, OPTION_GROUPS},
     [OPTION_JSON] = {"json", no_argument, NULL, OPTION_JSON},
+    [OPTION_METHOD] = {"method", required_argument, NULL, OPTION_METHOD},
     [OPTION_NAME] = {"name", required_argument, NULL, OPTION_NAME},
     [OPTION_NOW] = {"now", no_argument, NULL, OPTION_NOW},
     [OPTION_ONCE] = {"once", no_argument, NULL, OPTION_ONCE},

@@ -9,12 +9,15 @@
 
 enum ctl_option {
     OPTION_ACCOUNT,
+    OPTION_ADDRESS,
     OPTION_AFTER,
     OPTION_DEEP,
     OPTION_EMAIL,
+    OPTION_FACTORS,
     OPTION_GENERATE,
     OPTION_GROUPS,
     OPTION_JSON,
+    OPTION_METHOD,
     OPTION_NAME,
     OPTION_NOW,
     OPTION_ONCE,
@@ -79,6 +82,7 @@ bool site_print_all(struct ctl *, struct err *);
 bool site_print(struct ctl *, struct err *);
 bool site_change(struct ctl *, struct err *);
 bool site_drop(struct ctl *, struct err *);
+bool site_try(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
 
 /* Words that can't be understood: exit status 2 instead of 1. */

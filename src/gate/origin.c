@@ -183,3 +183,38 @@ void origin_format(const struct origin *origin, char text[ORIGIN_TEXT_BYTES])
     if (strcmp(origin->prefix, "/") != 0)
         format_prefix(origin->prefix, text + length, ORIGIN_TEXT_BYTES - length);
 }
+
+bool origin_of_url(const char *url, struct origin *origin, const char **target, struct err *err)
+{
+    const char *host = strstr(url, "://");
+    char text[8 + 2 * ORIGIN_HOST_BYTES];
+    size_t length = host != NULL ? (size_t)(host - url) + 3 : 0;
+
+    length += strcspn(url + length, "/?#");
+    if (length >= sizeof text)
+        return refuse(err, url, "a host's name has at most 253 characters");
+    memcpy(text, url, length);
+    text[length] = '\0';
+    *target = url[length] == '/' ? url + length : "/";
+    return origin_read(text, origin, err);
+}
+
+int origin_choose(const char *const *prefixes, int count, const char *target)
+{
+    char plain[PATH_BYTES];
+    bool is_plain = path_plain(target, strlen(target), plain);
+    size_t longest = 0;
+    int chosen = -1;
+
+    if (!is_plain)
+        return count == 1 && strcmp(prefixes[0], "/") == 0 ? 0 : -1;
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(prefixes[i]);
+
+        if (length > longest && strncmp(plain, prefixes[i], length) == 0) {
+            longest = length;
+            chosen = i;
+        }
+    }
+    return chosen;
+}

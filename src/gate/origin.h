@@ -29,4 +29,15 @@ bool origin_read(const char *text, struct origin *, struct err *) MUST_CHECK;
 /* As it is shown, and read again: without the port that the scheme has anyway, and without a prefix of "/". */
 void origin_format(const struct origin *, char text[ORIGIN_TEXT_BYTES]);
 
+/*
+ * Where a URL asks: its origin, with a prefix of "/", and from its path on what a client sends as the target. ERR_VALUE as above.
+ */
+bool origin_of_url(const char *url, struct origin *, const char **target, struct err *) MUST_CHECK;
+
+/*
+ * Which of the prefixes, all of one origin, has the target of a request: the longest one. -1: none, or it can't be told, since the
+ * path can be read in two ways and there is more than the prefix "/".
+ */
+int origin_choose(const char *const *prefixes, int count, const char *target);
+
 #endif

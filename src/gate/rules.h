@@ -124,6 +124,7 @@ struct rules_judgement {
     enum rules_verdict verdict;
     int factors;      /* with RULES_STEP_UP: as many are wanted, 0: it is not about them */
     int64_t recent_s; /* and a proof not older than this, 0: it is not about that */
+    int row;          /* that has this verdict, from 0; of RULES_FORBIDDEN it says nothing */
 };
 
 /* Asks nobody and changes nothing: the same facts give the same judgement. */

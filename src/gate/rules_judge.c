@@ -114,8 +114,8 @@ static void want(struct rules_judgement *judgement, const struct rules *rules, c
 /* Judges the row that begins with this term and moves *at past it. */
 static struct rules_judgement judge_row(const struct judged *judged, const struct rules *rules, int *at)
 {
-    struct rules_judgement judgement = {.verdict = RULES_PASS};
     int row = rules->terms[*at].row;
+    struct rules_judgement judgement = {.verdict = RULES_PASS, .row = row};
     bool is_public = false, takes_keys = false;
 
     for (; *at < rules->term_count && rules->terms[*at].row == row; ++*at) {

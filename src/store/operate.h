@@ -19,6 +19,7 @@ struct operate_account {
     const char *username; /* "" for none */
     const char *email;    /* "" for none */
     bool disabled;
+    const char *groups; /* with commas between them, "" for none */
 };
 
 /* By username or e-mail address, however it is spelt. */

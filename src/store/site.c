@@ -226,6 +226,33 @@ enum db_rc site_find(struct db *db, struct arena *arena, const char *name, struc
     return rc != DB_ROW || read_site(arena, &row, 0, site, err) ? rc : DB_FAIL;
 }
 
+enum db_rc site_at(struct db *db, struct arena *arena, const struct origin *origin, const char *target,
+                   struct site *site, struct err *err)
+{
+    char port[DECIMAL_BYTES];
+    const char *const values[] = {origin->host, port, origin->is_https ? "true" : "false"};
+    const char **prefixes;
+    struct db_result rows;
+    enum db_rc rc;
+    int chosen;
+
+    decimal_format(origin->port, port);
+    rc = db_query(db, arena, STATEMENT_SITES_AT, values, &rows, err);
+    if (rc != DB_ROW)
+        return rc;
+    prefixes = arena_alloc(arena, (size_t)rows.rows * sizeof *prefixes);
+    if (prefixes == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    for (int row = 0; row < rows.rows; row++)
+        prefixes[row] = db_value(&rows, row, SITE_ROW_COUNT);
+    chosen = origin_choose(prefixes, rows.rows, target);
+    if (chosen < 0)
+        return DB_NONE;
+    return read_site(arena, &rows, chosen, site, err) ? DB_ROW : DB_FAIL;
+}
+
 bool site_list(struct db *db, struct arena *arena, const struct site *after, int most, struct site **sites, int *count,
                struct err *err)
 {

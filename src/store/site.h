@@ -66,6 +66,13 @@ struct site {
 
 enum db_rc site_find(struct db *, struct arena *, const char *name, struct site *, struct err *) MUST_CHECK;
 
+/*
+ * The site that has this target at the origin, whose own prefix is not looked at. DB_NONE: there is none, or it can't be told which
+ * (origin_choose).
+ */
+enum db_rc site_at(struct db *, struct arena *, const struct origin *, const char *target, struct site *,
+                   struct err *) MUST_CHECK;
+
 /* At most `most` of the sites that come after this one (NULL: from the first on), by place and name, in the arena. */
 bool site_list(struct db *, struct arena *, const struct site *after, int most, struct site **sites, int *count,
                struct err *) MUST_CHECK;

@@ -125,7 +125,11 @@ static void origin(const char *line)
     struct err err = {.kind = ERR_NONE};
     char written[ORIGIN_TEXT_BYTES];
     struct origin read, again;
+    const char *target;
 
+    if (origin_of_url(line, &read, &target, &err))
+        CHECK(target[0] == '/' && strcmp(read.prefix, "/") == 0 && origin_choose(&(const char *){"/"}, 1, target) == 0);
+    err_clear(&err);
     if (!origin_read(line, &read, &err)) {
         CHECK(err.kind == ERR_VALUE && err.detail[0] != '\0');
         return;
