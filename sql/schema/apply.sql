@@ -231,8 +231,15 @@ COMMIT;
 
 RESET ROLE;
 -- What only an administrator's commands do is done in the role mayfly_operator, which they take for a transaction.
-ALTER ROLE mayfly NOINHERIT;
-GRANT mayfly_operator TO mayfly;
+DO $$
+BEGIN
+    IF (SELECT rolinherit FROM pg_roles WHERE rolname = 'mayfly') THEN
+        ALTER ROLE mayfly NOINHERIT;
+    END IF;
+    IF NOT pg_has_role('mayfly', 'mayfly_operator', 'MEMBER') THEN
+        GRANT mayfly_operator TO mayfly;
+    END IF;
+END $$;
 -- Settings of the role, not of a connection, so that they hold behind PgBouncer's transaction pooling too.
 ALTER ROLE mayfly SET search_path = mayfly;
 ALTER ROLE mayfly SET statement_timeout = '5s';
