@@ -9,12 +9,12 @@ PACKAGES_UP=("${PACKAGES_BUILD[@]}"
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
-    python3-jsonschema python3-pil python3-selenium chromium chromium-driver
+    python3-jsonschema python3-pil python3-selenium chromium chromium-driver zsh
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
 # Another S3, which t/5963 brings up by itself.
-PACKAGES_LONG=(python3-swift)
+PACKAGES_LONG=(gcovr python3-swift)
 PACKAGES_BENCH=(wrk nghttp2-client)
 
 packages_missing() {

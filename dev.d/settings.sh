@@ -15,6 +15,7 @@ cache = unix:$SCRATCH/run/memcached.sock
 secret_file = $SCRATCH/etc/secret
 cookie_secure = no
 worker_header = yes
+demo = yes
 sniff_program = $INST/libexec/mayfly-sniff
 thumbnail_program = $INST/libexec/mayfly-thumbnail
 CONF

@@ -45,6 +45,12 @@ static void every_code_point_but_the_surrogates_is_well_formed(void **state)
             fail_msg("U+%04X", code);
         if (allowed && utf8_count(text, length) != 1)
             fail_msg("U+%04X counts as more than one", code);
+        if (allowed) {
+            char encoded[UTF8_SEQUENCE_MAX];
+
+            assert_int_equal(utf8_encode(code, encoded), length);
+            assert_memory_equal(encoded, text, length);
+        }
     }
 }
 

@@ -32,10 +32,14 @@ static const char *many(const char *before, const char *what, size_t count)
     return text;
 }
 
-/* The C library has its own table, which was made from Unicode's data by somebody else. */
+/*
+ * The C library has its own table, which was made from Unicode's data by somebody else. One with an older Unicode, as
+ * Debian 12's, does not know the newest characters: what it can't print is not compared. Debian 13's knows all of them.
+ */
 static void the_marks_are_those_that_the_c_library_calls_combining(void **state)
 {
     wctype_t combining;
+    size_t compared = 0;
 
     (void)state;
     assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
@@ -43,10 +47,13 @@ static void the_marks_are_those_that_the_c_library_calls_combining(void **state)
     assert_true(combining != 0);
     for (uint32_t code = 0; code < 0x110000; code++) {
         bool decomposed = code == 0xFF9E || code == 0xFF9F; /* half-width: NFKD makes marks of them */
+        bool combines = iswctype(code, combining) != 0 || decomposed;
 
-        if (mark_is(code) != (iswctype(code, combining) != 0 || decomposed))
+        if (mark_is(code) != combines && (combines || iswprint(code)))
             fail_msg("U+%04X", code);
+        compared += combines;
     }
+    assert_true(compared > 2400); /* as many as Unicode 14 has */
 }
 
 static void each_kind_has_a_longest_text_and_none_longer(void **state)

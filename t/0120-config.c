@@ -84,6 +84,8 @@ static void each_refusal_names_its_line_and_what_to_do(void **state)
     static const char *const cases[][2] = {
         {"nonsense\n", ":1: 'nonsense' is not of the form name = value"},
         {"# one\n\ncolour = blue\n", ":3: colour: no such setting; `mayflyctl config show` lists them all"},
+        {"objcts = s3\n", ":1: objcts: no such setting; did you mean objects?"},
+        {"session_idle = 60\n", ":1: session_idle: no such setting; did you mean session_idle_s?"},
         {"= blue\n", ":1: : no such setting"},
         {"Database = x\n", ":1: Database: no such setting"},
         {"cache =\ncache_fresh_s = 6\ncache = a:1\n", ":3: cache: set twice; remove one"},

@@ -15,6 +15,10 @@ struct sample {
         bytes, sizeof(bytes) - 1, type                                                                                 \
     }
 
+/* One for all files, as a worker has it. */
+static struct zygote sniffer;
+static struct config config;
+
 /* As whoever takes a file finds it: by our own rules, else by the program. */
 static const char *sniff(struct unit *unit, const void *bytes, size_t length)
 {
@@ -22,22 +26,19 @@ static const char *sniff(struct unit *unit, const void *bytes, size_t length)
     static char type[MEDIA_TYPE_BYTES];
     void *exact = unit_exact(bytes, length);
     const char *known = media_type_known(exact, length);
-    struct child_running *running;
-    struct config config;
+    struct zygote_job *job;
     bool over = known != NULL;
 
     memset(type, 'x', sizeof type);
     if (over)
         strcpy(type, known);
-    config_init(&config);
-    strcpy(config.sniff_program, SNIFF_PROGRAM);
     if (!over)
-        assert_granted(media_sniff_start(&config, &unit->arena, exact,
-                                         length < MEDIA_TYPE_SNIFF_BYTES ? length : MEDIA_TYPE_SNIFF_BYTES, &running,
+        assert_granted(media_sniff_start(&sniffer, &unit->arena, exact,
+                                         length < MEDIA_TYPE_SNIFF_BYTES ? length : MEDIA_TYPE_SNIFF_BYTES, &job,
                                          &unit->err),
                        &unit->err);
     while (!over)
-        media_sniff_attend(&log, running, 10000, &over, type);
+        media_sniff_attend(&log, job, 10000, &over, type);
     free(exact);
     return type;
 }
@@ -376,5 +377,12 @@ int main(void)
         PROMISE(images_and_plain_text_are_shown_and_nothing_else),
     };
 
-    return KEEP_PROMISES(promises);
+    int failed;
+
+    config_init(&config);
+    strcpy(config.sniff_program, SNIFF_PROGRAM);
+    media_sniffer_init(&sniffer, &config);
+    failed = KEEP_PROMISES(promises);
+    zygote_end(&sniffer);
+    return failed;
 }

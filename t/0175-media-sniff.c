@@ -14,15 +14,18 @@ static const struct log silent = {.clock = &clock_system, .level = LOG_ERROR, .w
 static const char *sniff_by(struct unit *unit, const char *program)
 {
     static char type[MEDIA_TYPE_BYTES];
-    struct child_running *running;
+    struct zygote zygote;
+    struct zygote_job *job;
     struct config config;
     bool over = false;
 
     config_init(&config);
     snprintf(config.sniff_program, sizeof config.sniff_program, "%s", program);
-    assert_granted(media_sniff_start(&config, &unit->arena, words, sizeof words - 1, &running, &unit->err), &unit->err);
+    media_sniffer_init(&zygote, &config);
+    assert_granted(media_sniff_start(&zygote, &unit->arena, words, sizeof words - 1, &job, &unit->err), &unit->err);
     while (!over)
-        media_sniff_attend(&silent, running, 100, &over, type);
+        media_sniff_attend(&silent, job, 100, &over, type);
+    zygote_end(&zygote);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
     return type;
@@ -52,29 +55,39 @@ static void the_program_tells_a_type(void **state)
 static void however_it_ends_there_is_a_type(void **state)
 {
     static const char *const scripts[] = {
-        "kill -s SEGV $$",
-        "kill -s KILL $$",
-        "kill -s XCPU $$",
+        "kill -s SEGV $$", "exit 1",
+        "exit 127",        "exit 0",
+        "echo 'no type'",  "exec cat /dev/zero",
+        "exec sleep 60",   "sleep 60 & exec sleep 60",
+    };
+    static const char *const words[] = {
+        "signal 11",
+        "signal 9",
+        "signal 24",
         "exit 1",
         "exit 127",
-        "echo image/png; exit 1",
-        "exit 0",
-        "echo 'no type'",
-        "echo 'image/png, text/html'",
-        "printf 'text/html\\r\\nSet-Cookie: a'",
-        "exec cat /dev/zero",
-        "while :; do echo image/png; done",
-        "exec sleep 60",
-        "sleep 60 & exec sleep 60",
+        "say image/png; exit 1",
+        "",
+        "say no type",
+        "say image/png, text/html",
+        "say text/html\r\nSet-Cookie: a",
+        "flood",
+        "rest",
+        "spin",
     };
 
-    for (size_t i = 0; i < COUNT(scripts); i++) {
+    for (size_t i = 0; i < COUNT(scripts) + COUNT(words); i++) {
         int64_t began_us = clock_system.monotonic_us();
+        char script[256];
 
-        assert_string_equal(sniff_by_script(*state, scripts[i]), "application/octet-stream");
+        if (i < COUNT(scripts))
+            snprintf(script, sizeof script, "%s", scripts[i]);
+        else
+            snprintf(script, sizeof script, "exec " ZYGOTE_TOY " '%s'", words[i - COUNT(scripts)]);
+        assert_string_equal(sniff_by_script(*state, script), "application/octet-stream");
         assert_true(clock_system.monotonic_us() - began_us < 10 * 1000 * 1000);
     }
-    assert_string_equal(sniff_by_script(*state, "echo image/x-Thing"), "image/x-thing");
+    assert_string_equal(sniff_by_script(*state, "exec " ZYGOTE_TOY " 'say image/x-Thing'"), "image/x-thing");
 }
 
 static void one_that_is_not_there_is_an_error_or_no_type(void **state)
@@ -87,7 +100,8 @@ static void looking_waits_no_longer_than_it_may(void **state)
     struct unit *unit = *state;
     char path[] = "/tmp/mayfly-unit-XXXXXX", type[MEDIA_TYPE_BYTES];
     int fd = mkostemp(path, O_CLOEXEC);
-    struct child_running *running;
+    struct zygote zygote;
+    struct zygote_job *job;
     struct config config;
     int64_t began_us;
     bool over;
@@ -98,11 +112,14 @@ static void looking_waits_no_longer_than_it_may(void **state)
     close(fd);
     config_init(&config);
     strcpy(config.sniff_program, path);
-    assert_granted(media_sniff_start(&config, &unit->arena, words, sizeof words - 1, &running, &unit->err), &unit->err);
+    media_sniffer_init(&zygote, &config);
+    assert_granted(media_sniff_start(&zygote, &unit->arena, words, sizeof words - 1, &job, &unit->err), &unit->err);
     began_us = clock_system.monotonic_us();
-    media_sniff_attend(&silent, running, 0, &over, type);
+    media_sniff_attend(&silent, job, 0, &over, type);
     assert_false(over);
     assert_true(clock_system.monotonic_us() - began_us < 1000 * 1000);
+    arena_reset(&unit->arena);
+    zygote_end(&zygote);
     unlink(path);
 }
 

@@ -128,7 +128,7 @@ static double share_of_tries(struct fixture *fixture, int aside)
         assert_true(again_put_aside(&fixture->x, &err));
         pauses_ms += (double)fixture->x.pause_ms;
     }
-    return aside * WAIT_MS / (WAIT_MS + pauses_ms / TRIES);
+    return aside * WAIT_MS / ((double)WAIT_MS + pauses_ms / (double)TRIES);
 }
 
 static void those_that_are_aside_leave_most_of_the_worker_to_others(void **state)

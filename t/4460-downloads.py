@@ -8,12 +8,31 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import wait_until
 from files import noise, post_raw, rows, sha256, usage
-from mayfly import Client, check, done, same, signed_in
+from mayfly import SCRATCH, Client, check, done, psql, same, signed_in
 
 SIZE = 600_001  # three blocks of 256 KiB
 CONTENT = noise(SIZE)
 NOBODY = "01900000-0000-7000-8000-000000000000"
+
+LOG = SCRATCH / "log/postgres.log"
+
+
+def statements_of(url, content):
+    """How many of them look for a file, or read one, in a download."""
+    begin = LOG.stat().st_size
+    assert client.get(url).body == content
+    with LOG.open(errors="replace") as log:
+        log.seek(begin)
+        return len(re.findall(r"execute file_(?:find\w*|object_read): ", log.read()))
+
+
+def faults():
+    """Pages that PostgreSQL's processes for connections were given so far, by process."""
+    pids = psql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'").split()
+    return {pid: int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7]) for pid in pids if Path(f"/proc/{pid}").exists()}
+
 
 user, client = signed_in()
 stranger = signed_in()[1]
@@ -166,6 +185,40 @@ for ask, found in (("straße", 5), ("STRASSE", 0), ("ROAD", 18), ("100%", 1), ("
     check(got == found or ask == "STRASSE" and got == 5, f"a search for {ask!r} finds {found}", got)
 for query in ("limit=0", "limit=-1", "limit=x", "limit=5x", "limit=99999999999999999999", "before=x", "limit=1001"):
     same(listing.get(f"/files?{query}").status, 422, f"{query} is refused")
+
+# --- what of PostgreSQL a download takes
+
+small, limit = put(CONTENT[:4096], "small"), 16 * 1024
+SMALL_ID = small.rpartition("/")[2]
+in_database = psql(f"SELECT back_end FROM mayfly.file WHERE id = '{SMALL_ID}'").strip() == "postgres"
+psql("ALTER SYSTEM SET log_statement = 'all'")
+psql("SELECT pg_reload_conf()")
+try:
+    # A worker's connection reads its settings between two statements.
+    check(wait_until(10, lambda: statements_of(small, CONTENT[:4096]) > 0), "statements are in PostgreSQL's log")
+    for content, name, most in ((CONTENT[:4096], "4 KiB", 1), (b"x", "a byte", 1), (CONTENT[:limit], "16 KiB", 1), (CONTENT[:limit + 1], "more than that", 1 + in_database)):
+        same(statements_of(put(content, name), content), most, f"a file of {name} takes {most} of PostgreSQL's statements")
+    same([client.get(small, headers=headers).body for headers in ({"Range": "bytes=5-9"}, {"If-Match": "*"}, {"If-None-Match": "*"})],
+         [CONTENT[5:10], CONTENT[:4096], b""], "a small file has its parts and conditions too")
+    psql(f"UPDATE mayfly.file_chunk SET bytes = substr(bytes, 1, 4095) WHERE file_id = '{SMALL_ID}'")
+    answer = client.get(small)
+    same((answer.status, answer.error), (500, "internal") if in_database else (200, None),
+         "a small file of which the database has lost a byte is not delivered as if it was whole", answer)
+finally:
+    psql("ALTER SYSTEM RESET log_statement")
+    psql("SELECT pg_reload_conf()")
+assert client.delete(small).status == 204
+
+blocks = 40
+long = put(noise(blocks * 256 * 1024), "long")
+for _ in range(4):  # until all workers have seen it
+    client.get(long)
+before = faults()
+same(len(client.get(long).body), blocks * 256 * 1024, "a file of many blocks is downloaded")
+after = faults()
+took = max(after[pid] - before[pid] for pid in after.keys() & before.keys()) / blocks
+check(took < 32 or not in_database, "PostgreSQL's process needs no new memory for each block, which has 64 pages", took)
+assert client.delete(long).status == 204
 
 # --- delete
 

@@ -230,7 +230,8 @@ same((answer.status, answer.headers.get("location")), (303, "/login?rd=/account"
 browser = Client(cookie=f"mayfly={signed_in()[1].token}")
 same([['href="/login"' in client.get(path, headers={"Accept": PAGE}).text for path in ("/", "/nothing-here")]
       for client in (Client(), Client(cookie=f"mayfly=mfs_{'A' * 64}"), browser)],
-     [[True, True], [True, False], [False, False]], "a guest is shown the way in, and nobody else on a page that looks up no session")
+     [[True, True], [True, True], [False, False]], "a guest is shown the way in, also on the page of an error, and nobody else")
+check("Log out" in browser.get("/nothing-here", headers={"Accept": PAGE}).text, "who is logged in finds the way on, also on the page of an error")
 
 # --- private answers
 

@@ -16,15 +16,15 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
-from chaos import Threads, children, nginx_limits, nginx_reload, service_pid, wait_until
+from chaos import INST, Threads, children, nginx_limits, nginx_reload, service_pid, wait_until
 from files import half_patch, postgres_away, tus_create, tus_offset
 from mayfly import PROBLEM, SCRATCH, check, dev, done, login, new_user, same, settings
 
 NETWORK = f"127.{secrets.randbelow(200) + 1}.{secrets.randbelow(200) + 1}"
 AT_ONCE = 256  # limit_conn mayfly_address
-BURST = 1000  # limit_req mayfly_rate
-EVERYWHERE = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/upload/x", "/uploads", "/nothing",
-              "/none-of-mayflys")
+BURST = 1000  # limit_req mayfly_request_rate
+EVERYWHERE = ("/health/live", "/static/mayfly.css", "/login", "/shared/x", "/files", "/upload", "/upload/x", "/UPLOAD", "/upload%0A", "/uploads",
+              "/nothing", "/none-of-mayflys")
 BODIES = SCRATCH / "tmp/body"
 MIB = 1024 * 1024
 
@@ -254,9 +254,12 @@ def bodies_of_http2(folder):
     """There a body needs no length. Whose sender is asked for: what $mayfly_admit says."""
     port = 20000 + secrets.randbelow(10000)
     conf = SCRATCH / "etc/conf.d"
+    # As the installed files say it to the nginx that is here.
+    on = "http2 on;" in (INST / "share/mayfly/nginx/site.conf").read_text()
+    listen = f"listen 127.0.0.1:{port}; http2 on;" if on else f"listen 127.0.0.1:{port} http2;"
     with nginx_of_its_own(folder, f"""
             include {conf}/mayfly.conf; include {conf}/mayfly-host.conf;
-            server {{ listen 127.0.0.1:{port} http2; set $mayfly_host x; set $mayfly_length 1; location / {{ return 200 $mayfly_admit; }} }}"""):
+            server {{ {listen} set $mayfly_host x; set $mayfly_length 1; location / {{ return 200 $mayfly_admit; }} }}"""):
         def asked(*options, body=None):
             # nginx answers before it has the body, and curl may be told to stop before it has read that: asked again then.
             for _ in range(10):

@@ -17,7 +17,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import CHECKOUT, PAGE, SCRATCH, Headers, check, done, same, signed_in
+from chaos import INST
+from mayfly import PAGE, SCRATCH, Headers, check, done, same, signed_in
 
 HOST = "example.org"
 FOLDER = SCRATCH / "tmp/tls"
@@ -50,7 +51,7 @@ def write(plain, secure, lax):
     host.write_text(host.read_text().replace("/files-a/", "/nowhere-a/").replace("/files-b/", "/nowhere-b/"))
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}", "-keyout",
                     FOLDER / "key.pem", "-out", FOLDER / "cert.pem"], check=True, capture_output=True)
-    site = (CHECKOUT / "nginx/site.conf").read_text()
+    site = (INST / "share/mayfly/nginx/site.conf").read_text()  # as this nginx wants it
     site = re.sub(r"^ *listen \[::\].*\n", "", site, flags=re.M)
     site = re.sub(r"listen 80\b", f"listen 127.0.0.1:{plain}", re.sub(r"listen 443\b", f"listen 127.0.0.1:{secure}", site))
     site = site.replace(f"/etc/ssl/{HOST}/fullchain.pem", f"{FOLDER}/cert.pem").replace(f"/etc/ssl/{HOST}/privkey.pem", f"{FOLDER}/key.pem")
@@ -92,8 +93,9 @@ def start(port):
     raise RuntimeError(f"nginx does not start: {(FOLDER / 'error.log').read_text()}")
 
 
-def context(least=ssl.TLSVersion.TLSv1, most=ssl.TLSVersion.TLSv1_3, ciphers="ALL:@SECLEVEL=0"):
+def context(least=ssl.TLSVersion.TLSv1, most=ssl.TLSVersion.TLSv1_3, ciphers="ALL:@SECLEVEL=0", protocols=()):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.set_alpn_protocols(protocols)
     made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
     made.set_ciphers(ciphers)
     made.minimum_version, made.maximum_version = least, most
@@ -108,6 +110,13 @@ def shake(port, name=HOST, **how):
             return secure.version(), secure.cipher()[0], secure.session.has_ticket
     except (ssl.SSLError, ConnectionResetError):
         return None
+
+
+def protocol(port):
+    """What is spoken with who speaks both HTTP/2 and HTTP/1.1."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, \
+         context(protocols=["h2", "http/1.1"]).wrap_socket(plain, server_hostname=HOST) as secure:
+        return secure.selected_alpn_protocol()
 
 
 def ask(port, method, path, headers=(), body=None, secure=True):
@@ -144,6 +153,11 @@ try:
     same(shake(lax, **tls12, ciphers="ECDHE-RSA-AES128-GCM-SHA256")[2], True, "which a site that says nothing gives")
     same((shake(secure, least=ssl.TLSVersion.TLSv1_3) or [None])[0], "TLSv1.3", "TLS 1.3 is taken")
     same([shake(secure, name) for name in ("other.example", None)], [None, None], "another name has no certificate")
+
+    # --- HTTP/2
+
+    same((protocol(secure), protocol(lax)), ("h2", "http/1.1"), "HTTP/2 is spoken, where a site that says nothing has HTTP/1.1")
+    same([line for line in (FOLDER / "error.log").read_text().splitlines() if "[warn]" in line], [], "nginx warns of nothing in its files")
 
     # --- headers
 

@@ -217,7 +217,7 @@ with settings(login_failures_per_pair=GUESSES):
         same(still_known(owner, device), (429, 200), "a device of before has its own count")
         device = device_of(Client(cookie=device).post("/login", json={"username": owner.username, "password": PASSWORD}))
         status, out, err = ctl("remove", first)
-        check(status == 1 and "good until" in err, "the old key can't go while what it signed is good", err)
+        check(status == 1 and "are valid until" in err, "the old key can't go while what it signed is good", err)
 
         same(forged() - forged_before, 0, "copies in the cache are good whichever key has signed them")
         old = SECRET.read_text()

@@ -46,7 +46,7 @@ for server in ("default", "plain", "secure"):
     same(directive(edge[server], "server_tokens"), ["off"], f"the {server} server tells no version")
 same(directive(edge["default"], "ssl_reject_handshake"), ["on"], "another name has no certificate")
 same([value.split()[0] for value in directive(edge["secure"], "add_header")],
-     ["Strict-Transport-Security", "X-Content-Type-Options", "Content-Security-Policy"], "each answer is dressed")
+     ["Strict-Transport-Security", "X-Content-Type-Options", "Content-Security-Policy", "X-Request-Id"], "each answer is dressed")
 for place, text in blocks(edge["secure"], "location") + blocks(edge["secure"], "if"):
     headers = directive(text, "add_header")
     check(not headers or {"Strict-Transport-Security $mayfly_edge_hsts always", "X-Content-Type-Options nosniff always"} <= set(headers),

@@ -375,8 +375,9 @@ def by_settings(person):
     client, name = person.client, Person().name
     image = file_of(client, png(300, 300), "large.png")
     with settings(worker_header="no", metrics_allow="127.0.0.1", login_failures_per_pair=1, thumbnail_max_pixels=1000,
-                  files_max_bytes=1000):
+                  files_max_bytes=1000, demo="no"):
         status(Watched().get("/worker"), 404, "/worker")
+        status(Watched().get("/workers", headers={"Accept": PAGE}), 404, "/workers")
         status(Watched().get("/metrics"), 200, "/metrics")
         for word, wanted in (("one", 401), ("other", 429)):
             status(Watched().post("/login", json={"username": name, "password": f"a wrong {word}, sorry"}), wanted, "a wrong password")

@@ -114,10 +114,18 @@ def check_words():
         usage = "mayfly-prove" if command == "prove" else rf"mayflyctl \[-c FILE\] {command}"
         does(f"{command} --help", *command.split(), "--help", out=rf"^usage: {usage}")
     does("a family explains itself", "user", status=2, err="user add .*\n")
-    does("a command that is none", "users", status=2, err="no such command")
+    does("a command that is none", "users", status=2, err="users: no such command; did you mean user\\?\n$")
+    does("one of a family", "session", "lst", status=2, err=r"session lst: no such command; did you mean session list\?\n$")
+    does("one that resembles none", "frobnicate", status=2, err="no such command; mayflyctl --help lists them")
+    does("one of a family that resembles none", "user", "frobnicate", status=2, err="no such command; name one of these:\n  user add NAME ")
     does("a missing argument", "user", "add", status=2, err="usage: mayflyctl .* user add NAME")
-    does("an argument too many", "user", "enable", "a", "b", status=2, err="b: one too many")
+    does("an argument too many", "user", "enable", "a", "b", status=2, err="b: one argument too many")
     does("an option that is none", "user", "list", "--all", status=2, err="--all: no such option")
+    does("one that resembles another", "user", "list", "--jsno", status=2, err=r"--jsno: no such option; did you mean --json\?")
+    does("only those of the command are offered", "user", "list", "--omce", status=2, err="--omce: no such option, or")
+    does("a value that an option does not take", "user", "list", "--json=1", status=2, err="--json takes no value")
+    does("help shows arguments", "--help", out=r"(?m)^  session list NAME \[--json\]  +list the sessions of an account$")
+    does("a command's help explains its options", "files", "move", "--help", out=r"(?m)^  --account NAME  +only the files of this account$")
     does("an option of another command", "routes", "--json", status=2, err="not for this command")
     does("an argument that is not UTF-8", "user", "enable", b"\xff", status=2, err="not UTF-8")
 
@@ -139,7 +147,7 @@ def check_system():
         does("so is one that only a start finds", "config", "check", status=1, err=r"other.conf:\d+: statsd: say unix:/path",
              config=wrong)
         away = with_settings(folder, database="host=/nowhere dbname=mayfly")
-        does("a database that is away", "user", "list", status=1, err=f"Look at `database` in {away}", config=away)
+        does("a database that is away", "user", "list", status=1, err=f"Check `database` in {away}", config=away)
         does("a schema that can't be looked at is not called old", "schema", "status", status=2, config=away)
 
 
@@ -262,7 +270,7 @@ def check_terminal():
     check(status == 0 and FIRST not in shown and echoes, "a terminal is asked twice and shows nothing", status, shown)
     check(isinstance(log_in(FIRST), str), "what was typed logs in")
     status, shown, echoes = at_terminal([SECOND + "\n", FIRST + "\n"], "user", "passwd", NAME)
-    check(status == 1 and "the two differ" in shown, "two that differ change nothing", status, shown)
+    check(status == 1 and "the two passwords differ" in shown, "two that differ change nothing", status, shown)
     status, shown, echoes = at_terminal(["\x03"], "user", "passwd", NAME)
     check(status == -2 and echoes, "control-C leaves a terminal that shows what is typed", status, shown, echoes)
 

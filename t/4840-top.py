@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """mayflyctl top shows what is true and who is busy, live and once, and leaves nothing behind."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -23,7 +24,7 @@ from mayfly import SCRATCH, Client, check, dev, done, login, new_user, psql, sam
 SOCKET = SCRATCH / "run/statsd.sock"
 WORDS = [SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "top"]
 POOLS = ("a", "b", "password-a", "password-b", "files-a", "files-b")
-END = re.compile(r"\x1b\[(?:[HJK]|2J)")
+END = re.compile(r"\x1b\[(?:[HJK]|2J|\d+m)")
 
 
 class Load(threading.Thread):
@@ -62,10 +63,10 @@ def row(text, name):
 
 def screens(process, terminal, count):
     """What a terminal shows, a screen at a time."""
-    seen, until = "", time.monotonic() + 20
+    seen, until, decoder = "", time.monotonic() + 20, codecs.getincrementaldecoder("utf-8")()
     while seen.count("\x1b[J") < count and time.monotonic() < until and process.poll() is None:
         if select.select([terminal], [], [], 0.2)[0]:
-            seen += os.read(terminal, 65536).decode()
+            seen += decoder.decode(os.read(terminal, 65536))
     return seen
 
 
@@ -74,8 +75,9 @@ class Screen:
 
     def __init__(self, rows, columns, text):
         self.lines, self.columns, self.row, self.column, self.lost = [" " * columns] * rows, columns, 0, 0, 0
-        for one in re.findall(r"\x1b\[2?[HJK]|.", text, re.S):
-            self.take(one)
+        for one in re.findall(r"\x1b\[2?[HJK]|\x1b\[\d+m|.", text, re.S):
+            if not one.endswith("m") or len(one) == 1:  # a colour takes no room
+                self.take(one)
 
     def take(self, one):
         line, rows = self.lines[self.row], len(self.lines)
@@ -108,23 +110,26 @@ class Screen:
         return "\n".join(f"|{line}|" for line in self.lines)
 
 
-def screen(rows, columns):
-    """After a second drawing, while more routes of four pools are busy than there is room for."""
+def screen(rows, columns, **environment):
+    """After a second drawing, while more routes of six pools are busy than there is room for: what is shown, and what was sent."""
     terminal, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
-    process = subprocess.Popen(WORDS, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+    process = subprocess.Popen(WORDS, stdin=inner, stdout=inner, stderr=inner, start_new_session=True,
+                               env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **environment})
     os.close(inner)
     seen = screens(process, terminal, 1)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         for pool in POOLS:
             for number in range(40):
                 sender.sendto(f"mayfly.requests.{pool}.GET.a-route-{number}.2xx:1|c".encode(), str(SOCKET))
+        sender.sendto(b"mayfly.requests.b.GET.a-route-0.5xx:1|c", str(SOCKET))
         sender.sendto(b"nonsense \x1b[2J", str(SOCKET))
         seen += screens(process, terminal, 1)
     process.send_signal(signal.SIGINT)
     same(process.wait(10), 0, f"{rows}x{columns}: it ends")
     os.close(terminal)
-    return Screen(rows, columns, seen[:seen.rindex("\x1b[J") + 3])
+    seen = seen[:seen.rindex("\x1b[J") + 3]
+    return Screen(rows, columns, seen), seen
 
 
 def begins(shown, *names):
@@ -181,15 +186,22 @@ with settings(statsd=f"unix:{SOCKET}"):
     os.close(terminal)
     check(not SOCKET.exists(), "and nothing is left either")
 
-    shown = screen(24, 80)
+    shown, sent = screen(24, 80)
     check(begins(shown, "mayfly", "database", "users", "files", "cache", "POOL", *POOLS, "ROUTE", "GET a-route"),
           "24x80: everything has its line", shown)
     check(re.search(r"CACHE HIT *$", shown.lines[6]) and "1 lines were not understood" in shown.lines[-1],
           "24x80: whole ones, down to the last", shown)
     same(shown.lost, 0, "24x80: and nothing moves up", shown)
-    shown = screen(8, 80)
+    check(re.search(r"   \u2588  1\d\d\.\d requests/s", shown.lines[0]), "24x80: the first line has the rates of the last minute", shown)
+    check("\x1b[1mPOOL " in sent and "\x1b[31mb  " in sent and "\x1b[31ma  " not in sent, "a pool with failures is red", sent)
+    shown, sent = screen(8, 80, NO_COLOR="1", LC_ALL="C")
     check(begins(shown, "mayfly", "database", "users", "files", "cache", "POOL", "a"), "8x80: as much as there is room for", shown)
     same(shown.lost, 0, "8x80: and nothing moves up", shown)
-    shown = screen(24, 40)
+    check(not re.search(r"\x1b\[\d+m", sent), "NO_COLOR takes the colours away", sent)
+    check(re.search(r" #  1\d\d\.\d requests/s", shown.lines[0]), "without UTF-8 the rates are drawn in ASCII", shown)
+    shown, _ = screen(24, 40)
     check(begins(shown, "mayfly", "database", *POOLS, "ROUTE") and shown.lost == 0, "24x40: lines are cut", shown)
+    shown, _ = screen(24, 120)
+    check(shown.lines[6].rstrip().endswith("LAST MINUTE") and re.search(r"^a .* \u2588 *$", repr(shown).replace("|", ""), re.M) and shown.lost == 0,
+          "24x120: each pool has its last minute", shown)
 done()

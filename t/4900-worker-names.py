@@ -33,5 +33,5 @@ with settings(worker_header="no"):
     same({path: places for path, places in hidden.items() if places}, {}, "with worker_header = no no answer names one")
     check("/worker 404" in hidden, "GET /worker is then 404", list(hidden))
     page = GUEST.get("/workers", headers={"Accept": PAGE})
-    check("keeps to itself" in page.text and "workers.js" not in page.text, "and the page does not ask for it", page)
+    check("does not tell" in page.text and "workers.js" not in page.text, "and the page does not ask for it", page)
 done()

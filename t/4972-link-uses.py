@@ -15,6 +15,7 @@ user, client = signed_in()
 body = os.urandom(100_000)
 file = client.post("/upload?name=plans.bin", body=body).json()["id"]
 guest, stranger = Client(), Client(source="127.0.0.2")
+ELSEWHERE = "00000000-0000-0000-0000-000000000000"
 
 
 def make(uses=1, of=file, owner=client):
@@ -115,6 +116,10 @@ psql(f"UPDATE mayfly.file_chunk SET at = at + 1000000 WHERE file_id = '{file}'")
 answers = [guest.get(url).status, part(guest, url, 5), left()]
 psql(f"UPDATE mayfly.file_chunk SET at = at - 1000000 WHERE file_id = '{file}'")
 check(answers[0] >= 400 and answers[1] >= 400 and answers[2] == 1, "what the storage can't give uses nothing", answers)
+psql(f"UPDATE mayfly.file_chunk SET file_id = '{ELSEWHERE}' WHERE file_id = '{file}'")
+answer = guest.post(url, headers={"Accept": PAGE})
+psql(f"UPDATE mayfly.file_chunk SET file_id = '{file}' WHERE file_id = '{ELSEWHERE}'")
+same((answer.status, left()), (500, 1), "neither does the button", answer)
 same((guest.get(url).body == body, left()), (True, 0), "and is there when it can again")
 
 # --- an account that is disabled, and one that is closed

@@ -10,7 +10,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import children, nginx_limits, wait_until, workers
+from zygotes import is_busy, zygotes
+from chaos import nginx_limits, wait_until, workers
 from images import frames, photograph, png, progressive
 from mayfly import CHECKOUT, Client, check, dev, done, new_user, note, psql, same, settings, signed_in, try_login
 
@@ -121,8 +122,8 @@ def spent(user):
 
 
 def decoding():
-    """Whether a worker has a child just now."""
-    return any(children(pid) for pid in workers("files-a", "files-b"))
+    """Whether some child has an image just now."""
+    return any(map(is_busy, zygotes("mayfly-thumbnail")))
 
 
 def computing_time():

@@ -240,6 +240,22 @@ def patience():
         same(client.patch("/profile/data", json={"late": 1}).status, 200, "when it is gone the next one is done")
 
 
+def cancelled():
+    """PostgreSQL says of a lock timeout at a bad moment that the statement was cancelled; pg_cancel_backend makes the same error."""
+    client = person()
+    waits = f"""SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+                WHERE usename = 'mayfly' AND wait_event_type = 'Lock'"""
+    answers = []
+    with settings(database_lock_ms=800):
+        with held(row("account", client)):
+            thread = threading.Thread(target=lambda: answers.append(client.patch("/profile/data", json={"m0": 0})))
+            thread.start()
+            check(wait_until(5, lambda: int(psql(waits)) > 0), "a statement that waits for a lock is cancelled")
+        thread.join()
+        same(answers[0].status, 200, "its request is done when the lock is gone", answers[0])
+        check_patches("cancelled", client, "/profile/data", 0, 1)
+
+
 def killed():
     client = person()
     answers = []
@@ -292,6 +308,7 @@ def main():
         bodies()
         sweeping()
         patience()
+        cancelled()
         killed()
         budget()
         fairness()

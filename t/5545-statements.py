@@ -37,7 +37,7 @@ def usage():
 # --- twice
 
 create = ("file_create", [text(file), text(account), "'tus'", "'postgres'", "'upload'", "262144", "'name'", "''", "''", "NULL", "1000", "3600",
-                          "1000000", "10", "''", "NULL"])
+                          "1000000", "10", "''", "NULL", "60000"])
 first, again = run(create, create)
 check(first.startswith(file), "file_create makes a row", first)
 same(again, first, "and answers the same when it is repeated")
@@ -68,6 +68,17 @@ upload = (f"INSERT INTO file (id, account_id, via, back_end, object_name, block_
           f"'postgres', 'upload', 262144, 'n', '{holder}', now() + interval '3599 s')", f"PREPARE advance AS {statement('file_advance')}")
 same(heap_only("file", upload, *(f"EXECUTE advance('{other}', '{holder}', {at}, {at + 1}, 'x', 60000, 3600, false, 0)" for at in range(3))), ["3", "3"],
      "an upload's progress")
+prepared = upload[0], f"PREPARE block AS {statement('file_block_put')}"
+
+
+def put(at, who=holder):
+    return f"EXECUTE block('{other}', '{who}', {at}, {at + 1}, 'x', 60000, 3600, {at}, 'block', false)"
+
+
+same(heap_only("file", prepared, *(put(at) for at in range(3))), ["3", "3"], "so is that with a block, which is written with it")
+same(heap_only("file", prepared, put(0), put(0)), ["2", "2"], "and may be repeated")
+for refused in (put(5), put(0, account)):
+    same((heap_only("file", prepared, refused), heap_only("file_chunk", prepared, refused)), (["0", "0"], ["0", "0"]), "at another offset, or without the lease, nothing is written")
 updates, heap = heap_only("attempt", (), *(["SELECT attempt_count(ARRAY[sha256('heap')], ARRAY[100], 900, NULL)"] * 10))
 check(int(updates) >= 10 and updates == heap, "counting an attempt", updates, heap)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from chaos import INST, at_once, settings, wait_until, workers
+from chaos import INST, at_once, psql, settings, wait_until, workers
 from files import TUS, half_patch, noise, post_raw, tus_create, tus_offset
 from mayfly import Client, check, done, note, same, signed_in, try_login
 
@@ -117,7 +117,7 @@ def thousands():
             crowd.readers.append(reader(client, link))
             if number % 10 == 9:
                 time.sleep(0.02)
-        wait_until(60, lambda: quiet(crowd))
+        check(wait_until(60, lambda: quiet(crowd)), f"{READERS} slow readers are sent what they take, and no more is fetched")
         judge(alone, pace(passer_by, client, small), f"beside {READERS} slow readers")
         with_readers = private_kib()
         most = (sum(with_readers.values()) - sum(before.values())) / READERS
@@ -145,19 +145,16 @@ def thousands():
 
 
 def quiet(crowd):
-    """Whether readers have what nginx holds for them, which is not much more than a quarter of a second of nobody's being served."""
-    first = cpu()
-    time.sleep(1)
-    return not crowd.over.is_set() and cpu() - first < 50
+    """Whether nginx holds for all readers what it may. Until then workers fetch for it as fast as they can; what the readers sip
+    is a fifth of a megabyte a second."""
+    first = fetched()
+    time.sleep(2)
+    return not crowd.over.is_set() and fetched() - first < 4_000_000
 
 
-def cpu():
-    """Hundredths of a second of the workers."""
-    total = 0
-    for pid in workers(*POOLS):
-        with contextlib.suppress(OSError):
-            total += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[11:13]))
-    return total
+def fetched():
+    """Bytes of pages that PostgreSQL has looked at; backends tell it once in a second."""
+    return 8192 * int(psql("SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"))
 
 
 def account_share():

@@ -314,6 +314,8 @@ def outage(client):
     check(answer.stated_503() and answer.error == "unavailable", "a link for one download is 503 with Retry-After", answer)
     with settings(s3_accel="no"):
         check(Client().get(uses[1]).stated_503(), "so it is when a worker would send the file")
+    answer = Client().post(uses[0])
+    check(answer.stated_503(), "and when its button is pressed", answer)
     answer = upload(client, b"x" * 100)
     check(answer.stated_503() and answer.error == "unavailable", "POST /upload is 503 with Retry-After", answer)
     answer = patch(client, url, PART + 5, content[PART + 5:])

@@ -53,7 +53,7 @@ def listed():
 def check_words():
     for verb in ("add", "list", "show", "edit", "remove", "try"):
         does(f"site {verb} --help", verb, "--help", out=rf"^usage: mayflyctl \[-c FILE\] site {verb}")
-    does("a site needs an origin", "add", name("x"), status=2, err="something is missing")
+    does("a site needs an origin", "add", name("x"), status=2, err="an argument is missing")
     does("and rules", "add", name("x"), origin("x"), status=2, err="say who may pass: --require RULE, or --rules FILE")
     does("of one source", "add", name("x"), origin("x"), "--require", "any", "--rules", "-", status=2, err="--require or --rules, not both")
     does("a name is as in a host's", "add", "Git", origin("x"), "--require", "any", status=1, err="'Git': a site's name is 1 to 40 of a-z 0-9 -")
@@ -85,7 +85,7 @@ def check_add(user):
     does("a list for people", "list", out=rf"(?m)^{name('git')} +3 +good +{re.escape(origin('git'))} {re.escape(origin('code', ':8443/wiki/'))}$")
     nine = [origin(f"n{i}") for i in range(9)]
     does("a site is at eight origins", "add", name("nine"), *nine[:8], "--require", "any", err="is added")
-    does("and no more", "edit", name("nine"), *nine, status=2, err=f"{re.escape(nine[8])}: one too many")
+    does("and no more", "edit", name("nine"), *nine, status=2, err=f"{re.escape(nine[8])}: one argument too many")
     does("of localhost http is good too", "add", name("local"), f"http://{MARK}.localhost:8080", "--require", "public", err="is added")
 
 

@@ -118,18 +118,20 @@ class Visit:
             time.sleep(0.05)
 
     def more(self, name):
-        """Opens what can be done with a file."""
+        """Opens what can be done with a file: the menu, and each of its entries."""
         item = next(one for one in self.b.all("#list li") if self.b.driver.execute_script(
             "return arguments[0].querySelector('.name').textContent", one) == name)
         if not item.find_element("css selector", "details").get_property("open"):
             item.find_element("css selector", "summary").click()
+        for entry in item.find_elements("css selector", ".more > details:not([open]) > summary"):
+            entry.click()
         return f'#list li[data-id="{item.get_attribute("data-id")}"]'
 
 
 def plain_forms(v):
     """What works without scripts."""
     b = v.b
-    check("none yet" in b.text("#list"), "an empty list says so", b.text("#list"))
+    check("no files yet" in b.text("#list"), "an empty list says so", b.text("#list"))
     b.check("files-empty")
     data = [b"one\n", png(300)]
     v.choose(*(v.file(name, one) for name, one in zip(NAMES, data)))
@@ -204,7 +206,7 @@ def revoked(v, name):
     same(len(b.all("main li")), 1, "it is not listed any more")
     same(Client().get(address).status, 404, "and leads to nothing")
     b.leave("main li button")
-    check("Nobody else" in b.text("main"), "a file without links says so", b.text("main"))
+    check("Nobody has a link" in b.text("main"), "a file without links says so", b.text("main"))
     b.open("/files")
 
 

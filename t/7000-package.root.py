@@ -46,6 +46,8 @@ def check_pages(deb):
         subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
         pages = sorted(Path(folder).glob("usr/share/man/*/*.gz"))
         same([page.name for page in pages], ["mayfly-prove.1.gz", "mayfly-rules.5.gz", "mayfly.conf.5.gz", "mayfly-worker.8.gz", "mayflyctl.8.gz"], "five manual pages")
+        same([path for path in ("bash-completion/completions/mayflyctl", "zsh/vendor-completions/_mayflyctl")
+              if "mayflyctl" not in (Path(folder) / "usr/share" / path).read_text()], [], "completions are where Debian's shells look")
         for page in pages:
             ran = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True, env={
                 "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "80", "MANROFFSEQ": ""})

@@ -34,7 +34,7 @@ SOLE_USERS = {
     "fcgi_stdio.h": r"never", "fcgios.h": r"never", "zxcvbn.h": r"base/password\.c", "sodium.*": r"(base/.*|object/access_key\.c)",
     "jansson.h": r"http/json\.[ch]", "curl/.*": r"(object/s3_curl\.h|prove/http\.c)", "expat.h": r"object/s3_xml\.c",
     "vips/.*": r"media/thumbnail_program\.c", "seccomp.h": r"media/child_limits\.c", "magic.h": r"media/sniff_program\.c",
-    "openssl/.*": r"base/(sha1\.c|sha256\.h)", r"uni(ctype|norm|str)\.h": r"base/(character|precis)\.c",
+    "openssl/.*": r"base/(sha1\.c|sha256\.h)", r"uni(ctype|norm|str|width)\.h": r"base/(character|precis)\.c",
 }
 # Writable symbols that a worker may have, each with its reason. There is none.
 WRITABLE = {}
@@ -113,7 +113,7 @@ same(broken, [], f"each of {len(HEADERS)} headers compiles alone")
 
 objects = [path for name in FILES if name.endswith(".c") for path in [BUILD / "src" / (name[:-2] + ".o")] if path.exists()]
 objects += [path for path in (BUILD / "src/http/pages.o",) if path.exists()]
-sources = [name for name in FILES if name.endswith(".c") and not re.match(r"(ctl|prove)/|media/(child_limits|.*_program)\.c", name)]
+sources = [name for name in FILES if name.endswith(".c") and not re.match(r"(ctl|prove)/|media/(child_limits|zygote_loop|.*_program)\.c", name)]
 missing = [name for name in sources if not (BUILD / "src" / (name[:-2] + ".o")).exists()]
 same(missing, [], f"the objects are in {BUILD}")
 
@@ -167,6 +167,11 @@ setting = [place.split(":")[0] for place, _ in lines_like(rf"\bconnection->state
 same(setting, ["fcgi/connection.c"], "the state of a connection is set by fcgi_connection_enter, nowhere else")
 closing = [place.split(":")[0] for place, _ in lines_like(r"\bclose\((?:connection|request)->fd\)", r"(fcgi|worker)/.*")]
 same(closing, ["fcgi/connection.c"], "and fcgi_abandon alone closes one, which wants a reason")
+reasons = {reason for path, text in FILES.items() if path.startswith(("fcgi/", "worker/"))
+           for call in re.findall(r'\bfcgi_abandon\([^;]*"[^;]*;|->flaw = "[^;]*;', text) for reason in re.findall(r'"([^"]+)"', call)}
+check(len(reasons) > 15, "the reasons are found", reasons)
+shown = "".join(path.read_text() for name in ("2070-*.c", "3055-*.c", "5813-*.py") for path in (CHECKOUT / "t").glob(name))
+same(sorted(reason for reason in reasons if f'"{reason}"' not in shown), [], "and each of these is seen by t/2070, t/3055 or t/5813")
 
 # --- what knows a site by HTTP alone
 

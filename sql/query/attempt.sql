@@ -1,15 +1,17 @@
 -- name: attempt_count
--- keys, their limits, seconds of the window, what stands for the same attempt or null -> seconds to wait; 0: taken; -1: the same
--- was taken before
-SELECT attempt_count($1::bytea[], $2::int[], $3::int, $4::bytea);
+-- keys, their limits, seconds of the window, what stands for the same attempt by each key of the secret, perhaps nothing -> seconds to
+-- wait; 0: taken; -1: the same was taken before
+SELECT attempt_count($1::bytea[], $2::int[], $3::int, coalesce(
+    (SELECT key FROM attempt WHERE key = ANY ($4::bytea[]) AND updated_at > statement_timestamp() - make_interval(secs => $3::int) LIMIT 1),
+    ($4::bytea[])[1]));
 
 -- name: attempt_clear
 -- The account's owner is in: forget the failures of this pair ($1) and this very attempt ($3) and give back
 -- what this attempt took elsewhere. Rows are locked in the order of their keys, as attempt_count does; count reads them all
 -- before the first is changed.
 WITH locked AS MATERIALIZED (
-        SELECT key FROM attempt WHERE key = ANY ($2::bytea[] || $1::bytea) ORDER BY key FOR UPDATE),
-    own AS (DELETE FROM attempt WHERE key IN ($1::bytea, $3::bytea) AND (SELECT count(*) FROM locked) > 0)
+        SELECT key FROM attempt WHERE key = ANY ($2::bytea[] || $1::bytea[]) ORDER BY key FOR UPDATE),
+    own AS (DELETE FROM attempt WHERE key = ANY ($1::bytea[] || $3::bytea[]) AND (SELECT count(*) FROM locked) > 0)
 UPDATE attempt SET level = greatest(0, level - 1)
 WHERE key = ANY ($2::bytea[]) AND (SELECT count(*) FROM locked) > 0;
 

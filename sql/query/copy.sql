@@ -79,9 +79,9 @@ SELECT id, $2::text, object_name, block_bytes, statement_timestamp() + make_inte
 RETURNING file_id;
 
 -- name: file_overview
--- account, before this id (null: from the newest), at most so many -> committed files, newest first: id, size, back end,
+-- account, before this id (null: from the newest), at most so many -> committed files, newest first: id, kind, size, back end,
 -- when it was made, name, all as JSON
-SELECT id, size, back_end, created_at, name, row_to_json(r)::text FROM (
+SELECT id, CASE via WHEN 'thumbnail' THEN 'thumbnail' WHEN 'part' THEN 'part' ELSE 'file' END, size, back_end, created_at, name, row_to_json(r)::text FROM (
     SELECT id, name, size, type, encode(sha256, 'hex') AS sha256, via, back_end, to_iso(created_at) AS created_at FROM file
     WHERE account_id = $1::uuid AND state = 'committed' AND id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     ORDER BY id DESC LIMIT $3::int) r;

@@ -24,7 +24,7 @@ f.concat
 
 -- name: file_create
 -- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
--- live, bytes and files that the account may have, concat, holder of a lease that is over at once or null -> the row; none
+-- live, bytes and files that the account may have, concat, holder of a lease or null, ms that it lasts -> the row; none
 -- when that would be too much. May be repeated, since the answer to the first time may be lost: the row is there then, and counted.
 WITH e AS MATERIALIZED (SELECT f.* FROM file f WHERE f.id = $1::uuid),
 u AS (
@@ -37,11 +37,27 @@ n AS (
     INSERT INTO file (id, account_id, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size, reserved,
         sweep_at, concat, lease, lease_until)
     SELECT $1::uuid, account_id, $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::text, $10::bigint,
-        $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid, statement_timestamp()
+        $11::bigint, statement_timestamp() + make_interval(secs => $12::int), $15::text, $16::uuid,
+        CASE WHEN $16::uuid IS NOT NULL THEN statement_timestamp() + make_interval(secs => $17::int / 1000.0) END
     FROM u
     RETURNING *)
 SELECT {file_row}
 FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
+
+-- name: file_put
+-- id, account, via, back end, object name, block bytes, name, claimed type, bytes, SHA-256, type, bytes and files that the account may
+-- have -> created at in ms; no row when that would be too much. A file that came as a whole has no other row before.
+WITH u AS (
+    INSERT INTO account_usage AS a (account_id, bytes, files)
+    SELECT $2::uuid, $9::bigint, 1 WHERE $9::bigint <= $12::bigint
+    ON CONFLICT (account_id) DO UPDATE SET bytes = a.bytes + excluded.bytes, files = a.files + 1
+        WHERE a.bytes + excluded.bytes <= $12::bigint AND a.files < $13::int
+    RETURNING account_id)
+INSERT INTO file (id, account_id, state, via, back_end, object_name, block_bytes, name, claimed_type, size, reserved, received, sealed,
+    sha256, type)
+SELECT $1::uuid, account_id, 'committed', $3::text, $4::text, $5::text, $6::bigint, $7::text, $8::text, $9::bigint, $9::bigint, $9::bigint,
+    true, $10::bytea, $11::text
+FROM u RETURNING to_ms(created_at);
 
 -- name: file_usage
 -- account -> bytes, files
@@ -50,6 +66,14 @@ SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 -- name: file_find
 -- id, account -> the row; not of garbage
 SELECT {file_row}
+FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
+    AND (state = 'committed' OR sweep_at > statement_timestamp());
+
+-- name: file_find_small
+-- id, account, bytes -> as file_find, and all bytes of a file that the database keeps and that has no more than so many; else null.
+-- It is one statement with that of its only chunk, since of a small file a second one would cost as much as the first.
+SELECT {file_row}, CASE WHEN f.state = 'committed' AND f.back_end = 'postgres' AND f.size <= $3::bigint
+    THEN (SELECT bytes FROM file_chunk c WHERE c.file_id = f.id AND c.at = 0) END
 FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
@@ -72,6 +96,25 @@ UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::bool
         ELSE statement_timestamp() + make_interval(secs => $7::int) END
 WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
 RETURNING to_ms(sweep_at);
+
+-- name: file_block_put
+-- id, holder, received before and now, hash state or null, ms of lease, seconds to live, place in the file, bytes of a full block,
+-- whether somebody is told of it before the file is committed -> expiry in ms. file_advance with the block itself, where that is a row too: one
+-- statement is one round trip, and whoever lost the lease writes nothing. What nobody is told of need not be on the disk before the
+-- file's commit is.
+WITH u AS (
+    UPDATE file SET received = $4::bigint, hash_state = $5::bytea, tail_pieces = 0,
+        lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
+        sweep_at = CASE WHEN sweep_at > statement_timestamp() + make_interval(secs => $7::int * 0.95) THEN sweep_at
+            ELSE statement_timestamp() + make_interval(secs => $7::int) END
+    WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
+    RETURNING id, sweep_at),
+c AS (
+    INSERT INTO file_chunk (file_id, at, bytes) SELECT id, $8::bigint, $9::bytea FROM u
+    ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes)
+SELECT to_ms(sweep_at),
+    set_config('synchronous_commit', CASE WHEN $10::boolean THEN current_setting('synchronous_commit') ELSE 'off' END, true)
+FROM u;
 
 -- name: file_renew
 -- id, holder, ms
@@ -113,7 +156,7 @@ WITH o AS (
 p AS (
     SELECT f.id FROM file f JOIN o ON o.via = 'thumbnail' AND f.id = o.parent_id WHERE f.state = 'committed' FOR SHARE OF f),
 c AS (
-    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint,
+    UPDATE file f SET state = 'committed', size = $3::bigint, received = $3::bigint, sealed = true,
         reserved = CASE WHEN o.via = 'thumbnail' THEN 0 ELSE $3::bigint END,
         sha256 = $4::bytea, type = $5::text, hash_state = NULL, lease = NULL, lease_until = NULL, sweep_at = NULL
     FROM o WHERE f.id = o.id AND (o.via <> 'thumbnail' OR EXISTS (SELECT FROM p))
@@ -242,8 +285,9 @@ DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint AND at < $3:
 
 -- name: file_object_read
 -- id, place in the file, at most so many bytes, a full block's -> bytes from there to the end of their chunk. Only of an object that
--- is finished: whose last chunk is no full block.
-SELECT substr(bytes, ($2::bigint - at)::int + 1, $3::int) FROM file_chunk
+-- is finished: whose last chunk is no full block. A whole chunk is given as it is: substr would make one more copy of it.
+SELECT CASE WHEN at = $2::bigint AND octet_length(bytes) <= $3::int THEN bytes
+    ELSE substr(bytes, ($2::bigint - at)::int + 1, $3::int) END FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint AND (
     SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)
 ORDER BY at DESC LIMIT 1;

@@ -169,20 +169,6 @@ BEGIN
     END LOOP;
 END $$;
 
--- Names compare alike whatever locale the database was made with: where its own lower() knows other letters than ASCII's, and no
--- dotless i, it stays as it is, since indexes are made of it; elsewhere ICU's root locale takes its place.
-DO $$
-BEGIN
-    IF lower(E'I\u00C9') <> E'i\u00E9' THEN
-        CREATE OR REPLACE FUNCTION name_key(name text) RETURNS text
-        LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $f$
-            SELECT CASE WHEN char_length(name) <= 255 THEN lower(normalize(name, NFKC) COLLATE "und-x-icu") END
-        $f$;
-        REINDEX INDEX account_username;
-        REINDEX INDEX account_email;
-    END IF;
-END $$;
-
 REVOKE ALL ON FUNCTION outcomes_turn(), outcome_lock(bytea), outcome_elsewhere(), id_day(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION outcomes_turn(), outcome_lock(bytea), outcome_elsewhere(), id_day(uuid) TO mayfly;
 GRANT SELECT, INSERT, UPDATE, DELETE ON outcome_request TO mayfly;

@@ -1,4 +1,6 @@
 -- Installs or updates the schema: psql -d mayfly -f apply.sql, as a superuser or the database's owner with CREATEROLE.
+-- Since PostgreSQL 16 that is not enough when another user has made the roles mayfly and mayfly_owner, for another database:
+-- the owner needs both WITH ADMIN OPTION.
 -- Numbered files are applied once each, in order, one transaction per file, under a lock; running it again changes nothing. What
 -- takes longer than requests may wait for is in later.sql, outside of these transactions.
 \set ON_ERROR_STOP on
@@ -31,7 +33,13 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mayfly_operator') THEN
         CREATE ROLE mayfly_operator NOLOGIN;
     END IF;
-    EXECUTE format('GRANT mayfly_owner TO %I', current_user);
+    BEGIN
+        EXECUTE format('GRANT mayfly_owner TO %I', current_user);
+    EXCEPTION
+        WHEN insufficient_privilege THEN
+            RAISE EXCEPTION '%', SQLERRM USING ERRCODE = 'insufficient_privilege',
+                HINT = format('Let a superuser run: GRANT mayfly, mayfly_owner TO %I WITH ADMIN OPTION', current_user);
+    END;
 EXCEPTION
     WHEN duplicate_object THEN NULL;
 END $$;

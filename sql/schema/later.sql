@@ -61,6 +61,53 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS account_closing ON account (closing_at) 
 INSERT INTO schema_step (name) VALUES (:'step');
 \endif
 
+-- Names compare alike whatever locale the database was made with: where its own lower() knows other letters than ASCII's, and no
+-- dotless i, name_key stays as it is; elsewhere ICU's root locale takes its place. Indexes are of a function, not of a name: those of
+-- the new one are made beside those of the old one, and then both change places. Until both are whole, both say what is taken.
+\set step 'name_key'
+SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo, name_key(E'I\u00C9') <> E'i\u00E9' AS differs,
+    lower(E'I\u00C9') <> E'i\u00E9' AS differed \gset
+\if :todo
+\if :differs
+CREATE OR REPLACE FUNCTION name_key_icu(name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN char_length(name) <= 255 THEN lower(normalize(name, NFKC) COLLATE "und-x-icu") END
+$$;
+REVOKE ALL ON FUNCTION name_key_icu(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION name_key_icu(text) TO mayfly;
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS account_username_icu ON account (name_key_icu(username));
+CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS account_email_icu ON account (name_key_icu(email));
+BEGIN;
+ALTER FUNCTION name_key(text) RENAME TO name_key_before;
+ALTER FUNCTION name_key_icu(text) RENAME TO name_key;
+ALTER INDEX account_username RENAME TO account_username_before;
+ALTER INDEX account_username_icu RENAME TO account_username;
+ALTER INDEX account_email RENAME TO account_email_before;
+ALTER INDEX account_email_icu RENAME TO account_email;
+COMMIT;
+\endif
+DROP INDEX CONCURRENTLY IF EXISTS account_username_before;
+DROP INDEX CONCURRENTLY IF EXISTS account_email_before;
+DROP FUNCTION IF EXISTS name_key_before(text);
+\if :differed
+-- What files are found by; a trigger makes it anew.
+DO $$
+DECLARE
+    at uuid := '00000000-0000-0000-0000-000000000000';
+    ids uuid[];
+BEGIN
+    LOOP
+        ids := ARRAY(SELECT id FROM file WHERE id > at ORDER BY id LIMIT 200);
+        EXIT WHEN ids = '{}';
+        UPDATE file SET name = name WHERE id = ANY (ids) AND name_key <> name_key(name);
+        at := ids[cardinality(ids)];
+        COMMIT;
+    END LOOP;
+END $$;
+\endif
+INSERT INTO schema_step (name) VALUES (:'step');
+\endif
+
 -- In the order of bytes, which no new C library changes. The release before looks names up by account_username and account_email.
 \set step 'account_names'
 SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset

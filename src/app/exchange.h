@@ -9,6 +9,7 @@
 #include "http/json.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "media/thumbnail.h"
 #include "store/file.h"
 #include "store/session.h"
 
@@ -58,6 +59,8 @@ struct services {
     int requests_aside;       /* that wait for another's lock */
     struct thumbings thumbings;
     struct sniffing sniffing[SNIFFS_AT_ONCE]; /* app/file/file_typing.c's */
+    struct zygote sniffer;
+    struct thumbnailer thumbnailer;
     void (*point)(const char *name);
 };
 
@@ -83,8 +86,8 @@ struct body_sink {
     size_t (*needs)(const struct exchange *);
 };
 
-/* At once: what one record of FastCGI holds (specification 1.0, section 3.3). */
-enum { ANSWER_PIECE_MAX_BYTES = 0xFFFF };
+/* At once: what a socket's buffer takes while it is half full, and a whole part of a block of the database. */
+enum { ANSWER_PIECE_MAX_BYTES = BLOCK_POOL_BYTES / 4 };
 
 /* A body that is longer than memory should hold: the handler sets exchange.source and answer_left. */
 struct answer_source {
@@ -92,6 +95,10 @@ struct answer_source {
     bool (*next)(struct exchange *, const void **bytes, size_t *length, struct err *);
     /* The reader is slow and all that next gave was sent: lets go of memory until next is called. NULL: there is none. */
     void (*rest)(struct exchange *);
+    /* The reader is fast: begins to read what next will give, while what it has given is sent. NULL: it can't. */
+    void (*expect)(struct exchange *);
+    /* With expect, before others get on: takes what was begun. */
+    void (*settle)(struct exchange *);
 };
 
 /* Work that takes longer than others should wait: the handler sets exchange.job and leaves the answer to its last step. */

@@ -13,10 +13,12 @@
 /* Where nobody can wait but the worker itself: who holds a row for longer than a statement takes must not cost it more than this. */
 enum { LOCK_WAIT_MS = 250 };
 
-/* Whether x is to be answered by a handler that has to know whose request it is. */
+/* Whether the answer depends on the session. A page shows at its top whether the visitor is logged in, an error's page too. */
 static bool wants_session(const struct exchange *x)
 {
-    return x->has_token && x->match.route != NULL && x->match.route->need != NEED_NOTHING;
+    bool by_route = x->match.route != NULL && x->match.route->need != NEED_NOTHING;
+
+    return x->has_token && (by_route || request_wants_page(&x->request));
 }
 
 /*
@@ -50,9 +52,13 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
     for (size_t i = 0; i < count; i++) {
         struct exchange *x = exchanges[i];
 
-        if (opened[i].kind != ERR_NONE ||
-            !route_find(routes, routes_count, x->request.method, x->request.path, &x->match, &opened[i]) ||
-            !wants_session(x))
+        if (opened[i].kind != ERR_NONE)
+            continue;
+        /* Without a route opened[i] says so; a browser gets a page of this error, which shows the visitor's name. */
+        if (!route_find(routes, routes_count, x->request.method, x->request.path, &x->match, &opened[i]) &&
+            !request_wants_page(&x->request))
+            continue;
+        if (!wants_session(x))
             continue;
         if (lookups == NULL)
             err_memory(&opened[i]);
@@ -354,6 +360,26 @@ void serve_rest(struct exchange *x)
 {
     if (x->source->rest != NULL)
         x->source->rest(x);
+}
+
+static void read_ahead(struct exchange *x, void (*step)(struct exchange *))
+{
+    if (step == NULL)
+        return;
+    turn_begin(x, TURN_STREAM);
+    step(x);
+    turn_end(x);
+}
+
+void serve_expect(struct exchange *x)
+{
+    read_ahead(x, x->source->expect);
+}
+
+void serve_settle(struct exchange *x)
+{
+    if (x->source != NULL)
+        read_ahead(x, x->source->settle);
 }
 
 enum serving serve_refuse(struct exchange *x, const struct err *err, struct buf *answer)

@@ -44,6 +44,10 @@ bool serve_next(struct exchange *, const void **bytes, size_t *length, bool *las
 /* The reader of a long answer is slow, and has been sent all that serve_next gave. */
 void serve_rest(struct exchange *);
 
+/* Begins to read what serve_next will give, while what it has given is sent; serve_settle has to follow before anybody else gets on. */
+void serve_expect(struct exchange *);
+void serve_settle(struct exchange *);
+
 /* Instead of what was begun: a refusal. */
 enum serving serve_refuse(struct exchange *, const struct err *, struct buf *answer) MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/crash.h"
 #include "base/networks.h"
+#include "media/media_sniff.h"
 #include "object/s3.h"
 
 #include <stdint.h>
@@ -93,6 +94,8 @@ static bool open_all(struct services *services, struct err *err)
         return err_memory(err);
     db_on_point(store->db, services->point);
     db_wait_in(store->db, services->coroutines);
+    media_sniffer_init(&services->sniffer, &services->config);
+    thumbnailer_init(&services->thumbnailer, &services->config);
     return cache_new(&store->cache, &services->config, services->clock, &services->log, err) &&
            open_files(services, err);
 }
@@ -153,8 +156,21 @@ bool services_check(const struct services *services, const char *config_path, bo
            config_refuse(config, config_path, &reason, err);
 }
 
+void services_tend(struct services *services)
+{
+    zygote_tend(&services->sniffer);
+    zygote_tend(&services->thumbnailer.zygote);
+}
+
+void services_be_alone(struct services *services)
+{
+    zygote_end(&services->sniffer);
+    zygote_end(&services->thumbnailer.zygote);
+}
+
 void services_close(struct services *services)
 {
+    services_be_alone(services);
     s3_free(services->files.objects.s3);
     block_pool_free(&services->blocks);
     coroutines_free(services->coroutines);

@@ -15,6 +15,10 @@ bool services_prepare(struct services *, const char *config_path, const char *po
 bool services_check(const struct services *, const char *config_path, bool is_worker, struct err *) MUST_CHECK;
 void services_close(struct services *);
 
+/* Buries the zygotes (media/zygote.h) that have ended; and ends all, before this process forks or executes another program. */
+void services_tend(struct services *);
+void services_be_alone(struct services *);
+
 /* In a child that goes on with all of its parent's: it has a name of its own. */
 void services_forked(struct services *);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Holds nearly every request whole: parameters are borrowed, an answer of a few KiB is the rule. */
+/* One block holds nearly every request: parameters are borrowed, and most answers have a few KiB. */
 enum { BLOCK_BYTES = 16 * 1024 };
 
 struct arena_block {

@@ -1,4 +1,4 @@
-/* Memory of one request: allocations are never freed one by one, cleanups run last in, first out. */
+/* Memory of one request. Allocations are not freed one by one; cleanups run last in, first out. */
 #ifndef MAYFLY_BASE_ARENA_H
 #define MAYFLY_BASE_ARENA_H
 
@@ -37,7 +37,7 @@ bool arena_defer(struct arena *, void (*release)(void *object), void *object) MU
 /* Runs the cleanups and forgets every allocation; keeps one block, so that the next request needs no malloc. */
 void arena_reset(struct arena *);
 
-/* A moment of an arena. What was allocated before it stays when arena_rewind gives back what came after. */
+/* A position in an arena: arena_rewind gives back what was allocated after it and keeps the rest. */
 struct arena_mark {
     struct arena_block *block;
     struct arena_cleanup *cleanups;

@@ -6,7 +6,10 @@ enum {
     /* Most locks are held for some milliseconds. */
     LEAST_MS = 2,
     MOST_MS = 50,
-    /* For each ms that a try may take, all who wait pause so many: their tries take a fifth of the process's time at most. */
+    /*
+     * For each ms that a try may take, waiting requests pause so many ms: their tries take at most a fifth of the
+     * process's time.
+     */
     PAUSES_PER_TRY = 4,
 };
 

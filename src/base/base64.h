@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes that length characters of base64 become, at most. */
+/* The most bytes that length characters of base64 decode to. */
 #define BASE64_DECODED_BYTES(length) ((length) / 4 * 3)
 
 /*
- * Reads base64 with its padding (RFC 4648, section 4) exactly as written there: no white space, no bits to spare. False
- * when text is anything else or needs more than size bytes; *decoded is then 0. bytes may be text itself.
+ * Reads base64 with padding (RFC 4648, section 4) strictly: no white space, and unused bits are zero. False when text
+ * is anything else or needs more than size bytes; *decoded is then 0. bytes may be text itself.
  */
 bool base64_decode(const char *text, size_t length, void *bytes, size_t size, size_t *decoded) MUST_CHECK;
 

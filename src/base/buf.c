@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One small answer without growing. */
+/* Enough for a small answer without growing. */
 enum { FIRST_CAPACITY = 512 };
 
 void buf_init(struct buf *buf, struct arena *arena, size_t max_bytes)

@@ -1,4 +1,4 @@
-/* A byte buffer that is born with its limit and lives in an arena. Always NUL-terminated, so bytes is a string too. */
+/* A byte buffer in an arena, with a limit from its start. Always NUL-terminated, so bytes is a string too. */
 #ifndef MAYFLY_BASE_BUF_H
 #define MAYFLY_BASE_BUF_H
 

@@ -46,10 +46,10 @@ void bytes_to_base64(const void *bytes, size_t length, char *text)
 }
 
 /*
- * base64url is decoded here, eight characters at once, since it is done for each request: libsodium's decoder took a sixth
- * of the worker's own time (and its 1.0.18 takes every byte from 0x80 on for an 'A'). As there, no branch and no table
- * depends on what is decoded, so that no timing tells of a secret. Each byte of a word is a lane; the first character is in
- * the highest.
+ * base64url is decoded here, eight characters at once, since each request needs it: libsodium's decoder took a sixth of
+ * the worker's own time (and version 1.0.18 reads every byte from 0x80 on as an 'A'). As in libsodium, no branch and no
+ * table index depends on the content, so that timing tells nothing about a secret. Each byte of a word is a lane; the
+ * first character is in the highest one.
  */
 enum { LANES = sizeof(uint64_t), LANES_BYTES = LANES * 6 / 8 };
 
@@ -67,7 +67,7 @@ static uint64_t within(uint64_t lanes, unsigned char low, unsigned char high)
     return ((at_least & ~above & in_all_lanes(0x80)) >> 7) * 0xFF;
 }
 
-/* The six bits that each lane's character stands for; sets bits of *wrong when one stands for none. */
+/* The six bits that each lane's character stands for; sets bits of *wrong when a character is not of the alphabet. */
 static uint64_t six_bits(uint64_t lanes, uint64_t *wrong)
 {
     uint64_t ascii = lanes & in_all_lanes(0x7F);
@@ -112,7 +112,7 @@ bool bytes_from_base64(const char *text, size_t text_length, void *bytes, size_t
         memcpy(out, &bits, wanted);
         out += wanted;
         size -= wanted;
-        /* What is beyond the last byte must be zero. */
+        /* The bits after the last byte must be zero. */
         wrong |= be64toh(bits) << (8 * wanted);
     }
     return wrong == 0;

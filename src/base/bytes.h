@@ -1,4 +1,4 @@
-/* Bytes that may be secret: wiped for certain, compared in constant time, written as text and read back. */
+/* Bytes that may be secret: wiping, comparison in constant time, conversion to text and back. */
 #ifndef MAYFLY_BASE_BYTES_H
 #define MAYFLY_BASE_BYTES_H
 
@@ -11,16 +11,16 @@
 #define HEX_TEXT_BYTES(length) ((length)*2 + 1)
 #define BASE64_TEXT_BYTES(length) (((length)*4 + 2) / 3 + 1)
 
-/* Zeroes, which the compiler may not leave out. */
+/* Zeroes the bytes; the compiler can't leave this out. */
 void bytes_wipe(void *bytes, size_t length);
 
-/* In a time that depends on length alone. */
+/* Compares in a time that depends on length alone. */
 bool bytes_equal(const void *a, const void *b, size_t length);
 
 /* Lower case; text has HEX_TEXT_BYTES(length). */
 void bytes_to_hex(const void *bytes, size_t length, char *text);
 
-/* What a digit of either case stands for; -1 when it is none. */
+/* The value of a hexadecimal digit of either case; -1 for any other character. */
 int bytes_hex_digit(char digit);
 
 /* Exactly size bytes of either case; false for anything else. */

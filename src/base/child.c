@@ -19,7 +19,7 @@
 enum {
     /* What shells exit with when a program can't be run; it says why on standard error. */
     NOT_STARTED = 127,
-    /* Read at a time: what a pipe holds. */
+    /* Read at a time, as much as a pipe holds. */
     PIECE_BYTES = 64 * 1024,
     /* Above 0, 1 and 2, so that no descriptor is overwritten before it is in its place. */
     SAFE_DESCRIPTOR = 3,
@@ -55,7 +55,7 @@ _Noreturn static void not_started(const char *program)
     _exit(NOT_STARTED);
 }
 
-/* A worker blocks signals to read them from a descriptor, and libfcgi ignores SIGPIPE; exec would hand both on. */
+/* A worker blocks signals to read them from a descriptor, and libfcgi ignores SIGPIPE; a program would inherit both. */
 static void signals_reset(void)
 {
     sigset_t none;
@@ -66,12 +66,14 @@ static void signals_reset(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The kernel kills a helper when this process dies. A command may be what starts again what it has stopped. */
+/*
+ * The kernel kills a helper when this process dies, but not a command, which may have to restart what it has stopped.
+ */
 static bool die_with(pid_t parent)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return false;
-    /* It may have died before the kernel was told to care. */
+    /* The parent may have died before the kernel was told. */
     if (getppid() != parent)
         _exit(NOT_STARTED);
     return true;
@@ -82,7 +84,7 @@ _Noreturn static void start(const struct child *child, pid_t parent, int output,
     static char *const nothing[] = {NULL};
     int input = child->input >= 0 ? child->input : open("/dev/null", O_RDONLY);
 
-    /* First, so that a failure of the rest is heard. */
+    /* Standard error comes first, so that a later failure can be reported. */
     complaint = fcntl(complaint, F_DUPFD, SAFE_DESCRIPTOR);
     output = fcntl(output, F_DUPFD, SAFE_DESCRIPTOR);
     input = fcntl(input, F_DUPFD, SAFE_DESCRIPTOR);
@@ -97,18 +99,24 @@ _Noreturn static void start(const struct child *child, pid_t parent, int output,
 
 /* --- in the parent */
 
-/* Every end is closed after the call but the two that are this side's. */
+bool child_spawn(const struct child *child, int output, int complaint, pid_t *pid)
+{
+    const pid_t parent = getpid();
+
+    *pid = fork();
+    if (*pid == 0)
+        start(child, parent, output, complaint);
+    return *pid > 0;
+}
+
+/* After the call only this side's two ends are open. */
 static bool launch(const struct child *child, struct child_running *running, struct err *err)
 {
     int output[2] = {-1, -1}, complaint[2] = {-1, -1};
-    const pid_t parent = getpid();
     bool one = child->kind == CHILD_COMMAND; /* pipe for both */
     bool ok = pipe2(output, O_CLOEXEC) == 0 && (one || pipe2(complaint, O_CLOEXEC) == 0);
 
-    running->pid = ok ? fork() : -1;
-    if (running->pid == 0)
-        start(child, parent, output[1], one ? output[1] : complaint[1]);
-    ok = running->pid > 0;
+    ok = ok && child_spawn(child, output[1], one ? output[1] : complaint[1], &running->pid);
     if (!ok)
         err_set(err, ERR_DOWN, "%s can't be started: %s", child->program, strerror(errno));
     close_once(&output[1]);
@@ -118,7 +126,10 @@ static bool launch(const struct child *child, struct child_running *running, str
     return ok;
 }
 
-/* Also by the child itself: whoever comes first makes it true for both. Fails once the program runs; then it is done. */
+/*
+ * The child does the same; the first of both has effect. The call fails once the program runs, when the child has done
+ * it.
+ */
 static bool watch(struct child_running *running, struct err *err)
 {
     setpgid(running->pid, running->pid);
@@ -129,7 +140,7 @@ static bool watch(struct child_running *running, struct err *err)
     return true;
 }
 
-/* A command complains at its end. */
+/* Of a command the end of its output is kept, which has its complaint. */
 static void keep_end(struct buf *bytes, size_t kept)
 {
     if (bytes->length <= kept)
@@ -138,7 +149,7 @@ static void keep_end(struct buf *bytes, size_t kept)
     bytes->length = kept;
 }
 
-/* Takes one piece of what is there. False when memory is out. */
+/* Reads one piece of what has arrived. False when memory is out. */
 static bool read_output(struct child_running *running, struct err *err)
 {
     size_t room = running->bytes.max_bytes - running->bytes.length;
@@ -174,7 +185,7 @@ static void read_complaint(struct child_running *running, struct child_result *r
     running->complaint_length += room;
 }
 
-/* What to wait for: at most so long, as the deadline leaves it. Once it has ended, all that it said is there. */
+/* How long to wait: at most this long, within the deadline. Once the child has ended, all of its output has arrived. */
 static int patience_ms(const struct child_running *running, int64_t until_us)
 {
     int64_t left_us = (running->until_us < until_us ? running->until_us : until_us) - clock_system.monotonic_us();
@@ -187,7 +198,10 @@ static bool is_silent(const struct child_running *running)
     return !running->alive && running->output < 0 && running->complaint < 0;
 }
 
-/* Until it has ended and said all, or has to be ended: then *over, and result.end says why. Or until the given time. */
+/*
+ * Waits until the child has ended and its output is read, or it has to be killed: then *over is set, and result.end
+ * says why. Otherwise until the given time.
+ */
 static bool listen_to(struct child_running *running, int64_t until_us, bool *over, struct err *err)
 {
     *over = false;
@@ -201,8 +215,8 @@ static bool listen_to(struct child_running *running, int64_t until_us, bool *ove
             return err_set(err, ERR_DOWN, "can't wait for a child: %s", strerror(errno));
         if (ready > 0 && sources[1].revents != 0 && !read_output(running, err))
             return false;
-        /* A descendant that keeps the pipe open is not waited for. Those that a command leaves may even go on writing: what
-         * it said itself is in the one piece that a pipe holds. */
+        /* A descendant that keeps the pipe open is not waited for. Those that a command leaves may even go on
+         * writing: what it said itself is in the one piece that a pipe holds. */
         if (!running->alive && (ready == 0 || (ready > 0 && running->kind == CHILD_COMMAND)))
             break;
         if (running->bytes.length == running->bytes.max_bytes) {
@@ -229,7 +243,7 @@ static int64_t milliseconds(const struct timeval *time)
     return (int64_t)time->tv_sec * 1000 + time->tv_usec / 1000;
 }
 
-/* While the leader of the group, not yet reaped, still holds its number. */
+/* The group's number stays valid as long as its leader is not reaped. */
 static void kill_group(const struct child_running *running, const struct err *err)
 {
     bool by_itself = !running->alive && running->result.end == CHILD_EXITED && err->kind == ERR_NONE;
@@ -237,7 +251,7 @@ static void kill_group(const struct child_running *running, const struct err *er
     if (running->kind == CHILD_COMMAND && by_itself)
         return;
     kill(-running->pid, SIGKILL);
-    kill(running->pid, SIGKILL); /* should it not have got as far as its group */
+    kill(running->pid, SIGKILL); /* in case it has no group yet */
 }
 
 static bool finish(struct child_running *running, struct err *err)
@@ -267,7 +281,7 @@ static bool finish(struct child_running *running, struct err *err)
     return true;
 }
 
-/* At the arena's end, whatever happened; nothing when it is over already. */
+/* Runs at the arena's end; does nothing when the child is over already. */
 static void abandon(void *arg)
 {
     struct child_running *running = arg;
@@ -290,7 +304,7 @@ bool child_start(const struct child *child, struct arena *arena, struct child_ru
     running->alive = true;
     running->result = (struct child_result){.end = CHILD_EXITED, .output = ""};
     running->until_us = clock_system.monotonic_us() + child->timeout_ms * 1000;
-    /* With room for the byte that is too many, or for the next piece, of which the end is kept. */
+    /* With room for one byte more than allowed, or for the next piece of a command, of which the end is kept. */
     buf_init(&running->bytes, arena, child->output_max_bytes + extra);
     if (!arena_defer(arena, abandon, running))
         return err_memory(err);
@@ -327,7 +341,7 @@ bool child_attend(struct child_running *running, int wait_ms, bool *over, struct
 
 bool child_run(const struct child *child, struct arena *arena, struct child_result *result, struct err *err)
 {
-    /* It has a deadline of its own; a little more, and it is found over in one call. */
+    /* The child has its own deadline; with a little more it is found over in one call. */
     int wait_ms = child->timeout_ms < INT_MAX - 1000 ? (int)child->timeout_ms + 1000 : INT_MAX;
     struct child_running *running;
     bool over = false;

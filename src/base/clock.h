@@ -1,4 +1,4 @@
-/* Time and randomness, so that tests can hold both in their hands. */
+/* Time and randomness behind pointers, so that tests can replace both. */
 #ifndef MAYFLY_BASE_CLOCK_H
 #define MAYFLY_BASE_CLOCK_H
 
@@ -15,7 +15,7 @@ struct clock {
 
 extern const struct clock clock_system;
 
-/* Once, before anything that needs libsodium; false when it can't start. */
+/* Called once, before anything that needs libsodium; false when libsodium can't start. */
 bool random_start(void) MUST_CHECK;
 
 /* Cryptographic randomness (libsodium, getrandom(2)); can't fail after random_start. */

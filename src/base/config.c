@@ -1,7 +1,8 @@
 #include "base/config.h"
-#include "base/lines.h"
 
+#include "base/closest.h"
 #include "base/decimal.h"
+#include "base/lines.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -53,7 +54,7 @@ static bool one_of(const char *value, const char *const *words)
     return false;
 }
 
-/* As browsers write it in Origin: nothing comes after the host and its port. */
+/* An origin as browsers send it: nothing follows the host and its port. */
 static bool origin_like(const char *value)
 {
     const char *host = strstr(value, "://");
@@ -62,7 +63,7 @@ static bool origin_like(const char *value)
            host[3 + strspn(host + 3, HOST_CHARACTERS ":[]")] == '\0';
 }
 
-/* What to say instead of a text that can't be right; NULL: it may be. */
+/* What to write instead, for a text that can't be right; NULL when it may be. */
 static const char *text_cure(const char *name, const char *value)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
@@ -118,12 +119,24 @@ static const struct setting *find(const char *name, size_t length)
     return NULL;
 }
 
+static bool refuse_name(const char *name, struct err *err)
+{
+    struct closest closest;
+
+    closest_init(&closest, name);
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++)
+        closest_offer(&closest, settings[i].name);
+    if (closest.best != NULL)
+        return err_set(err, ERR_INPUT, "%s: no such setting; did you mean %s?", name, closest.best);
+    return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
+}
+
 bool config_set(struct config *config, const char *name, const char *value, struct err *err)
 {
     const struct setting *setting = find(name, strlen(name));
 
     if (setting == NULL)
-        return err_set(err, ERR_INPUT, "%s: no such setting; `mayflyctl config show` lists them all", name);
+        return refuse_name(name, err);
     switch (setting->type) {
     case TYPE_TEXT:
         return set_text(config, setting, value, err);
@@ -146,7 +159,7 @@ static char *trim(char *text)
     return text;
 }
 
-/* Of a line: a text of CONFIG_TEXT_BYTES, its name, and a remark. */
+/* The longest line: a text of CONFIG_TEXT_BYTES, its name, and a remark. */
 enum { LINE_BYTES = 1022 };
 
 static bool set_line(void *arg, char *line, int number, struct err *err)

@@ -10,7 +10,7 @@
 /* Long enough for a connection string with several hosts. */
 enum { CONFIG_TEXT_BYTES = 512 };
 
-/* How many there are. */
+/* The number of settings. */
 enum {
     CONFIG_SETTINGS = 0
 #define TEXT(name, standard, help) +1
@@ -43,8 +43,8 @@ bool config_set(struct config *, const char *name, const char *value, struct err
 bool config_load(struct config *, const char *path, struct err *) MUST_CHECK;
 
 /*
- * Passes a reason on; one that begins with the name of a setting and a colon gets file and line before it. For whoever
- * finds a value wrong after config_load. Returns false.
+ * Passes a reason on, for code that finds a value wrong after config_load. A reason that begins with the name of a
+ * setting and a colon gets file and line before it. Returns false.
  */
 bool config_refuse(const struct config *, const char *path, const struct err *reason, struct err *);
 

@@ -76,7 +76,7 @@ int coroutines_fd(const struct coroutines *set)
     return set->epoll_fd;
 }
 
-/* There are not so many that a list would not do. */
+/* There are few, so a list is enough. */
 int coroutines_timeout_ms(const struct coroutines *set, int timeout_ms)
 {
     int64_t now_us = set->clock->monotonic_us(), least_us = timeout_ms * INT64_C(1000);
@@ -192,7 +192,7 @@ struct coroutine *coroutine_self(const struct coroutines *set)
 
 /* --- Waiting */
 
-/* Without a loop that could go on with others. */
+/* Waits without a loop that could serve others meanwhile. */
 static bool wait_here(const struct clock *clock, int fd, short events, int64_t until_us)
 {
     struct pollfd watched = {.fd = fd, .events = events};
@@ -201,7 +201,7 @@ static bool wait_here(const struct clock *clock, int fd, short events, int64_t u
 
     if (left_us <= 0)
         return true;
-    /* A signal or a wait that was cut short only makes the caller look again. */
+    /* After a signal or a wait that was cut short the caller looks again. */
     (void)!poll(&watched, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
     return true;
 }
@@ -223,7 +223,7 @@ bool coroutine_wait(struct coroutines *set, const struct clock *clock, int fd, s
     self->state = WAITING;
     self->until_us = until_us;
     fiber_leave(self->fiber);
-    /* The descriptor may have been closed meanwhile, and the set has forgotten it. */
+    /* When the descriptor was closed meanwhile, the set has removed it already. */
     if (fd >= 0)
         epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     return !set->cancelled;

@@ -1,8 +1,10 @@
-/* Named points at which the chaos tests end a process as a power cut would: MAYFLY_CRASH="point:N" is its Nth passage. */
+/*
+ * Named points at which the chaos tests end a process as a power cut would: MAYFLY_CRASH="point:N" is its Nth passage.
+ */
 #ifndef MAYFLY_BASE_CRASH_H
 #define MAYFLY_BASE_CRASH_H
 
-/* What to call at each point; NULL, and so no cost, unless the environment asks for it. */
+/* The function to call at each point; NULL, which costs nothing, unless the environment asks for it. */
 void (*crash_point(void))(const char *name);
 
 #endif

@@ -26,7 +26,7 @@ void decimal_pad(unsigned number, size_t digits, char *text)
     }
 }
 
-/* Moves past digits; false when they are more than `most`, which *number is then. */
+/* Moves past digits; false when the number is greater than `most`, which *number is then. */
 static bool read_digits(const char **at, uint64_t most, uint64_t *number)
 {
     bool fits = true;

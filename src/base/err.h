@@ -43,10 +43,10 @@ struct err {
     enum err_kind kind;
     const char *file;
     int line;
-    bool busy;                     /* with ERR_DOWN: another has the lock, so the same may soon do (app/again.h) */
+    bool busy; /* with ERR_DOWN: another transaction has the lock, so the same request may soon succeed (app/again.h) */
     bool is_internal;              /* field and detail are for the log: clients read what problem.c says of the kind */
-    int64_t retry_after_s;         /* with ERR_LIMIT and ERR_DOWN: when to come again */
-    char field[32];                /* with ERR_INPUT and ERR_VALUE: which member is meant, or "" */
+    int64_t retry_after_s;         /* with ERR_LIMIT and ERR_DOWN: when to try again */
+    char field[32];                /* with ERR_INPUT and ERR_VALUE: the member of the input, or "" */
     char detail[ERR_DETAIL_BYTES]; /* for ERR_DOWN and ERR_BUG it goes to the log only */
 };
 

@@ -17,12 +17,12 @@
 
 enum {
     /*
-     * Only what is touched becomes memory, and that is 12 to 40 KiB of a request to S3; the rest is for what libraries do at
-     * times: glibc resolves names and matches regular expressions on the stack, up to 64 KiB at once, OpenSSL verifies
-     * certificates there.
+     * Only pages that are touched take memory: 12 to 40 KiB for a request to S3. The rest is for what libraries need
+     * sometimes: glibc resolves names and matches regular expressions on the stack, up to 64 KiB at once, and OpenSSL
+     * verifies certificates there.
      */
     STACK_BYTES = 256 * 1024,
-    /* Below the stack: whoever needs more ends the process instead of writing to another's memory. */
+    /* A guard page below the stack: an overflow ends the process instead of writing to other memory. */
     GUARD_BYTES = 64 * 1024,
 };
 
@@ -66,7 +66,7 @@ void fiber_free(struct fiber *fiber)
     free(fiber);
 }
 
-/* swapcontext(3) in two calls: AddressSanitizer takes that one for something it must warn of. */
+/* swapcontext(3) in two calls, since AddressSanitizer warns about that function. */
 static void change(ucontext_t *from, const ucontext_t *to)
 {
     volatile bool is_back = false;
@@ -94,7 +94,7 @@ static void enter(struct fiber *fiber)
 static void leave(struct fiber *fiber)
 {
 #ifdef __SANITIZE_ADDRESS__
-    /* Without a place to keep it in, the sanitizer lets go of the stack that is left. */
+    /* Without a place for its state the sanitizer releases its record of the stack that is left. */
     __sanitizer_start_switch_fiber(fiber->ended ? NULL : &fiber->fake_stack, fiber->outside_bottom,
                                    fiber->outside_size);
     change(&fiber->inside, &fiber->outside);
@@ -104,7 +104,7 @@ static void leave(struct fiber *fiber)
 #endif
 }
 
-/* makecontext(3) hands on nothing but ints. */
+/* makecontext(3) passes only ints. */
 static void begin(unsigned high, unsigned low)
 {
     struct fiber *fiber = (struct fiber *)((uintptr_t)high << 32 | (uintptr_t)low);

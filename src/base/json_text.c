@@ -31,7 +31,7 @@ static size_t quote_character(const char *text, size_t left, char piece[PIECE_BY
     return width;
 }
 
-/* How many of the next characters stand for themselves: nearly all do. */
+/* How many of the next characters need no escape; nearly all need none. */
 static size_t plain_run(const char *text, size_t most)
 {
     size_t length = 0;

@@ -9,7 +9,7 @@ int jsonb_compare_names(const struct jsonb *one, const struct jsonb *other)
     return memcmp(one->name, other->name, one->name_length);
 }
 
-/* One pass over both lists, since both are in order: adding members one by one would look for each. */
+/* One pass over both lists, which are in order; adding members one by one would search for each. */
 static struct jsonb *merge_members(struct jsonb *target, struct jsonb *patch)
 {
     struct jsonb *first = NULL, **end = &first;
@@ -56,7 +56,7 @@ static void put(struct writing *writing, const char *bytes, size_t length)
     writing->length += length;
 }
 
-/* As PostgreSQL's escape_json does: what need not be escaped is not. Returns the length. */
+/* As PostgreSQL's escape_json does, which escapes only what has to be. Returns the length. */
 static size_t escape(unsigned char byte, char out[6])
 {
     static const char letters[] = "\bb\ff\nn\rr\tt\"\"\\\\";

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Beyond every limit, and far from overflowing when lengths are added to it. */
+/* Beyond every limit, and small enough that adding lengths does not overflow. */
 enum { EXPONENT_MAX = 100000000 };
 
-/* A number's digits, those before and after the point in one row: digit i stands for 10 to the power of (whole - 1 - i). */
+/*
+ * A number's digits, those before and after the point in one row: digit i stands for 10 to the power of (whole - 1 -
+ * i).
+ */
 struct decimal_digits {
     const char *text; /* with the point, if any, after before digits */
     long before, after;
@@ -58,7 +61,7 @@ static bool take_apart(const char *text, size_t length, struct decimal_digits *n
     return has_exponent;
 }
 
-/* Digits before the point, leading zeroes not counted; *zero: there is no other digit than 0. */
+/* Digits before the point, without leading zeroes; *zero: all digits are 0. */
 static long weight(const struct decimal_digits *number, bool *zero)
 {
     long count = number->before + number->after, first = 0;

@@ -7,7 +7,7 @@
 struct reading {
     struct arena *arena;
     const char *text, *at, *end;
-    size_t left; /* bytes that further numbers may be written out to */
+    size_t left; /* how many bytes further numbers may take when they are written out */
     int depth;
     struct err *err;
 };
@@ -16,7 +16,7 @@ static bool refuse(struct reading *reading, const char *at, const char *why)
 {
     size_t line = 1, column = 1;
 
-    /* Where there is nothing any more, the last that there was is shown. */
+    /* At the end of the text the position of its last character is named. */
     if (at == reading->end && at > reading->text)
         at--;
     for (const char *one = reading->text; one < at; one++) {
@@ -32,7 +32,7 @@ static void skip_space(struct reading *reading)
         reading->at++;
 }
 
-/* Whether c comes next; it is taken then. */
+/* Takes c if it comes next. */
 static bool take(struct reading *reading, char c)
 {
     bool there = reading->at < reading->end && *reading->at == c;
@@ -60,28 +60,7 @@ static long read_hex(const struct reading *reading, const char *at)
     return code;
 }
 
-static char *write_utf8(char *out, long code)
-{
-    if (code < 0x80) {
-        *out++ = (char)code;
-        return out;
-    }
-    if (code < 0x800) {
-        *out++ = (char)(0xC0 | (code >> 6));
-    } else {
-        if (code < 0x10000) {
-            *out++ = (char)(0xE0 | (code >> 12));
-        } else {
-            *out++ = (char)(0xF0 | (code >> 18));
-            *out++ = (char)(0x80 | ((code >> 12) & 0x3F));
-        }
-        *out++ = (char)(0x80 | ((code >> 6) & 0x3F));
-    }
-    *out++ = (char)(0x80 | (code & 0x3F));
-    return out;
-}
-
-/* What follows \u at *at, two halves of a character included. */
+/* Reads what follows \u at *at, also both halves of a surrogate pair. */
 static bool read_unicode(struct reading *reading, const char **at, char **out)
 {
     long code = read_hex(reading, *at), second;
@@ -100,11 +79,14 @@ static bool read_unicode(struct reading *reading, const char **at, char **out)
         code = 0x10000 + ((code - 0xD800) << 10) + (second - 0xDC00);
         *at += 6;
     }
-    *out = write_utf8(*out, code);
+    *out += utf8_encode((uint32_t)code, *out);
     return true;
 }
 
-/* From after the opening quote up to the closing one, which is known to be there. What is decoded is never longer. */
+/*
+ * Decodes the text after the opening quote up to the closing one, which is known to be there. The result is never
+ * longer.
+ */
 static bool decode(struct reading *reading, const char *from, const char *to, const char **text, size_t *length)
 {
     static const char escapes[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
@@ -208,7 +190,7 @@ static bool read_member(struct reading *reading, struct jsonb *member)
     return take(reading, ':') || refuse(reading, reading->at, "a colon is to come");
 }
 
-/* Two lists in order as one. */
+/* Merges two ordered lists. */
 static struct jsonb *join(struct jsonb *one, struct jsonb *other)
 {
     struct jsonb *first = NULL, **end = &first;
@@ -224,7 +206,7 @@ static struct jsonb *join(struct jsonb *one, struct jsonb *other)
     return first;
 }
 
-/* The first count of *list in order, which leave it. */
+/* Takes the first count members from *list and returns them in order. */
 static struct jsonb *sort(struct jsonb **list, size_t count)
 {
     struct jsonb *one = *list, *other;
@@ -250,7 +232,7 @@ static bool order_members(struct reading *reading, struct jsonb *object, size_t 
         if (jsonb_compare_names(one, one->next) == 0) {
             const char *name = one->next->name;
 
-            /* One with escapes was decoded elsewhere; then the object is shown. */
+            /* A name with escapes was decoded to other memory; then the position of the object is named. */
             return refuse(reading, name >= reading->text && name < reading->end ? name : at, "a member is there twice");
         }
     return true;

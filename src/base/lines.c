@@ -18,7 +18,7 @@ bool lines_read(FILE *file, const char *path, size_t most, line_taker *take, voi
     char buffer[BUFSIZ], line[LINE_MAX_BYTES + 2];
     bool ok = true;
 
-    /* One that can be wiped. */
+    /* A buffer of our own, so that it can be wiped. */
     setvbuf(file, buffer, _IOFBF, sizeof buffer);
     for (int number = 1; ok && fgets(line, sizeof line, file) != NULL; number++)
         ok = take_line(take, arg, path, line, most, number, err);

@@ -28,7 +28,7 @@ static void add(struct line *line, const char *text, size_t length)
     line->length += length;
 }
 
-/* False: there is no room for the member's name and a value of least_bytes. */
+/* Returns false when there is no room for the member's name and a value of least_bytes. */
 static bool begin_member(struct line *line, const char *name, size_t least_bytes)
 {
     size_t length = strlen(name);
@@ -43,7 +43,7 @@ static bool begin_member(struct line *line, const char *name, size_t least_bytes
 
 static void add_text(struct line *line, const char *name, const char *text)
 {
-    /* Two quotes and a NUL: the least that json_text_quote wants. */
+    /* Two quotes and a NUL, the least that json_text_quote needs. */
     if (begin_member(line, name, 3))
         line->length +=
             json_text_quote(line->bytes + line->length, room(line) < VALUE_BYTES ? room(line) : VALUE_BYTES, text);
@@ -107,7 +107,7 @@ void log_event(const struct log *log, enum log_level level, const char *event, c
         else
             add_number(&line, fields[i].name, fields[i].number);
     memcpy(line.bytes + line.length, "}\n", 2);
-    /* Nowhere to complain when the log itself can't be written. */
+    /* When the log itself can't be written there is no place to report that. */
     if (write(STDERR_FILENO, line.bytes, line.length + 2) < 0)
         return;
 }

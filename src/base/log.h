@@ -1,6 +1,6 @@
 /*
- * One JSON line per event to stderr, written whole with one write(2). Callers pass facts, never a token, password,
- * cookie or query string.
+ * Writes one JSON line for each event to stderr, with one write(2). Callers never pass a token, password, cookie or
+ * query string.
  */
 #ifndef MAYFLY_BASE_LOG_H
 #define MAYFLY_BASE_LOG_H

@@ -19,10 +19,10 @@ bool network_read(const char *text, struct network *) MUST_CHECK;
 /* Whether these bytes of address_read are of the network, which is not "unix". */
 bool network_has(const struct network *, const unsigned char bytes[ADDRESS_BYTES]);
 
-/* ERR_INPUT names the entry that is none. An empty list is good, and has nobody in it. */
+/* ERR_INPUT names an entry that is neither. An empty list is valid and contains no address. */
 bool networks_check(const char *list, struct err *) MUST_CHECK;
 
-/* Whether the list, which was checked, has this address; "unix:" is what nginx calls a client on a unix socket. */
+/* Whether the list, which was checked, contains this address; nginx calls a client on a unix socket "unix:". */
 bool networks_have(const char *list, const char *address);
 
 #endif

@@ -13,10 +13,10 @@
 /* zxcvbn's estimate in log2 of guesses: below it a password falls to an online guesser within the login limits. */
 static const double COMMON_BELOW_BITS = 20.0;
 
-/* zxcvbn's time grows with the square of the length, and a password this long is no common one. */
+/* zxcvbn's time grows with the square of the length, and a password of this length is not a common one. */
 enum { ESTIMATE_MAX_BYTES = 64 };
 
-/* A password as it is hashed; to be wiped. What has no prepared form is taken as it came. */
+/* A password as it is hashed; to be wiped. A text that has no prepared form is taken unchanged. */
 struct prepared {
     char text[PASSWORD_MAX_BYTES + 1];
     size_t length;
@@ -90,7 +90,7 @@ bool password_hash(const struct password_cost *cost, const char *password, size_
     return hashed || err_set(err, ERR_DOWN, "no memory to hash a password (%zu bytes)", cost->memory_bytes);
 }
 
-/* A hash of the current cost that nothing matches: salt and tag are constants, only the parameters count. */
+/* A hash of the current cost that no password matches: salt and tag are constants, only the parameters matter. */
 static void decoy_hash(const struct password_cost *cost, char hash[PASSWORD_HASH_BYTES])
 {
     snprintf(hash, PASSWORD_HASH_BYTES, "$argon2id$v=19$m=%zu,t=%llu,p=1$%s$%s", cost->memory_bytes / 1024,
@@ -108,7 +108,7 @@ bool password_verify(const struct password_cost *cost, const char *hash, const c
         decoy_hash(cost, decoy);
     prepare(&prepared, password, length);
     fits = crypto_pwhash_str_verify(known ? hash : decoy, prepared.text, prepared.length) == 0;
-    /* Whatever came of the first: how long this takes depends on the text alone. */
+    /* Whatever the result of the first verification was, so that the time depends on the text alone. */
     if (prepared.other)
         fits_as_it_came =
             crypto_pwhash_str_verify(known ? hash : decoy, password, long_one ? PASSWORD_MAX_BYTES : length) == 0;

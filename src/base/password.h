@@ -1,6 +1,7 @@
 /*
- * Passwords: argon2id by libsodium, costs from the settings (OWASP's minimum is the default: 19 MiB, 2 passes). What is checked
- * and hashed is the password as RFC 8265's OpaqueString (base/precis.h), since keyboards differ in how they compose a character.
+ * Passwords: argon2id by libsodium, with costs from the settings (the default is OWASP's minimum: 19 MiB, 2 passes).
+ * The password is checked and hashed as RFC 8265's OpaqueString (base/precis.h), since keyboards differ in how they
+ * compose a character.
  */
 #ifndef MAYFLY_BASE_PASSWORD_H
 #define MAYFLY_BASE_PASSWORD_H
@@ -13,7 +14,7 @@ enum {
     PASSWORD_HASH_BYTES = 128, /* crypto_pwhash_STRBYTES, NUL included */
     PASSWORD_MIN_CHARACTERS = 8,
     PASSWORD_MAX_CHARACTERS = 256,
-    /* As it comes: of UTF-8, and decomposed (NFD) no character has more than three times its bytes. */
+    /* Before it is prepared: UTF-8, in which a decomposed character (NFD) has at most three times its bytes. */
     PASSWORD_MAX_BYTES = PASSWORD_MAX_CHARACTERS * 4 * 3,
 };
 
@@ -29,14 +30,14 @@ bool password_hash(const struct password_cost *, const char *password, size_t le
                    struct err *) MUST_CHECK;
 
 /*
- * Whether the password fits. hash is NULL for an account that does not exist: a hash of the same cost is then verified
- * all the same, so that an unknown user costs what a known one costs (ASVS 6.3.8). Hashes of before are of passwords as they
- * came: a password whose form is another is therefore verified twice, for whatever account. *stale: that is how it fits, and
- * the hash should be made anew. None that is longer than PASSWORD_MAX_BYTES fits.
+ * Whether the password matches. hash is NULL for an account that does not exist: a hash of the same cost is verified
+ * anyway, so that an unknown user costs as much time as a known one (ASVS 6.3.8). Older hashes are of passwords that
+ * were not prepared. A password whose prepared form differs is therefore verified twice, for any account. *stale: it
+ * matched unprepared, so the hash should be made again. A password longer than PASSWORD_MAX_BYTES never matches.
  */
 bool password_verify(const struct password_cost *, const char *hash, const char *password, size_t length, bool *stale);
 
-/* Whether the hash was made with another cost than this and should be made anew. */
+/* Whether the hash was made with another cost than this and should be made again. */
 bool password_needs_rehash(const struct password_cost *, const char *hash);
 
 #endif

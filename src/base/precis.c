@@ -36,7 +36,7 @@ static bool is_exception(ucs4_t code, enum derived *derived)
     return false;
 }
 
-/* HangulSyllableType L, V or T: what NFC left of them is no syllable. */
+/* HangulSyllableType L, V or T: one that NFC leaves is not part of a syllable. */
 static bool is_old_hangul(ucs4_t code)
 {
     return (code >= 0x1100 && code <= 0x11FF) || (code >= 0xA960 && code <= 0xA97C) ||
@@ -63,7 +63,10 @@ static enum derived derive(ucs4_t code)
         return derived;
     if (code < 0x80)
         return code >= 0x21 && code <= 0x7E ? VALID : DISALLOWED;
-    /* Joiners are hidden: two names would differ by nothing that can be seen. RFC 8264 would let them in by context. */
+    /*
+     * Joiners are not visible, so two names could differ by nothing that can be seen. RFC 8264 would allow them by
+     * context.
+     */
     if (is_old_hangul(code) || character_is_hidden(code) || has_compatible(code))
         return DISALLOWED;
     return uc_is_general_category_withtable(code, UC_CATEGORY_MASK_Ll | UC_CATEGORY_MASK_Lu | UC_CATEGORY_MASK_Lo |
@@ -73,7 +76,7 @@ static enum derived derive(ucs4_t code)
                : DISALLOWED;
 }
 
-/* --- what is valid by what stands around it: RFC 5892, appendix A */
+/* --- characters that are valid depending on their neighbours: RFC 5892, appendix A */
 
 static bool is_of(const char *script, ucs4_t code)
 {
@@ -144,7 +147,7 @@ static bool fits_direction(const ucs4_t *name, size_t length)
     }
     if ((all & (RIGHT | 1 << UC_BIDI_AN)) == 0)
         return true;
-    /* A name that begins from left to right holds nothing of the other direction. */
+    /* A name that begins from left to right has no character of the other direction. */
     return (first & RIGHT) != 0 && (all & ~(RIGHT | NUMBERS | NEUTRAL)) == 0 && (last & (RIGHT | NUMBERS)) != 0 &&
            (all & NUMBERS) != NUMBERS;
 }
@@ -183,7 +186,7 @@ enum precis_fault precis_username(const char *name, char mapped[PRECIS_NAME_BYTE
             return PRECIS_CHARACTER;
         codes[count] = without_width(utf8_code_point(name + at, step));
     }
-    /* Both write where they are told as long as there is room, and there is. */
+    /* Both write to the given place when there is room, which there is. */
     if (u32_normalize(UNINORM_NFC, codes, count, form, &form_length) != form ||
         u32_to_u8(form, form_length, (uint8_t *)mapped, &out) != (uint8_t *)mapped)
         return PRECIS_CHARACTER;
@@ -193,7 +196,9 @@ enum precis_fault precis_username(const char *name, char mapped[PRECIS_NAME_BYTE
 
 /* --- passwords */
 
-/* Section 4.2.2 of RFC 8265: what is a space (general category Zs) becomes U+0020. In place, since it gets no longer. */
+/*
+ * Section 4.2.2 of RFC 8265: spaces (general category Zs) become U+0020. In place, since the text does not get longer.
+ */
 static size_t map_spaces(char *text, size_t length)
 {
     size_t out = 0;

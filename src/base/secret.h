@@ -1,7 +1,7 @@
 /*
- * The installation's secret: proves forms and device cookies, seals stored outcomes, and vouches for copies in the cache. It takes
- * no part in sessions, so rotating it logs nobody out. A file holds one 32-byte key in hex per line: the first makes, all of them
- * are accepted. ctl/secret_file.h writes it.
+ * The installation's secret: it signs forms and device cookies, encrypts stored outcomes, and authenticates copies in
+ * the cache. Sessions do not depend on it, so rotating it logs nobody out. Its file has one 32-byte key in hex per
+ * line: the first one signs, all of them are accepted. ctl/secret_file.h writes it.
  */
 #ifndef MAYFLY_BASE_SECRET_H
 #define MAYFLY_BASE_SECRET_H
@@ -23,19 +23,20 @@ struct secret {
     unsigned char keys[SECRET_KEYS_MAX][SECRET_KEY_BYTES];
 };
 
-/* By which people and logs may call a key; it tells nothing of it. */
+/* The name of a key for people and logs; it tells nothing about the key. */
 void secret_name(const struct secret *, size_t key, char name[SECRET_NAME_BYTES]);
 
 /* Reads the file; ERR_INPUT names the line that is wrong. */
 bool secret_load(struct secret *, const char *path, struct err *) MUST_CHECK;
 
-/* Keyed BLAKE2b of purpose and message; the purpose keeps one use from standing in for another. */
+/* Keyed BLAKE2b of purpose and message. The purpose makes a value of one use invalid for another. */
 void secret_mac(const struct secret *, size_t key, const char *purpose, const void *message, size_t length,
                 unsigned char mac[SECRET_MAC_BYTES]);
 
 /*
- * For what is checked at each request: a key for one purpose, derived once, and a keyed BLAKE2b of 128 bits over parts one after
- * the other. Where they meet is not seen, so all but the last have a fixed length or end with a NUL.
+ * For values that are checked at each request: a key for one purpose, derived once, and a keyed BLAKE2b of 128 bits
+ * over several parts in sequence. The boundaries are not part of the hash, so all parts but the last have a fixed
+ * length or end with a NUL.
  */
 struct secret_part {
     const void *bytes;
@@ -47,8 +48,8 @@ void secret_tag(const unsigned char derived[SECRET_KEY_BYTES], const struct secr
                 unsigned char tag[SECRET_TAG_BYTES]);
 
 /*
- * Authenticated encryption of a text for a context (XChaCha20-Poly1305, key derived from secret and context). The result
- * lives in the arena. secret_open is false when no key fits or the bytes were changed.
+ * Authenticated encryption of a text for a context (XChaCha20-Poly1305, key derived from secret and context). The
+ * result lives in the arena. secret_open is false when no key fits or the bytes were changed.
  */
 bool secret_seal(const struct secret *, struct arena *, const void *context, size_t context_length, const void *text,
                  size_t length, unsigned char **sealed, size_t *sealed_length, struct err *) MUST_CHECK;

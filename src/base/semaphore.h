@@ -1,4 +1,4 @@
-/* So many coroutines at a time; the others wait, and come in the order in which they asked. */
+/* Limits how many coroutines do something at a time. The others wait and follow in the order in which they asked. */
 #ifndef MAYFLY_BASE_SEMAPHORE_H
 #define MAYFLY_BASE_SEMAPHORE_H
 
@@ -10,13 +10,13 @@ struct semaphore_waiter;
 
 struct semaphore {
     size_t left;
-    TAILQ_HEAD(, semaphore_waiter) waiters; /* on the stacks of those who wait */
+    TAILQ_HEAD(, semaphore_waiter) waiters; /* on the stacks of the waiting coroutines */
 };
 
-/* It must stay where it is. */
+/* The semaphore must not be moved. */
 void semaphore_init(struct semaphore *, size_t most);
 
-/* Waits until it is our turn. False: until_us came first, or nobody can wait any more (base/coroutine.h). */
+/* Waits for the caller's turn. False: until_us came first, or coroutines can't wait any more (base/coroutine.h). */
 bool semaphore_take(struct semaphore *, struct coroutines *, const struct clock *, int64_t until_us) MUST_CHECK;
 void semaphore_give(struct semaphore *);
 

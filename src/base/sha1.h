@@ -1,4 +1,4 @@
-/* SHA-1 (FIPS 180-4): not for anything that must be safe; tus clients send it as a checksum against the network. */
+/* SHA-1 (FIPS 180-4), not for security: tus clients send it as a checksum against errors of the network. */
 #ifndef MAYFLY_BASE_SHA1_H
 #define MAYFLY_BASE_SHA1_H
 

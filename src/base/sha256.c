@@ -1,6 +1,7 @@
 /*
- * OpenSSL's, which uses the processor's instructions for it: four to five times as fast as libsodium's, and uploads wait for
- * little else. Its newer functions (EVP) can't be put away and taken up again before 3.6, hence these.
+ * By OpenSSL, which uses the processor's SHA instructions: four to five times as fast as libsodium, and uploads spend
+ * most of their time here. The state of its newer functions (EVP) can't be exported before OpenSSL 3.6, so the older
+ * ones are used.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/sha256.h"
@@ -8,7 +9,10 @@
 #include <sodium.h>
 #include <string.h>
 
-/* The layout of an exported state: version, eight words, count of bits, the block that is not full yet (zeros behind). */
+/*
+ * The layout of an exported state: version, eight words, count of bits, the block that is not full yet (followed by
+ * zeros).
+ */
 enum {
     STATE_VERSION = 1,
     WORDS = 8,
@@ -18,7 +22,7 @@ enum {
     BLOCK = 64
 };
 
-/* These can't fail: OpenSSL gives them a result only because others of their kind can. */
+/* These functions can't fail; they return a result only because others of OpenSSL can. */
 void sha256_init(struct sha256 *hash)
 {
     SHA256_Init(&hash->context);

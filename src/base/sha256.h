@@ -1,6 +1,6 @@
 /*
- * SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), for files' checksums and for what S3 signs with. A running hash can
- * be put away as bytes and taken up again by another worker.
+ * SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), for files' checksums and for S3's signatures. The state of a
+ * running hash can be exported as bytes and imported by another worker.
  */
 #ifndef MAYFLY_BASE_SHA256_H
 #define MAYFLY_BASE_SHA256_H
@@ -28,7 +28,7 @@ void sha256_end(struct sha256 *, unsigned char digest[SHA256_BYTES]);
 /* The running hash in SHA256_STATE_BYTES bytes, the same on every host. sha256_init's is one too. */
 void sha256_export(const struct sha256 *, unsigned char state[SHA256_STATE_BYTES]);
 
-/* Takes up what sha256_export gave; false for anything that it can't have given. */
+/* Continues from what sha256_export gave; false for anything that it can't have given. */
 bool sha256_import(struct sha256 *, const void *state, size_t length) MUST_CHECK;
 
 void sha256_of(const void *bytes, size_t length, unsigned char digest[SHA256_BYTES]);

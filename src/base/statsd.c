@@ -84,12 +84,12 @@ void statsd_close(struct statsd *statsd)
     statsd->wanted = false;
 }
 
-/* By address each time: a collector that was restarted has a new socket at the old path. */
+/* Sent by address each time, since a collector that was restarted has a new socket at the old path. */
 void statsd_flush(struct statsd *statsd)
 {
     if (statsd->length > 0 && sendto(statsd->fd, statsd->packet, statsd->length, MSG_DONTWAIT | MSG_NOSIGNAL,
                                      (const struct sockaddr *)&statsd->address, statsd->address_length) < 0)
-        errno = 0; /* lost, as is the way of StatsD */
+        errno = 0; /* a lost datagram is not an error with StatsD */
     statsd->length = 0;
 }
 

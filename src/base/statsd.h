@@ -1,6 +1,6 @@
 /*
- * Measurements as StatsD datagrams, since a worker keeps no counters. Fire and forget: nothing waits for the collector,
- * and what it does not take is lost. Lines are gathered into one datagram until it is full or statsd_flush sends it.
+ * Measurements as StatsD datagrams, since a worker keeps no counters. Nothing waits for the collector, and datagrams
+ * that it does not take are lost. Lines are gathered into one datagram until it is full or statsd_flush sends it.
  */
 #ifndef MAYFLY_BASE_STATSD_H
 #define MAYFLY_BASE_STATSD_H
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 enum {
-    /* What fits into one frame of an Ethernet beside its headers, as StatsD's own manual advises. */
+    /* The payload of one Ethernet frame, as StatsD's manual advises. */
     STATSD_PACKET_BYTES = 1432,
     STATSD_NAME_BYTES = 256,
 };
@@ -26,13 +26,13 @@ struct statsd {
 };
 
 /*
- * where is "" for nowhere, unix:/path, or ADDRESS:PORT ([ADDRESS]:PORT for IPv6). No host names: a worker must not wait for
- * a name server. ERR_INPUT says what would be taken.
+ * where is "" for no collector, unix:/path, or ADDRESS:PORT ([ADDRESS]:PORT for IPv6). Host names are not accepted,
+ * since a worker must not wait for a name server. ERR_INPUT says what is accepted.
  */
 bool statsd_open(struct statsd *, const char *where, struct err *) MUST_CHECK;
 void statsd_close(struct statsd *);
 
-/* The same text as an address, for whoever receives. */
+/* The same text as an address, for a collector. */
 bool statsd_address(const char *where, struct sockaddr_storage *, socklen_t *length, struct err *) MUST_CHECK;
 
 /* A duration in microseconds, sent as milliseconds with their fraction; an event. name is below STATSD_NAME_BYTES. */

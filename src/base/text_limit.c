@@ -13,7 +13,7 @@ static const struct text_limit limits[] = {
     [TEXT_EMAIL] = {3, 254},
     [TEXT_NAME] = {0, 200},
     [TEXT_GROUP] = {1, 64},
-    /* A file's name has at most 255 bytes, as file systems take. */
+    /* A file's name has at most 255 bytes, the limit of file systems. */
     [TEXT_SEARCH] = {0, 255},
     [TEXT_USER_AGENT] = {0, 256},
 };
@@ -65,7 +65,7 @@ bool text_check(enum text_kind kind, const char *field, const char *text, struct
     return true;
 }
 
-/* Of the character at text, which has at least one byte left. A broken one is no space. */
+/* Of the character at text, which has at least one byte left. A malformed one is not a space. */
 static size_t space_bytes(const char *text, size_t left)
 {
     size_t step = utf8_sequence(text, left);

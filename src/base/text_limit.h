@@ -1,7 +1,7 @@
 /*
- * How long each kind of text may be, in characters, and how many combining marks may follow one another. Checked before
- * anything normalises a text: canonical ordering takes the square of a run of marks, in PostgreSQL without a way to stop it.
- * The CHECKs of sql/schema have the same numbers.
+ * How long each kind of text may be, in characters, and how many combining marks may follow one another. This is
+ * checked before a text is normalised: canonical ordering takes time with the square of a run of marks, and PostgreSQL
+ * can't be interrupted in it. The CHECKs of sql/schema have the same numbers.
  */
 #ifndef MAYFLY_BASE_TEXT_LIMIT_H
 #define MAYFLY_BASE_TEXT_LIMIT_H
@@ -9,11 +9,11 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* UAX #15, section 13: no text of any language has more in a row, and what has no more is "stream-safe". */
+/* UAX #15, section 13: no text of any language has more in a row; a text that keeps this limit is "stream-safe". */
 enum { TEXT_MARKS_MAX = 30 };
 
 enum text_kind {
-    TEXT_LOGIN, /* what somebody logs in with: a username or an e-mail address */
+    TEXT_LOGIN, /* a username or an e-mail address, at the log-in */
     TEXT_USERNAME,
     TEXT_EMAIL,
     TEXT_NAME, /* for display */
@@ -35,13 +35,13 @@ bool text_check(enum text_kind, const char *field, const char *text, struct err 
 /* Whether it is a group's name: 1 to 64 of A-Z a-z 0-9 . _ : - */
 bool text_is_group(const char *name, size_t length);
 
-/* Of counting a run of marks, one character after the other: whether this one, of length bytes, is one mark too many. */
+/* Counts a run of marks, one character after the other: whether this one, of length bytes, is one mark too many. */
 bool text_mark_excess(const char *character, size_t length, size_t *run);
 
-/* A copy without the spaces around it, of any kind; keyboards add some. NULL when memory is out. */
+/* A copy without spaces of any kind at both ends, since keyboards add some. NULL when memory is out. */
 char *text_trim(struct arena *, const char *text) MUST_CHECK;
 
-/* As utf8_repair, cut to what its kind may have and without the marks that are too many. For text that is only shown. */
+/* As utf8_repair, cut to the limit of its kind and without surplus marks. For text that is only shown. */
 char *text_clip(struct arena *, enum text_kind, const char *text, size_t length) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * Session tokens: "mfs_" + base64url(16-byte id + 32 random bytes). The database and the cache keep the id and a
- * BLAKE2b hash of the secret: 256 random bits need no key and no stretching, and neither dump can log in.
+ * BLAKE2b hash of the secret. 256 random bits need neither a key nor stretching, and nobody can log in with a dump of
+ * either.
  */
 #ifndef MAYFLY_BASE_TOKEN_H
 #define MAYFLY_BASE_TOKEN_H

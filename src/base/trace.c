@@ -12,19 +12,19 @@ enum { TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53, TRACEPARENT_LENGTH = 55 };
 
 static const char lower_hex[] = "0123456789abcdef";
 
-/* So many lower-case digits and no more. */
+/* Exactly this many lower-case digits. */
 static bool is_hex(const char *text, size_t length)
 {
     return strspn(text, lower_hex) == length;
 }
 
-/* As is_hex, but all zeroes mean that there is none. */
+/* As is_hex, but all zeroes are invalid. */
 static bool is_id(const char *text, size_t length)
 {
     return is_hex(text, length) && strspn(text, "0") != length;
 }
 
-/* A later version than 00 may have more behind what we know, after a dash; ff is none. */
+/* A later version than 00 may have more after a dash; ff is not a version. */
 static bool is_traceparent(const char *text)
 {
     const char *end;

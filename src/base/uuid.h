@@ -1,4 +1,6 @@
-/* 16-byte identifiers, time-ordered (RFC 9562, version 7), so that an index grows at its end and an id tells its day. */
+/*
+ * 16-byte identifiers ordered by time (RFC 9562, version 7), so that an index grows at its end and an id tells its day.
+ */
 #ifndef MAYFLY_BASE_UUID_H
 #define MAYFLY_BASE_UUID_H
 
@@ -17,7 +19,7 @@ struct uuid uuid_new(const struct clock *);
 /* Lower-case text with hyphens, NUL-terminated. */
 void uuid_format(const struct uuid *, char text[UUID_TEXT_BYTES]);
 
-/* Takes the 36-character form only; false leaves *uuid alone. */
+/* Reads the 36-character form only; false leaves *uuid unchanged. */
 bool uuid_parse(const char *text, struct uuid *uuid);
 
 /* When it was made, in ms since 1970. */

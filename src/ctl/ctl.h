@@ -1,5 +1,5 @@
-/* mayflyctl: what its commands share. A command finds its arguments in struct ctl, prints its result to stdout, tells
- * what happened on stderr, and fails with what is wrong and how to cure it. */
+/* mayflyctl: what its commands share. A command finds its arguments in struct ctl, prints its result to stdout and
+ * messages to stderr, and fails with an error that says what is wrong and what to do. */
 #ifndef MAYFLY_CTL_CTL_H
 #define MAYFLY_CTL_CTL_H
 
@@ -34,23 +34,26 @@ enum ctl_option {
 enum {
     CTL_ARGUMENTS_MAX = 1 + SITE_ORIGINS_MAX,
     CTL_REQUIRED_MAX = RULES_ROWS_MAX,
-    CTL_FOUND = 1, /* exit status of a command that is done, but has something to say */
+    CTL_FOUND = 1, /* exit status of a command that is done and has found something wrong */
+    CTL_EXIT_USAGE = 2,
 };
+
+/* What became of root, when root runs a command; see ctl/workers_user.h. */
+enum ctl_root { ROOT_NOT_CHANGED, ROOT_BECAME_USER, ROOT_WITHOUT_USER };
 
 struct ctl {
     const char *config_path;
-    struct services services; /* as far as the command needs them */
+    struct services services; /* those that the command needs; the others are zero */
     struct arena arena;
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
     const char *required[CTL_REQUIRED_MAX];   /* the values of --require, which may be given several times */
     int required_count;
     int status;         /* of the exit, when the command is done; 0 unless it sets another */
-    char **words;       /* of a command that reads its options itself, its name first, NULL last */
-    int failure_status; /* what a command that fails exits with; 0: as usual */
+    char **words;       /* of a command that reads its options itself: its name first, NULL last */
+    int failure_status; /* exit status of a command that fails; 0: the one of its row */
+    enum ctl_root root;
 };
-
-enum { CTL_EXIT_USAGE = 2 };
 
 /* The commands; ctl.c has the table. */
 bool user_add(struct ctl *, struct err *);
@@ -84,8 +87,9 @@ bool site_change(struct ctl *, struct err *);
 bool site_drop(struct ctl *, struct err *);
 bool site_try(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
+bool completion_print(struct ctl *, struct err *);
 
-/* Words that can't be understood: exit status 2 instead of 1. */
+/* An error in the arguments: exit status 2 instead of 1. */
 #define CTL_USAGE "usage"
 #define ctl_usage(err, ...) err_field(err, ERR_INPUT, CTL_USAGE, __VA_ARGS__)
 
@@ -99,27 +103,18 @@ struct ctl_change {
     struct ctl *ctl;
     struct uuid account;
     const void *value;          /* what is changed to; work knows its type */
-    struct session_ids forgets; /* of all tries: cached copies that are untrue once one of them was committed */
+    struct session_ids forgets; /* whose cached copies are untrue once a try was committed */
 };
 
 /*
- * Runs work in a transaction, then removes the cached copies, and only then returns: when a command says that it is done,
- * no worker accepts the old state any more. Warns when the cache can't be told.
+ * Runs work in a transaction, then removes the cached copies, then returns: when a command reports that it is done, no
+ * worker accepts the old state. Warns when a copy can't be removed.
  */
 bool ctl_apply(struct ctl_change *, bool (*work)(struct db *, void *change, struct err *), struct err *) MUST_CHECK;
 
 /* Inside work. */
-bool ctl_found(enum db_rc, struct err *) MUST_CHECK; /* ERR_ABSENT when the account went away meanwhile */
+bool ctl_found(enum db_rc, struct err *) MUST_CHECK; /* ERR_ABSENT when the account was closed meanwhile */
 bool ctl_lock_account(struct ctl_change *, struct err *) MUST_CHECK;
 bool ctl_end_sessions(struct ctl_change *, struct err *) MUST_CHECK; /* of the locked account, all of them */
-
-/* Tables in text: cells are padded to their column's width, the last one is not. */
-struct ctl_column {
-    const char *title;
-    int width;
-};
-
-void ctl_print_head(const struct ctl_column *, size_t count);
-void ctl_print_row(const struct ctl_column *, size_t count, const char *const *cells);
 
 #endif

@@ -1,4 +1,7 @@
-/* mayflyctl deploy: this host's pools, one after the other, so that nginx always has one to go to. */
+/*
+ * mayflyctl deploy: restarts this host's pools one after the other, so that nginx always has a pool to pass requests
+ * to.
+ */
 #include "ctl/ctl.h"
 
 #include <errno.h>
@@ -11,11 +14,11 @@
 
 enum {
     UNIT_BYTES = 128,
-    /* More pools than this on one host have no use: each has as many workers as one likes. */
+    /* More pools on one host are of no use: a pool can have any number of workers. */
     POOLS_MAX = 64,
 };
 
-/* Those that run, whatever they are called, in the order of their names: a, b, files-a, files-b, password-a, password-b. */
+/* The pools that run, in the order of their names: a, b, files-a, files-b, password-a, password-b. */
 static const char list_command[] =
     "systemctl list-units --plain --no-legend --state=active,reloading,activating 'mayfly-pool@*.service'";
 
@@ -39,7 +42,7 @@ static bool list_pools(char units[POOLS_MAX][UNIT_BYTES], size_t *countp, struct
             strcpy(units[(*countp)++], line);
     }
     if (pclose(list) != 0)
-        return err_set(err, ERR_DOWN, "systemctl can't list the pools; is this host run by systemd?");
+        return err_set(err, ERR_DOWN, "systemctl can't list the pools; check that systemd runs this host");
     if (!fits)
         return err_set(err, ERR_INPUT, "there are more than %d pools; restart them by hand", POOLS_MAX);
     if (*countp == 0)
@@ -68,20 +71,21 @@ bool system_deploy(struct ctl *ctl, struct err *err)
     size_t count;
 
     (void)ctl;
-    /* systemctl's refusal would look like a pool that does not come back. */
+    /* Otherwise systemctl's refusal would look like a pool that does not come back. */
     if (geteuid() != 0)
-        return err_set(err, ERR_DENIED, "run this as root, who alone may restart pools; nothing was restarted");
+        return err_set(err, ERR_DENIED, "only root may restart pools: run this as root; nothing was restarted");
     if (!list_pools(units, &count, err))
         return false;
     for (size_t i = 0; i < count; i++) {
         int64_t began_us = clock_system.monotonic_us();
 
         if (!restart(units[i]))
-            return err_set(err, ERR_DOWN,
-                           "%s does not come back: journalctl -u %s says why. %zu of %zu pools were restarted before. "
-                           "The rest runs on as it was only until its workers are replaced (worker_max_age_s): cure "
-                           "that, or install the version before, and deploy again at once",
-                           units[i], units[i], i, count);
+            return err_set(
+                err, ERR_DOWN,
+                "%s does not come back: journalctl -u %s says why. %zu of %zu pools were restarted before. "
+                "The others keep their workers only until these are replaced (worker_max_age_s): correct the "
+                "cause, or install the version before, and deploy again at once",
+                units[i], units[i], i, count);
         fprintf(stderr, "%s answers again after %lld ms\n", units[i],
                 (long long)(clock_system.monotonic_us() - began_us) / 1000);
     }

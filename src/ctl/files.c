@@ -1,6 +1,7 @@
-/* mayflyctl fsck and files: what is stored, where, and whether it is as it should be. */
+/* mayflyctl fsck and files: what is stored where, and whether rows and bytes agree. */
 #include "base/json_text.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 #include "store/fsck.h"
 #include "store/move.h"
 
@@ -11,7 +12,7 @@
 
 enum { JSON_BYTES = 8192, PROGRESS_US = 200000, MIB = 1024 * 1024, NUMBER_BYTES = 24 };
 
-/* Whether the line that tells how far it is may be written again; not to a file, and not too often. */
+/* Whether to print the line of progress again: only to a terminal, and not too often. */
 static bool progress_due(struct ctl *ctl, int64_t *last_us)
 {
     int64_t now = ctl->services.clock->monotonic_us();
@@ -41,7 +42,7 @@ static void print_finding(void *arg, const struct fsck_finding *finding)
     json_text_quote(key, sizeof key, finding->key);
     json_text_quote(detail, sizeof detail, finding->detail);
     if (!checking->json) {
-        /* A key that is not ours may have anything in it, also what a terminal obeys. */
+        /* A strange key may hold any bytes, also control sequences, so it is printed as JSON. */
         printf("%s %s %s: %s%s\n", finding->word, place, finding->kind == FSCK_STRANGE ? key : finding->key,
                finding->detail, finding->repaired ? " (repaired)" : "");
         return;
@@ -92,7 +93,8 @@ bool files_fsck(struct ctl *ctl, struct err *err)
 
 /* --- files list, files show */
 
-static const struct ctl_column file_columns[] = {{"ID", 36}, {"SIZE", 12}, {"BACK END", 8}, {"MADE", 20}, {"NAME", 0}};
+static const struct table_column file_columns[] = {{"ID", true},       {"KIND", true}, {"SIZE", true},
+                                                   {"BACK END", true}, {"MADE", true}, {"NAME", false}};
 
 enum {
     FILE_COLUMNS = sizeof file_columns / sizeof file_columns[0],
@@ -100,18 +102,24 @@ enum {
     FILES_AT_ONCE = 200,
 };
 
-static void print_files(const struct db_result *rows, bool json, bool first)
+static void print_files_json(const struct db_result *rows, bool first)
+{
+    for (int row = 0; row < rows->rows; row++)
+        printf("%s%s", first && row == 0 ? "" : ",\n", db_value(rows, row, FILE_JSON));
+}
+
+static bool print_files(struct table *table, const struct db_result *rows, struct err *err)
 {
     for (int row = 0; row < rows->rows; row++) {
         const char *cells[FILE_COLUMNS];
 
         for (int cell = 0; cell < FILE_COLUMNS; cell++)
             cells[cell] = db_value(rows, row, cell);
-        if (json)
-            printf("%s%s", first && row == 0 ? "" : ",\n", db_value(rows, row, FILE_JSON));
-        else
-            ctl_print_row(file_columns, FILE_COLUMNS, cells);
+        if (!table_add(table, cells, err))
+            return false;
     }
+    table_print(table);
+    return true;
 }
 
 bool files_list(struct ctl *ctl, struct err *err)
@@ -121,20 +129,23 @@ bool files_list(struct ctl *ctl, struct err *err)
     const char *values[] = {id, NULL, most};
     struct db_result rows = {.rows = FILES_AT_ONCE};
     struct operate_account account;
+    struct table table;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err))
         return false;
+    table_init(&table, &ctl->arena, file_columns, FILE_COLUMNS);
     uuid_format(&account.id, id);
     snprintf(most, sizeof most, "%d", FILES_AT_ONCE);
     if (json)
         fputs("[", stdout);
-    else
-        ctl_print_head(file_columns, FILE_COLUMNS);
     for (; rows.rows == FILES_AT_ONCE; first = false) {
         arena_reset(&ctl->arena);
         if (db_query(ctl->services.sessions.db, &ctl->arena, STATEMENT_FILE_OVERVIEW, values, &rows, err) == DB_FAIL)
             return false;
-        print_files(&rows, json, first);
+        if (json)
+            print_files_json(&rows, first);
+        else if (!print_files(&table, &rows, err))
+            return false;
         if (rows.rows > 0)
             snprintf(before, sizeof before, "%s", db_value(&rows, rows.rows - 1, 0));
         values[1] = before;

@@ -111,7 +111,7 @@ void measurements_take(struct measurements *measured)
     }
 }
 
-/* A path that a killed one has left is in nobody's use: it refuses to be connected to. */
+/* Removes the socket of a collector that was killed: no process uses it, so a connection to it is refused. */
 static void remove_stale(const struct sockaddr_storage *address, socklen_t length)
 {
     const char *path = ((const struct sockaddr_un *)address)->sun_path;
@@ -139,7 +139,7 @@ static bool listen_at(struct measurements *measured, const char *where, socklen_
     if (!by_path)
         return true;
     measured->path = ((const struct sockaddr_un *)address)->sun_path;
-    /* Whoever runs this, workers are to write to it. */
+    /* Workers write to it, whichever user runs this command. */
     return chmod(measured->path, 0666) == 0 || err_set(err, ERR_INPUT, "%s: %s", where, strerror(errno));
 }
 
@@ -154,8 +154,8 @@ void measurements_open(struct measurements *measured, const struct config *confi
     measured->routes.most = MEASURED_ROUTES_MAX;
 
     if (where[0] == '\0') {
-        snprintf(measured->note, sizeof measured->note, "statsd is not set in %.150s, so nobody says who is busy",
-                 config_path);
+        snprintf(measured->note, sizeof measured->note,
+                 "statsd is not set in %.150s, so workers do not report their load", config_path);
     } else if (!statsd_address(where, &measured->address, &length, &err) || !listen_at(measured, where, length, &err)) {
         snprintf(measured->note, sizeof measured->note, "%.200s", err.detail);
         if (measured->socket >= 0)

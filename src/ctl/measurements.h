@@ -1,4 +1,4 @@
-/* What workers say of themselves by StatsD, collected for as long as a program looks at it; see app/measure.c for what they send. */
+/* Collects what workers report by StatsD while a program looks at it; app/measure.c says what they send. */
 #ifndef MAYFLY_CTL_MEASUREMENTS_H
 #define MAYFLY_CTL_MEASUREMENTS_H
 
@@ -11,14 +11,14 @@
 
 enum {
     MEASURED_NAME_BYTES = 64,
-    /* There are some fifty routes with their methods; what is beyond is counted, not listed. */
+    /* There are some fifty routes with their methods. Further ones are counted, not listed. */
     MEASURED_ROUTES_MAX = 128,
     MEASURED_POOLS_MAX = 64,
     MEASURED_CLASSES = 6, /* of statuses, by their first digit */
     MEASURED_NOTE_BYTES = 256,
 };
 
-/* What came since the last measurements_forget. */
+/* The measurements since the last measurements_forget. */
 struct tally {
     char name[MEASURED_NAME_BYTES];
     int64_t requests, by_class[MEASURED_CLASSES];
@@ -44,7 +44,7 @@ struct measurements {
 /* Becomes the collector that the setting statsd names. config is borrowed; config_path is for the note only. */
 void measurements_open(struct measurements *, const struct config *, const char *config_path);
 
-/* Takes what has come by now; does not wait. */
+/* Takes the datagrams that have arrived; does not wait. */
 void measurements_take(struct measurements *);
 void measurements_forget(struct measurements *);
 void measurements_close(struct measurements *);

@@ -13,10 +13,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* 120 bits: more than anybody tries, and 20 characters without padding. */
+/* 120 bits, which can't be guessed; 20 characters without padding. */
 enum { GENERATED_BYTES = 15 };
 
-/* A terminal that does not show what is typed. Signals wait in a descriptor, so that none leaves it like that. */
+/*
+ * A terminal that does not show what is typed. Signals are read from a descriptor, so that none ends the process
+ * meanwhile.
+ */
 struct hidden {
     struct termios shown;
     sigset_t unblocked;
@@ -42,7 +45,7 @@ static bool hide(struct hidden *hidden, struct err *err)
     return true;
 }
 
-/* A signal that waits does its work here: it may end the process, or stop it for a while. */
+/* A signal that came meanwhile takes effect here: it may end or stop the process. */
 static void show(struct hidden *hidden)
 {
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden->shown);
@@ -50,7 +53,7 @@ static void show(struct hidden *hidden)
     sigprocmask(SIG_SETMASK, &hidden->unblocked, NULL);
 }
 
-/* False: a signal came first. */
+/* Returns false when a signal came first. */
 static bool wait_typed(const struct hidden *hidden)
 {
     struct pollfd sources[] = {{.fd = hidden->signals, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
@@ -62,7 +65,10 @@ static bool wait_typed(const struct hidden *hidden)
 
 enum line { LINE_READ, LINE_SIGNAL, LINE_FAILED };
 
-/* Byte by byte, since what follows the line belongs to whoever reads standard input next. hidden: NULL for no terminal. */
+/*
+ * Reads byte by byte, since what follows the line is left for the next reader of standard input. hidden: NULL without a
+ * terminal.
+ */
 static enum line read_line(const struct hidden *hidden, struct ctl_password *password, struct err *err)
 {
     char byte = '\0';
@@ -87,7 +93,7 @@ static enum line read_line(const struct hidden *hidden, struct ctl_password *pas
     if (count < 0)
         err_set(err, ERR_INPUT, "standard input: %s", strerror(errno));
     else if (count == 0 && password->length == 0)
-        err_set(err, ERR_INPUT, "no password was given; nothing is changed");
+        err_set(err, ERR_INPUT, "no password was given; nothing was changed");
     else if (utf8_check(password->text, password->length) != password->length)
         err_set(err, ERR_VALUE, "the password is not UTF-8");
     return err->kind == ERR_NONE ? LINE_READ : LINE_FAILED;
@@ -117,7 +123,7 @@ bool ctl_password_ask(struct ctl_password *password, struct err *err)
         return read_line(NULL, password, err) == LINE_READ;
     same = ask("New password: ", password, err) && ask("Once more: ", &again, err) &&
            ((again.length == password->length && memcmp(again.text, password->text, again.length) == 0) ||
-            err_set(err, ERR_INPUT, "the two differ; nothing is changed"));
+            err_set(err, ERR_INPUT, "the two passwords differ; nothing was changed"));
     bytes_wipe(&again, sizeof again);
     return same;
 }

@@ -1,4 +1,4 @@
-/* A new password from whoever runs mayflyctl: never from an argument, which everybody on the host can read. */
+/* Reads a new password. Never from an argument, which every user of the host can read. */
 #ifndef MAYFLY_CTL_PASSWORD_H
 #define MAYFLY_CTL_PASSWORD_H
 
@@ -12,7 +12,7 @@ struct ctl_password {
 /* Asks twice at a terminal, without showing it; otherwise reads one line of standard input and nothing beyond. */
 bool ctl_password_ask(struct ctl_password *, struct err *) MUST_CHECK;
 
-/* Makes one that nobody guesses. */
+/* Makes a random password. */
 void ctl_password_generate(struct ctl_password *);
 
 #endif

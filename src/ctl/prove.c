@@ -1,4 +1,7 @@
-/* mayflyctl prove: deprecated, for scripts that say so; it becomes mayfly-prove, which is installed beside this program. */
+/*
+ * mayflyctl prove: deprecated, kept for scripts that call it. It executes mayfly-prove, which is installed beside this
+ * program.
+ */
 #include "ctl/ctl.h"
 
 #include <errno.h>
@@ -8,7 +11,7 @@
 
 static const char program[] = "mayfly-prove";
 
-/* The path of this very program, with another name at its end: an installation may be moved, and there may be several. */
+/* The path of this program with another name at its end, since there may be several installations. */
 static bool find_beside(char path[PATH_MAX], struct err *err)
 {
     ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
@@ -19,7 +22,7 @@ static bool find_beside(char path[PATH_MAX], struct err *err)
     path[length] = '\0';
     name = strrchr(path, '/');
     if (name == NULL || (size_t)(name + 1 - path) + sizeof program > PATH_MAX)
-        return err_set(err, ERR_DOWN, "%.200s: no path that %s could be beside", path, program);
+        return err_set(err, ERR_DOWN, "%.200s: %s can't be beside this path", path, program);
     memcpy(name + 1, program, sizeof program);
     return true;
 }

@@ -1,6 +1,8 @@
-/* mayflyctl secret: rotates the installation's secret in steps, each of which leaves good what was signed before. */
+/* mayflyctl secret: rotates the installation's secret in steps. What was signed before a step stays valid after it. */
 #include "ctl/ctl.h"
 #include "ctl/secret_file.h"
+#include "ctl/table.h"
+#include "ctl/workers_user.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -8,14 +10,11 @@
 #include <unistd.h>
 
 enum {
-    /* A page that somebody left open; longer ones are loaded again anyway, since their session is over. */
+    /* A page that is left open. After more than a day its session has usually ended, so it is loaded again anyway. */
     FORM_KEEP_S = 86400,
-    /* Named in a message; the rest is counted. */
+    /* Workers named in a message; the others are only counted. */
     NAMED_MAX = 3,
 };
-
-/* As systemd's units have it: PostgreSQL may know a role by the user who asks (peer). */
-#define WORKERS_USER "mayfly"
 
 static int64_t now_s(const struct ctl *ctl)
 {
@@ -35,7 +34,7 @@ static bool ask_as_workers(struct ctl *ctl, enum operate_secret what, struct db_
     return done;
 }
 
-/* A worker's connection as it names itself: "mayfly KEY,KEY POOL/PID"; one of a release that names no keys has none. */
+/* A worker's connection names itself "mayfly KEY,KEY POOL/PID"; one of a release before that names no keys. */
 struct worker {
     char keys[64];
     char name[64];
@@ -50,7 +49,10 @@ static bool read_worker(const struct db_result *rows, int row, struct worker *wo
     return strncmp(worker->name, "ctl/", 4) != 0;
 }
 
-/* Its connections without the key, or with it as the first: named in text, which is "" when there is none. */
+/*
+ * Counts the connections without the key, or with it as the first. text names some of them, and is "" when there is
+ * none.
+ */
 static int find_workers(const struct db_result *rows, const char *key, bool as_first, char *text, size_t size)
 {
     size_t length = 0;
@@ -92,28 +94,33 @@ static bool read_file(struct ctl *ctl, struct secret_file *file, struct err *err
 
 bool secret_list(struct ctl *ctl, struct err *err)
 {
-    static const struct ctl_column columns[] = {{"KEY", 8}, {"STATE", 7}, {"SINCE", 20}, {"WORKERS WITHOUT IT", 0}};
+    static const struct table_column columns[] = {
+        {"KEY", true}, {"STATE", true}, {"SINCE", true}, {"WORKERS WITHOUT IT", true}};
     struct err away = {.kind = ERR_NONE};
     struct secret_file file;
     struct db_result rows;
-    bool known;
+    struct table table;
+    bool known, done = true;
 
     if (!read_file(ctl, &file, err))
         return false;
     known = ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &rows, &away);
-    ctl_print_head(columns, 4);
-    for (size_t i = 0; i < file.secret.count; i++) {
+    table_init(&table, &ctl->arena, columns, 4);
+    for (size_t i = 0; i < file.secret.count && done; i++) {
         char name[SECRET_NAME_BYTES], since[SECRET_TIME_BYTES], without[256] = "?";
 
         secret_name(&file.secret, i, name);
         secret_time_format(file.since_s[i], since);
         if (known && find_workers(&rows, name, false, without, sizeof without) == 0)
             snprintf(without, sizeof without, "-");
-        ctl_print_row(columns, 4, (const char *[]){name, secret_state_name(file.states[i]), since, without});
+        done = table_add(&table, (const char *[]){name, secret_state_name(file.states[i]), since, without}, err);
     }
     secret_file_wipe(&file);
+    if (!done)
+        return false;
+    table_print(&table);
     if (!known)
-        fprintf(stderr, "mayflyctl secret list: which worker has which key is not known: %s\n", away.detail);
+        fprintf(stderr, "mayflyctl secret list: the keys of workers are not known: %s\n", away.detail);
     return true;
 }
 
@@ -143,7 +150,7 @@ bool secret_add(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* What is asked before a worker signs with a key that others may not have. */
+/* Checks that all workers have a key before any of them signs with it. */
 static bool all_have(struct ctl *ctl, const char *name, struct err *err)
 {
     struct db_result rows;
@@ -181,12 +188,12 @@ bool secret_promote(struct ctl *ctl, struct err *err)
             stderr,
             "%s signs as soon as its workers are started again. Copy the file to every host and run there: mayflyctl "
             "deploy\n"
-            "The key before goes on verifying; mayflyctl secret remove takes it away when nothing needs it any more.\n",
+            "The key before still verifies; mayflyctl secret remove removes it when nothing needs it any more.\n",
             name);
     return done;
 }
 
-/* What a retired key has signed and is still good for. */
+/* Whether nothing that a retired key has signed is still valid. */
 static bool may_go(struct ctl *ctl, const struct secret_file *file, size_t key, const char *name, struct err *err)
 {
     const struct config *config = &ctl->services.config;
@@ -205,21 +212,21 @@ static bool may_go(struct ctl *ctl, const struct secret_file *file, size_t key, 
         secret_time_format(end_s, until);
         if (end_s > now_s(ctl))
             return err_set(err, ERR_CONFLICT,
-                           "%s that %s has signed are good until %s; wait, or say --now and lose them", rows[i].what,
+                           "%s that %s has signed are valid until %s; wait, or say --now and lose them", rows[i].what,
                            name, until);
     }
     if (!ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &workers, err) ||
         !ask_as_workers(ctl, OPERATE_SECRET_LINKS, &links, err))
         return false;
     if (find_workers(&workers, name, true, text, sizeof text) > 0)
-        return err_set(err, ERR_CONFLICT, "%s is what workers sign with: %s. Run mayflyctl deploy on their hosts first",
+        return err_set(err, ERR_CONFLICT, "workers still sign with %s: %s. Run mayflyctl deploy on their hosts first",
                        name, text);
     if (db_number(&links, 0, SECRET_LINKS_COUNT) > 0)
-        return err_set(
-            err, ERR_CONFLICT,
-            "%s links of an earlier release need the key that made them, the last one until %s; wait, or say --now and "
-            "perhaps lose them",
-            db_value(&links, 0, SECRET_LINKS_COUNT), db_value(&links, 0, SECRET_LINKS_UNTIL));
+        return err_set(err, ERR_CONFLICT,
+                       "%s links of an earlier release need the key that made them, the last one until %s; wait, or "
+                       "say --now, which may "
+                       "lose them",
+                       db_value(&links, 0, SECRET_LINKS_COUNT), db_value(&links, 0, SECRET_LINKS_UNTIL));
     return true;
 }
 

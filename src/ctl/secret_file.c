@@ -31,7 +31,7 @@ void secret_time_format(int64_t seconds, char text[SECRET_TIME_BYTES])
     strftime(text, SECRET_TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
-/* What the remark behind a key says; otherwise it stays as it is. */
+/* Reads the remark after a key; without one that is understood, state and time stay as they are. */
 static void read_remark(const char *line, enum secret_state *state, int64_t *since_s)
 {
     const char *remark = strchr(line, '#');
@@ -55,7 +55,7 @@ struct remarks {
     size_t key, length;
 };
 
-/* secret_load has found every line to be a key or none. */
+/* secret_load has checked that each line is a key or a remark. */
 static bool take_line(void *arg, char *line, int number, struct err *err)
 {
     struct remarks *remarks = arg;
@@ -75,7 +75,7 @@ static bool take_line(void *arg, char *line, int number, struct err *err)
     file->states[key] = key == 0 ? SECRET_SIGNS : SECRET_RETIRED;
     file->since_s[key] = file->stat.st_mtime;
     read_remark(at, &file->states[key], &file->since_s[key]);
-    /* Somebody may have moved the line by hand. */
+    /* The line may have been moved by hand. */
     if ((key == 0) != (file->states[key] == SECRET_SIGNS)) {
         file->states[key] = key == 0 ? SECRET_SIGNS : SECRET_RETIRED;
         file->since_s[key] = file->stat.st_mtime;
@@ -161,7 +161,7 @@ static size_t format(const struct secret_file *file, char text[TEXT_BYTES])
     return length;
 }
 
-/* Readable by nobody else at any moment. */
+/* At no moment can another user read it. */
 static bool fill(const struct secret_file *file, int fd)
 {
     char text[TEXT_BYTES];
@@ -195,7 +195,8 @@ bool secret_file_write(const struct secret_file *file, struct err *err)
     snprintf(next, sizeof next, "%s.new", file->path);
     fd = open(next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0 && errno == EEXIST)
-        return err_set(err, ERR_CONFLICT, "%s is there: another mayflyctl is at work, or was killed; then remove it",
+        return err_set(err, ERR_CONFLICT,
+                       "%s exists: another mayflyctl is running, or one was killed; in that case remove the file",
                        next);
     if (fd < 0)
         return err_set(err, ERR_DENIED,

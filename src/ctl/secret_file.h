@@ -1,6 +1,6 @@
 /*
- * The file of the installation's secret as mayflyctl writes it: keys in the order in which base/secret.h reads them, each with a
- * remark that says what it is and since when. Whole lines of remarks stay at its beginning.
+ * The file of the installation's secret as mayflyctl writes it: keys in the order in which base/secret.h reads them,
+ * each with a remark that says its state and since when. Lines that are remarks alone stay at the beginning.
  */
 #ifndef MAYFLY_CTL_SECRET_FILE_H
 #define MAYFLY_CTL_SECRET_FILE_H
@@ -13,7 +13,7 @@
 enum secret_state {
     SECRET_ADDED,  /* verifies, and has never signed */
     SECRET_SIGNS,  /* the first */
-    SECRET_RETIRED /* verifies what it has signed; so does one of which nothing is said */
+    SECRET_RETIRED /* verifies what it has signed; also a key without a remark */
 };
 
 struct secret_file {
@@ -22,7 +22,7 @@ struct secret_file {
     char remarks[4096];
     struct secret secret;
     enum secret_state states[SECRET_KEYS_MAX];
-    int64_t since_s[SECRET_KEYS_MAX]; /* where nothing is said: when the file was last changed */
+    int64_t since_s[SECRET_KEYS_MAX]; /* without a remark: when the file was last changed */
 };
 
 /* The name of a state in the file and in lists. */
@@ -41,8 +41,8 @@ void secret_file_promote(struct secret_file *, size_t key, int64_t now_s);
 void secret_file_remove(struct secret_file *, size_t key);
 
 /*
- * Replaces the file at once and durably, by one with the same owner, group and mode. A second writer, or what a killed one has
- * left, is ERR_CONFLICT.
+ * Replaces the file atomically and durably by one with the same owner, group and mode. ERR_CONFLICT when another
+ * process is writing it, or has been killed while it did.
  */
 bool secret_file_write(const struct secret_file *, struct err *) MUST_CHECK;
 

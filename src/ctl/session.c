@@ -1,24 +1,30 @@
-/* mayflyctl session: who is logged in from where. */
+/* mayflyctl session: lists and ends the sessions of accounts. */
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 
 #include <stdio.h>
 
-static const struct ctl_column session_columns[] = {
-    {"ID", 36}, {"SEEN", 20}, {"EXPIRES", 20}, {"ADDRESS", 15}, {"USER AGENT", 0}};
+static const struct table_column session_columns[] = {
+    {"ID", true}, {"SEEN", true}, {"EXPIRES", true}, {"ADDRESS", true}, {"USER AGENT", false}};
 
 enum { SESSION_COLUMNS = sizeof session_columns / sizeof session_columns[0] };
 
-static void print_text(const struct db_result *rows)
+static bool print_text(struct ctl *ctl, const struct db_result *rows, struct err *err)
 {
-    ctl_print_head(session_columns, SESSION_COLUMNS);
+    struct table table;
+
+    table_init(&table, &ctl->arena, session_columns, SESSION_COLUMNS);
     for (int row = 0; row < rows->rows; row++) {
         const char *address = db_value(rows, row, SESSION_ADDRESS);
         const char *const cells[] = {db_value(rows, row, SESSION_ID), db_value(rows, row, SESSION_SEEN),
                                      db_value(rows, row, SESSION_EXPIRES), address[0] != '\0' ? address : "-",
                                      db_value(rows, row, SESSION_AGENT)};
 
-        ctl_print_row(session_columns, SESSION_COLUMNS, cells);
+        if (!table_add(&table, cells, err))
+            return false;
     }
+    table_print(&table);
+    return true;
 }
 
 static void print_json(const struct db_result *rows)
@@ -37,10 +43,9 @@ bool session_show(struct ctl *ctl, struct err *err)
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
         !operate_session_list(ctl->services.sessions.db, &ctl->arena, &account.id, &rows, err))
         return false;
-    if (ctl->options[OPTION_JSON] != NULL)
-        print_json(&rows);
-    else
-        print_text(&rows);
+    if (ctl->options[OPTION_JSON] == NULL)
+        return print_text(ctl, &rows, err);
+    print_json(&rows);
     return true;
 }
 
@@ -53,7 +58,7 @@ static bool end_one(struct db *db, void *arg, struct err *err)
 
     if (rc == DB_ROW)
         rc = session_end(&ctl->services.sessions, &ctl->arena, id, &change->account, err);
-    /* In a second try it may be gone because the first one was committed. */
+    /* In a second try the session may be gone because the first try was committed. */
     if (rc == DB_NONE && change->forgets.count == 0)
         return err_set(err, ERR_ABSENT,
                        "there is no such session; mayflyctl session list NAME shows those of an account");

@@ -1,9 +1,7 @@
-#include "base/utf8.h"
 #include "ctl/ctl.h"
 #include "store/session_cache.h"
 
 #include <stdio.h>
-#include <string.h>
 
 bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *account, struct err *err)
 {
@@ -17,11 +15,14 @@ bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, stru
     struct session_store *store = &change->ctl->services.sessions;
     bool done = db_transaction(store->db, work, change, err);
 
-    /* Also after a failure: COMMIT may have worked without our knowing, and to forget too much costs one read. */
+    /*
+     * Also after a failure: COMMIT may have worked although its answer was lost. A copy removed too many costs one
+     * read.
+     */
     if (!session_cache_forget(store->cache, &change->forgets))
         fprintf(
             stderr,
-            "mayflyctl: warning: a cache node can't be told; what it holds may be accepted for up to %lld seconds\n",
+            "mayflyctl: warning: a cache node is not reachable; what it holds may be accepted for up to %lld seconds\n",
             (long long)store->config->cache_fresh_s);
     return done;
 }
@@ -44,21 +45,4 @@ bool ctl_end_sessions(struct ctl_change *change, struct err *err)
     struct ctl *ctl = change->ctl;
 
     return session_end_others(&ctl->services.sessions, &ctl->arena, &change->account, &none, &change->forgets, err);
-}
-
-void ctl_print_row(const struct ctl_column *columns, size_t count, const char *const *cells)
-{
-    for (size_t i = 0; i + 1 < count; i++) {
-        int characters = (int)utf8_count(cells[i], strlen(cells[i]));
-
-        printf("%s%*s", cells[i], characters < columns[i].width ? columns[i].width - characters + 1 : 1, "");
-    }
-    puts(cells[count - 1]);
-}
-
-void ctl_print_head(const struct ctl_column *columns, size_t count)
-{
-    for (size_t i = 0; i + 1 < count; i++)
-        printf("%-*s ", columns[i].width, columns[i].title);
-    puts(columns[count - 1].title);
 }

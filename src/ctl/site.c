@@ -4,6 +4,7 @@
 #include "base/text_limit.h"
 #include "ctl/ctl.h"
 #include "ctl/site_rules.h"
+#include "ctl/table.h"
 #include "store/account.h"
 
 #include <inttypes.h>
@@ -201,40 +202,49 @@ static void print_json(const struct site *site)
     fputs("}", stdout);
 }
 
-static const struct ctl_column site_columns[] = {{"NAME", 20}, {"ORDER", 7}, {"STATE", 7}, {"ORIGINS", 0}};
+static const struct table_column site_columns[] = {
+    {"NAME", true}, {"ORDER", true}, {"STATE", true}, {"ORIGINS", false}};
 
 enum { SITE_COLUMNS = sizeof site_columns / sizeof site_columns[0] };
 
-static void print_row(const struct site *site)
+static bool add_row(struct table *table, const struct site *site, struct err *err)
 {
     char place[DECIMAL_BYTES];
     const char *const cells[] = {site->name, place, site->fault == NULL ? "good" : "damaged", site->origins};
 
     decimal_format(site->place, place);
-    ctl_print_row(site_columns, SITE_COLUMNS, cells);
+    return table_add(table, cells, err);
 }
 
-/* Page by page, so that many sites need no more memory than one page; of a page the last one is kept in last. */
-static bool print_page(struct ctl *ctl, struct site *last, char last_name[SITE_NAME_MAX + 1], bool is_first, int *count,
-                       struct err *err)
+struct listing {
+    struct table table;
+    bool json, is_first;
+    struct site last; /* that was printed, as site_list wants it */
+    char last_name[SITE_NAME_MAX + 1];
+};
+
+/* Page by page, so that many sites need no more memory than one page. */
+static bool print_page(struct ctl *ctl, struct listing *listing, int *count, struct err *err)
 {
-    bool json = ctl->options[OPTION_JSON] != NULL;
     struct site *sites;
 
-    if (!site_list(ctl->services.sessions.db, &ctl->arena, is_first ? NULL : last, PAGE_SITES, &sites, count, err))
+    if (!site_list(ctl->services.sessions.db, &ctl->arena, listing->is_first ? NULL : &listing->last, PAGE_SITES,
+                   &sites, count, err))
         return false;
     for (int i = 0; i < *count; i++) {
-        if (json && (i > 0 || !is_first))
+        if (!listing->json && !add_row(&listing->table, &sites[i], err))
+            return false;
+        if (listing->json && (i > 0 || !listing->is_first))
             fputs(",\n", stdout);
-        if (json)
+        if (listing->json)
             print_json(&sites[i]);
-        else
-            print_row(&sites[i]);
         warn(ctl, &sites[i]);
     }
+    if (!listing->json)
+        table_print(&listing->table);
     if (*count > 0) {
-        snprintf(last_name, SITE_NAME_MAX + 1, "%s", sites[*count - 1].name);
-        *last = (struct site){.name = last_name, .place = sites[*count - 1].place};
+        snprintf(listing->last_name, sizeof listing->last_name, "%s", sites[*count - 1].name);
+        listing->last = (struct site){.name = listing->last_name, .place = sites[*count - 1].place};
     }
     arena_reset(&ctl->arena);
     return true;
@@ -242,19 +252,16 @@ static bool print_page(struct ctl *ctl, struct site *last, char last_name[SITE_N
 
 bool site_print_all(struct ctl *ctl, struct err *err)
 {
-    bool json = ctl->options[OPTION_JSON] != NULL;
-    char last_name[SITE_NAME_MAX + 1];
-    struct site last;
+    struct listing listing = {.json = ctl->options[OPTION_JSON] != NULL, .is_first = true};
     int count = PAGE_SITES;
 
-    if (json)
+    table_init(&listing.table, &ctl->arena, site_columns, SITE_COLUMNS);
+    if (listing.json)
         fputs("[", stdout);
-    else
-        ctl_print_head(site_columns, SITE_COLUMNS);
-    for (bool is_first = true; count == PAGE_SITES; is_first = false)
-        if (!print_page(ctl, &last, last_name, is_first, &count, err))
+    for (; count == PAGE_SITES; listing.is_first = false)
+        if (!print_page(ctl, &listing, &count, err))
             return false;
-    if (json)
+    if (listing.json)
         puts("]");
     return true;
 }

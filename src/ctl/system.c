@@ -3,6 +3,7 @@
 #include "app/schema.h"
 #include "app/services.h"
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 #include "store/sweep.h"
 
 #include <inttypes.h>
@@ -16,7 +17,7 @@ bool config_show(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* Whoever comes here has read nearly all, the secret and the cache's nodes too. */
+/* Most of the configuration was checked before this runs, the secret and the cache's nodes included. */
 bool config_check(struct ctl *ctl, struct err *err)
 {
     if (!services_check(&ctl->services, ctl->config_path, false, err))
@@ -29,13 +30,13 @@ static const char *who_may(enum route_need need)
 {
     switch (need) {
     case NEED_NOTHING:
-        return "anybody; sessions are not looked at";
+        return "anybody; the session is not looked up";
     case NEED_GUEST:
         return "anybody";
     case NEED_LOGIN:
         return "signed in";
     case NEED_PAGE:
-        return "signed in; other browsers are sent to /login";
+        return "signed in; browsers without a session are sent to /login";
     case NEED_REFUSED:
         break;
     }
@@ -44,18 +45,19 @@ static const char *who_may(enum route_need need)
 
 bool system_routes(struct ctl *ctl, struct err *err)
 {
-    static const struct ctl_column columns[] = {{"METHOD", 6}, {"PATH", 22}, {"WHO MAY", 0}};
+    static const struct table_column columns[] = {{"METHOD", true}, {"PATH", true}, {"WHO MAY", false}};
+    struct table table;
 
-    (void)ctl;
-    (void)err;
-    ctl_print_head(columns, 3);
+    table_init(&table, &ctl->arena, columns, 3);
     for (size_t i = 0; i < routes_count; i++)
-        ctl_print_row(columns, 3,
-                      (const char *[]){method_name(routes[i].method), routes[i].path, who_may(routes[i].need)});
+        if (!table_add(&table, (const char *[]){method_name(routes[i].method), routes[i].path, who_may(routes[i].need)},
+                       err))
+            return false;
+    table_print(&table);
     return true;
 }
 
-/* In small steps, so that no lock is held for long and a sweep that is broken off has done something. */
+/* In small steps, so that no lock is held for long and a sweep that is interrupted keeps its progress. */
 static bool sweep_rows(struct ctl *ctl, int64_t *total, struct err *err)
 {
     bool watched = isatty(STDERR_FILENO) != 0;
@@ -87,7 +89,7 @@ static bool keep_partitions(struct ctl *ctl, int64_t *total, struct err *err)
     return true;
 }
 
-/* A claim moves each row away for a while, so this ends, also where a back end is away. */
+/* A claim puts each row off for a while, so this ends even while a back end is not reachable. */
 static bool sweep_objects(struct ctl *ctl, struct sweep_result *total, struct err *err)
 {
     bool watched = isatty(STDERR_FILENO) != 0;
@@ -108,7 +110,7 @@ static bool sweep_objects(struct ctl *ctl, struct sweep_result *total, struct er
     return false;
 }
 
-/* Partitions first: without them nobody logs in. */
+/* Partitions first: without them no log-in succeeds. */
 bool system_sweep(struct ctl *ctl, struct err *err)
 {
     int64_t partitions = 0, rows = 0;
@@ -125,16 +127,21 @@ bool system_sweep(struct ctl *ctl, struct err *err)
     return done;
 }
 
-static void print_changes(const struct db_result *changes)
+static bool print_changes(struct ctl *ctl, const struct db_result *changes, struct err *err)
 {
-    static const struct ctl_column columns[] = {{"NUMBER", 6}, {"APPLIED", 20}, {"NAME", 0}};
+    static const struct table_column columns[] = {{"NUMBER", true}, {"APPLIED", true}, {"NAME", false}};
+    struct table table;
 
-    ctl_print_head(columns, 3);
+    table_init(&table, &ctl->arena, columns, 3);
     for (int row = 0; row < changes->rows; row++)
-        ctl_print_row(columns, 3,
-                      (const char *[]){db_value(changes, row, SCHEMA_CHANGE_NUMBER),
-                                       db_value(changes, row, SCHEMA_CHANGE_APPLIED),
-                                       db_value(changes, row, SCHEMA_CHANGE_NAME)});
+        if (!table_add(&table,
+                       (const char *[]){db_value(changes, row, SCHEMA_CHANGE_NUMBER),
+                                        db_value(changes, row, SCHEMA_CHANGE_APPLIED),
+                                        db_value(changes, row, SCHEMA_CHANGE_NAME)},
+                       err))
+            return false;
+    table_print(&table);
+    return true;
 }
 
 bool schema_status(struct ctl *ctl, struct err *err)
@@ -143,8 +150,8 @@ bool schema_status(struct ctl *ctl, struct err *err)
 
     if (!operate_schema(ctl->services.sessions.db, &ctl->arena, &schema, err))
         return false;
-    if (schema.changes.rows > 0)
-        print_changes(&schema.changes);
+    if (schema.changes.rows > 0 && !print_changes(ctl, &schema.changes, err))
+        return false;
     if (!schema_reaches(&schema, err)) {
         ctl->failure_status = CTL_FOUND;
         return false;

@@ -1,10 +1,12 @@
 /*
- * mayflyctl top: the cluster, live. What is true of it comes from PostgreSQL and memcached; who is busy with what comes from
- * the workers' StatsD datagrams, whose collector this is while it runs. It keeps nothing, as they do. Without measurements it shows
- * what is left, and says why.
+ * mayflyctl top: the cluster, live. Its state comes from PostgreSQL and memcached; the load of pools and routes comes
+ * from the workers' StatsD datagrams, whose collector this is while it runs. It remembers the request rates of the last
+ * minute and nothing else. Without measurements it shows the state alone, and says why.
  */
 #include "ctl/ctl.h"
+#include "ctl/history.h"
 #include "ctl/measurements.h"
+#include "ctl/terminal.h"
 #include "store/truths.h"
 
 #include <errno.h>
@@ -15,62 +17,56 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 enum {
-    /* Long enough for a rate that means something, short enough to watch. */
+    /* Long enough for a meaningful rate, short enough to watch. */
     REFRESH_MS = 2000,
     NUMBER_TEXT_BYTES = 64,
-    /* Of a terminal that does not say how large it is. */
-    SCREEN_ROWS = 24,
-    SCREEN_COLUMNS = 80,
-    /* A longer one would be an error's, whose beginning is enough. */
+    /* Only an error's message is longer; its beginning is enough. */
     LINE_BYTES = 512,
+    /* A line of a pool takes 77 columns; its history has room beside that. */
+    POOL_COLUMNS = 78,
 };
 
 struct top {
     struct ctl *ctl;
     struct measurements measured;
-    bool terminal;
+    struct history history;
+    bool terminal, colours;
     size_t rows, columns; /* how many lines are shown, and how much of each */
     size_t row;           /* lines drawn so far */
 };
 
-/* The last column stays free: a cursor that has passed it would take the character there along when the rest is cleared. */
+/*
+ * The last column stays free: a cursor that has passed it would take the character there along when the rest is
+ * cleared.
+ */
 static void look_at_window(struct top *top)
 {
-    struct winsize window = {.ws_row = 0};
+    struct terminal_size size;
 
     top->row = 0;
     top->rows = SIZE_MAX;
     top->columns = LINE_BYTES;
-    if (!top->terminal)
+    if (!top->terminal || !terminal_size(&size))
         return;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0)
-        window = (struct winsize){.ws_row = 0};
-    top->rows = window.ws_row > 0 ? window.ws_row : SCREEN_ROWS;
-    top->columns = (window.ws_col > 0 ? window.ws_col : SCREEN_COLUMNS) - 1;
+    top->rows = size.rows;
+    top->columns = size.columns - 1;
 }
 
-/* In so many columns, without half a character, and without what could clear a terminal: anybody may send a datagram. */
+/* Cuts the line to so many columns, and replaces control characters, since anybody may send a datagram. */
 static void make_fit(char *line, size_t columns)
 {
-    size_t length = strlen(line);
-
-    if (length > columns) {
-        for (length = columns; length > 0 && ((unsigned char)line[length] & 0xC0) == 0x80; length--)
-            ;
-        line[length] = '\0';
-    }
+    line[terminal_fit(line, columns)] = '\0';
     for (char *at = line; *at != '\0'; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
             *at = '?';
 }
 
-/* One line, if there is room for it. A terminal gets no newline after its last one: everything would move up. */
-static void PRINTF_LIKE(2, 3) show(struct top *top, const char *format, ...)
+/* Shows one line, if there is room for it. A terminal gets no newline after its last one: everything would move up. */
+static void PRINTF_LIKE(3, 4) show_in(struct top *top, const char *colour, const char *format, ...)
 {
     char line[LINE_BYTES];
     va_list values;
@@ -81,12 +77,16 @@ static void PRINTF_LIKE(2, 3) show(struct top *top, const char *format, ...)
     vsnprintf(line, sizeof line, format, values);
     va_end(values);
     make_fit(line, top->columns);
+    if (!top->colours)
+        colour = "";
     if (top->terminal)
-        printf("%s%s\033[K", top->row > 0 ? "\n" : "", line);
+        printf("%s%s%s%s\033[K", top->row > 0 ? "\n" : "", colour, line, colour[0] != '\0' ? TERMINAL_PLAIN : "");
     else
         puts(line);
     top->row++;
 }
+
+#define show(top, ...) show_in(top, "", __VA_ARGS__)
 
 static const char *in_units(int64_t bytes, char text[NUMBER_TEXT_BYTES])
 {
@@ -107,7 +107,7 @@ static void show_truths(struct top *top)
     int64_t values[TRUTH_COUNT];
 
     if (!truths_read(top->ctl->services.sessions.db, &top->ctl->arena, values, &err)) {
-        show(top, "database   down: %.*s", (int)strcspn(err.detail, "\n"), err.detail);
+        show_in(top, TERMINAL_RED, "database   down: %.*s", (int)strcspn(err.detail, "\n"), err.detail);
         return;
     }
     show(top, "database   up, %s, %" PRId64 " of %" PRId64 " connections, schema %" PRId64,
@@ -134,7 +134,7 @@ static void show_cache(struct top *top)
             show(top, "cache      up, %s of %s, %" PRId64 " items at %s", in_units(nodes[i].bytes, bytes),
                  in_units(nodes[i].bytes_max, most), nodes[i].items, nodes[i].name);
         else
-            show(top, "cache      down: %s", nodes[i].name);
+            show_in(top, TERMINAL_RED, "cache      down: %s", nodes[i].name);
     }
 }
 
@@ -143,7 +143,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tally *)a)->name, ((const struct tally *)b)->name);
 }
 
-/* What took the most time, first. */
+/* The routes that took the most time come first. */
 static int by_time(const void *a, const void *b)
 {
     int64_t left = ((const struct tally *)a)->time_us, right = ((const struct tally *)b)->time_us;
@@ -156,21 +156,34 @@ static double ms_each(const struct tally *tally)
     return tally->timed > 0 ? (double)tally->time_us / (double)tally->timed / 1000 : 0;
 }
 
+/* Of the rows with failures; 5xx is the site's fault, 4xx the clients'. */
+static const char *colour_of(const struct tally *tally)
+{
+    if (tally->by_class[5] > 0)
+        return TERMINAL_RED;
+    return tally->requests > 0 && tally->by_class[4] * 2 > tally->requests ? TERMINAL_YELLOW : "";
+}
+
 static void show_pools(struct top *top, double seconds)
 {
+    bool room = top->terminal && top->columns > POOL_COLUMNS + HISTORY_SAMPLES;
+
     qsort(top->measured.pools.rows, top->measured.pools.count, sizeof top->measured.pools.rows[0], by_name);
-    show(top, "%-16s %9s %7s %7s %7s %7s %8s %9s", "POOL", "REQUESTS", "2XX/S", "3XX/S", "4XX/S", "5XX/S", "MS EACH",
-         "CACHE HIT");
+    show_in(top, TERMINAL_BOLD, "%-16s %9s %7s %7s %7s %7s %8s %9s%s", "POOL", "REQUESTS", "2XX/S", "3XX/S", "4XX/S",
+            "5XX/S", "MS EACH", "CACHE HIT", room ? "  LAST MINUTE" : "");
     for (size_t i = 0; i < top->measured.pools.count; i++) {
         const struct tally *pool = &top->measured.pools.rows[i];
         int64_t looked_up = pool->hits + pool->misses;
-        char hit[NUMBER_TEXT_BYTES] = "-";
+        char hit[NUMBER_TEXT_BYTES] = "-", minute[HISTORY_TEXT_BYTES] = "";
 
         if (looked_up > 0)
             snprintf(hit, sizeof hit, "%.1f %%", 100 * (double)pool->hits / (double)looked_up);
-        show(top, "%-16.16s %7.1f/s %7.1f %7.1f %7.1f %7.1f %8.2f %9s", pool->name, (double)pool->requests / seconds,
-             (double)pool->by_class[2] / seconds, (double)pool->by_class[3] / seconds,
-             (double)pool->by_class[4] / seconds, (double)pool->by_class[5] / seconds, ms_each(pool), hit);
+        if (room)
+            history_draw(&top->history, pool->name, minute);
+        show_in(top, colour_of(pool), "%-16.16s %7.1f/s %7.1f %7.1f %7.1f %7.1f %8.2f %9s%s%s", pool->name,
+                (double)pool->requests / seconds, (double)pool->by_class[2] / seconds,
+                (double)pool->by_class[3] / seconds, (double)pool->by_class[4] / seconds,
+                (double)pool->by_class[5] / seconds, ms_each(pool), hit, room ? "  " : "", minute);
     }
 }
 
@@ -179,21 +192,51 @@ static void show_routes(struct top *top, double seconds)
     size_t below = top->measured.not_understood > 0;
 
     qsort(top->measured.routes.rows, top->measured.routes.count, sizeof top->measured.routes.rows[0], by_time);
-    show(top, "%-32s %9s %9s %9s %9s", "ROUTE", "REQUESTS", "5XX/S", "MS EACH", "MS MOST");
+    show_in(top, TERMINAL_BOLD, "%-32s %9s %9s %9s %9s", "ROUTE", "REQUESTS", "5XX/S", "MS EACH", "MS MOST");
     for (size_t i = 0; i < top->measured.routes.count && top->row + below < top->rows; i++) {
         const struct tally *route = &top->measured.routes.rows[i];
 
-        show(top, "%-32.32s %7.1f/s %9.1f %9.2f %9.2f", route->name, (double)route->requests / seconds,
-             (double)route->by_class[5] / seconds, ms_each(route), (double)route->longest_us / 1000);
+        show_in(top, colour_of(route), "%-32.32s %7.1f/s %9.1f %9.2f %9.2f", route->name,
+                (double)route->requests / seconds, (double)route->by_class[5] / seconds, ms_each(route),
+                (double)route->longest_us / 1000);
+    }
+}
+
+/* The rates of this moment become part of the history: of each pool, and of all of them under the name "". */
+static void remember(struct top *top, double seconds)
+{
+    double sum = 0;
+
+    history_step(&top->history);
+    for (size_t i = 0; i < top->measured.pools.count; i++) {
+        const struct tally *pool = &top->measured.pools.rows[i];
+
+        history_add(&top->history, pool->name, (double)pool->requests / seconds);
+        sum += (double)pool->requests / seconds;
+    }
+    history_add(&top->history, "", sum);
+}
+
+static void show_title(struct top *top, double seconds)
+{
+    char minute[HISTORY_TEXT_BYTES];
+
+    if (top->terminal && top->measured.socket >= 0) {
+        history_draw(&top->history, "", minute);
+        show(top, "mayfly     " VERSION ", %.1f s   %s  %.1f requests/s", seconds, minute,
+             history_latest(&top->history, ""));
+    } else {
+        show(top, "mayfly     " VERSION ", measured for %.1f s", seconds);
     }
 }
 
 static void draw(struct top *top, double seconds)
 {
     look_at_window(top);
+    remember(top, seconds);
     if (top->terminal)
         fputs("\033[H", stdout);
-    show(top, "mayfly     " VERSION ", measured for %.1f s", seconds);
+    show_title(top, seconds);
     show_truths(top);
     show_cache(top);
     show(top, "%s", "");
@@ -205,7 +248,7 @@ static void draw(struct top *top, double seconds)
         show(top, "%s", top->measured.note);
     }
     if (top->measured.not_understood > 0)
-        show(top, "%" PRId64 " lines were not understood", top->measured.not_understood);
+        show_in(top, TERMINAL_YELLOW, "%" PRId64 " lines were not understood", top->measured.not_understood);
     if (top->terminal)
         fputs("\033[J", stdout);
     fflush(stdout);
@@ -213,7 +256,7 @@ static void draw(struct top *top, double seconds)
     arena_reset(&top->ctl->arena);
 }
 
-/* Collects for so long; false when it was told to end. */
+/* Collects measurements until that time; false when a signal asks to end. */
 static bool collect(struct top *top, int signals, int64_t until_us)
 {
     const struct clock *clock = top->ctl->services.clock;
@@ -264,7 +307,7 @@ static bool watch(struct top *top, struct err *err)
 
 bool system_top(struct ctl *ctl, struct err *err)
 {
-    /* Not in the arena, which is reset at each drawing. */
+    /* Not in the arena, which each drawing resets. */
     struct top *top = calloc(1, sizeof *top);
     bool done;
 
@@ -272,6 +315,8 @@ bool system_top(struct ctl *ctl, struct err *err)
         return err_memory(err);
     top->ctl = ctl;
     top->terminal = isatty(STDOUT_FILENO) != 0 && ctl->options[OPTION_ONCE] == NULL;
+    top->colours = top->terminal && terminal_has_colours();
+    history_init(&top->history, terminal_is_utf8());
     measurements_open(&top->measured, &ctl->services.config, ctl->config_path);
     done = watch(top, err);
     measurements_close(&top->measured);

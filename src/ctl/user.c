@@ -4,6 +4,7 @@
 #include "base/text_limit.h"
 #include "ctl/ctl.h"
 #include "ctl/password.h"
+#include "ctl/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static bool groups_array(struct arena *arena, const char *list, const char **arr
     return true;
 }
 
-/* A password that is typed or made here, and its hash; guesses as for password_check. */
+/* Reads or makes a password and hashes it; guesses as for password_check. */
 static bool new_password(struct ctl *ctl, const char *const *guesses, struct ctl_password *password,
                          char hash[PASSWORD_HASH_BYTES], struct err *err)
 {
@@ -78,7 +79,7 @@ static bool new_password(struct ctl *ctl, const char *const *guesses, struct ctl
     return password_hash(&cost, password->text, password->length, hash, err);
 }
 
-/* Last of all, so that a password is shown only when it is the account's. */
+/* Called last, so that a password is printed only after the account has it. */
 static void tell_password(const struct ctl *ctl, const struct ctl_password *password)
 {
     if (ctl->options[OPTION_GENERATE] != NULL)
@@ -91,7 +92,7 @@ struct new_account {
     char hash[PASSWORD_HASH_BYTES];
 };
 
-/* With '@' it is an address: usernames have none. */
+/* A name with '@' is an address, since usernames have none. */
 static bool read_account(struct ctl *ctl, struct new_account *new, struct err *err)
 {
     bool is_address = strchr(ctl->arguments[0], '@') != NULL;
@@ -175,7 +176,7 @@ bool user_passwd(struct ctl *ctl, struct err *err)
     return done;
 }
 
-/* Sessions of before do not come to life again when the account is enabled. */
+/* Sessions end, so that they are not valid again when the account is enabled. */
 static bool disable(struct db *db, void *arg, struct err *err)
 {
     struct ctl_change *change = arg;
@@ -200,7 +201,7 @@ bool user_delete(struct ctl *ctl, struct err *err)
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
         !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, close_account, err))
         return false;
-    fprintf(stderr, "%s: the account is closed, all sessions have ended; the sweeper removes its files\n",
+    fprintf(stderr, "%s: the account is closed, all sessions have ended; a sweep removes its files\n",
             ctl->arguments[0]);
     return true;
 }
@@ -260,35 +261,39 @@ bool user_groups(struct ctl *ctl, struct err *err)
     return true;
 }
 
-static const struct ctl_column account_columns[] = {
-    {"CREATED", 20}, {"STATE", 8}, {"USERNAME", 20}, {"E-MAIL", 28}, {"GROUPS", 0}};
+static const struct table_column account_columns[] = {
+    {"CREATED", true}, {"STATE", true}, {"USERNAME", false}, {"E-MAIL", false}, {"GROUPS", false}};
 
 enum { ACCOUNT_COLUMNS = sizeof account_columns / sizeof account_columns[0] };
 
-static void print_account(const struct db_result *rows, int row)
+static bool add_account(struct table *table, const struct db_result *rows, int row, struct err *err)
 {
     const char *username = db_value(rows, row, ACCOUNT_USERNAME), *email = db_value(rows, row, ACCOUNT_EMAIL);
     const char *const cells[] = {
         db_value(rows, row, ACCOUNT_CREATED), db_flag(rows, row, ACCOUNT_DISABLED) ? "disabled" : "active",
         username[0] != '\0' ? username : "-", email[0] != '\0' ? email : "-", db_value(rows, row, ACCOUNT_GROUPS)};
 
-    ctl_print_row(account_columns, ACCOUNT_COLUMNS, cells);
+    return table_add(table, cells, err);
 }
 
-/* Page by page, so that a million accounts need no more memory than one page. */
+/* Reads and prints page by page, so that a million accounts need no more memory than one page. */
 static bool print_accounts(struct ctl *ctl, struct uuid after, bool json, struct err *err)
 {
     const char *between = "";
     struct db_result rows;
+    struct table table;
 
+    table_init(&table, &ctl->arena, account_columns, ACCOUNT_COLUMNS);
     do {
         if (!operate_account_list(ctl->services.sessions.db, &ctl->arena, &after, PAGE_ACCOUNTS, &rows, err))
             return false;
         for (int row = 0; row < rows.rows; row++, between = ",\n")
             if (json)
                 printf("%s%s", between, db_value(&rows, row, ACCOUNT_JSON));
-            else
-                print_account(&rows, row);
+            else if (!add_account(&table, &rows, row, err))
+                return false;
+        if (!json)
+            table_print(&table);
         if (rows.rows > 0 && !uuid_parse(db_value(&rows, rows.rows - 1, ACCOUNT_ID), &after))
             return err_set(err, ERR_BUG, "account id can't be read");
         arena_reset(&ctl->arena);
@@ -306,8 +311,6 @@ bool user_list(struct ctl *ctl, struct err *err)
         return false;
     if (json)
         fputs("[", stdout);
-    else
-        ctl_print_head(account_columns, ACCOUNT_COLUMNS);
     if (!print_accounts(ctl, account.id, json, err))
         return false;
     if (json)

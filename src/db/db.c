@@ -55,6 +55,7 @@ static void disconnect(struct db *db)
     PQfinish(db->pg);
     db->pg = NULL;
     db->used = false;
+    db->asked = false;
     db->told = (struct db_limits){0};
     db->told_just_now = false;
     memset(db->prepared, 0, sizeof db->prepared);
@@ -126,6 +127,17 @@ static void clear_result(void *result)
     PQclear(result);
 }
 
+/* The result goes with the arena. */
+static enum db_rc keep_result(struct arena *arena, PGresult *pg, struct db_result *result, struct err *err)
+{
+    if (!arena_defer(arena, clear_result, pg)) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    *result = (struct db_result){.pg = pg, .rows = PQntuples(pg)};
+    return result->rows > 0 ? DB_ROW : DB_NONE;
+}
+
 /* One attempt; *again: the connection was an old one that had died, so a new one may do, or chance was against us. */
 static enum db_rc query_once(struct db *db, struct arena *arena, const struct db_statement *call,
                              struct db_result *result, bool *again, struct err *err)
@@ -157,12 +169,7 @@ static enum db_rc query_once(struct db *db, struct arena *arena, const struct db
     case DB_SENT:
         break;
     }
-    if (!arena_defer(arena, clear_result, pg)) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    *result = (struct db_result){.pg = pg, .rows = PQntuples(pg)};
-    return result->rows > 0 ? DB_ROW : DB_NONE;
+    return keep_result(arena, pg, result, err);
 }
 
 static bool waits_for_lock(struct db *db, struct db_lock_wait *wait, struct err *err)
@@ -206,6 +213,53 @@ enum db_rc db_query_raw(struct db *db, struct arena *arena, enum statement state
                         struct db_result *result, struct err *err)
 {
     const struct db_statement call = {.statement = statement, .values = values, .raw = true};
+
+    return query(db, arena, &call, result, err);
+}
+
+bool db_ask(struct db *db, enum statement statement, const char *const *values)
+{
+    const struct db_statement call = {.statement = statement, .values = values, .raw = true};
+
+    return db_batch_ask(db, &call);
+}
+
+enum db_rc db_answer(struct db *db, struct arena *arena, struct db_result *result)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* db_query_raw finds it too */
+    PGresult *pg;
+
+    *result = (struct db_result){.pg = NULL};
+    if (!db->asked)
+        return DB_FAIL;
+    switch (db_batch_answer(db, &pg, &ignored)) {
+    case DB_LOST:
+        PQclear(pg);
+        disconnect(db);
+        return DB_FAIL;
+    case DB_REFUSED:
+        PQclear(pg);
+        if (db->unfit || PQstatus(db->pg) == CONNECTION_BAD)
+            disconnect(db);
+        return DB_FAIL;
+    case DB_SENT:
+        break;
+    }
+    return keep_result(arena, pg, result, &ignored);
+}
+
+void db_forget(struct db *db)
+{
+    struct err ignored = {.kind = ERR_NONE};
+
+    if (!db_batch_forget(db, &ignored))
+        disconnect(db);
+}
+
+enum db_rc db_query_bytes(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
+                          const struct db_bytes *bytes, struct db_result *result, struct err *err)
+{
+    const struct db_statement call = {.statement = statement, .values = values, .bytes = bytes};
 
     return query(db, arena, &call, result, err);
 }

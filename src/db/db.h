@@ -75,6 +75,20 @@ enum db_rc db_query_raw(struct db *, struct arena *, enum statement, const char 
                         struct err *) MUST_CHECK;
 const void *db_raw(const struct db_result *, int row, int column, size_t *length);
 
+/* As db_query, with such a parameter. */
+enum db_rc db_query_bytes(struct db *, struct arena *, enum statement, const char *const *values,
+                          const struct db_bytes *, struct db_result *, struct err *) MUST_CHECK;
+
+/*
+ * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and db_answer waits for
+ * its rows. It is for bytes that can also be had by db_query_raw, which answers for all that may go wrong: false, when the statement
+ * can't be sent now; DB_FAIL, without an error, when the connection was lost or when another statement was run in between, which has
+ * dropped the answer. Whoever has asked takes the answer before others wait: until then the database keeps a snapshot.
+ */
+bool db_ask(struct db *, enum statement, const char *const *values) MUST_CHECK;
+enum db_rc db_answer(struct db *, struct arena *, struct db_result *) MUST_CHECK;
+void db_forget(struct db *); /* instead of db_answer, if there is one to come */
+
 /*
  * Notes a statement without an answer, sent together with the next one; what it is given is borrowed until then. bytes
  * may be NULL.
@@ -112,6 +126,10 @@ void db_on_point(struct db *, void (*point)(const char *name));
 /* bytes as PostgreSQL's hex text, and back; in the arena, NULL when memory is out or the text is not hex. */
 char *db_bytes(struct arena *, const void *bytes, size_t length) MUST_CHECK;
 unsigned char *db_parse_bytes(struct arena *, const char *text, size_t *length) MUST_CHECK;
+
+/* bytes of a column that are no secret: quicker. NULL when memory is out, or the value is none that PostgreSQL writes. */
+unsigned char *db_stored_bytes(struct arena *, const struct db_result *, int row, int column,
+                               size_t *length) MUST_CHECK;
 
 /* Counts the round trips made so far, for tests. */
 uint64_t db_round_trips(const struct db *);

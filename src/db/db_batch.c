@@ -6,25 +6,9 @@
 #include <string.h>
 
 enum {
-    /* BEGIN, limits, five queued statements and one more, each with a preparation before it. */
-    BATCH_MAX = 16,
-    PARAMETERS_MAX = 16,
+    PARAMETERS_MAX = 20,
     /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
     GRACE_MS = 250,
-};
-
-/* What is answered by each result of a batch, in order. */
-enum step_kind { STEP_COMMAND, STEP_PREPARE, STEP_STATEMENT };
-
-struct step {
-    enum step_kind kind;
-    enum statement statement;
-};
-
-/* A batch is written into libpq's buffer step by step, then sent and answered as one. */
-struct batch {
-    struct step steps[BATCH_MAX];
-    size_t count;
 };
 
 static bool add_command(struct db *db, struct batch *batch, const char *sql)
@@ -99,16 +83,16 @@ static PGresult *next_result(struct db *db, int64_t deadline_us, bool *ok, struc
 }
 
 /* Reads the answers of a batch up to its end. The last statement's rows go to *last; the first failure goes to err. */
-static bool read_answers(struct db *db, const struct batch *batch, int64_t deadline_us, PGresult **last, bool *lost,
-                         struct err *err)
+static bool read_answers(struct db *db, const struct batch *batch, PGresult **last, bool *lost, struct err *err)
 {
+    int64_t limit_us = batch->deadline_us - GRACE_MS * 1000;
     size_t step = 0;
     bool ok = true;
 
     *last = NULL;
     for (;;) {
         bool readable;
-        PGresult *result = next_result(db, deadline_us, &readable, err);
+        PGresult *result = next_result(db, batch->deadline_us, &readable, err);
         ExecStatusType status;
 
         if (!readable || (result == NULL && PQstatus(db->pg) == CONNECTION_BAD)) {
@@ -131,9 +115,9 @@ static bool read_answers(struct db *db, const struct batch *batch, int64_t deadl
             }
         } else if (status == PGRES_FATAL_ERROR) {
             bool named = step < batch->count && batch->steps[step].kind != STEP_COMMAND;
-
-            enum db_again again = db_connection_error(
-                result, named ? statement_texts[batch->steps[step].statement].name : "command", err);
+            enum db_again again =
+                db_connection_error(result, named ? statement_texts[batch->steps[step].statement].name : "command",
+                                    db->clock->monotonic_us() < limit_us, err);
 
             ok = false;
             db->may_retry = again == DB_AGAIN_HERE || again == DB_AGAIN_ELSEWHERE;
@@ -174,41 +158,82 @@ void db_batch_settle(struct db *db, bool holds)
     db->told_just_now = false;
 }
 
-enum db_sent db_batch_send(struct db *db, const struct db_statement *call, const char *command, PGresult **resultp,
-                           struct err *err)
+static bool send_batch(struct db *db, struct batch *batch, const struct db_statement *call, const char *command,
+                       struct err *err)
 {
-    int64_t deadline_us = db->clock->monotonic_us() + (db->limits.statement_ms + GRACE_MS) * 1000;
-    struct batch batch = {.count = 0};
-    bool lost = false;
     bool ok = PQenterPipelineMode(db->pg) == 1;
 
-    *resultp = NULL;
-    db->unfit = false;
+    *batch = (struct batch){.deadline_us = db->clock->monotonic_us() + (db->limits.statement_ms + GRACE_MS) * 1000};
     if (db->transaction == TRANSACTION_PENDING)
-        ok = ok && add_command(db, &batch, "BEGIN");
-    ok = ok && add_limits(db, &batch);
+        ok = ok && add_command(db, batch, "BEGIN");
+    ok = ok && add_limits(db, batch);
     for (size_t i = 0; i < db->queued; i++)
-        ok = ok && add_call(db, &batch, &db->queue[i]);
+        ok = ok && add_call(db, batch, &db->queue[i]);
     db->queued = 0;
     if (call != NULL)
-        ok = ok && add_call(db, &batch, call);
+        ok = ok && add_call(db, batch, call);
     if (command != NULL)
-        ok = ok && add_command(db, &batch, command);
+        ok = ok && add_command(db, batch, command);
     ok = ok && PQpipelineSync(db->pg) == 1;
-    if (!ok || !flush(db, deadline_us, err)) {
-        err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
-        db->late = db->clock->monotonic_us() >= deadline_us;
-        return DB_LOST;
+    if (!ok || !flush(db, batch->deadline_us, err)) {
+        db->late = db->clock->monotonic_us() >= batch->deadline_us;
+        return err_set(err, ERR_DOWN, "%s", PQerrorMessage(db->pg));
     }
     db->round_trips++;
-    if (db->transaction == TRANSACTION_PENDING)
-        db->transaction = TRANSACTION_OPEN;
-    ok = read_answers(db, &batch, deadline_us, resultp, &lost, err);
-    db->late = lost && db->clock->monotonic_us() >= deadline_us;
+    return true;
+}
+
+static enum db_sent receive_batch(struct db *db, const struct batch *batch, PGresult **resultp, struct err *err)
+{
+    bool lost = false, ok;
+
+    db->unfit = false;
+    ok = read_answers(db, batch, resultp, &lost, err);
+    db->late = lost && db->clock->monotonic_us() >= batch->deadline_us;
     if (lost || PQexitPipelineMode(db->pg) != 1)
         return DB_LOST;
     db->used = true;
     if (db->transaction == TRANSACTION_NONE || !ok)
         db_batch_settle(db, ok);
     return ok ? DB_SENT : DB_REFUSED;
+}
+
+bool db_batch_ask(struct db *db, const struct db_statement *call)
+{
+    struct err ignored = {.kind = ERR_NONE}; /* of a connection that is lost, which whatever is sent next finds */
+
+    if (db->pg == NULL || db->asked || db->transaction != TRANSACTION_NONE || db->queued > 0)
+        return false;
+    db->asked = true;
+    return send_batch(db, &db->ahead, call, NULL, &ignored);
+}
+
+enum db_sent db_batch_answer(struct db *db, PGresult **resultp, struct err *err)
+{
+    db->asked = false;
+    return receive_batch(db, &db->ahead, resultp, err);
+}
+
+bool db_batch_forget(struct db *db, struct err *err)
+{
+    struct err refused = {.kind = ERR_NONE};
+    PGresult *result = NULL;
+    enum db_sent rc = db->asked ? db_batch_answer(db, &result, &refused) : DB_SENT;
+
+    PQclear(result);
+    return rc != DB_LOST || err_set(err, ERR_DOWN, "%s", refused.detail);
+}
+
+enum db_sent db_batch_send(struct db *db, const struct db_statement *call, const char *command, PGresult **resultp,
+                           struct err *err)
+{
+    struct batch batch;
+
+    *resultp = NULL;
+    db->unfit = false;
+    if (!db_batch_forget(db, err) || !send_batch(db, &batch, call, command, err))
+        return DB_LOST;
+    if (db->transaction == TRANSACTION_PENDING)
+        db->transaction = TRANSACTION_OPEN;
+    return receive_batch(db, &batch, resultp, err);
 }

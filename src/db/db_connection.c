@@ -178,6 +178,8 @@ PGconn *db_connection_open(const struct config *config, const char *name, const 
     return pg;
 }
 
+#define CANCELLED "57014"
+
 /* By class (first two) or whole code; the first that fits counts. PostgreSQL 15, appendix A. */
 static const struct {
     const char *code;
@@ -189,7 +191,7 @@ static const struct {
     {"25006", ERR_DOWN, DB_AGAIN_ELSEWHERE}, /* read only: the primary became a standby */
     {"57P", ERR_DOWN, DB_AGAIN_ELSEWHERE},   /* shut down, starting up */
     {"08", ERR_DOWN, DB_AGAIN_ELSEWHERE},    /* connection */
-    {"57014", ERR_DOWN, DB_AGAIN_NEVER},     /* statement timeout */
+    {CANCELLED, ERR_DOWN, DB_AGAIN_NEVER},   /* statement timeout */
     {"55P03", ERR_DOWN, DB_AGAIN_LATER},     /* lock timeout */
     {"53", ERR_DOWN, DB_AGAIN_NEVER},        /* no memory, disk or connection left */
     {"23505", ERR_CONFLICT, DB_AGAIN_NEVER}, {"23514", ERR_VALUE, DB_AGAIN_NEVER},
@@ -198,7 +200,17 @@ static const struct {
     {"MF401", ERR_LOGIN, DB_AGAIN_NEVER}, /* our own: the session has ended */
 };
 
-enum db_again db_connection_error(const PGresult *result, const char *statement, struct err *err)
+/*
+ * PostgreSQL says 57014 for the time limit of a statement, for pg_cancel_backend, and for a lock timeout that fires while a lock
+ * is granted: a statement that then waits for its next lock resets the sign by which the server tells that timeout from a
+ * cancellation (ProcSleep). After the time limit another try would take as long again; after the others it may succeed.
+ */
+static enum db_again try_again(const char *state, enum db_again again, bool in_time)
+{
+    return in_time && strcmp(state, CANCELLED) == 0 ? DB_AGAIN_LATER : again;
+}
+
+enum db_again db_connection_error(const PGresult *result, const char *statement, bool in_time, struct err *err)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
@@ -210,15 +222,16 @@ enum db_again db_connection_error(const PGresult *result, const char *statement,
     }
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
         if (strncmp(state, states[i].code, strlen(states[i].code)) == 0) {
+            enum db_again again = try_again(state, states[i].again, in_time);
             bool first = err->kind == ERR_NONE;
 
             err_field(err, states[i].kind, constraint != NULL ? constraint : "", "%s: %s (%s)", statement,
                       message != NULL ? message : "", state);
             if (first) {
-                err->busy = states[i].again == DB_AGAIN_LATER;
+                err->busy = again == DB_AGAIN_LATER;
                 err->is_internal = true;
             }
-            return states[i].again;
+            return again;
         }
     err_set(err, ERR_BUG, "%s: %s (%s)", statement, message != NULL ? message : "", state);
     return DB_AGAIN_NEVER;

@@ -57,3 +57,27 @@ unsigned char *db_parse_bytes(struct arena *arena, const char *text, size_t *len
     *length = digits / 2 - 1;
     return bytes;
 }
+
+/* Of a lower-case hexadecimal digit. */
+static unsigned value_of(char digit)
+{
+    return ((unsigned char)digit & 15U) + 9U * ((unsigned char)digit >> 6);
+}
+
+unsigned char *db_stored_bytes(struct arena *arena, const struct db_result *result, int row, int column, size_t *length)
+{
+    const char *text = db_value(result, row, column);
+    size_t digits = (size_t)PQgetlength(result->pg, row, column);
+    unsigned char *bytes;
+
+    *length = 0;
+    if (digits < 2 || digits % 2 != 0 || strncmp(text, "\\x", 2) != 0)
+        return NULL;
+    bytes = arena_alloc(arena, digits / 2); /* at least one byte */
+    if (bytes == NULL)
+        return NULL;
+    *length = digits / 2 - 1;
+    for (size_t i = 0; i < *length; i++)
+        bytes[i] = (unsigned char)(value_of(text[2 * i + 2]) << 4 | value_of(text[2 * i + 3]));
+    return bytes;
+}

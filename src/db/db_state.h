@@ -6,7 +6,11 @@
 
 #include <libpq-fe.h>
 
-enum { DB_QUEUE_MAX = 5 };
+enum {
+    DB_QUEUE_MAX = 5,
+    /* BEGIN, limits, five queued statements and one more, each with a preparation before it. */
+    BATCH_MAX = 16,
+};
 
 /* A statement with what it is run with; all is borrowed. */
 struct db_statement {
@@ -14,6 +18,21 @@ struct db_statement {
     const char *const *values;
     const struct db_bytes *bytes; /* NULL: none */
     bool raw;                     /* the result's columns are wanted as they are */
+};
+
+/* What is answered by each result of a batch, in order. */
+enum step_kind { STEP_COMMAND, STEP_PREPARE, STEP_STATEMENT };
+
+struct step {
+    enum step_kind kind;
+    enum statement statement;
+};
+
+/* A batch is written into libpq's buffer step by step, then sent and answered as one. */
+struct batch {
+    struct step steps[BATCH_MAX];
+    size_t count;
+    int64_t deadline_us;
 };
 
 enum db_transaction_state { TRANSACTION_NONE, TRANSACTION_PENDING, TRANSACTION_OPEN };
@@ -35,6 +54,8 @@ struct db {
     bool told_just_now;    /* in what may still fail, which would take it back */
     struct db_statement queue[DB_QUEUE_MAX];
     size_t queued;
+    bool asked; /* the batch ahead is sent, and its answer is still to be taken */
+    struct batch ahead;
     int64_t closed_until_us; /* after a failed connection: do not try before */
     bool may_retry;          /* the last failure may pass when everything is run again */
     bool unfit;              /* the last failure says that this is not the primary, or not for long */
@@ -50,6 +71,14 @@ enum db_sent { DB_SENT, DB_REFUSED, DB_LOST };
  */
 enum db_sent db_batch_send(struct db *, const struct db_statement *, const char *command, PGresult **resultp,
                            struct err *) MUST_CHECK;
+
+/*
+ * The same in two halves: sends the statement outside of a transaction, and waits for its answer. False: there is no connection that is
+ * free for it. db_batch_send forgets what was asked for; forgetting is false when the connection can't be used any more.
+ */
+bool db_batch_ask(struct db *, const struct db_statement *) MUST_CHECK;
+enum db_sent db_batch_answer(struct db *, PGresult **resultp, struct err *) MUST_CHECK;
+bool db_batch_forget(struct db *, struct err *) MUST_CHECK;
 
 /* What the connection was told of limits in a transaction holds from now on, or was taken back with it. */
 void db_batch_settle(struct db *, bool holds);

@@ -40,8 +40,8 @@ void fcgi_server_free(struct fcgi_server *);
 /*
  * Waits up to timeout_ms and takes at most `most` requests that can be got on with: new ones whose heads are complete, on
  * kept connections and at most one on a new one, so that a worker that is busy leaves the others to its siblings; and
- * those that fcgi_wait put aside. Each must be given to fcgi_sent_all, fcgi_abandon, fcgi_wait or fcgi_keep before the
- * next call.
+ * those that fcgi_wait put aside. Each must be given to fcgi_sent_all, fcgi_abandon, fcgi_wait, fcgi_put_back or fcgi_keep before
+ * the next call.
  */
 size_t fcgi_gather(struct fcgi_server *, struct fcgi_request **requests, size_t most, int timeout_ms);
 
@@ -100,6 +100,9 @@ void fcgi_wait_ms(struct fcgi_request *, int64_t ms, void *context);
 
 /* Takes back a request that was put aside, before fcgi_gather does. */
 void fcgi_resume(struct fcgi_request *);
+
+/* Puts back what fcgi_gather gave, as it was put aside before: a later gathering gives it again, behind others. */
+void fcgi_put_back(struct fcgi_request *);
 
 /*
  * Leaves the request in hand until its owner is done with something else: fcgi_gather neither gives it back nor reads from its

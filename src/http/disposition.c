@@ -63,12 +63,10 @@ static size_t latin_decode(const char *from, const char *end, char *out)
     while (from < end) {
         int byte = percent_byte(from, (size_t)(end - from));
 
-        if (byte >= 0x80) {
-            out[length++] = (char)(0xC0 | byte >> 6);
-            out[length++] = (char)(0x80 | (byte & 0x3F));
-        } else {
-            out[length++] = byte >= 0 ? (char)byte : *from;
-        }
+        if (byte >= 0)
+            length += utf8_encode((uint32_t)byte, out + length);
+        else
+            out[length++] = *from;
         from += byte >= 0 ? 3 : 1;
     }
     return length;

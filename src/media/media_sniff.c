@@ -1,16 +1,11 @@
 #include "media/media_sniff.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #define INSTALLED_PROGRAM LIBEXEC_DIR "/mayfly-sniff"
 
 enum {
     /* Of wall-clock time. It takes some milliseconds; its own limit of computing is a second, and a busy host does other things. */
     TIMEOUT_MS = 2000,
-    /* A type and a line's end; what is longer is no known type. */
+    /* What is longer than a type is no known one. */
     OUTPUT_MAX_BYTES = 2 * MEDIA_TYPE_BYTES,
 };
 
@@ -25,32 +20,28 @@ static void log_failure(const struct log *log, const struct child_result *result
               LOG_TEXT("complaint", result->complaint));
 }
 
-bool media_sniff_start(const struct config *config, struct arena *arena, const void *bytes, size_t length,
-                       struct child_running **running, struct err *err)
+void media_sniffer_init(struct zygote *zygote, const struct config *config)
 {
-    static const char *const argv[] = {"mayfly-sniff", NULL};
-    struct child child = {.program = config->sniff_program[0] != '\0' ? config->sniff_program : INSTALLED_PROGRAM,
-                          .argv = argv,
-                          .output_max_bytes = OUTPUT_MAX_BYTES,
-                          .timeout_ms = TIMEOUT_MS};
-    bool ok;
+    static const char *const argv[] = {"mayfly-sniff", "--zygote", NULL};
 
-    child.input = memfd_create("head", MFD_CLOEXEC);
-    if (child.input < 0)
-        return err_set(err, ERR_DOWN, "no memory for a file's first bytes: %s", strerror(errno));
-    ok = write(child.input, bytes, length) == (ssize_t)length && lseek(child.input, 0, SEEK_SET) == 0;
-    ok = (ok || err_set(err, ERR_DOWN, "no memory for a file's first bytes: %s", strerror(errno))) &&
-         child_start(&child, arena, running, err);
-    close(child.input);
-    return ok;
+    zygote_init(zygote, config->sniff_program[0] != '\0' ? config->sniff_program : INSTALLED_PROGRAM, argv);
 }
 
-void media_sniff_attend(const struct log *log, struct child_running *running, int wait_ms, bool *over,
+bool media_sniff_start(struct zygote *zygote, struct arena *arena, const void *bytes, size_t length,
+                       struct zygote_job **job, struct err *err)
+{
+    const struct zygote_task task = {
+        .bytes = bytes, .length = length, .input = -1, .output_max_bytes = OUTPUT_MAX_BYTES, .timeout_ms = TIMEOUT_MS};
+
+    return zygote_ask(zygote, arena, &task, job, err);
+}
+
+void media_sniff_attend(const struct log *log, struct zygote_job *job, int wait_ms, bool *over,
                         char type[MEDIA_TYPE_BYTES])
 {
     struct err err = {.kind = ERR_NONE};
     struct child_result result = {.output = ""};
-    bool ok = child_attend(running, wait_ms, over, &result, &err);
+    bool ok = zygote_attend(job, wait_ms, over, &result, &err);
 
     media_type_normalise(NULL, type);
     if (!ok)

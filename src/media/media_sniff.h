@@ -6,21 +6,20 @@
 #define MAYFLY_MEDIA_MEDIA_SNIFF_H
 
 #include "base/arena.h"
-#include "base/child.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "media/media_type.h"
+#include "media/zygote.h"
 
-/*
- * In steps, as child_start and child_attend (base/child.h). bytes, at most MEDIA_TYPE_SNIFF_BYTES, are borrowed for the call.
- * ERR_DOWN: the program can't be started.
- */
-bool media_sniff_start(const struct config *, struct arena *, const void *bytes, size_t length, struct child_running **,
+/* A zygote that asks it (media/zygote.h), started when it is first needed. The settings are borrowed. */
+void media_sniffer_init(struct zygote *, const struct config *);
+
+/* In steps, as zygote_ask and zygote_attend. bytes, at most MEDIA_TYPE_SNIFF_BYTES, are borrowed until it is over. */
+bool media_sniff_start(struct zygote *, struct arena *, const void *bytes, size_t length, struct zygote_job **,
                        struct err *) MUST_CHECK;
 
 /* Once *over, type is that of the file, normalised: "application/octet-stream" however else the program ended. */
-void media_sniff_attend(const struct log *, struct child_running *, int wait_ms, bool *over,
-                        char type[MEDIA_TYPE_BYTES]);
+void media_sniff_attend(const struct log *, struct zygote_job *, int wait_ms, bool *over, char type[MEDIA_TYPE_BYTES]);
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * mayfly-sniff: reads the first bytes of one file from descriptor 0, writes its type by libmagic to descriptor 1 and ends. It is
  * the only program of mayfly that has libmagic, and takes from itself all that guessing does not need (media/child_limits.c), as
- * soon as the table of types is loaded. media/media_sniff.c starts it, with a deadline.
+ * soon as the table of types is loaded. A worker has it as a zygote (media/zygote.h), of which a child does this for one file.
  */
-#include "media/child_limits.h"
 #include "media/media_type.h"
+#include "media/zygote_loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +25,9 @@ static const char usage[] =
     "usage: mayfly-sniff <FILE\n"
     "\n"
     "Prints the media type of a file by its first bytes. Standard input must be a regular file.\n"
-    "mayfly-worker starts this program.\n"
     "\n"
+    "      --zygote   do so in a child for each file that comes through the socket on descriptor 0,\n"
+    "                 as mayfly-worker starts this program\n"
     "  -V, --version  print the version and exit\n"
     "  -h, --help     print this and exit\n"
     "\n"
@@ -61,32 +63,59 @@ static bool load(magic_t magic)
     return true;
 }
 
+static const struct child_limits limits = {MEMORY_BYTES, CPU_S, 0};
+
 static int sniff(magic_t magic)
 {
-    static const struct child_limits limits = {MEMORY_BYTES, CPU_S, 0};
-    char bytes[MEDIA_TYPE_SNIFF_BYTES];
     const char *type;
-    ssize_t length;
 
-    if (!load(magic))
-        return fail(magic_error(magic));
     if (!child_limits_apply(&limits))
         return fail(strerror(errno));
-    length = pread(STDIN_FILENO, bytes, sizeof bytes, 0);
-    if (length < 0)
+    /* By the descriptor, which holds the first bytes and no more: magic_buffer of libmagic 5.46 does not know a ZIP. */
+    if (lseek(STDIN_FILENO, 0, SEEK_SET) != 0)
         return fail(strerror(errno));
-    type = magic_buffer(magic, bytes, (size_t)length);
+    type = magic_descriptor(magic, STDIN_FILENO);
     if (type == NULL)
         return fail(magic_error(magic));
     return puts(type) >= 0 && fflush(stdout) == 0 ? 0 : fail(strerror(errno));
 }
 
+/* In a child of the zygote. */
+static int sniff_one(const struct zygote_work *work, void *arg)
+{
+    magic_t magic = arg;
+    char bytes[MEDIA_TYPE_SNIFF_BYTES];
+    const char *type;
+
+    if (work->length > sizeof bytes || !zygote_read(work, bytes, work->length))
+        return 1;
+    type = magic_buffer(magic, bytes, work->length);
+    if (type == NULL) {
+        type = magic_error(magic);
+        (void)!zygote_write(work, type != NULL ? type : "", type != NULL ? strlen(type) : 0);
+        return 1;
+    }
+    return zygote_write(work, type, strlen(type)) ? 0 : 1;
+}
+
+static int serve(magic_t magic)
+{
+    struct zygote_program program = {.limits = limits, .work = sniff_one, .arg = magic};
+    struct child_filter filter;
+
+    program.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (program.null < 0 || !zygote_limits_apply(&filter))
+        return fail(strerror(errno));
+    return zygote_loop(&program, &filter);
+}
+
 int main(int argc, char **argv)
 {
+    bool zygote = argc == 2 && strcmp(argv[1], "--zygote") == 0;
     magic_t magic;
     int status;
 
-    if (argc > 1) {
+    if (argc > 1 && !zygote) {
         bool version = strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0;
         bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
 
@@ -99,7 +128,10 @@ int main(int argc, char **argv)
     magic = magic_open(MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_ELF);
     if (magic == NULL)
         return fail("out of memory");
-    status = sniff(magic);
+    if (!load(magic))
+        status = fail(magic_error(magic));
+    else
+        status = zygote ? serve(magic) : sniff(magic);
     magic_close(magic);
     return status;
 }

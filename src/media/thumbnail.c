@@ -73,47 +73,54 @@ static bool take(const struct child_result *result, struct thumbnail *thumbnail,
     return thumbnail->type != NULL || err_set(err, ERR_BUG, "mayfly-thumbnail made something else");
 }
 
-bool thumbnail_start(const struct config *config, struct arena *arena, int input, int box,
-                     struct child_running **running, struct err *err)
+void thumbnailer_init(struct thumbnailer *thumbnailer, const struct config *config)
 {
-    const bool installed = config->thumbnail_program[0] == '\0';
-    char pixels[24], side[24], memory[24], cpu[24], size[12];
-    const char *const argv[] = {"mayfly-thumbnail",
-                                "--max-pixels",
-                                pixels,
-                                "--max-side",
-                                side,
-                                "--memory-bytes",
-                                memory,
-                                "--cpu-s",
-                                cpu,
-                                size,
-                                NULL};
-    const struct child child = {.program = installed ? INSTALLED_PROGRAM : config->thumbnail_program,
-                                .argv = argv,
-                                .input = input,
-                                .output_max_bytes = THUMBNAIL_OUTPUT_MAX_BYTES,
-                                .timeout_ms = config->thumbnail_timeout_ms};
+    const struct {
+        const char *option;
+        int64_t number;
+    } options[THUMBNAIL_OPTIONS] = {
+        {"--max-pixels", config->thumbnail_max_pixels},
+        {"--max-side", config->thumbnail_max_side},
+        {"--memory-bytes", config->thumbnail_memory_bytes},
+        {"--cpu-s", config->thumbnail_cpu_s},
+    };
+    const char **argv = thumbnailer->argv;
+
+    *argv++ = "mayfly-thumbnail";
+    *argv++ = "--zygote";
+    for (size_t i = 0; i < THUMBNAIL_OPTIONS; i++) {
+        snprintf(thumbnailer->texts[i], THUMBNAIL_OPTION_BYTES, "%" PRId64, options[i].number);
+        *argv++ = options[i].option;
+        *argv++ = thumbnailer->texts[i];
+    }
+    *argv = NULL;
+    zygote_init(&thumbnailer->zygote,
+                config->thumbnail_program[0] != '\0' ? config->thumbnail_program : INSTALLED_PROGRAM,
+                thumbnailer->argv);
+}
+
+bool thumbnail_start(struct thumbnailer *thumbnailer, const struct config *config, struct arena *arena, int input,
+                     int box, struct zygote_job **job, struct err *err)
+{
+    const struct zygote_task task = {.number = box,
+                                     .input = input,
+                                     .output_max_bytes = THUMBNAIL_OUTPUT_MAX_BYTES,
+                                     .timeout_ms = config->thumbnail_timeout_ms};
 
     if (box < THUMBNAIL_BOX_MIN || box > THUMBNAIL_BOX_MAX)
         return err_field(err, ERR_INPUT, "size", "size is from %d to %d pixels", THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX);
-    snprintf(pixels, sizeof pixels, "%" PRId64, config->thumbnail_max_pixels);
-    snprintf(side, sizeof side, "%" PRId64, config->thumbnail_max_side);
-    snprintf(memory, sizeof memory, "%" PRId64, config->thumbnail_memory_bytes);
-    snprintf(cpu, sizeof cpu, "%" PRId64, config->thumbnail_cpu_s);
-    snprintf(size, sizeof size, "%d", box);
     if (lseek(input, 0, SEEK_SET) != 0)
         return err_set(err, ERR_BUG, "an image is not in a regular file: %s", strerror(errno));
-    return child_start(&child, arena, running, err);
+    return zygote_ask(&thumbnailer->zygote, arena, &task, job, err);
 }
 
-bool thumbnail_attend(const struct config *config, const struct log *log, struct child_running *running, int wait_ms,
+bool thumbnail_attend(const struct config *config, const struct log *log, struct zygote_job *job, int wait_ms,
                       bool *over, struct thumbnail *thumbnail, struct err *err)
 {
     struct child_result result;
     enum thumbnail_status status;
 
-    if (!child_attend(running, wait_ms, over, &result, err))
+    if (!zygote_attend(job, wait_ms, over, &result, err))
         return false;
     if (!*over)
         return true;
@@ -126,16 +133,16 @@ bool thumbnail_attend(const struct config *config, const struct log *log, struct
     return refuse(status, config, &result, err) && take(&result, thumbnail, err);
 }
 
-bool thumbnail_make(const struct config *config, const struct log *log, struct arena *arena, int input, int box,
-                    struct thumbnail *thumbnail, struct err *err)
+bool thumbnail_make(struct thumbnailer *thumbnailer, const struct config *config, const struct log *log,
+                    struct arena *arena, int input, int box, struct thumbnail *thumbnail, struct err *err)
 {
-    struct child_running *running;
+    struct zygote_job *job;
     bool over = false;
 
-    if (!thumbnail_start(config, arena, input, box, &running, err))
+    if (!thumbnail_start(thumbnailer, config, arena, input, box, &job, err))
         return false;
     while (!over)
-        if (!thumbnail_attend(config, log, running, (int)config->thumbnail_timeout_ms, &over, thumbnail, err))
+        if (!thumbnail_attend(config, log, job, (int)config->thumbnail_timeout_ms, &over, thumbnail, err))
             return false;
     return true;
 }

@@ -6,10 +6,10 @@
 #define MAYFLY_MEDIA_THUMBNAIL_H
 
 #include "base/arena.h"
-#include "base/child.h"
 #include "base/config.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "media/zygote.h"
 
 /* mayfly-thumbnail's exit status. Above what shells and libraries use for themselves, so that none is taken for another. */
 enum thumbnail_status {
@@ -36,6 +36,18 @@ struct thumbnail {
     int64_t cpu_ms; /* what it took; also when it was refused */
 };
 
+enum { THUMBNAIL_OPTION_BYTES = 24, THUMBNAIL_OPTIONS = 4 };
+
+/* A zygote that makes them (media/zygote.h), started when it is first needed, and what it is called with. */
+struct thumbnailer {
+    struct zygote zygote;
+    char texts[THUMBNAIL_OPTIONS][THUMBNAIL_OPTION_BYTES];
+    const char *argv[2 + 2 * THUMBNAIL_OPTIONS + 1];
+};
+
+/* It stays where it is, and borrows the settings. */
+void thumbnailer_init(struct thumbnailer *, const struct config *);
+
 /*
  * Makes a thumbnail that fits into box x box pixels, upright, without metadata, never larger than the image; the first
  * frame of an animation. input is a descriptor of a regular file that nobody writes to meanwhile; its offset is moved.
@@ -44,13 +56,13 @@ struct thumbnail {
  * ERR_TYPE: no JPEG, PNG, WebP or GIF. ERR_LARGE: too many pixels, rows or columns. ERR_VALUE: broken, or it takes more than the limits
  * allow. ERR_DOWN: the program can't be started. ERR_BUG: it failed in another way.
  */
-bool thumbnail_make(const struct config *, const struct log *, struct arena *, int input, int box, struct thumbnail *,
-                    struct err *) MUST_CHECK;
+bool thumbnail_make(struct thumbnailer *, const struct config *, const struct log *, struct arena *, int input, int box,
+                    struct thumbnail *, struct err *) MUST_CHECK;
 
-/* The same in steps, as child_start and child_attend (base/child.h): the errors come from either. */
-bool thumbnail_start(const struct config *, struct arena *, int input, int box, struct child_running **,
-                     struct err *) MUST_CHECK;
-bool thumbnail_attend(const struct config *, const struct log *, struct child_running *, int wait_ms, bool *over,
+/* The same in steps, as zygote_ask and zygote_attend; the errors come from either. input is borrowed until it is over. */
+bool thumbnail_start(struct thumbnailer *, const struct config *, struct arena *, int input, int box,
+                     struct zygote_job **, struct err *) MUST_CHECK;
+bool thumbnail_attend(const struct config *, const struct log *, struct zygote_job *, int wait_ms, bool *over,
                       struct thumbnail *, struct err *) MUST_CHECK;
 
 #endif

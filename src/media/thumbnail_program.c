@@ -1,16 +1,17 @@
 /*
  * mayfly-thumbnail: reads one image from descriptor 0, writes its thumbnail to descriptor 1 and ends. It is the only
  * program of mayfly that decodes images, and takes from itself all that decoding does not need (media/child_limits.c).
- * media/thumbnail.c starts it, with a deadline.
+ * A worker has it as a zygote (media/zygote.h), of which a child does this for one image.
  *
  * Thumbnails of opaque images are JPEG, those of transparent ones WebP: with an alpha channel WebP takes a fraction of
  * PNG's bytes for a photograph, and browsers have read it since 2020.
  */
 #include "base/decimal.h"
-#include "media/child_limits.h"
 #include "media/thumbnail.h"
+#include "media/zygote_loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -32,15 +33,19 @@ struct options {
     int64_t max_pixels;
     int64_t max_side;
     struct child_limits limits;
+    bool is_zygote;
+    int input, output, complaint; /* descriptors */
 };
 
 static const char usage[] =
     "usage: mayfly-thumbnail [--max-pixels N] [--max-side N] [--memory-bytes N] [--cpu-s N]\n"
     "                        BOX <IMAGE >THUMBNAIL\n"
+    "       mayfly-thumbnail --zygote [...]\n"
     "\n"
     "Makes a thumbnail of a JPEG, PNG, WebP or GIF image, at most BOX x BOX pixels (16 to 1024).\n"
-    "Standard input must be a regular file. mayfly-worker starts this program; its settings\n"
-    "thumbnail_... become the options.\n"
+    "Standard input must be a regular file. mayfly-worker starts this program, and its settings\n"
+    "thumbnail_... become the options: with --zygote it does so in a child for each image that\n"
+    "comes through the socket on descriptor 0.\n"
     "\n"
     "      --max-pixels N    refuse images of more pixels; default 50000000\n"
     "      --max-side N      refuse images of more rows or columns; default 65535\n"
@@ -53,15 +58,10 @@ static const char usage[] =
     "             42 broken or cut off, 43 more memory, time or output than allowed, 44 called wrongly or a fault of "
     "its own\n";
 
-static enum thumbnail_status complain(enum thumbnail_status status, const char *reason)
+static enum thumbnail_status complain(const struct options *options, enum thumbnail_status status, const char *reason)
 {
-    fprintf(stderr, "mayfly-thumbnail: %s\n", reason);
+    dprintf(options->complaint, "mayfly-thumbnail: %s\n", reason);
     return status;
-}
-
-static enum thumbnail_status wrong_call(void)
-{
-    return complain(THUMBNAIL_BUG, "called wrongly; try --help");
 }
 
 /* True: go on; otherwise *status is what to exit with. */
@@ -72,13 +72,14 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
         {"max-side", required_argument, NULL, 's'},
         {"memory-bytes", required_argument, NULL, 'm'},
         {"cpu-s", required_argument, NULL, 'c'},
+        {"zygote", no_argument, NULL, 'z'},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct config standard;
     bool good = true;
-    int64_t box;
+    int64_t box = THUMBNAIL_BOX_MAX;
     int letter;
 
     config_init(&standard);
@@ -86,6 +87,9 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
         .max_pixels = standard.thumbnail_max_pixels,
         .max_side = standard.thumbnail_max_side,
         .limits = {standard.thumbnail_memory_bytes, standard.thumbnail_cpu_s, THUMBNAIL_OUTPUT_MAX_BYTES},
+        .input = STDIN_FILENO,
+        .output = STDOUT_FILENO,
+        .complaint = STDERR_FILENO,
     };
     *status = THUMBNAIL_MADE;
     while (good && (letter = getopt_long(argc, argv, "Vh", longs, NULL)) != -1)
@@ -102,6 +106,9 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
         case 'c':
             good = decimal_parse(optarg, 1, INT64_MAX - 1, &options->limits.cpu_s);
             break;
+        case 'z':
+            options->is_zygote = true;
+            break;
         case 'V':
             puts("mayfly-thumbnail " VERSION);
             return false;
@@ -112,8 +119,11 @@ static bool options_read(struct options *options, int argc, char **argv, enum th
             good = false;
             break;
         }
-    if (!good || optind != argc - 1 || !decimal_parse(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box)) {
-        *status = wrong_call();
+    good = good && (options->is_zygote ? optind == argc
+                                       : optind == argc - 1 &&
+                                             decimal_parse(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box));
+    if (!good) {
+        *status = complain(options, THUMBNAIL_BUG, "called wrongly; try --help");
         return false;
     }
     options->box = (int)box;
@@ -129,7 +139,7 @@ static void on_cpu_limit(int signal_number)
 }
 
 /* What the library's complaint means. It has no codes for it. */
-static enum thumbnail_status failure(void)
+static enum thumbnail_status failure(const struct options *options)
 {
     char reason[256];
 
@@ -137,29 +147,28 @@ static enum thumbnail_status failure(void)
     vips_error_clear();
     reason[strcspn(reason, "\n")] = '\0';
     /* "out of memory", "memory allocation failed", "insufficient memory" */
-    return complain(strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
+    return complain(options, strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
 }
 
 /*
  * GLib ends the process when an allocation or a thread fails; it says so here first. And while it shrinks an image, libvips
  * 8.14 only warns of a decoder's error, and goes on with a black tile.
  */
-static void on_log(const char *domain, GLogLevelFlags level, const char *message, void *unused)
+static void on_log(const char *domain, GLogLevelFlags level, const char *message, void *options)
 {
     (void)domain;
-    (void)unused;
     if ((level & G_LOG_LEVEL_ERROR) != 0)
         _exit(strstr(message, "allocate") != NULL || strstr(message, "creating thread") != NULL ? THUMBNAIL_LIMITS
                                                                                                 : THUMBNAIL_BUG);
     if (strstr(message, "error in tile") != NULL)
-        _exit((int)failure());
+        _exit((int)failure(options));
 }
 
-static bool ends_prepare(void)
+static bool ends_prepare(struct options *options)
 {
     struct sigaction action = {.sa_handler = on_cpu_limit};
 
-    g_log_set_default_handler(on_log, NULL);
+    g_log_set_default_handler(on_log, options);
     /* A file that is full then fails the write instead. */
     return sigaction(SIGXCPU, &action, NULL) == 0 && signal(SIGXFSZ, SIG_IGN) != SIG_ERR;
 }
@@ -210,18 +219,18 @@ static bool has_profile(VipsImage *image)
 /* By the header alone; the pixels are not looked at. *profile: as has_profile. */
 static enum thumbnail_status check_header(const struct options *options, bool *profile)
 {
-    VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
+    VipsSource *source = vips_source_new_from_descriptor(options->input);
     VipsImage *image = NULL;
     enum thumbnail_status status = THUMBNAIL_MADE;
 
     if (source != NULL)
         image = vips_image_new_from_source(source, "", "access", VIPS_ACCESS_SEQUENTIAL, NULL);
     if (image == NULL)
-        status = failure();
+        status = failure(options);
     else if ((int64_t)vips_image_get_width(image) * vips_image_get_height(image) > options->max_pixels)
-        status = complain(THUMBNAIL_TOO_LARGE, "too many pixels");
+        status = complain(options, THUMBNAIL_TOO_LARGE, "too many pixels");
     else if (vips_image_get_width(image) > options->max_side || vips_image_get_height(image) > options->max_side)
-        status = complain(THUMBNAIL_TOO_LARGE, "too many rows or columns");
+        status = complain(options, THUMBNAIL_TOO_LARGE, "too many rows or columns");
     else
         *profile = has_profile(image);
     VIPS_UNREF(image);
@@ -230,9 +239,10 @@ static enum thumbnail_status check_header(const struct options *options, bool *p
 }
 
 /* The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed. */
-static VipsImage *shrink(int box, bool profile, bool jpeg)
+static VipsImage *shrink(const struct options *options, bool profile, bool jpeg)
 {
-    VipsSource *source = vips_source_new_from_descriptor(STDIN_FILENO);
+    VipsSource *source = vips_source_new_from_descriptor(options->input);
+    int box = options->box;
     VipsImage *small = NULL, *coloured = NULL, *made = NULL;
 
     /*
@@ -292,15 +302,15 @@ out:
     vips_area_unref(VIPS_AREA(white));
 }
 
-static enum thumbnail_status write_out(const char *bytes, size_t length)
+static enum thumbnail_status write_out(const struct options *options, const char *bytes, size_t length)
 {
     if (length > THUMBNAIL_OUTPUT_MAX_BYTES)
-        return complain(THUMBNAIL_LIMITS, "the thumbnail takes too many bytes");
+        return complain(options, THUMBNAIL_LIMITS, "the thumbnail takes too many bytes");
     while (length > 0) {
-        ssize_t count = write(STDOUT_FILENO, bytes, length);
+        ssize_t count = write(options->output, bytes, length);
 
         if (count < 0)
-            return complain(errno == EFBIG ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
+            return complain(options, errno == EFBIG ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
         bytes += count;
         length -= (size_t)count;
     }
@@ -317,35 +327,85 @@ static enum thumbnail_status make(const struct options *options, bool jpeg)
 
     if (status != THUMBNAIL_MADE)
         return status;
-    if (lseek(STDIN_FILENO, 0, SEEK_SET) != 0)
-        return complain(THUMBNAIL_BUG, strerror(errno));
-    image = shrink(options->box, profile, jpeg);
+    if (lseek(options->input, 0, SEEK_SET) != 0)
+        return complain(options, THUMBNAIL_BUG, strerror(errno));
+    image = shrink(options, profile, jpeg);
     if (image == NULL)
-        return failure();
+        return failure(options);
     encode(image, &bytes, &length);
-    status = bytes != NULL ? write_out(bytes, length) : failure();
+    status = bytes != NULL ? write_out(options, bytes, length) : failure(options);
     g_free(bytes);
     VIPS_UNREF(image);
     return status;
 }
 
+/* Of anything else than a regular file the library would read everything first. */
+static enum thumbnail_status check_input(const struct options *options, unsigned char head[12])
+{
+    struct stat input;
+
+    if (fstat(options->input, &input) != 0 || !S_ISREG(input.st_mode))
+        return complain(options, THUMBNAIL_BUG, "standard input is not a regular file");
+    if (pread(options->input, head, 12, 0) != 12 || !known_format(head))
+        return complain(options, THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
+    return THUMBNAIL_MADE;
+}
+
 static enum thumbnail_status run(const char *program, const struct options *options)
 {
     unsigned char head[12];
-    struct stat input;
+    enum thumbnail_status status;
 
-    /* One heap for all threads: each further one would reserve 128 MiB of the address space. */
-    mallopt(M_ARENA_MAX, 1);
-    if (!ends_prepare() || !child_limits_apply(&options->limits))
-        return complain(THUMBNAIL_BUG, strerror(errno));
-    /* Of anything else the library would read everything first. */
-    if (fstat(STDIN_FILENO, &input) != 0 || !S_ISREG(input.st_mode))
-        return complain(THUMBNAIL_BUG, "standard input is not a regular file");
-    if (pread(STDIN_FILENO, head, sizeof head, 0) != sizeof head || !known_format(head))
-        return complain(THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
+    /* The filter itself takes some memory. */
+    if (!child_limits_apply(&options->limits))
+        return complain(options, errno == ENOMEM ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
+    status = check_input(options, head);
+    if (status != THUMBNAIL_MADE)
+        return status;
     if (!library_open(program))
-        return complain(THUMBNAIL_BUG, "the image library can't start");
+        return complain(options, THUMBNAIL_BUG, "the image library can't start");
     return make(options, head[0] == 0xFF);
+}
+
+/* --- the zygote */
+
+/* The zygote itself may have more than a child may: then nothing at all can be done, not even the library's complaint. */
+static bool has_memory(void)
+{
+    enum { LEAST_BYTES = 1024 * 1024 };
+    void *memory = malloc(LEAST_BYTES);
+
+    free(memory);
+    return memory != NULL;
+}
+
+static int make_one(const struct zygote_work *work, void *arg)
+{
+    struct options *options = arg;
+    unsigned char head[12];
+    enum thumbnail_status status;
+
+    options->box = work->number;
+    options->input = work->input;
+    options->output = options->complaint = work->socket;
+    if (!has_memory())
+        return (int)complain(options, THUMBNAIL_LIMITS, "out of memory");
+    status = check_input(options, head);
+    return (int)(status == THUMBNAIL_MADE ? make(options, head[0] == 0xFF) : status);
+}
+
+/* As in the program for one image the library starts when no file can be opened any more, so it finds no plug-ins. */
+static enum thumbnail_status serve(const char *program, struct options *options)
+{
+    struct zygote_program zygote = {.limits = options->limits, .work = make_one, .arg = options};
+    struct child_filter filter;
+
+    zygote.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (zygote.null < 0 || !zygote_limits_apply(&filter))
+        return complain(options, THUMBNAIL_BUG, strerror(errno));
+    if (!library_open(program))
+        return complain(options, THUMBNAIL_BUG, "the image library can't start");
+    return zygote_loop(&zygote, &filter) == 0 ? THUMBNAIL_MADE : THUMBNAIL_BUG;
 }
 
 int main(int argc, char **argv)
@@ -353,7 +413,11 @@ int main(int argc, char **argv)
     struct options options;
     enum thumbnail_status status;
 
-    if (options_read(&options, argc, argv, &status))
-        status = run(argv[0], &options);
-    return (int)status;
+    if (!options_read(&options, argc, argv, &status))
+        return (int)status;
+    /* One heap for all threads: each further one would reserve 128 MiB of the address space. */
+    mallopt(M_ARENA_MAX, 1);
+    if (!ends_prepare(&options))
+        return (int)complain(&options, THUMBNAIL_BUG, strerror(errno));
+    return (int)(options.is_zygote ? serve(argv[0], &options) : run(argv[0], &options));
 }

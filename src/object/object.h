@@ -38,6 +38,13 @@ enum {
     OBJECT_PAGE_MAX = 1000 /* entries of one listing, as S3 has it */
 };
 
+/* A part of an object that a back end has begun to read. */
+struct object_part {
+    struct uuid id;
+    int64_t offset;
+    size_t size; /* 0: none */
+};
+
 /* What back ends work with; each uses its own. All is borrowed. */
 struct object_store {
     struct db *db;
@@ -45,6 +52,7 @@ struct object_store {
     const struct config *config;
     const struct clock *clock;
     const struct log *log;
+    struct object_part expected;
 };
 
 /* Where the bytes of one file are. Strings are borrowed. */
@@ -116,6 +124,12 @@ struct object_ops {
     /* Up to size bytes from offset of a finished object. *length is less only at the end, and 0 from there on. */
     bool (*read)(struct object_store *, struct arena *, const struct object *, int64_t offset, void *bytes, size_t size,
                  size_t *length, struct err *) MUST_CHECK;
+
+    /*
+     * read is called with these next, and soon: the back end begins, and does not wait. Another operation in between only makes that
+     * worthless. With size 0: it is not called after all. NULL function: it can't begin.
+     */
+    void (*expect)(struct object_store *, const struct object *, int64_t offset, size_t size);
 
     /* Length of a finished object. */
     bool (*size)(struct object_store *, struct arena *, const struct object *, int64_t *size, struct err *) MUST_CHECK;

@@ -137,20 +137,63 @@ static bool size_of(struct object_store *store, struct arena *arena, const struc
     return true;
 }
 
+/* What STATEMENT_FILE_OBJECT_READ is run with. */
+struct reading {
+    char place[NUMBER_BYTES], most[NUMBER_BYTES], block[NUMBER_BYTES], id[UUID_TEXT_BYTES];
+    const char *values[4];
+};
+
+static void reading_init(struct reading *reading, const struct object *object, int64_t offset, size_t size)
+{
+    uuid_format(&object->id, reading->id);
+    snprintf(reading->place, sizeof reading->place, "%lld", (long long)offset);
+    snprintf(reading->most, sizeof reading->most, "%zu", size < BLOCK_BYTES ? size : (size_t)BLOCK_BYTES);
+    snprintf(reading->block, sizeof reading->block, "%d", BLOCK_BYTES);
+    reading->values[0] = reading->id;
+    reading->values[1] = reading->place;
+    reading->values[2] = reading->most;
+    reading->values[3] = reading->block;
+}
+
+static void expect(struct object_store *store, const struct object *object, int64_t offset, size_t size)
+{
+    struct reading reading;
+
+    db_forget(store->db);
+    store->expected = (struct object_part){.size = 0};
+    if (size == 0)
+        return;
+    reading_init(&reading, object, offset, size);
+    if (db_ask(store->db, STATEMENT_FILE_OBJECT_READ, reading.values))
+        store->expected = (struct object_part){object->id, offset, size};
+}
+
+/* DB_FAIL: this part was not expected, or its answer was lost. */
+static enum db_rc read_expected(struct object_store *store, struct arena *arena, const struct object *object,
+                                int64_t offset, size_t size, struct db_result *row)
+{
+    const struct object_part expected = store->expected;
+
+    store->expected = (struct object_part){.size = 0};
+    return expected.size == size && expected.offset == offset && uuid_equal(&expected.id, &object->id)
+               ? db_answer(store->db, arena, row)
+               : DB_FAIL;
+}
+
 /* One chunk's part; *got 0 beyond the last one. */
 static bool read_chunk(struct object_store *store, struct arena *arena, const struct object *object, int64_t offset,
                        void *bytes, size_t size, size_t *got, struct err *err)
 {
-    char place[NUMBER_BYTES], most[NUMBER_BYTES], block[NUMBER_BYTES], id[UUID_TEXT_BYTES];
-    const char *const values[] = {id, place, most, block};
+    struct reading reading;
     struct db_result row;
     const void *raw;
+    enum db_rc rc = read_expected(store, arena, object, offset, size, &row);
 
-    uuid_format(&object->id, id);
-    snprintf(place, sizeof place, "%lld", (long long)offset);
-    snprintf(most, sizeof most, "%zu", size < BLOCK_BYTES ? size : (size_t)BLOCK_BYTES);
-    snprintf(block, sizeof block, "%d", BLOCK_BYTES);
-    switch (db_query_raw(store->db, arena, STATEMENT_FILE_OBJECT_READ, values, &row, err)) {
+    if (rc == DB_FAIL) {
+        reading_init(&reading, object, offset, size);
+        rc = db_query_raw(store->db, arena, STATEMENT_FILE_OBJECT_READ, reading.values, &row, err);
+    }
+    switch (rc) {
     case DB_FAIL:
         return false;
     case DB_NONE:
@@ -281,6 +324,7 @@ const struct object_ops object_postgres = {
     .put_block = put_block,
     .finish = finish,
     .read = read_bytes,
+    .expect = expect,
     .size = size_of,
     .remove = remove_object,
     .list = list,

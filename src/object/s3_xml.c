@@ -119,9 +119,8 @@ static bool parse(struct s3_xml *xml, const char *bytes, size_t length, bool las
     xml->err = err;
     status = XML_Parse(xml->parser, bytes, (int)length, last);
     xml->err = NULL;
-    return status == XML_STATUS_OK || err_set(err, ERR_BUG, "S3 answers with broken XML: %s, line %lu",
-                                              XML_ErrorString(XML_GetErrorCode(xml->parser)),
-                                              (unsigned long)XML_GetCurrentLineNumber(xml->parser));
+    return status == XML_STATUS_OK ||
+           err_set(err, ERR_BUG, "S3 answers with broken XML: %s", XML_ErrorString(XML_GetErrorCode(xml->parser)));
 }
 
 bool s3_xml_feed(struct s3_xml *xml, const char *bytes, size_t length, struct err *err)

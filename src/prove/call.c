@@ -6,7 +6,10 @@
 #include <string.h>
 
 enum {
-    /* mayfly-limits.conf lets an address verify 10 passwords a second and 50 at once; a bit less asks for no patience. */
+    /*
+     * mayfly-limits.conf lets an address verify 10 passwords a second and 50 at once; with a bit less no request is
+     * limited.
+     */
     HEAVY_US = 1000 * 1000 / 8,
     HEAVY_BURST_US = 40 * HEAVY_US,
 };
@@ -15,7 +18,7 @@ static const struct {
     const char *name, *method, *path;
     long wanted;
     bool heavy;    /* it may verify a password, so the site limits how many there are */
-    bool ordinary; /* it is answered by a pool that is none of the heavy ones */
+    bool ordinary; /* an ordinary pool answers it, neither one for passwords nor one for files */
     bool change;   /* it has an Idempotency-Key */
 } kinds[CALL_KINDS] = {
     [CALL_REGISTER] = {"register", "POST", "/register", 201, .heavy = true, .change = true},
@@ -43,7 +46,7 @@ struct call *call_add(struct prove *prove, struct prove_client *client, enum cal
     struct call *call = &client->calls[at];
 
     for (size_t lane = 0; lane < PROVE_LANES; lane++)
-        while (client->lanes[lane] == call) /* no scene comes to this: it is under way, so the one before it is taken */
+        while (client->lanes[lane] == call) /* no scene adds so many; the place of the last one is taken */
             call--;
     *call = (struct call){.kind = kind, .state = CALL_WAITING, .wanted = kinds[kind].wanted};
     if (token != NULL)
@@ -55,7 +58,7 @@ struct call *call_add(struct prove *prove, struct prove_client *client, enum cal
     return call;
 }
 
-/* Accounts have the same keys on purpose: whose key it is has to count. */
+/* Accounts use the same keys on purpose: the site has to tell them apart by account. */
 void call_key(struct prove *prove, struct prove_client *client, struct call *call)
 {
     snprintf(call->key, sizeof call->key, "prove-%s-%lld", prove->run, (long long)++client->user->keys);
@@ -94,7 +97,7 @@ bool call_heavy_allowed(struct prove *prove, int64_t now_us, int64_t passwords)
     return prove->passwords_us >= HEAVY_US * passwords;
 }
 
-/* What was acknowledged so far: what it reads can't be older. */
+/* Notes what was acknowledged so far; the answer must not be older. */
 static int64_t at_least(const struct prove_client *client, const struct call *call)
 {
     if (call->kind == CALL_GET_PROFILE)

@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, one request: it is repeated, with the same Idempotency-Key, until it is answered. No repetition's refusal
- * counts as done: who repeats a request under its key has to get the first one's answer.
+ * mayfly-prove, one request: it is repeated, with the same Idempotency-Key, until it is answered. A repetition that is
+ * refused does not count as done: a request repeated under its key has to get the first one's answer.
  */
 #ifndef MAYFLY_PROVE_CALL_H
 #define MAYFLY_PROVE_CALL_H
@@ -29,10 +29,10 @@ enum call_kind {
 };
 
 enum call_state {
-    CALL_WAITING, /* for its time and a free lane */
+    CALL_WAITING, /* waits for its time and a free lane */
     CALL_UNDER_WAY,
     CALL_ANSWERED,
-    CALL_UNKNOWN, /* given up: whether it was done is not known */
+    CALL_UNKNOWN, /* given up; it is not known whether it was done */
 };
 
 enum {
@@ -54,13 +54,13 @@ struct call {
     const void *bytes; /* instead of body; NULL: none */
     size_t length;
     bool fresh;
-    bool dead;                    /* its token had ended before it was asked, or never was one: it must be refused */
-    struct document_write *write; /* that it asks for */
-    int64_t number;               /* that its scene gives it */
-    int64_t at_least;             /* acknowledged when it was sent the last time */
+    bool dead; /* its session had ended before it was sent, or its token was never given out: it must be refused */
+    struct document_write *write; /* the write that it asks for */
+    int64_t number;               /* a number that its scene gives it */
+    int64_t at_least;             /* what was acknowledged when it was last sent */
     int tries;
     int64_t not_before_us, first_us, sent_us, answered_us;
-    struct event *troubled; /* in which it first went wrong */
+    struct event *troubled; /* the event in which it first failed */
     /* The answer. */
     long status;
     bool replayed;
@@ -72,27 +72,28 @@ struct prove;
 struct prove_client;
 
 /*
- * Adds a request of the client's account to its scene, to be sent at once: with this token, NULL for none. The caller may
- * change what it likes before it returns. A scene never adds more than PROVE_CALLS; the last one's place is taken then.
+ * Adds a request of the client's account to its scene, to be sent at once with this token (NULL: none). The caller may
+ * change the call before it returns. A scene never adds more than PROVE_CALLS; beyond that the last place is used
+ * again.
  */
 struct call *call_add(struct prove *, struct prove_client *, enum call_kind, const char *token);
 
 /* A new Idempotency-Key for the call. */
 void call_key(struct prove *, struct prove_client *, struct call *);
 
-/* Fills in name and password, for registering and logging in; the password's number is the present one. */
+/* Fills in name and password for a registration or a log-in; the password is the current one. */
 void call_credentials(struct prove *, struct prove_client *, struct call *);
 
-/* It verifies a password. */
+/* Whether the site verifies a password for this call. */
 bool call_is_heavy(const struct call *);
 
-/* An ordinary pool answers it. */
+/* Whether an ordinary pool answers it. */
 bool call_is_ordinary(const struct call *);
 
-/* So many passwords may be sent now. */
+/* How many passwords may be sent now. */
 bool call_heavy_allowed(struct prove *, int64_t now_us, int64_t passwords);
 
-/* Sends it in a lane of the client. False when the run can't go on. */
+/* Sends it in a lane of the client. False when the run can't continue. */
 bool call_send(struct prove *, struct prove_client *, size_t lane, struct call *, int64_t now_us,
                struct err *) MUST_CHECK;
 

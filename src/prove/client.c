@@ -6,7 +6,10 @@
 #include <string.h>
 
 enum {
-    /* After that a request is given up; whether it was done is then not known. Longer than any sane outage in a proof. */
+    /*
+     * After this time a request is given up; it is then not known whether it was done. Longer than any outage in a
+     * proof.
+     */
     PATIENCE_US = 180 * 1000000,
     THINK_US = 10 * 1000, /* between two scenes of a client, on average */
     AGAIN_US = 80 * 1000, /* before a repetition, on average */
@@ -53,7 +56,7 @@ static void remove_lost_sessions(struct ledger_user *user)
             ledger_session_remove(user, i - 1);
 }
 
-/* Nothing is under way: the scene goes on or ends. */
+/* Nothing is under way: the scene continues or ends. */
 static void settle(struct prove *prove, struct prove_client *client, int64_t now_us)
 {
     if (client->scene->settle != NULL)
@@ -124,7 +127,7 @@ int64_t client_due_us(const struct prove_client *client, int64_t now_us)
 
 /* --- answers */
 
-/* The site does not let anybody in: nothing can be proven. */
+/* The site accepts no registration, so nothing can be proven. */
 static bool closed_site(const struct prove_client *client, const struct call *call, const struct prove_answer *answer,
                         struct err *err)
 {
@@ -150,7 +153,7 @@ static enum tally_verdict verdict_of(const struct call *call, const struct prove
     return answer->status == 429 ? VERDICT_LIMITED : VERDICT_FAILED;
 }
 
-/* Without a key nobody can tell a repetition from a second wish. */
+/* Without a key the site can't tell a repetition from a second request. */
 static bool unrepeatable(const struct call *call, const struct prove_answer *answer)
 {
     bool write = call->kind == CALL_WRITE_SESSION || call->kind == CALL_WRITE_PROFILE;
@@ -158,7 +161,7 @@ static bool unrepeatable(const struct call *call, const struct prove_answer *ans
     return write && call->key[0] == '\0' && answer->status != 429;
 }
 
-/* An account that the site never began to make, once all are to be closed. */
+/* Whether this is an account that was never made, when all are being closed. */
 static bool needless(const struct prove *prove, const struct call *call, const struct prove_answer *answer)
 {
     return prove->phase == PHASE_CLEAN && call->kind == CALL_REGISTER && call->troubled == NULL &&
@@ -177,7 +180,7 @@ static void note(struct prove *prove, struct prove_client *client, struct call *
         route_note(&prove->tally, &prove->site, &session->path, client->user->name, answer->worker);
 }
 
-/* Sets the call's state. False: it is to be asked again. */
+/* Sets the call's state. Returns false when it has to be sent again. */
 static bool decide(struct prove *prove, struct prove_client *client, struct call *call,
                    const struct prove_answer *answer, int64_t now_us)
 {

@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, its clients: each plays one scene after the other, on one of its accounts. A scene is a handful of
- * requests that are under way at once; prove/call.h says how each is asked and repeated, prove/scene.h what scenes there are.
+ * mayfly-prove, its clients: each plays one scene after the other, on one of its accounts. A scene is a few requests
+ * that are under way at once; prove/call.h says how each is sent and repeated, prove/scene.h which scenes there are.
  */
 #ifndef MAYFLY_PROVE_CLIENT_H
 #define MAYFLY_PROVE_CLIENT_H
@@ -11,7 +11,7 @@
 enum prove_phase {
     PHASE_PREPARE, /* accounts are made and logged in */
     PHASE_LOAD,
-    PHASE_CHECK, /* everything that was acknowledged is asked for */
+    PHASE_CHECK, /* everything that was acknowledged is read again */
     PHASE_CLEAN, /* the accounts are closed */
     PHASE_STOP,  /* nothing more is asked */
 };
@@ -25,17 +25,17 @@ enum {
 
 struct scene;
 
-/* What a scene has to remember; it is empty when the scene begins. */
+/* What a scene remembers; zero when it begins. */
 struct scene_state {
     int stage;
     struct document_change change;
-    int64_t left; /* of what it does several times */
+    int64_t left; /* repetitions */
     bool profile; /* the change is of profile data */
     size_t at;    /* the session whose data it changes */
     enum death death;
-    bool refused;     /* a write, or a repetition of it, was */
-    bool nobody_won;  /* all writers with one version were refused; whether it was the present one is to be seen */
-    int64_t ended_us; /* when a session's end was acknowledged; 0: not yet */
+    bool refused;                       /* a write or a repetition of it was refused */
+    bool nobody_won;                    /* all writers with one version were refused */
+    int64_t ended_us;                   /* when a session's end was acknowledged; 0: not yet */
     char keeper[LEDGER_TOKEN_BYTES];    /* the session that stays, or "" */
     char token[LEDGER_TOKEN_BYTES];     /* the session that ends, or that was made */
     char id[LEDGER_ID_BYTES];           /* of that session, or of the file that was uploaded */
@@ -70,7 +70,7 @@ struct prove {
     char secret[PROVE_SECRET_BYTES]; /* of its passwords */
     uint64_t random;                 /* state of the generator that --seed starts */
     int64_t documents;               /* made so far */
-    int64_t passwords_us;            /* how many passwords may be sent: see prove/call.c */
+    int64_t passwords_us;            /* how many passwords may be sent; see prove/call.c */
     int64_t refilled_us;
     int64_t wrong_passwords; /* sent so far, on purpose */
     int64_t rename_us;       /* how long a change of the name takes, about */
@@ -78,22 +78,22 @@ struct prove {
     struct arena scratch; /* of one answer */
 };
 
-/* Sends what it is time for, and begins a scene when there is none. False when the run can't go on. */
+/* Sends the requests whose time has come, and begins a scene when there is none. False when the run can't continue. */
 bool client_go(struct prove *, struct prove_client *, int64_t now_us, struct err *) MUST_CHECK;
 
-/* When it should be asked to go again, if nothing is answered meanwhile. */
+/* When it has something to do again, if no answer comes before that. */
 int64_t client_due_us(const struct prove_client *, int64_t now_us);
 
-/* What an answer in a lane says. False when the run can't go on: the site does not let accounts be made. */
+/* Takes an answer in a lane. False when the run can't continue, since the site accepts no registration. */
 bool client_answer(struct prove *, struct prove_client *, size_t lane, const struct prove_answer *, int64_t now_us,
                    struct err *) MUST_CHECK;
 
-/* No secret depends on these numbers, and a seed repeats the run as far as answers come alike. */
+/* Random numbers that no secret depends on. The same seed repeats the run, as far as answers come in the same order. */
 uint64_t prove_random(struct prove *);
 size_t prove_random_below(struct prove *, size_t bound);
 int64_t prove_random_around(struct prove *, int64_t average_us); /* from a half to three halves */
 
-/* A moment while a change of the name that is sent now is under way, as long as such changes take at present. */
+/* A random moment within the time that a change of the name takes at present. */
 int64_t prove_during_rename(struct prove *);
 
 #endif

@@ -102,7 +102,7 @@ static bool being_written(const struct document_change *change, size_t place)
     return false;
 }
 
-/* Marks of before the change that the view does not show. */
+/* Counts the marks from before the change that the view does not show. */
 static int64_t missing_before(const struct document_change *change, const struct document_view *view)
 {
     int64_t missing = 0;
@@ -163,7 +163,7 @@ void document_acknowledged(struct tally *tally, struct document_change *change, 
         change->seen = view->version;
 }
 
-/* Those acknowledged as a version that the view must have. */
+/* The writes that were acknowledged as a version that the view must include. */
 static int64_t missing_done(const struct document_change *change, const struct document_view *view, int64_t up_to)
 {
     int64_t missing = 0;
@@ -182,7 +182,7 @@ void document_read(struct tally *tally, struct document_change *change, const st
     if (view->version > change->seen)
         change->seen = view->version;
     if (view->version < at_least) {
-        /* Whether it is lost or was only not shown is known when nothing is under way any more. */
+        /* Only when nothing is under way any more is it known whether a write is lost or was only not shown. */
         if (!change->stale)
             snprintf(change->stale_text, sizeof change->stale_text,
                      "%s: version %lld was read after version %lld was acknowledged: %s", view->what,
@@ -222,7 +222,7 @@ static void keep_maybe(struct document *document, int64_t mark)
         document->vague = true;
 }
 
-/* Counts those that were done, and notes them in the document. */
+/* Counts the writes that were done, and notes them in the document. */
 static void settle_writes(struct tally *tally, struct document_change *change, const struct document_view *view,
                           int64_t *done, int64_t *won, int64_t *missing)
 {

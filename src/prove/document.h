@@ -1,7 +1,7 @@
 /*
- * mayfly-prove, one JSON document of the site as it must be. Each write sets a mark, a member of its own with a number that
- * no other write has, and raises the version by one; conditional ones raise a counter as well. So the version says how many
- * writes were done, and the marks which.
+ * mayfly-prove, the expected state of one JSON document of the site. Each write sets a mark, a member of its own with a
+ * number that no other write has, and raises the version by one; a conditional write raises a counter as well. So the
+ * version says how many writes were done, and the marks say which.
  */
 #ifndef MAYFLY_PROVE_DOCUMENT_H
 #define MAYFLY_PROVE_DOCUMENT_H
@@ -10,8 +10,8 @@
 #include "prove/tally.h"
 
 enum {
-    DOCUMENT_MARKS = 32,            /* the last so many writes can be seen */
-    DOCUMENT_MAYBES = 4,            /* writes that were never answered, and not seen so far */
+    DOCUMENT_MARKS = 32,            /* how many of the last writes can be seen */
+    DOCUMENT_MAYBES = 4,            /* writes that were never answered and have not been seen yet */
     DOCUMENT_WRITES = 8,            /* under way at once */
     DOCUMENT_NUMBERS = 1000 * 1000, /* marks of one document */
     DOCUMENT_BODY_BYTES = 128,
@@ -24,7 +24,7 @@ struct document {
     int64_t marks[DOCUMENT_MARKS]; /* mark % DOCUMENT_MARKS is its place; 0: none yet */
     int64_t maybes[DOCUMENT_MAYBES];
     size_t maybe_count;
-    bool vague; /* there were too many of them: what is more than known says nothing */
+    bool vague; /* there were too many of them, so a version higher than expected proves nothing */
 };
 
 enum write_state {
@@ -34,17 +34,17 @@ enum write_state {
     WRITE_UNKNOWN, /* it will never be answered */
 };
 
-/* A write of a scene: several requests may ask for it, and it is to be done once, or not at all. */
+/* A write of a scene. Several requests may ask for it; it must be done once or not at all. */
 struct document_write {
     enum write_state state;
     int64_t mark;
-    bool conditional; /* it names the version that the scene began with, and raises the counter */
-    bool forbidden;   /* it asks with a key that is taken: it must not be done */
+    bool conditional; /* it is conditional on the version that the scene began with, and raises the counter */
+    bool forbidden;   /* its key is already used by another write, so it must not be done */
     bool ending;      /* its session ends meanwhile */
     int64_t version;  /* when done */
 };
 
-/* All writes to a document between two moments at which it is known. */
+/* All writes to a document between two moments at which its state is known. */
 struct document_change {
     struct document *document; /* NULL: there is none */
     struct document_write writes[DOCUMENT_WRITES];
@@ -55,9 +55,9 @@ struct document_change {
     char stale_text[TALLY_FINDING_BYTES];
 };
 
-/* What an answer says about a document, and who said it. */
+/* What an answer says about a document, and which request it answered. */
 struct document_view {
-    const char *account; /* whose it is */
+    const char *account; /* the account */
     const char *what;    /* "session data" or "profile data" */
     const char *said_by; /* the request, in words */
     int64_t version;     /* -1: none */
@@ -75,14 +75,14 @@ struct document_write *document_write_add(struct document_change *, bool conditi
 /* The merge patch that asks for it. */
 void document_write_body(const struct document_change *, const struct document_write *, char text[DOCUMENT_BODY_BYTES]);
 
-/* It was answered with success, for the first time. */
+/* The write was answered with success for the first time. */
 void document_acknowledged(struct tally *, struct document_change *, struct document_write *,
                            const struct document_view *);
 
-/* A read that was sent when the version at_least had been acknowledged. */
+/* Judges a read that was sent when the version at_least had been acknowledged. */
 void document_read(struct tally *, struct document_change *, const struct document_view *, int64_t at_least);
 
-/* A read while nothing else is under way: it decides, and what it says is then taken for the truth. */
+/* Judges a read while nothing else is under way. What it shows is the known state from then on. */
 void document_settle(struct tally *, struct document_change *, const struct document_view *);
 
 #endif

@@ -27,7 +27,7 @@ bool hook_read(const char *text, struct hook *hook, struct err *err)
     *hook = (struct hook){.kind = EVENT_ROLLING, .limit_s = HOOK_LIMIT_S};
     if (equals == NULL || equals[1] == '\0')
         return err_set(err, ERR_INPUT, "--hook %.100s: say NAME=COMMAND", text);
-    /* What stands before a colon is the kind or the time limit, else it belongs to the name. */
+    /* The part before a colon is the kind or the time limit; otherwise it belongs to the name. */
     while ((colon = memchr(text, ':', (size_t)(equals - text))) != NULL) {
         length = (size_t)(colon - text);
         if (length == strlen("rolling") && strncmp(text, "rolling", length) == 0)
@@ -83,11 +83,11 @@ void hook_descriptors(const struct hook_run *running, int descriptors[CHILD_DESC
 
 void hook_free(struct hook_run *running)
 {
-    arena_free(&running->arena); /* its child with it */
+    arena_free(&running->arena); /* and its children */
     running->state = HOOK_NONE;
 }
 
-/* In one line. Cutting may have left a part of a character at the beginning. */
+/* Makes one line of the output. Cutting may have left a part of a character at the beginning. */
 static void last_words(const struct child_result *result, char said[HOOK_SAID_BYTES])
 {
     const char *from = result->output;
@@ -107,7 +107,7 @@ static void last_words(const struct child_result *result, char said[HOOK_SAID_BY
         snprintf(said, HOOK_SAID_BYTES, "it said nothing");
 }
 
-/* Whether it was done; otherwise why not. */
+/* Returns whether the command succeeded; otherwise sets the reason. */
 static bool was_done(const struct hook_run *running, const struct child_result *result,
                      char reason[TALLY_FINDING_BYTES])
 {

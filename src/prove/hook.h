@@ -1,4 +1,4 @@
-/* mayfly-prove, what is done to the site: commands of the administrator, each with a time limit. */
+/* mayfly-prove, its hooks: commands of the administrator that do something to the site, each with a time limit. */
 #ifndef MAYFLY_PROVE_HOOK_H
 #define MAYFLY_PROVE_HOOK_H
 
@@ -7,7 +7,7 @@
 
 enum {
     HOOK_NAME_BYTES = 64,
-    HOOK_LIMIT_S = 60, /* unless the hook says otherwise; a pool stops within 30 s */
+    HOOK_LIMIT_S = 60, /* the time limit unless the hook has its own; a pool stops within 30 s */
     HOOK_LIMIT_MAX_S = 3600,
     HOOK_SAID_BYTES = 160, /* of its output, the last; the rest is read and dropped */
 };
@@ -32,18 +32,18 @@ struct hook_run {
     struct arena arena;
 };
 
-/* None yet. Free it with hook_free. */
+/* Initialises it without a running hook. Free it with hook_free. */
 void hook_init(struct hook_run *);
 
-/* In a process group of its own, so that ^C at a terminal does not leave half of it done. */
+/* Starts it in a process group of its own, so that ^C at a terminal does not interrupt it. */
 bool hook_start(struct hook_run *, const struct hook *, struct err *) MUST_CHECK;
 
-/* What to wait for while it runs; -1 for none. */
+/* The descriptor to wait for while it runs; -1 for none. */
 void hook_descriptors(const struct hook_run *, int descriptors[CHILD_DESCRIPTORS]);
 
 /*
- * Takes notice of what it said and whether it ended. Once it has had its time its group is killed. With HOOK_FAILED,
- * reason says why.
+ * Reads its output and checks whether it has ended. After its time limit its group is killed. With HOOK_FAILED, reason
+ * says why.
  */
 enum hook_state hook_look(struct hook_run *, char reason[TALLY_FINDING_BYTES]);
 

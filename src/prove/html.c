@@ -1,6 +1,6 @@
 /*
- * mayfly-prove --html: src/prove/report.html with the report's JSON and, for readers without scripting, its verdict and its
- * tables. http/template.h escapes all of it.
+ * mayfly-prove --html: src/prove/report.html with the report's JSON and, for readers without scripting, its verdict and
+ * its tables. http/template.h escapes all of it.
  */
 #include "prove/prove.h"
 
@@ -13,7 +13,10 @@
 
 enum {
     NONCE_BYTES = 16, /* of randomness, as Content Security Policy recommends */
-    /* TALLY_TICKS_MAX of 30 bytes, TALLY_FINDINGS_MAX and TALLY_EVENTS_MAX of 4 KiB with all escapes, and as much again. */
+    /*
+     * TALLY_TICKS_MAX of 30 bytes, TALLY_FINDINGS_MAX and TALLY_EVENTS_MAX of 4 KiB with all escapes, and as much
+     * again.
+     */
     PAGE_MAX_BYTES = 4 * 1024 * 1024,
     MEMORY_BYTES = 4 * PAGE_MAX_BYTES, /* a buffer that grows by doubling */
 };

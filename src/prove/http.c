@@ -42,7 +42,7 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
     return length;
 }
 
-/* The value of a field when the line is this one; NULL otherwise. */
+/* The value of the field when the line is that field; NULL otherwise. */
 static const char *field(const char *line, const char *name)
 {
     size_t length = strlen(name);
@@ -75,7 +75,7 @@ static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
     return length;
 }
 
-/* Kept connections and new ones meet different troubles, and different workers. */
+/* Both kept and new connections are used: they fail in different ways and reach different workers. */
 static bool set_up(CURL *easy, struct slot *slot, bool keep)
 {
     return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -156,7 +156,7 @@ void prove_http_free(struct prove_http *http)
     free(http);
 }
 
-/* value NULL adds nothing. */
+/* Adds nothing when value is NULL. */
 static bool add_header(struct slot *slot, const char *name, const char *value)
 {
     char line[512];
@@ -180,14 +180,14 @@ static bool add_headers(struct slot *slot, const struct prove_request *request)
     slot->headers = NULL;
     if (request->token != NULL)
         snprintf(bearer, sizeof bearer, "Bearer %s", request->token);
-    /* libcurl would wait a second for a server that does not know Expect. */
+    /* Without this libcurl waits a second for a server that does not answer Expect. */
     return add_header(slot, "Expect", "") && add_header(slot, "Accept", "application/json") &&
            add_header(slot, "Authorization", request->token != NULL ? bearer : NULL) &&
            add_header(slot, "Idempotency-Key", request->key) && add_header(slot, "If-Match", request->if_match) &&
            add_header(slot, "Content-Type", request->type);
 }
 
-/* A body also when it is empty: POST has a length. */
+/* An empty body is sent too: POST has a length. */
 static bool set_body(CURL *easy, const struct prove_request *request)
 {
     if (request->body == NULL && strcmp(request->method, "POST") != 0)
@@ -207,7 +207,10 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
     slot->length = 0;
     slot->body[0] = slot->trouble[0] = '\0';
     slot->too_long = false;
-    /* One of its own: libcurl 7.88 uses what it has freed when a handle's next answer begins with a folded field. */
+    /*
+     * A new handle for each request: libcurl 7.88 uses freed memory when a handle's next answer begins with a folded
+     * field.
+     */
     curl_easy_cleanup(slot->easy);
     slot->easy = curl_easy_init();
     if (slot->easy == NULL)
@@ -240,7 +243,7 @@ bool prove_http_wait(struct prove_http *http, const int *descriptors, size_t cou
     return code == CURLM_OK || err_set(err, ERR_DOWN, "libcurl: %s", curl_multi_strerror(code));
 }
 
-/* What was asked for is whole, or it is no answer at all. */
+/* An answer that is not complete counts as none. */
 static void complete(struct slot *slot, CURLcode code)
 {
     slot->answer.length = slot->length;

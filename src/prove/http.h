@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, its HTTP client: many requests under way at once, each in a slot of its own, in one thread. No answer is
- * asked for twice here, but where HTTP itself wants it: on a kept connection that was closed before the first byte.
+ * mayfly-prove, its HTTP client: many requests under way at once, each in a slot of its own, in one thread. It repeats
+ * a request only where HTTP requires it: on a kept connection that was closed before the first byte.
  */
 #ifndef MAYFLY_PROVE_HTTP_H
 #define MAYFLY_PROVE_HTTP_H
@@ -15,7 +15,7 @@ enum {
     PROVE_REQUEST_ID_BYTES = 40,  /* nginx's has 32 digits */
     PROVE_BODY_BYTES = 32 * 1024, /* the longest answer that is read; all of ours are shorter */
     PROVE_TROUBLE_BYTES = 256,    /* libcurl's CURL_ERROR_SIZE */
-    PROVE_REQUEST_TIMEOUT_S = 90, /* longer than nginx waits for its workers, so it is nginx that gives up */
+    PROVE_REQUEST_TIMEOUT_S = 90, /* longer than nginx waits for its workers, so that nginx gives up first */
     PROVE_CONNECT_TIMEOUT_S = 10,
 };
 
@@ -34,7 +34,7 @@ struct prove_request {
 
 /* Borrowed from the client until the slot's next request. */
 struct prove_answer {
-    long status; /* 0: there was none; trouble says why */
+    long status; /* 0: no answer; trouble says why */
     bool retry_after, replayed;
     char etag[PROVE_ETAG_BYTES];
     char worker[PROVE_WORKER_BYTES];      /* "": not named */
@@ -46,18 +46,21 @@ struct prove_answer {
 
 struct prove_http;
 
-/* For a site at url, without a slash at its end. ERR_INPUT when it is no URL. Free it with prove_http_free. */
+/*
+ * A client for the site at url, which has no slash at its end. ERR_INPUT when it is not a URL. Free it with
+ * prove_http_free.
+ */
 bool prove_http_new(struct prove_http **httpp, const char *url, size_t slots, struct err *) MUST_CHECK;
 void prove_http_free(struct prove_http *);
 
-/* Sends it in a slot that has nothing under way. */
+/* Sends the request in a slot that has nothing under way. */
 bool prove_http_send(struct prove_http *, size_t slot, const struct prove_request *, struct err *) MUST_CHECK;
 
-/* Returns when something comes, also on one of the descriptors (-1 is skipped), or after timeout_ms. */
+/* Returns when something arrives, also on one of the descriptors (-1 is skipped), or after timeout_ms. */
 bool prove_http_wait(struct prove_http *, const int *descriptors, size_t count, int timeout_ms,
                      struct err *) MUST_CHECK;
 
-/* An answer that is complete, or that will never come; false when there is none at the moment. */
+/* Takes the next answer that is complete or has failed; false when there is none at the moment. */
 bool prove_http_next(struct prove_http *, size_t *slot, struct prove_answer *answer) MUST_CHECK;
 
 #endif

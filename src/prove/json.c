@@ -22,7 +22,7 @@ static json_t *event_json(const struct tally *tally, const struct event *event)
                      event->healed_us < 0, "first_failure", event->failure, "hook_failure", event->hook_failure);
 }
 
-/* An answer's bytes may be cut within a character, so what has no JSON is left out and said to be. */
+/* An answer may be cut within a character. A text that is not UTF-8 is left out, with a note. */
 static json_t *text_or(json_t *made, const char *kind)
 {
     return made != NULL ? made : json_pack("{s:s, s:s}", "kind", kind, "text", "not UTF-8");

@@ -1,8 +1,7 @@
 /*
- * mayfly-prove, its ledger: what the site acknowledged, account by account. An account is in the hands of one client at a
- * time, which asks for several things at once but waits for all of them before it goes on, so what is true between two
- * scenes is known exactly. Once an account's places are full nothing more is added, so that everything can be checked in
- * the end.
+ * mayfly-prove, its ledger: what the site acknowledged, account by account. One client at a time uses an account. It
+ * sends several requests at once but waits for all of them before it continues, so the state between two scenes is
+ * known exactly. Once an account's places are full nothing more is added, so that everything can be checked in the end.
  */
 #ifndef MAYFLY_PROVE_LEDGER_H
 #define MAYFLY_PROVE_LEDGER_H
@@ -26,17 +25,17 @@ struct ledger_session {
     char token[LEDGER_TOKEN_BYTES];
     struct document data;
     struct route_path path;
-    bool lost; /* it was refused; it is removed when the scene is over */
+    bool lost; /* it was refused; removed when the scene is over */
 };
 
 struct ledger_file {
     char id[LEDGER_ID_BYTES];
     size_t size;
-    bool lost; /* it was found already */
+    bool lost; /* this fault was already reported */
     unsigned char digest[SHA256_BYTES];
 };
 
-/* How a session ended; also the word for it. */
+/* How a session ended; ledger.c has the words. */
 enum death { DEATH_LOGOUT, DEATH_BY_ANOTHER, DEATH_OTHERS, DEATH_PASSWORD, DEATH_CLOSED };
 
 struct ledger_dead {
@@ -44,10 +43,10 @@ struct ledger_dead {
     enum death death;
     int64_t since_us; /* since the run's beginning */
     char request[PROVE_REQUEST_ID_BYTES];
-    bool revived; /* it was found already */
+    bool revived; /* this fault was already reported */
 };
 
-/* A write that was answered and is sent again later, as it was. */
+/* A write that was answered and is later sent again unchanged. */
 struct ledger_repetition {
     bool kept;
     bool profile; /* of which document */
@@ -61,11 +60,11 @@ struct ledger_repetition {
 struct ledger_user {
     char name[LEDGER_NAME_BYTES];
     bool registered, closed;
-    bool renames; /* its name changes, so that workers often have no copy of its sessions; the others' are copied */
+    bool renames; /* its name changes, so that its sessions are often not cached; those of other accounts are */
     bool maybe_registered; /* that was never answered */
-    bool gone;             /* it was acknowledged, and can't log in any more, or its state is not known */
+    bool gone;             /* it was acknowledged, but its log-in fails, or its state is not known */
     int64_t keys;
-    int64_t password;          /* the number of the present one */
+    int64_t password;          /* the number of the current one */
     int64_t renamed, renaming; /* the number in its display name, as acknowledged and as asked for */
     int close_tries;
     struct document profile;
@@ -75,24 +74,24 @@ struct ledger_user {
     size_t dead_count;
     struct ledger_file files[LEDGER_FILES];
     size_t file_count;
-    int64_t sessions_unknown, files_unknown; /* those that may be there or not */
+    int64_t sessions_unknown, files_unknown; /* those that may exist or not */
     struct ledger_repetition repetition;
     size_t checks; /* how much of the last check is done */
 };
 
 const char *death_word(enum death);
 
-/* Takes the session out of those that live. */
+/* Removes the session from the live ones. */
 void ledger_session_remove(struct ledger_user *, size_t at);
 
-/* The same, and from now on nobody may accept its token. */
+/* The same; from now on its token must be refused. */
 void ledger_session_end(struct ledger_user *, size_t at, enum death, const char *request, int64_t since_us);
 
-/* Of that token; NULL when there is none. */
+/* The session with that token; NULL when there is none. */
 struct ledger_session *ledger_session_of(struct ledger_user *, const char *token);
 struct ledger_dead *ledger_dead_of(struct ledger_user *, const char *token);
 
-/* A further end of a session can be noted. */
+/* Whether there is room to note the end of another session. */
 bool ledger_dead_fits(const struct ledger_user *, size_t more);
 
 /* The account's password, by its number. */

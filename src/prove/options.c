@@ -16,28 +16,27 @@ void prove_options_help(void)
         "usage: mayfly-prove --url URL [option ...]\n"
         "\n"
         "Proves on a running site that no worker is special: many accounts log in, write, upload and read, while the\n"
-        "hooks kill, restart and stop things; in the end everything that was acknowledged is asked for.\n"
+        "hooks kill, restart and stop things; in the end everything that was acknowledged is checked.\n"
         "Its accounts are named prove-... and closed afterwards.\n"
         "\n"
-        "  --url URL          of the site, such as https://example.org\n"
-        "  --users N          accounts; 24\n"
-        "  --clients N        requests under way at once; 8\n"
-        "  --duration S       of the load, in seconds; 6 for each hook and 6 more\n"
+        "  --url URL          the site, such as https://example.org\n"
+        "  --users N          accounts; default 24\n"
+        "  --clients N        requests under way at once; default 8\n"
+        "  --duration S       seconds of load; default 6 for each hook and 6 more\n"
         "  --hook [outage:][SECONDS:]NAME=COMMAND\n"
-        "                     what to do to the site, for /bin/sh; as often as you like, in this order. No request "
-        "may\n"
-        "                     fail meanwhile, unless it is an outage. It is killed after 60 seconds, or as many as it\n"
-        "                     says. rolling: may stand where outage: does\n"
-        "  --upload yes|no    upload files as well; yes, when the site has POST /upload\n"
-        "  --until-failure    ends at the first promise that is found to be broken\n"
-        "  --seed N           begins the order of requests and the files' bytes; random\n"
-        "  --json FILE        the report for programs\n"
-        "  --html FILE        the report as a page with a time line\n"
+        "                     a command for /bin/sh that does something to the site. May be given several times; they\n"
+        "                     run in this order. No request may fail meanwhile, unless it is an outage. The command\n"
+        "                     is killed after 60 seconds or SECONDS. rolling: is the opposite of outage:\n"
+        "  --upload yes|no    upload files as well; default yes when the site has POST /upload\n"
+        "  --until-failure    end at the first broken promise\n"
+        "  --seed N           seed of the order of requests and of the files' bytes; default random\n"
+        "  --json FILE        write the report for programs\n"
+        "  --html FILE        write the report as a page with a time line\n"
         "  -V, --version      print the version and exit\n"
         "  -h, --help         print this and exit\n"
         "\n"
         "^C ends it early and reports what is known; a second one leaves at once.\n"
-        "Exit status: 0 proven, 1 not proven, 2 not understood or the site can't be used.");
+        "Exit status: 0 proven, 1 not proven, 2 the arguments are wrong or the site can't be used.");
 }
 
 static bool read_number(const char *name, const char *text, int64_t least, int64_t most, int64_t *number,
@@ -98,7 +97,7 @@ static bool take(struct prove_options *options, int letter, char *value, struct 
     }
 }
 
-/* What is not UTF-8 could not be in a report. */
+/* The report can hold only UTF-8. */
 static bool check_encoding(int count, char **words, struct err *err)
 {
     for (int i = 1; i < count; i++)
@@ -142,7 +141,7 @@ bool prove_options_read(struct prove_options *options, int count, char **words, 
     if (options->help || options->version)
         return true;
     if (optind < count)
-        return err_set(err, ERR_INPUT, "%.100s: one too many", words[optind]);
+        return err_set(err, ERR_INPUT, "%.100s: one argument too many", words[optind]);
     if (options->url == NULL)
         return err_set(err, ERR_INPUT, "--url is missing");
     if (options->duration_s == 0)

@@ -13,14 +13,14 @@
 
 enum {
     SCRATCH_BYTES = 4 * 1024 * 1024, /* jansson's tree of an answer of PROVE_BODY_BYTES */
-    RENAME_US = 4 * 1000,            /* until it is known better */
+    RENAME_US = 4 * 1000,            /* changed when the run succeeds */
 };
 
 enum { EXIT_NOT_PROVEN = 1, EXIT_UNUSABLE = 2 };
 
 /* --- the beginning */
 
-/* One request before the others; its answer lives until the next. */
+/* Sends one request before the run; its answer is valid until the next. */
 static bool ask_alone(struct run *run, const struct prove_request *request, struct prove_answer *answer,
                       struct err *err)
 {
@@ -45,8 +45,8 @@ static bool look_at_site(struct run *run, struct err *err)
     if (answer.status == 0)
         return err_set(err, ERR_DOWN, "%.150s does not answer: %.150s", run->options->url, answer.trouble);
     if (answer.status != 200)
-        return err_set(err, ERR_DOWN, "%.150s/health/live answers %ld; is it mayfly, and does it run?",
-                       run->options->url, answer.status);
+        return err_set(err, ERR_DOWN, "%.150s/health/live answers %ld; check that mayfly runs there", run->options->url,
+                       answer.status);
     run->prove.upload = run->options->upload == UPLOAD_YES;
     if (run->options->upload != UPLOAD_AUTO)
         return true;
@@ -104,7 +104,7 @@ static bool set_up(struct run *run, struct err *err)
     prove->rename_us = RENAME_US;
     run->tty = isatty(STDERR_FILENO) != 0;
     signal(SIGPIPE, SIG_IGN);
-    /* Until there are accounts to be closed, ^C just ends it. */
+    /* As long as there are no accounts to close, ^C ends the process at once. */
     return prove_http_new(&prove->http, options->url, prove->client_count * PROVE_LANES, err) &&
            look_at_site(run, err) && run_watch_signals(run, err);
 }
@@ -139,7 +139,7 @@ static bool report(const struct run *run, FILE *json, FILE *html, struct err *er
     return html == NULL || prove_report_html(&run->prove, run->options, html, err);
 }
 
-/* Before the run: it would be a pity to find out afterwards. */
+/* Before the run, so that a file that can't be written is found out first. */
 static bool open_report(FILE **filep, const char *path, struct err *err)
 {
     *filep = path != NULL ? fopen(path, "we") : NULL;
@@ -177,7 +177,7 @@ static int prove_site(struct run *run, const struct prove_options *options)
     hook_init(&run->hook);
     done = prove_and_report(run, &err);
     tear_down(run);
-    /* What keeps this from being tried is no verdict on the site. */
+    /* An error that prevents the run is no verdict on the site. */
     if (!done)
         return complain(&err, EXIT_UNUSABLE);
     if (tally_proven(&run->prove.tally, reason))

@@ -1,4 +1,4 @@
-/* mayfly-prove: the parts that see the whole run. */
+/* mayfly-prove: options and report. */
 #ifndef MAYFLY_PROVE_PROVE_H
 #define MAYFLY_PROVE_PROVE_H
 
@@ -11,7 +11,8 @@
 enum {
     PROVE_HOOKS_MAX = 64,
     PROVE_USERS_MAX = 10000, /* 7 KiB each */
-    PROVE_CLIENTS_MAX = 256, /* 220 KiB each; more than a site's worker_connections would be another test */
+    PROVE_CLIENTS_MAX =
+        256, /* 220 KiB each; more clients than the site's worker_connections would test something else */
     PROVE_DURATION_MAX_S = 3600,
 };
 
@@ -26,7 +27,7 @@ struct prove_options {
     bool help, version;
 };
 
-/* words[0] is the program's name. ERR_INPUT says what is wrong; with help or version nothing else is wanted. */
+/* words[0] is the program's name. ERR_INPUT says what is wrong; with help or version nothing else is checked. */
 bool prove_options_read(struct prove_options *, int count, char **words, struct err *) MUST_CHECK;
 void prove_options_help(void);
 
@@ -35,7 +36,7 @@ void prove_report_table(const struct prove *, FILE *out);
 bool prove_report_json(const struct prove *, const struct prove_options *, FILE *out, struct err *) MUST_CHECK;
 bool prove_report_html(const struct prove *, const struct prove_options *, FILE *out, struct err *) MUST_CHECK;
 
-/* The one for programs; NULL when it can't be made. The caller's to decref. */
+/* The report for programs; NULL when it can't be made. The caller releases it with json_decref. */
 json_t *prove_report_value(const struct prove *, const struct prove_options *) MUST_CHECK;
 
 /* src/prove/report.html, compiled in by build-aux/pages.awk. */

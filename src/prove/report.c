@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In the table; the JSON has all that are kept. */
+/* Workers in the table; the JSON has all that are kept. */
 enum { POOLS_SHOWN = 64, LINE_FINDINGS = 5, LINE_WORKERS = 40 };
 
 static int64_t ms(int64_t us)
@@ -35,11 +35,11 @@ static void print_troubles(FILE *out, const struct tally *tally)
         if (event->hook_failure[0] != '\0')
             fprintf(out, "%s: %s\n", event->name, event->hook_failure);
         if (event->healed_us < 0)
-            fprintf(out, "%s: not every client got on within a minute after it\n", event->name);
+            fprintf(out, "%s: not every client was answered within a minute after it\n", event->name);
     }
 }
 
-/* Each broken promise, and after it what was found: with the account, the requests and the times. */
+/* Each broken promise, followed by its findings with account, requests and times. */
 static void print_findings(FILE *out, const struct tally *tally)
 {
     for (size_t kind = 0; kind < FINDING_KINDS; kind++) {
@@ -95,7 +95,7 @@ static double percent(int64_t part, int64_t whole)
     return whole > 0 ? 100.0 * (double)part / (double)whole : 0.0;
 }
 
-/* Each worker's share, in the order in which they were met. */
+/* Each worker's share, in the order of their first answers. */
 static void print_pool(FILE *out, const struct tally *tally, const struct pool *pool, int64_t all)
 {
     int64_t shown = 0;

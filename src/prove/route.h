@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, who answers: requests of one session have to be answered by many workers of several pools. Only what
- * ordinary pools answer is looked at, while nothing is done to the site.
+ * mayfly-prove, which workers answer: the requests of one session have to be answered by many workers of several pools.
+ * Only answers of ordinary pools count, while no hook runs.
  */
 #ifndef MAYFLY_PROVE_ROUTE_H
 #define MAYFLY_PROVE_ROUTE_H
@@ -8,9 +8,9 @@
 #include "prove/tally.h"
 
 enum {
-    /* By chance, two pools taking turns, one session in 2^30 meets one of them only so often. */
+    /* When two pools take turns at random, one session in 2^30 has so many answers from one of them alone. */
     ROUTE_ANSWERS_MIN = 32,
-    /* And of so many sessions' answers a tenth at least comes from another worker than the one before. */
+    /* Of so many answers at least a tenth comes from another worker than the session's answer before. */
     ROUTE_FOLLOWED_MIN = 200,
     ROUTE_MOVED_PERCENT_MIN = 10,
 };

@@ -1,6 +1,6 @@
 /*
- * mayfly-prove: the run. Its phases are those of enum prove_phase; during PHASE_LOAD the hooks run one after the other,
- * each in an event of its own, which lasts until every client got on again and the next one's time has come.
+ * mayfly-prove: the run. Its phases are those of enum prove_phase. During PHASE_LOAD the hooks run one after the other,
+ * each in an event of its own, which lasts until every client was answered again and the next hook's time has come.
  */
 #include "prove/run.h"
 
@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-    /* A site that has not recovered by then does not heal alone. */
+    /* A site that has not recovered by then does not recover by itself. */
     HEAL_LIMIT_US = 60 * 1000000,
-    /* Making the accounts, closing them and checking everything: then something hangs. */
+    /* For making the accounts, closing them and checking everything; when it takes longer, something hangs. */
     PHASE_LIMIT_US = 600 * 1000000,
     USER_US = 500 * 1000,   /* and this much more for each account: two passwords take a quarter of a second */
     SETTLE_US = 500 * 1000, /* between an event that healed and the next one */
@@ -45,8 +45,8 @@ static void say(struct run *run, const char *what, bool end)
 
 /* --- the hooks */
 
-/* Every client that has something to do has done something that it began after the hook's end. */
-static bool all_got_on(const struct run *run)
+/* Whether every client with something to do was answered a request that it sent after the hook's end. */
+static bool all_answered(const struct run *run)
 {
     for (size_t i = 0; i < run->prove.client_count; i++)
         if (!scene_none_left(&run->prove, &run->prove.clients[i]) &&
@@ -55,7 +55,7 @@ static bool all_got_on(const struct run *run)
     return true;
 }
 
-/* Notes when the site was as before. True when the event may end. */
+/* Notes when the site has recovered. Returns true when the event may end. */
 static bool settled(struct run *run, int64_t now_us)
 {
     struct event *event = tally_event(&run->prove.tally);
@@ -64,14 +64,14 @@ static bool settled(struct run *run, int64_t now_us)
         return false;
     if (run->hook.state == HOOK_NONE)
         return true;
-    if (event->healed_us == 0 && all_got_on(run))
+    if (event->healed_us == 0 && all_answered(run))
         event->healed_us = now_us - run->hook_end_us;
     if (event->healed_us == 0 && now_us - run->hook_end_us > HEAL_LIMIT_US)
         event->healed_us = -1;
     return event->healed_us != 0;
 }
 
-/* What stops something and what starts it again may be two hooks: the first one has nothing to wait for. */
+/* One hook may stop a service and the next one start it again, so the event of the first one waits for nothing. */
 static bool may_follow(struct run *run, int64_t now_us)
 {
     const struct hook *hooks = run->options->hooks;
@@ -108,7 +108,7 @@ static bool start_hook(struct run *run, int64_t now_us, struct err *err)
     return hook_start(&run->hook, hook, err);
 }
 
-/* True when the load has done all that it should. */
+/* Whether the load is complete. */
 static bool load_is_over(struct run *run, int64_t now_us, struct err *err)
 {
     size_t hooks = run->options->hook_count;
@@ -151,7 +151,7 @@ static bool begin_check(struct run *run, int64_t now_us, struct err *err)
     return true;
 }
 
-/* What was written so far can't be checked, but the accounts are closed. */
+/* What was written is not checked then, but the accounts are closed. */
 static void interrupt(struct run *run, int64_t now_us)
 {
     run->interruptions++;
@@ -177,7 +177,7 @@ static const char *phase_word(struct run *run)
     return "closing accounts";
 }
 
-/* Those accounts that were made are closed; go says then what was wrong. */
+/* Closes the accounts that were made; go then reports what was wrong. */
 static void give_up_making(struct run *run, int64_t now_us)
 {
     run->unmade = true;
@@ -190,13 +190,13 @@ static bool is_late(const struct run *run, int64_t now_us)
     return now_us - run->phase_us > PHASE_LIMIT_US + (int64_t)run->prove.user_count * USER_US;
 }
 
-/* What it was to find out is known. */
+/* With --until-failure the first broken promise ends the run. */
 static bool has_failed(const struct run *run)
 {
     return run->options->until_failure && run->prove.phase <= PHASE_CHECK && tally_broken(&run->prove.tally);
 }
 
-/* False when the run is over, or can't go on. */
+/* Returns false when the run is over or can't continue. */
 static bool direct(struct run *run, int64_t now_us, struct err *err)
 {
     struct prove *prove = &run->prove;
@@ -222,7 +222,7 @@ static bool direct(struct run *run, int64_t now_us, struct err *err)
             enter(run, PHASE_CLEAN, now_us);
         return true;
     case PHASE_CLEAN:
-        look_at_hook(run, now_us); /* an interrupted one is waited for: half an outage would stay */
+        look_at_hook(run, now_us); /* a hook that was interrupted is waited for: it may have to undo an outage */
         if (late || (idle && run->hook.state != HOOK_RUNNING))
             enter(run, PHASE_STOP, now_us);
         return true;
@@ -271,7 +271,7 @@ static bool turn(struct run *run, struct err *err)
 
 /* --- the whole */
 
-/* What ./dev and systemd do on TERM they do on ^C. */
+/* TERM, which ./dev and systemd send, has the effect of ^C. */
 bool run_watch_signals(struct run *run, struct err *err)
 {
     sigset_t set;
@@ -283,7 +283,7 @@ bool run_watch_signals(struct run *run, struct err *err)
     return run->signals >= 0 || err_set(err, ERR_DOWN, "signals can't be watched: %s", strerror(errno));
 }
 
-/* What the site was asked for again and again in vain, most likely. */
+/* Adds the most likely reason. */
 static bool say_unmade(const struct run *run, struct err *err)
 {
     const struct tally *tally = &run->prove.tally;

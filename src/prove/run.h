@@ -1,4 +1,4 @@
-/* mayfly-prove, the run as a whole: its phases, its hooks and what it says meanwhile. */
+/* mayfly-prove, the run: its phases, its hooks and its progress. */
 #ifndef MAYFLY_PROVE_RUN_H
 #define MAYFLY_PROVE_RUN_H
 
@@ -20,7 +20,7 @@ struct run {
 /* From now on ^C and TERM end the run early. */
 bool run_watch_signals(struct run *, struct err *) MUST_CHECK;
 
-/* From the first account to the last one's end. False when the run could not be made. */
+/* Runs from the first registration to the closing of the last account. False when the run failed. */
 bool run_go(struct run *, struct err *) MUST_CHECK;
 
 #endif

@@ -7,7 +7,7 @@ enum {
     CHECK_STEPS = 3 + LEDGER_SESSIONS, /* see prove/scene_check.c */
     CLOSE_TRIES = 4,
     PREPARED_SESSIONS = 2, /* one that ends, and one that sees it */
-    PASSWORDS_FREE = 3,    /* for each scene alike, or those that ask for less would leave nothing to the others */
+    PASSWORDS_FREE = 3,    /* the same for each kind of scene, or those that need fewer passwords would use them all */
     FORGED_FROM_END = 6,
 };
 
@@ -30,7 +30,7 @@ void scene_refused(struct prove *prove, struct prove_client *client, const struc
     if (answer->status != 401 || session == NULL || session->lost)
         return;
     session->lost = true;
-    /* It may be accepted by others still, and listed. */
+    /* Other workers may still accept it, and lists may have it. */
     client->user->sessions_unknown++;
     tally_find(&prove->tally, FINDING_LOST_SESSION, 1, client->user->name, "a session with %lld writes: %s: %.100s",
                (long long)session->data.version, call_words(prove, call, words), answer->body);
@@ -48,7 +48,7 @@ void scene_probe(struct prove *prove, struct prove_client *client, const char *t
     enum call_kind kind = ways[prove_random_below(prove, count)];
     struct call *call;
 
-    /* The pool of passwords is asked as well, as often as its limits allow. */
+    /* The pools for passwords are asked as well, as often as their limits allow. */
     if (prove_random_below(prove, 16) == 0 && call_heavy_allowed(prove, prove->refilled_us, 8))
         kind = CALL_RENAME;
     call = call_add(prove, client, kind, token);
@@ -227,7 +227,7 @@ static const struct scene *wanted_to_clean(const struct ledger_user *user)
     return user->session_count == 0 ? &scene_login : &scene_close;
 }
 
-/* By chance: mostly writes, and all the others often enough to be seen in some seconds. */
+/* Random: mostly writes, and all the others often enough to occur within some seconds. */
 static const struct scene *wanted_in_load(struct prove *prove, struct prove_client *client, int64_t now_us)
 {
     struct ledger_user *user = client->user;

@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, its scenes: what is asked for at once, and what the answers have to be to each other. A scene begins with
- * begin, hears of each call that is answered or given up, and whenever none is left, settle may go on with further ones; when
+ * mayfly-prove, its scenes: which requests are sent at once, and how their answers must agree. A scene starts with
+ * begin and is told of each call that is answered or given up. When no call is left, settle may add further ones; when
  * it adds none the scene is over.
  */
 #ifndef MAYFLY_PROVE_SCENE_H
@@ -16,9 +16,9 @@ struct scene {
 };
 
 extern const struct scene scene_register;
-extern const struct scene scene_login;  /* sometimes thrice, as one request */
+extern const struct scene scene_login;  /* sometimes three times, as one request */
 extern const struct scene scene_writes; /* patches of different members at once, readers beside them */
-extern const struct scene scene_rivals; /* writers with one and the same If-Match */
+extern const struct scene scene_rivals; /* writers with the same If-Match */
 extern const struct scene scene_repeat; /* one write under one key several times at once, and with another body */
 extern const struct scene scene_rename; /* changes of the display name, readers of all sessions beside them */
 extern const struct scene
@@ -29,10 +29,10 @@ extern const struct scene scene_dead; /* of a closed account */
 extern const struct scene scene_check;
 extern const struct scene scene_close;
 
-/* NULL: there is nothing to do, or not yet. Sets the client's user. */
+/* NULL: there is nothing to do now. Sets the client's user. */
 const struct scene *scene_choose(struct prove *, struct prove_client *, int64_t now_us);
 
-/* No scene is played and there is none left in this phase. */
+/* Whether no scene is played and none is left in this phase. */
 bool scene_none_left(const struct prove *, const struct prove_client *);
 
 /* --- what scenes share */
@@ -40,27 +40,27 @@ bool scene_none_left(const struct prove *, const struct prove_client *);
 /* NULL when the body is no object. */
 json_t *scene_body(struct prove *, const struct prove_answer *);
 
-/* A request with a session, which was refused. It is lost when it should be alive. */
+/* A request with a session was refused. The session is lost when it should be alive. */
 void scene_refused(struct prove *, struct prove_client *, const struct call *, const struct prove_answer *);
 
-/* Asks with a token that must be refused, in one of several ways; the answers go to scene_probed. */
+/* Sends a request with a token that must be refused, in one of several ways; the answers go to scene_probed. */
 void scene_probe(struct prove *, struct prove_client *, const char *token);
-/* With a token that is like this one and was never given out. */
+/* Sends a request with a token that resembles this one and was never given out. */
 void scene_forge(struct prove *, struct prove_client *, const char *token);
 void scene_probed(struct prove *, struct prove_client *, const struct call *, const struct prove_answer *);
 
 /* Compares an answered GET /profile with what it must be. */
 void scene_profile(struct prove *, struct prove_client *, const struct call *, const struct prove_answer *);
 
-/* The scene changes a document: profile data, or the data of session at. */
+/* Begins the changes of a document: profile data, or the data of session at. */
 void scene_change_begin(struct prove_client *, bool profile, size_t at);
 struct call *scene_read(struct prove *, struct prove_client *, const char *token);
 struct call *scene_write(struct prove *, struct prove_client *, const char *token, struct document_write *);
 struct document_view scene_view(struct prove *, const struct prove_client *, const struct call *,
                                 const struct prove_answer *, char words[CALL_WORDS_BYTES]);
-/* What the answer to a read says; settles: nothing else is under way. */
+/* Judges the answer to a read; settles: nothing else is under way. */
 void scene_seen(struct prove *, struct prove_client *, const struct call *, const struct prove_answer *, bool settles);
-/* What the answer to a write, or to a repetition of it, says. */
+/* Judges the answer to a write or to a repetition of it. */
 void scene_written(struct prove *, struct prove_client *, struct call *, const struct prove_answer *);
 
 /* Compares a list of sessions or files with how many there must be. */

@@ -1,4 +1,4 @@
-/* mayfly-prove, scenes about accounts: they are made, logged in and closed, and change their names. */
+/* mayfly-prove, scenes about accounts: registration, log-in, change of the name, closing. */
 #include "prove/scene.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 enum {
     LOGIN_REPETITIONS = 3, /* of one log-in, at once, sometimes */
-    RENAMES = 2,           /* in a row: the second one meets copies that were forgotten because of the first */
+    RENAMES = 2, /* one after the other: at the second one the cached copies were removed because of the first */
     CLOSE_TRIES = 4,
 };
 
@@ -32,7 +32,7 @@ static void registered(struct prove *prove, struct prove_client *client, struct 
     } else if (answer->status == 409 && user->maybe_registered) {
         user->registered = true;
     } else if (answer->status == 409 && call->tries > 1) {
-        /* The first try made it, and the repetition does not know it. */
+        /* The first try made the account, and the repetition was not recognised. */
         user->registered = true;
         tally_find(&prove->tally, FINDING_DONE_TWICE, 1, user->name,
                    "the account was made, and then tried to be made again under the same key");
@@ -118,7 +118,7 @@ static void login_answered(struct prove *prove, struct prove_client *client, str
         tally_find(&prove->tally, FINDING_LOST_ACCOUNT, 1, user->name, "its log-in is refused: %s",
                    call_words(prove, call, words));
     } else if (prove->phase != PHASE_LOAD) {
-        user->gone = true; /* what was wrong is counted as a failure; it is not asked for ever */
+        user->gone = true; /* the fault is counted as a failure, and not asked for again */
     }
 }
 
@@ -143,7 +143,9 @@ static void add_rename(struct prove *prove, struct prove_client *client)
 
     call->number = ++user->renaming;
     snprintf(call->body, sizeof call->body, "{\"name\":\"prove %lld\"}", (long long)call->number);
-    /* Each session is looked at once while the name changes: where nothing is cached any more, it is just being read. */
+    /*
+     * Each session is read once while the name changes: the cached copy has been removed, so it is being filled again.
+     */
     for (size_t i = 0; i < user->session_count; i++) {
         call = call_add(prove, client, CALL_GET_PROFILE, user->sessions[i].token);
         call->not_before_us = prove->now_us + prove_during_rename(prove);
@@ -151,7 +153,7 @@ static void add_rename(struct prove *prove, struct prove_client *client)
     client->state.left--;
 }
 
-/* And at once when it has changed. */
+/* And once immediately after the change. */
 static void look_at_all(struct prove *prove, struct prove_client *client)
 {
     for (size_t i = 0; i < client->user->session_count; i++)

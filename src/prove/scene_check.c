@@ -1,18 +1,18 @@
 /*
- * mayfly-prove, scenes that only look: at lists, files, tokens that must be refused and an old repetition, at any time and,
- * in the end, at all that was acknowledged.
+ * mayfly-prove, scenes that only read: lists, files, tokens that must be refused and an old repetition, at any time
+ * and, in the end, all that was acknowledged.
  */
 #include "prove/scene.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Of the last check: dead tokens, profile, the documents of sessions, files. */
+/* The parts of the last check: dead tokens, profile, the documents of sessions, files. */
 enum { STEP_DEAD, STEP_PROFILE, STEP_SESSIONS, STEP_FILES = STEP_SESSIONS + LEDGER_SESSIONS };
 
 enum { ROLE_NONE, ROLE_SETTLE, ROLE_LIST, ROLE_FILE, ROLE_FOREIGN, ROLE_REPETITION };
 
-enum { DEAD_TIMES = 2 }; /* each token is asked for so often in the end */
+enum { DEAD_TIMES = 2 }; /* how often each token is tried in the end */
 
 /* --- lists */
 
@@ -38,7 +38,7 @@ void scene_listed(struct prove *prove, struct prove_client *client, const struct
     for (size_t i = 0; !files && i < user->session_count; i++)
         known += !user->sessions[i].lost;
     for (size_t i = 0; !files && i < user->dead_count; i++)
-        unknown += user->dead[i].revived; /* found already */
+        unknown += user->dead[i].revived; /* already reported */
     call_words(prove, call, words);
     if (there > known + unknown)
         tally_find(&prove->tally, FINDING_DONE_TWICE, there - known - unknown, user->name,
@@ -83,7 +83,7 @@ static void downloaded(struct prove *prove, struct prove_client *client, const s
     }
 }
 
-/* A file of another account, which is not to be seen. */
+/* A file of another account, which must not be readable. */
 static void add_foreign(struct prove *prove, struct prove_client *client, const char *token)
 {
     const struct ledger_user *other = &prove->users[prove_random_below(prove, prove->user_count)];

@@ -1,4 +1,4 @@
-/* mayfly-prove, scenes about documents: many writers and readers at once, of which it is known what must come of them. */
+/* mayfly-prove, scenes about documents: many writers and readers at once, whose joint result is known. */
 #include "prove/scene.h"
 
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 enum {
     SESSION_PERCENT = 45, /* of the scenes are about session data, the others about profile data */
-    KEYLESS_PERCENT = 25, /* of the writes have no Idempotency-Key: nginx's own id has to be enough */
+    KEYLESS_PERCENT = 25, /* of the writes have no Idempotency-Key: nginx's request id has to be enough */
     REPETITIONS = 3,      /* of one write, at once */
     SPREAD_US = 4 * 1000, /* within which what is asked for at once is sent */
 };
@@ -70,7 +70,7 @@ static void reused(struct prove *prove, struct prove_client *client, struct call
     }
 }
 
-/* An answer to a write that was answered with success before. */
+/* Judges an answer to a write that was answered with success before. */
 static void repeated(struct prove *prove, struct prove_client *client, const struct call *call,
                      const struct prove_answer *answer)
 {
@@ -119,7 +119,7 @@ void scene_written(struct prove *prove, struct prove_client *client, struct call
     }
 }
 
-/* Nobody won. Whether the version that they named was the present one is seen then. */
+/* No writer won. A read shows afterwards whether the version that they named was the current one. */
 static bool nobody_won(const struct prove_client *client)
 {
     const struct document_change *change = &client->state.change;
@@ -250,7 +250,7 @@ static void add_repetition(struct prove *prove, struct prove_client *client, con
     prove->tally.repetitions++;
 }
 
-/* The same write again, which must be known, and another one under its key, which must be refused. */
+/* The same write again, which must be recognised, and another one under its key, which must be refused. */
 static void settle_repeat(struct prove *prove, struct prove_client *client)
 {
     struct document_change *change = &client->state.change;

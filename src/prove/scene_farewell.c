@@ -1,7 +1,8 @@
 /*
- * mayfly-prove, the end of sessions. Before it either they are read, so that there are copies, or a change of the name makes
- * every worker forget them, so that who reads beside the end has to ask for the session; while it is under way the session reads and writes; once it is acknowledged
- * the token is asked for at once, on new connections, while slower readers may still be bringing it back.
+ * mayfly-prove, the end of sessions. Before it either the sessions are read, so that they are cached, or a change of
+ * the name removes their cached copies, so that a read beside the end goes to the database. While the end is under way
+ * the session reads and writes. Once it is acknowledged the token is tried at once, on new connections, while slower
+ * reads may still be about to put a copy into the cache.
  */
 #include "prove/scene.h"
 
@@ -12,8 +13,8 @@ enum {
     CLOSED_PERCENT = 10,
     PASSWORD_PERCENT = 15,
     PROBES = 3,           /* of each ended session, at once */
-    LATER_US = 60 * 1000, /* within which each is asked for once more */
-    WRONG_PASSWORDS = 8,  /* in a whole run: the site counts them by address */
+    LATER_US = 60 * 1000, /* within which each is tried once more */
+    WRONG_PASSWORDS = 8,  /* in a whole run, since the site counts them by address */
     BESIDE = 2,           /* readers, and writers, of an ending session */
 };
 
@@ -24,7 +25,7 @@ static bool keeps(const struct prove_client *client, const struct ledger_session
     return strcmp(session->token, client->state.keeper) == 0;
 }
 
-/* Whether the session ends with this scene. A new password ends them all: the one that stays has a new token. */
+/* Whether the session ends with this scene. A new password ends all of them; the session that stays has a new token. */
 static bool ends(const struct prove_client *client, const struct ledger_session *session)
 {
     switch (client->state.death) {
@@ -52,7 +53,7 @@ static void set_body(struct prove *prove, const struct ledger_user *user, struct
         snprintf(call->body, sizeof call->body, "{\"%s\":\"%s\"}", old_name, old);
 }
 
-/* A quarter of the accounts may be closed, of those with copies and of those without. */
+/* A quarter of the accounts may be closed, both of those with cached sessions and of those without. */
 static bool may_close(const struct prove *prove, const struct ledger_user *user)
 {
     size_t alike = 0, closed = 0;
@@ -190,7 +191,7 @@ static void probe_all(struct prove *prove, struct prove_client *client, size_t f
         client->calls[later].not_before_us = prove->now_us + (int64_t)prove_random_below(prove, LATER_US);
 }
 
-/* The session that changed the password goes on under another token. */
+/* The session that changed the password continues under another token. */
 static bool take_token(struct prove *prove, struct prove_client *client, const struct call *call,
                        const struct prove_answer *answer)
 {
@@ -239,7 +240,7 @@ static void ended(struct prove *prove, struct prove_client *client, const struct
     probe_all(prove, client, first);
 }
 
-/* Whether they ended is not known, and can't be asked. */
+/* It is not known whether they ended, and can't be found out. */
 static void end_unknown(struct prove *prove, struct prove_client *client)
 {
     struct ledger_user *user = client->user;

@@ -1,4 +1,4 @@
-/* mayfly-prove, an upload: sometimes thrice at once under one key, which makes one file. */
+/* mayfly-prove, an upload: sometimes three times at once under one key, which makes one file. */
 #include "prove/scene.h"
 
 #include <stdio.h>
@@ -30,7 +30,7 @@ static void begin(struct prove *prove, struct prove_client *client)
     }
 }
 
-/* Not an id that would lead elsewhere. */
+/* The id must not lead to another path. */
 static bool plain_id(const char *id)
 {
     return id != NULL && id[0] != '\0' && strlen(id) < LEDGER_ID_BYTES &&

@@ -40,7 +40,7 @@ static struct tick *tick_at(struct tally *tally, int64_t now_us)
     return &tally->ticks[at];
 }
 
-/* Without what could clear a terminal, or is no text: an answer may be anybody's file, or cut within a character. */
+/* Replaces control characters and bytes that are not UTF-8: an answer may be any file, or cut within a character. */
 static void one_line(char *text)
 {
     size_t left = strlen(text), length;
@@ -174,7 +174,7 @@ struct event tally_sum(const struct tally *tally)
     return sum;
 }
 
-/* What was found, by the names of the promises: "3 lost update, 1 stale read". */
+/* The findings by the names of the promises: "3 lost update, 1 stale read". */
 static void name_found(const struct tally *tally, char reason[TALLY_FINDING_BYTES])
 {
     size_t used = 0;

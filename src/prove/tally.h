@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, its counts: what was asked and answered, in which event, by which worker, and which promises were found
- * to be broken. Everything has a bound, however long it runs and however much goes wrong.
+ * mayfly-prove, its counts: requests and answers by event and by worker, and the promises that were found to be broken.
+ * Everything has a bound, however long it runs and however much goes wrong.
  */
 #ifndef MAYFLY_PROVE_TALLY_H
 #define MAYFLY_PROVE_TALLY_H
@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-    TALLY_EVENTS_MAX = 66,      /* 64 hooks, what was before and the check */
+    TALLY_EVENTS_MAX = 66,      /* 64 hooks, the time before them and the check */
     TALLY_WORKERS_MAX = 1024,   /* processes by name; those that come later are counted together */
     TALLY_FINDINGS_MAX = 200,   /* in words; all are counted */
     TALLY_FINDING_BYTES = 384,  /* one line of text: two requests with their ids take most of it */
@@ -21,7 +21,7 @@ enum {
 
 enum event_kind {
     EVENT_QUIET,   /* nothing is done to the site: every request must be answered as it should be */
-    EVENT_ROLLING, /* something is done, of which nobody may notice */
+    EVENT_ROLLING, /* something is done that no client may notice */
     EVENT_OUTAGE,  /* requests may fail meanwhile, and what was acknowledged must stay */
 };
 
@@ -31,14 +31,14 @@ struct event {
     enum event_kind kind;
     int64_t began_us;
     int64_t hook_us;    /* how long the command took; 0 for none */
-    int64_t healed_us;  /* from the command's end until every client got on; -1: they did not */
+    int64_t healed_us;  /* from the command's end until every client was answered; -1: they were not */
     int64_t longest_us; /* the longest that one request took, all its repetitions included */
     int64_t requests, failed, limited, repeated, replayed;
     char failure[TALLY_FINDING_BYTES]; /* the first one, in words */
     char hook_failure[TALLY_FINDING_BYTES];
 };
 
-/* What can be found, by the promise that was broken; finding_word and finding_promise have them in words. */
+/* The kinds of findings, one for each promise; finding_word and finding_promise have them in words. */
 enum finding_kind {
     FINDING_LOST_ACCOUNT,
     FINDING_LOST_SESSION,
@@ -60,9 +60,9 @@ enum finding_kind {
 
 struct finding {
     enum finding_kind kind;
-    const struct event *event; /* in which it was noticed */
+    const struct event *event; /* the event in which it was noticed */
     int64_t at_us;             /* since the run's beginning */
-    char account[40];          /* "": of no single one */
+    char account[40];          /* "" when it is of no single account */
     char text[TALLY_FINDING_BYTES];
 };
 
@@ -86,9 +86,9 @@ struct tally {
     int64_t followed, moved;       /* answers to a session that had one before; those by another worker */
     int64_t found[FINDING_KINDS];  /* effects that differ from what was acknowledged */
     int64_t acknowledged, checked; /* effects */
-    int64_t rivals, repetitions;   /* writes with one and the same If-Match; requests that were sent again on purpose */
-    int64_t dead_asked;            /* requests with a token that had ended, or never was one */
-    int64_t unchecked;             /* accounts of which something could not be asked for in the end */
+    int64_t rivals, repetitions;   /* writes with the same If-Match; requests that were sent again on purpose */
+    int64_t dead_asked;            /* requests with a token that had ended or was never given out */
+    int64_t unchecked;             /* accounts that could not be checked completely in the end */
     int64_t left;                  /* accounts that could not be closed */
     bool interrupted;
     struct finding findings[TALLY_FINDINGS_MAX];
@@ -99,34 +99,36 @@ struct tally {
 
 enum tally_verdict {
     VERDICT_GOOD,
-    VERDICT_LIMITED, /* 429: the site asks for patience, which is no failure */
+    VERDICT_LIMITED, /* 429: the site limits requests, which is no failure */
     VERDICT_FAILED,
 };
 
 /* The event that is under way; there is always one after tally_begin. */
 struct event *tally_event(struct tally *);
 
-/* Nothing is being done to the site, and it has healed from what was. */
+/* Whether no hook runs and the site has recovered from the last one. */
 bool tally_calm(struct tally *);
 
-/* False when there are too many already. name is borrowed. */
+/* Begins an event. False when there are too many already. name is borrowed. */
 bool tally_begin(struct tally *, const char *name, enum event_kind kind, int64_t now_us) MUST_CHECK;
 
-/* One answer, or none. action names what was asked for; repeated: not for the first time. */
+/* Counts one answer, or its absence. action names the request; repeated: it was sent before. */
 void tally_answer(struct tally *, const struct prove_answer *answer, enum tally_verdict verdict, const char *action,
                   bool repeated, int64_t now_us);
 
-/* A request was done after took_us, its repetitions included. began is the event in which it first went wrong, or NULL. */
+/*
+ * A request was done after took_us, its repetitions included. began is the event in which it first went wrong, or NULL.
+ */
 void tally_done(struct tally *, struct event *began, int64_t took_us, int64_t now_us);
 
-/* count effects of this account ("": of no single one) break the promise. */
+/* Notes that count effects of this account ("": of no single one) break the promise. */
 void tally_find(struct tally *, enum finding_kind, int64_t count, const char *account, const char *format, ...)
     PRINTF_LIKE(5, 6);
 
 /* How many effects were found to break any promise. */
 int64_t tally_found(const struct tally *);
 
-/* Something that makes the run no proof has happened already. */
+/* Whether something has already happened that makes the run no proof. */
 bool tally_broken(const struct tally *);
 
 /* The sums over all events. */
@@ -137,7 +139,10 @@ bool tally_proven(const struct tally *, char reason[TALLY_FINDING_BYTES]);
 
 const char *event_kind_word(enum event_kind);
 
-/* Prints an event's name as a column of TALLY_NAME_CHARACTERS: what is longer is cut, what is shorter is followed by spaces. */
+/*
+ * Prints an event's name as a column of TALLY_NAME_CHARACTERS: what is longer is cut, what is shorter is followed by
+ * spaces.
+ */
 void event_print_name(const char *name, FILE *out);
 
 const char *finding_word(enum finding_kind);

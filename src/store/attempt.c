@@ -11,24 +11,25 @@ enum { MESSAGE_BYTES = 512 };
 /* Of a password that was tried. */
 enum { PASSWORD_MAC_BYTES = 2 };
 
-static void bucket_key(const struct secret *secret, const char *purpose, const char *who, const char *address,
-                       unsigned char key[ATTEMPT_KEY_BYTES])
+static void bucket_key(struct attempt *attempt, const struct secret *secret, enum attempt_bucket bucket,
+                       const char *purpose, const char *who, const char *address)
 {
     char message[MESSAGE_BYTES];
     int length = snprintf(message, sizeof message, "%s\n%s", address, who);
 
     if (length >= MESSAGE_BYTES)
         length = MESSAGE_BYTES - 1;
-    secret_mac(secret, 0, purpose, message, (size_t)length, key);
+    for (size_t i = 0; i < secret->count; i++)
+        secret_mac(secret, i, purpose, message, (size_t)length, attempt->keys[i][bucket]);
 }
 
 static void init(struct attempt *attempt, const struct secret *secret, const char *who, const char *address)
 {
-    *attempt = (struct attempt){.first = ATTEMPT_PAIR, .end = ATTEMPT_BUCKETS};
+    *attempt = (struct attempt){.secrets = secret->count, .first = ATTEMPT_PAIR, .end = ATTEMPT_BUCKETS};
     attempt->from_address = address_key_text(address, attempt->address);
-    bucket_key(secret, "attempt pair", who, attempt->address, attempt->keys[ATTEMPT_PAIR]);
-    bucket_key(secret, "attempt address", "", attempt->address, attempt->keys[ATTEMPT_ADDRESS]);
-    bucket_key(secret, "attempt account", who, "", attempt->keys[ATTEMPT_ACCOUNT]);
+    bucket_key(attempt, secret, ATTEMPT_PAIR, "attempt pair", who, attempt->address);
+    bucket_key(attempt, secret, ATTEMPT_ADDRESS, "attempt address", "", attempt->address);
+    bucket_key(attempt, secret, ATTEMPT_ACCOUNT, "attempt account", who, "");
 }
 
 void attempt_by_account(struct attempt *attempt, const struct secret *secret, const struct uuid *account,
@@ -56,10 +57,12 @@ void attempt_by_device(struct attempt *attempt, const struct secret *secret, con
 {
     unsigned char message[2 * UUID_BYTES];
 
-    *attempt = (struct attempt){.known = true, .account = *account, .first = ATTEMPT_PAIR, .end = ATTEMPT_ADDRESS};
+    *attempt = (struct attempt){
+        .known = true, .account = *account, .secrets = secret->count, .first = ATTEMPT_PAIR, .end = ATTEMPT_ADDRESS};
     memcpy(message, account->bytes, UUID_BYTES);
     memcpy(message + UUID_BYTES, device->bytes, UUID_BYTES);
-    secret_mac(secret, 0, "attempt device", message, sizeof message, attempt->keys[ATTEMPT_PAIR]);
+    for (size_t i = 0; i < secret->count; i++)
+        secret_mac(secret, i, "attempt device", message, sizeof message, attempt->keys[i][ATTEMPT_PAIR]);
 }
 
 void attempt_by_address(struct attempt *attempt, const struct secret *secret, const char *address)
@@ -73,29 +76,72 @@ void attempt_password(struct attempt *attempt, const struct secret *secret, cons
 {
     unsigned char message[ATTEMPT_KEY_BYTES + PASSWORD_MAC_BYTES], mac[SECRET_MAC_BYTES];
 
-    secret_mac(secret, 0, "attempt password", password, strlen(password), mac);
-    memcpy(message, attempt->keys[ATTEMPT_PAIR], ATTEMPT_KEY_BYTES);
-    memcpy(message + ATTEMPT_KEY_BYTES, mac, PASSWORD_MAC_BYTES);
-    secret_mac(secret, 0, "attempt again", message, sizeof message, attempt->again);
+    for (size_t i = 0; i < secret->count; i++) {
+        secret_mac(secret, i, "attempt password", password, strlen(password), mac);
+        memcpy(message, attempt->keys[i][ATTEMPT_PAIR], ATTEMPT_KEY_BYTES);
+        memcpy(message + ATTEMPT_KEY_BYTES, mac, PASSWORD_MAC_BYTES);
+        secret_mac(secret, i, "attempt again", message, sizeof message, attempt->again[i]);
+    }
     attempt->has_password = true;
 }
 
-/* The keys from the first on as PostgreSQL array text. */
-static const char *keys_text(struct arena *arena, const struct attempt *attempt, size_t first)
+static bool add_key(struct buf *text, struct arena *arena, const unsigned char key[ATTEMPT_KEY_BYTES])
+{
+    const char *hex = db_bytes(arena, key, ATTEMPT_KEY_BYTES);
+
+    /* Within an array the backslash is escaped. */
+    return hex != NULL && buf_printf(text, "%c\"\\%s\"", text->length > 0 ? ',' : '{', hex);
+}
+
+/* As PostgreSQL array text: the first one is of the secret's first key. */
+static const char *array_text(struct buf *text)
+{
+    return text->length == 0 ? "{}" : buf_add_string(text, "}") ? text->bytes : NULL;
+}
+
+enum { ARRAY_BYTES = SECRET_KEYS_MAX * ATTEMPT_BUCKETS * (2 * ATTEMPT_KEY_BYTES + 8) + 2 };
+
+/* The keys of the buckets from the first on. */
+static const char *keys_text(struct arena *arena, const struct attempt *attempt, size_t first, size_t end)
 {
     struct buf text;
 
-    buf_init(&text, arena, ATTEMPT_BUCKETS * (2 * ATTEMPT_KEY_BYTES + 8) + 2);
-    if (!buf_add_string(&text, "{"))
-        return NULL;
-    for (size_t i = first; i < attempt->end; i++) {
-        const char *hex = db_bytes(arena, attempt->keys[i], ATTEMPT_KEY_BYTES);
+    buf_init(&text, arena, ARRAY_BYTES);
+    for (size_t i = 0; i < attempt->secrets; i++)
+        for (size_t bucket = first; bucket < end; bucket++)
+            if (!add_key(&text, arena, attempt->keys[i][bucket]))
+                return NULL;
+    return array_text(&text);
+}
 
-        /* Within an array the backslash is escaped. */
-        if (hex == NULL || !buf_printf(&text, "%s\"\\%s\"", i > first ? "," : "", hex))
+/* What stands for the attempt itself; nothing without a password. */
+static const char *again_text(struct arena *arena, const struct attempt *attempt)
+{
+    struct buf text;
+
+    buf_init(&text, arena, ARRAY_BYTES);
+    for (size_t i = 0; attempt->has_password && i < attempt->secrets; i++)
+        if (!add_key(&text, arena, attempt->again[i]))
             return NULL;
-    }
-    return buf_add_string(&text, "}") ? text.bytes : NULL;
+    return array_text(&text);
+}
+
+/* The limit of each of those keys. */
+static const char *limits_text(struct arena *arena, const struct attempt *attempt, const struct config *config)
+{
+    const int64_t limits[ATTEMPT_BUCKETS] = {
+        [ATTEMPT_PAIR] = config->login_failures_per_pair,
+        [ATTEMPT_ADDRESS] = config->login_failures_per_address,
+        [ATTEMPT_ACCOUNT] = config->login_failures_per_account,
+    };
+    struct buf text;
+
+    buf_init(&text, arena, ARRAY_BYTES);
+    for (size_t i = 0; i < attempt->secrets; i++)
+        for (size_t bucket = attempt->first; bucket < attempt->end; bucket++)
+            if (!buf_printf(&text, "%c%lld", text.length > 0 ? ',' : '{', (long long)limits[bucket]))
+                return NULL;
+    return array_text(&text);
 }
 
 /* Asked for an unknown name as well, so that the answer's time tells nobody which names there are. */
@@ -113,35 +159,16 @@ static bool known_address(struct db *db, struct arena *arena, const struct attem
     return true;
 }
 
-/* What stands for the attempt itself, as SQL takes it; *text is NULL without a password. */
-static bool again_text(struct arena *arena, const struct attempt *attempt, const char **text, struct err *err)
-{
-    *text = attempt->has_password ? db_bytes(arena, attempt->again, ATTEMPT_KEY_BYTES) : NULL;
-    return *text != NULL || !attempt->has_password || err_memory(err);
-}
-
 static bool take(struct db *db, struct arena *arena, const struct config *config, struct attempt *attempt,
                  int64_t *wait_s, struct err *err)
 {
-    const int64_t limits[ATTEMPT_BUCKETS] = {
-        [ATTEMPT_PAIR] = config->login_failures_per_pair,
-        [ATTEMPT_ADDRESS] = config->login_failures_per_address,
-        [ATTEMPT_ACCOUNT] = config->login_failures_per_account,
-    };
-    const char *values[] = {keys_text(arena, attempt, attempt->first), NULL,
-                            arena_printf(arena, "%lld", (long long)config->login_window_s), NULL};
+    const char *const values[] = {
+        keys_text(arena, attempt, attempt->first, attempt->end), limits_text(arena, attempt, config),
+        arena_printf(arena, "%lld", (long long)config->login_window_s), again_text(arena, attempt)};
     struct db_result row;
-    struct buf text;
 
-    buf_init(&text, arena, 128);
-    for (size_t i = attempt->first; i < attempt->end; i++)
-        if (!buf_printf(&text, "%c%lld", i == attempt->first ? '{' : ',', (long long)limits[i]))
-            return err_memory(err);
-    if (!buf_add_string(&text, "}") || values[0] == NULL || values[2] == NULL)
+    if (values[0] == NULL || values[1] == NULL || values[2] == NULL || values[3] == NULL)
         return err_memory(err);
-    values[1] = text.bytes;
-    if (!again_text(arena, attempt, &values[3], err))
-        return false;
     if (db_query(db, arena, STATEMENT_ATTEMPT_COUNT, values, &row, err) != DB_ROW)
         return err_set(err, ERR_BUG, "attempt was not counted");
     *wait_s = db_number(&row, 0, 0);
@@ -176,12 +203,14 @@ bool attempt_take(struct db *db, struct arena *arena, const struct config *confi
 
 bool attempt_clear(struct db *db, struct arena *arena, const struct attempt *attempt, struct err *err)
 {
-    const char *values[] = {db_bytes(arena, attempt->keys[ATTEMPT_PAIR], ATTEMPT_KEY_BYTES),
-                            attempt->repeated ? "{}" : keys_text(arena, attempt, ATTEMPT_ADDRESS), NULL};
+    const char *const values[] = {
+        keys_text(arena, attempt, ATTEMPT_PAIR, ATTEMPT_PAIR + 1),
+        attempt->repeated ? "{}" : keys_text(arena, attempt, ATTEMPT_ADDRESS, attempt->end),
+        again_text(arena, attempt),
+    };
     struct db_result ignored;
 
-    if (values[0] == NULL || values[1] == NULL)
+    if (values[0] == NULL || values[1] == NULL || values[2] == NULL)
         return err_memory(err);
-    return again_text(arena, attempt, &values[2], err) &&
-           db_query(db, arena, STATEMENT_ATTEMPT_CLEAR, values, &ignored, err) != DB_FAIL;
+    return db_query(db, arena, STATEMENT_ATTEMPT_CLEAR, values, &ignored, err) != DB_FAIL;
 }

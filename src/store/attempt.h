@@ -8,8 +8,8 @@
  *
  * The same password tried again counts once in a window: a program with an old password locks nobody out.
  *
- * A refused attempt leaves no row. Only what counts makes rows, at most four: three buckets, and one by which the same
- * password is known again. They end with the window.
+ * A refused attempt leaves no row. Only what counts makes rows, at most four (while the secret is rotated, by each of its keys):
+ * three buckets, and one by which the same password is known again. They end with the window.
  */
 #ifndef MAYFLY_STORE_ATTEMPT_H
 #define MAYFLY_STORE_ATTEMPT_H
@@ -23,16 +23,21 @@ enum { ATTEMPT_KEY_BYTES = 32, ATTEMPT_BUCKETS = 3 };
 
 enum attempt_bucket { ATTEMPT_PAIR, ATTEMPT_ADDRESS, ATTEMPT_ACCOUNT };
 
-/* One attempt by somebody; the keys are MACs, so that the table tells no names. */
+/*
+ * One attempt by somebody; the keys are MACs, so that the table tells no names. A bucket has one by each key of the secret, and each of
+ * them counts: the fullest holds off, so a rotation neither forgives nor gives a second count.
+ */
 struct attempt {
     char address[ADDRESS_KEY_TEXT_BYTES];
     bool from_address; /* nginx says "unix:" of a client on a unix socket */
     bool known;        /* whose account it is */
     struct uuid account;
-    unsigned char keys[ATTEMPT_BUCKETS][ATTEMPT_KEY_BYTES];
+    size_t secrets; /* keys of the secret */
+    unsigned char keys[SECRET_KEYS_MAX][ATTEMPT_BUCKETS][ATTEMPT_KEY_BYTES];
     size_t first, end; /* those from first up to end count */
     bool has_password;
-    unsigned char again[ATTEMPT_KEY_BYTES]; /* with has_password: the same as long as nothing differs */
+    unsigned char again[SECRET_KEYS_MAX]
+                       [ATTEMPT_KEY_BYTES]; /* with has_password: the same as long as nothing differs */
     bool repeated;                          /* once taken: it was counted before, so nothing was */
 };
 

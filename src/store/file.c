@@ -130,13 +130,13 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     struct uuid id = uuid_new(store->clock);
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], block[NUMBER_BYTES], size[NUMBER_BYTES],
         reserve[NUMBER_BYTES], keep[NUMBER_BYTES], most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES],
-        holder[UUID_TEXT_BYTES];
+        holder[UUID_TEXT_BYTES], lease_ms[NUMBER_BYTES];
     const char *concat = plan->concat != NULL ? plan->concat : "", *lease = plan->holder != NULL ? holder : NULL;
     const char *const values[] = {
         id_text, account_text, plan->via,          back_end->name, plan->object_name,
         block,   plan->name,   plan->claimed_type, plan->metadata, plan->size >= 0 ? size : NULL,
         reserve, keep,         most_bytes,         most_files,     concat,
-        lease};
+        lease,   lease_ms};
     struct db_result row;
 
     uuid_format(&id, id_text);
@@ -147,6 +147,7 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(store, plan->via));
     snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
     snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
+    snprintf(lease_ms, sizeof lease_ms, "%lld", (long long)store->config->upload_lease_ms);
     if (plan->holder != NULL)
         uuid_format(plan->holder, holder);
     switch (db_query(store->db, arena, STATEMENT_FILE_CREATE, values, &row, err)) {
@@ -179,6 +180,33 @@ enum db_rc file_find(struct file_store *store, struct arena *arena, const struct
     enum db_rc rc = about(store, arena, STATEMENT_FILE_FIND, id, account, NULL, &row, err);
 
     return rc == DB_ROW && !file_read(arena, &row, 0, file, err) ? DB_FAIL : rc;
+}
+
+enum db_rc file_find_small(struct file_store *store, struct arena *arena, const struct uuid *id,
+                           const struct uuid *account, struct file *file, struct err *err)
+{
+    enum { COLUMN_CONTENT = FILE_ROW_COUNT };
+    char most[NUMBER_BYTES];
+    struct db_result row;
+    enum db_rc rc;
+    size_t length;
+    const unsigned char *content;
+
+    snprintf(most, sizeof most, "%d", FILE_SMALL_BYTES);
+    rc = about(store, arena, STATEMENT_FILE_FIND_SMALL, id, account, most, &row, err);
+    if (rc != DB_ROW)
+        return rc;
+    if (!file_read(arena, &row, 0, file, err))
+        return DB_FAIL;
+    if (db_is_null(&row, 0, COLUMN_CONTENT))
+        return DB_ROW;
+    content = db_stored_bytes(arena, &row, 0, COLUMN_CONTENT, &length);
+    if (content == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    file->content = (int64_t)length == file->size ? content : NULL;
+    return DB_ROW;
 }
 
 enum db_rc file_set_size(struct file_store *store, struct arena *arena, const struct uuid *id,

@@ -31,7 +31,8 @@ struct file {
     size_t hash_state_length;
     unsigned char sha256[SHA256_BYTES]; /* when committed */
     int64_t created_at_ms;
-    int64_t expires_at_ms; /* while pending */
+    int64_t expires_at_ms;        /* while pending */
+    const unsigned char *content; /* all of its bytes, of size; NULL: file_find_small has not found them */
 };
 
 /* What is to be known before the first byte. Strings are borrowed. */
@@ -41,10 +42,11 @@ struct file_plan {
     const char *object_name; /* safe for a key */
     const char *claimed_type;
     const char *metadata;
-    const char *concat;        /* NULL: not made of parts */
-    int64_t size;              /* -1: not known */
-    int64_t reserve;           /* bytes to count for its account from now on */
-    const struct uuid *holder; /* by whom file_give_back finds it while nobody else leases it; NULL: not at all */
+    const char *concat; /* NULL: not made of parts */
+    int64_t size;       /* -1: not known */
+    int64_t reserve;    /* bytes to count for its account from now on */
+    const struct uuid
+        *holder; /* who has its lease from the beginning, and by whom file_give_back finds it; NULL: nobody */
 };
 
 struct file_store {
@@ -68,6 +70,14 @@ bool file_create(struct file_store *, struct arena *, const struct uuid *account
 /* A file of this account, pending or committed. DB_NONE: there is none, or it is not theirs. */
 enum db_rc file_find(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                      struct file *, struct err *) MUST_CHECK;
+
+/*
+ * The same, with the content of a committed file that is small, when it is in the database. Reading it is left to the back end when it is
+ * not whole.
+ */
+enum { FILE_SMALL_BYTES = 16 * 1024 /* beyond, its text costs more than one more round trip */ };
+enum db_rc file_find_small(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
+                           struct file *, struct err *) MUST_CHECK;
 
 /* Tells the length of an upload that began without. DB_NONE: it has one, or there is no such upload. */
 enum db_rc file_set_size(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,

@@ -1,5 +1,7 @@
 #include "store/upload.h"
 
+#include "store/upload_whole.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +33,24 @@ static bool lost(struct err *err)
     return err_set(err, ERR_LOCKED, "another request goes on with this upload");
 }
 
-void upload_shed(struct upload *upload)
+/* Nobody goes on with it but this request, so nobody needs to know more of it than that it is there. */
+static bool ends_with_request(const struct upload *upload)
+{
+    return in_database(upload) &&
+           (strcmp(upload->file.via, "upload") == 0 || strcmp(upload->file.via, "thumbnail") == 0);
+}
+
+static void free_block(struct upload *upload)
 {
     free(upload->block);
     upload->block = NULL;
     upload->room = 0;
+}
+
+void upload_shed(struct upload *upload)
+{
+    if (!upload->is_late)
+        free_block(upload);
 }
 
 /* It doubles, so that a slow sender holds no more than twice what he sent. */
@@ -71,7 +86,7 @@ void upload_rest(struct upload *upload)
 
 static void release_block(void *upload)
 {
-    upload_shed(upload);
+    free_block(upload);
 }
 
 static void release_scratch(void *scratch)
@@ -109,45 +124,68 @@ enum db_rc upload_open(struct file_store *store, struct arena *arena, const stru
     return upload_open_by(store, arena, id, account, &lease, uploadp, err);
 }
 
+bool upload_alloc(struct file_store *store, struct arena *arena, struct upload **uploadp, struct err *err)
+{
+    struct upload *upload = arena_zalloc(arena, sizeof *upload);
+
+    *uploadp = upload;
+    if (upload == NULL)
+        return err_memory(err);
+    upload->store = store;
+    upload->arena = arena;
+    arena_init(&upload->scratch, SCRATCH_BYTES);
+    upload->stored_at_us = upload->leased_at_us = now_us(upload);
+    return (arena_defer(arena, release_block, upload) && arena_defer(arena, release_scratch, &upload->scratch)) ||
+           err_memory(err);
+}
+
+static bool begin(struct upload *upload, const struct uuid *lease, struct err *err)
+{
+    upload->lease = *lease;
+    upload->back_end = file_back_end(&upload->file, err);
+    upload->stored = upload->file.received;
+    return upload->back_end != NULL && upload_make_room(upload, 1, err) && load_hash(upload, err);
+}
+
 enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const struct uuid *id,
                           const struct uuid *account, const struct uuid *held, struct upload **uploadp, struct err *err)
 {
-    struct upload *upload = arena_zalloc(arena, sizeof *upload);
     char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
     const char *const values[] = {id_text, account_text, lease, ms};
+    struct upload *upload;
     struct db_result row;
     enum db_rc rc;
 
     *uploadp = NULL;
-    if (upload == NULL) {
-        err_memory(err);
+    if (!upload_alloc(store, arena, &upload, err))
         return DB_FAIL;
-    }
-    upload->store = store;
-    upload->arena = arena;
-    upload->lease = *held;
-    arena_init(&upload->scratch, SCRATCH_BYTES);
     uuid_format(id, id_text);
     uuid_format(account, account_text);
-    uuid_format(&upload->lease, lease);
+    uuid_format(held, lease);
     snprintf(ms, sizeof ms, "%lld", (long long)store->config->upload_lease_ms);
     rc = db_query(store->db, arena, STATEMENT_FILE_LEASE, values, &row, err);
     if (rc == DB_NONE)
         return refused(store, arena, id, account, err);
-    if (rc == DB_FAIL || !file_read(arena, &row, 0, &upload->file, err) ||
-        (upload->back_end = file_back_end(&upload->file, err)) == NULL)
-        return DB_FAIL;
-    if (!arena_defer(arena, release_block, upload) || !arena_defer(arena, release_scratch, &upload->scratch) ||
-        !upload_make_room(upload, 1, err)) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    upload->stored = upload->file.received;
-    upload->stored_at_us = upload->leased_at_us = now_us(upload);
-    if (!upload_tail_load(upload, err) || !load_hash(upload, err))
+    if (rc == DB_FAIL || !file_read(arena, &row, 0, &upload->file, err) || !begin(upload, held, err) ||
+        !upload_tail_load(upload, err))
         return DB_FAIL;
     *uploadp = upload;
     return DB_ROW;
+}
+
+bool upload_open_made(struct file_store *store, struct arena *arena, const struct file *file, const struct uuid *lease,
+                      struct upload **uploadp, struct err *err)
+{
+    struct upload *upload;
+
+    *uploadp = NULL;
+    if (!upload_alloc(store, arena, &upload, err))
+        return false;
+    upload->file = *file;
+    if (!begin(upload, lease, err))
+        return false;
+    *uploadp = upload;
+    return true;
 }
 
 bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
@@ -270,6 +308,60 @@ static bool record_block(struct db *db, void *arg, struct err *err)
            upload_advance(upload, upload->store->config->upload_lease_ms, err);
 }
 
+/* A block's first bytes are kept where they can't be read before the commit. */
+static bool keep_head(struct upload *upload, struct err *err)
+{
+    if (!ends_with_request(upload) || block_start(upload) > 0)
+        return true;
+    upload->head = arena_alloc(upload->arena, UPLOAD_HEAD_BYTES);
+    if (upload->head == NULL)
+        return err_memory(err);
+    memcpy(upload->head, upload->block, UPLOAD_HEAD_BYTES);
+    return true;
+}
+
+/* The block and what the row says of it, in one statement, where nothing else has to be written with them. */
+static bool put_with_row(struct upload *upload, struct err *err)
+{
+    const struct db_bytes bytes = {.parameter = 9, .bytes = upload->block, .length = upload->held};
+    unsigned char state[SHA256_STATE_BYTES];
+    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
+        keep[NUMBER_BYTES], place[NUMBER_BYTES];
+    const bool told = !ends_with_request(upload);
+    const char *hash = NULL;
+    struct db_result row;
+
+    arena_reset(&upload->scratch);
+    if (told) {
+        sha256_export(&upload->hash, state);
+        hash = db_bytes(&upload->scratch, state, sizeof state);
+    }
+    if (told && hash == NULL)
+        return err_memory(err);
+    uuid_format(&upload->file.id, id);
+    uuid_format(&upload->lease, lease);
+    snprintf(before, sizeof before, "%lld", (long long)upload->stored);
+    snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
+    snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
+    snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
+    snprintf(place, sizeof place, "%lld", (long long)block_start(upload));
+    const char *const values[] = {id, lease, before, now, hash, ms, keep, place, NULL, told ? "true" : "false"};
+
+    if (db_query_bytes(upload->store->db, &upload->scratch, STATEMENT_FILE_BLOCK_PUT, values, &bytes, &row, err) !=
+        DB_ROW)
+        return lost(err);
+    upload->file.expires_at_ms = db_number(&row, 0, 0);
+    return true;
+}
+
+static bool write_block(struct upload *upload, struct err *err)
+{
+    if (in_database(upload) && !upload->hold && upload->tail.pieces <= 1)
+        return put_with_row(upload, err);
+    return (in_database(upload) || put_block(upload, err)) &&
+           db_transaction(upload->store->db, record_block, upload, err);
+}
+
 bool upload_begin(struct upload *upload, struct err *err)
 {
     struct object *object = &upload->file.object;
@@ -329,13 +421,14 @@ static bool reserve(struct upload *upload, struct err *err)
 
 bool upload_trim(struct upload *upload, struct err *err)
 {
-    return upload->file.received == upload->file.reserved || count_received(upload, err);
+    return upload->plan != NULL || upload->file.received == upload->file.reserved || count_received(upload, err);
 }
 
 static bool send_block(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !upload_begin(upload, err) || (!in_database(upload) && !put_block(upload, err)) ||
-        !db_transaction(upload->store->db, record_block, upload, err))
+    if (upload->plan != NULL)
+        return err_set(err, ERR_BUG, OBJECT_SHOWN " was to fit into a block", upload->file.object.key);
+    if (!reserve(upload, err) || !upload_begin(upload, err) || !keep_head(upload, err) || !write_block(upload, err))
         return false;
     if (!upload->hold)
         upload->stored = upload->file.received;
@@ -372,6 +465,8 @@ static bool tend(struct upload *upload, struct err *err)
 {
     int64_t now = now_us(upload);
 
+    if (upload->plan != NULL)
+        return true;
     if (!upload->hold && now - upload->stored_at_us > KEEP_EVERY_US && upload->held > upload->tail.length) {
         if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_go_on, upload, err))
             return false;
@@ -508,6 +603,11 @@ bool upload_seal(struct upload *upload, struct err *err)
 {
     if (upload->file.sealed)
         return true;
+    if (ends_with_request(upload) && reserve(upload, err)) {
+        upload->file.sealed = upload->is_late = true;
+        file_point(upload->store, "upload-sealed");
+        return true;
+    }
     if (!reserve(upload, err) || (!in_database(upload) && !finish(upload, err)))
         return false;
     if (!db_transaction(upload->store->db, seal, upload, err)) {
@@ -516,6 +616,17 @@ bool upload_seal(struct upload *upload, struct err *err)
     }
     upload->stored = upload->file.received;
     file_point(upload->store, "upload-sealed");
+    return true;
+}
+
+bool upload_settle(struct upload *upload, struct err *err)
+{
+    if (!upload->is_late || upload->plan != NULL)
+        return true;
+    if (!db_transaction(upload->store->db, seal, upload, err))
+        return false;
+    upload->is_late = false;
+    free_block(upload);
     return true;
 }
 
@@ -528,31 +639,44 @@ bool upload_head(struct upload *upload, void *bytes, size_t size, size_t *length
         memcpy(bytes, upload->block, *length);
         return true;
     }
+    if (upload->head != NULL) {
+        *length = UPLOAD_HEAD_BYTES < size ? UPLOAD_HEAD_BYTES : size;
+        memcpy(bytes, upload->head, *length);
+        return true;
+    }
     arena_reset(&upload->scratch);
     return upload->back_end->read(&upload->store->objects, &upload->scratch, &upload->file.object, 0, bytes, size,
                                   length, &reason) ||
            refused_by_back_end(upload, &reason, err);
 }
 
-bool upload_commit(struct upload *upload, struct arena *arena, const char *type, struct err *err)
+static bool commit_row(struct upload *upload, struct arena *arena, const char *type, struct err *err)
 {
-    struct sha256 hash = upload->hash;
     char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], size[NUMBER_BYTES];
-    const char *sha256;
+    const char *sha256 = db_bytes(arena, upload->file.sha256, SHA256_BYTES);
+    const char *const values[] = {id, lease, size, sha256, type};
     struct db_result row;
 
-    sha256_end(&hash, upload->file.sha256);
-    sha256 = db_bytes(arena, upload->file.sha256, SHA256_BYTES);
     if (sha256 == NULL)
         return err_memory(err);
     uuid_format(&upload->file.id, id);
     uuid_format(&upload->lease, lease);
     snprintf(size, sizeof size, "%lld", (long long)upload->file.received);
-    const char *const values[] = {id, lease, size, sha256, type};
-
     if (db_query(upload->store->db, arena, STATEMENT_FILE_COMMIT, values, &row, err) != DB_ROW)
         return lost(err);
     upload->file.created_at_ms = db_number(&row, 0, 0);
+    return true;
+}
+
+bool upload_commit(struct upload *upload, struct arena *arena, const char *type, struct err *err)
+{
+    struct sha256 hash = upload->hash;
+
+    sha256_end(&hash, upload->file.sha256);
+    if (upload->is_late && !finish(upload, err))
+        return false;
+    if (!(upload->plan != NULL ? upload_whole_commit : commit_row)(upload, arena, type, err))
+        return false;
     upload->file.size = upload->file.received;
     upload->file.type = type;
     upload->file.state = FILE_COMMITTED;

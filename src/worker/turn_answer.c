@@ -1,13 +1,14 @@
 #include "worker/turn_answer.h"
 
 /* A reader that takes whatever it gets has this many pieces of its answer in one turn: a block that is read from the database. */
-enum { PIECES_PER_TURN = 5 };
+enum { PIECES_PER_TURN = BLOCK_POOL_BYTES / ANSWER_PIECE_MAX_BYTES };
 
 _Static_assert((int)RESPONSE_ANSWER_MAX <= (int)FCGI_PIECE_MAX_BYTES, "an answer that is sent whole is one piece");
 
 /* All that was read is sent, or still to be sent: what is left of the block stays while others do not need its place. */
 static void wait_for_room(struct turns *turns, struct turn *turn)
 {
+    serve_settle(&turn->exchange);
     turn_read_ahead(turns, turn);
     while (turns->readers_count > TURNS_READ_AHEAD_MAX) {
         struct turn *longest = TAILQ_FIRST(&turns->readers);
@@ -29,6 +30,7 @@ bool turn_send_pieces(struct turns *turns, struct turn *turn)
         enum fcgi_sent sent = fcgi_send(turn->request);
 
         if (sent == FCGI_SENT_PART && turns->streams < turns_streams_max(turns)) {
+            serve_settle(x);
             turn_wait(turns, turn, x->source != NULL ? FCGI_WAIT_ROOM : FCGI_WAIT_TAKEN);
             return false;
         }
@@ -49,6 +51,8 @@ bool turn_send_pieces(struct turns *turns, struct turn *turn)
             fcgi_abandon(turn->request, "the answer is cut off");
             return true;
         }
+        if (!turns_are_crowded(turns))
+            serve_expect(x);
         fcgi_piece(turn->request, bytes, length, last);
     }
 }

@@ -1,8 +1,8 @@
 /*
  * The requests that a worker has in hand. Most are answered in the batch in which they came. One whose body comes slowly,
- * or whose answer is long, keeps its turn and gets on whenever its connection is ready, so that it holds nobody
- * up: opened -> (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come between
- * other requests too: its connection is ready for the answer all the time, so it has a step in each round.
+ * or whose answer is long, keeps its turn and gets on whenever its connection is ready, so that it holds nobody up: opened ->
+ * (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come between other requests
+ * too: its connection is ready for the answer all the time, so it has a step in each round in which its account has time left.
  *
  * Who waits costs little, since there may be thousands: a slow reader holds no bytes of the file, which are read again when there
  * is room for them, and a slow sender as much as has come of a block, up to worker_stream_bytes of all together. A body that can't

@@ -31,9 +31,8 @@ enum {
     QUIET_MS = 20,
     /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
     DRAIN_MS = 5000,
-    /* Uploads and downloads in hand may go on for so long; when the pool leaves only this much shorter. */
+    /* Uploads and downloads in hand may go on for so long; when the pool leaves, for leave_streams_s. */
     DRAIN_STREAMS_MS = 60000,
-    LEAVE_STREAMS_MS = 10000,
     /* Those that began in the last moment; nobody accepts for the pool meanwhile. */
     LAST_STREAMS_MS = 500,
     /* How long a worker whose time has come waits for a moment in which it may fork, and then for its successor to serve. */
@@ -97,11 +96,11 @@ static void let_go(struct worker *worker)
 /* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
 static void finish_streams(struct worker *worker, int64_t limit_ms)
 {
-    int64_t since_ms = now_ms(worker);
+    int64_t since_ms = now_ms(worker), leave_ms = worker->services.config.leave_streams_s * 1000;
 
     while (turns_wait(&worker->turns) && now_ms(worker) - since_ms < limit_ms) {
-        if (fcgi_server_stopping(worker->server) == FCGI_LEAVE && limit_ms > LEAVE_STREAMS_MS)
-            limit_ms = LEAVE_STREAMS_MS;
+        if (fcgi_server_stopping(worker->server) == FCGI_LEAVE && limit_ms > leave_ms)
+            limit_ms = leave_ms;
         take(worker, IDLE_MS);
     }
 }
@@ -175,6 +174,7 @@ static bool succeed(struct worker *worker)
         take(worker, IDLE_MS);
     if (fcgi_server_stopping(worker->server) != FCGI_RUN || !turns_are_alone(&worker->turns))
         return false;
+    services_be_alone(&worker->services);
     if (!successor_begin(&worker->successor, &err)) {
         log_error(&worker->services.log, LOG_WARN, "not_succeeded", &err);
         return false;
@@ -198,6 +198,7 @@ static void worker_loop(struct worker *worker)
         if (take(worker, IDLE_MS) == 0)
             sweep_when_idle(worker);
         successor_reap(&worker->successor);
+        services_tend(&worker->services);
     }
     if (succeed(worker))
         fcgi_server_stop(worker->server, FCGI_RECYCLE);

@@ -291,6 +291,26 @@ class LargeBodies(Attacker):
                 await asyncio.gather(answer, return_exceptions=True)
 
 
+class Hoarders(Attacker):
+    """A member's gigabytes from many addresses, of which a byte comes now and then; and refused bodies that don't end."""
+
+    size, pause_s, addresses = 60, 2, 30
+    wanted = {413}
+
+    async def attempt(self, number):
+        async with self.connect(number) as (reader, writer):
+            path, fields = (("/upload", self.bearer("dripper")), ("/nothing", {}))[number % 2]
+            writer.write(self.head("POST", path, 1 << 30 if path == "/upload" else 1 << 20, **fields))
+            for _ in range(6):
+                writer.write(b"y")
+                with contextlib.suppress(asyncio.TimeoutError):
+                    if data := await asyncio.wait_for(reader.read(12), self.rng.uniform(1, 3)):
+                        self.judge(path, int(data[9:12]), data)
+                    else:
+                        raise EOFError
+            self.count(f"held {path}")
+
+
 class Guessers(Attacker):
     """Wrong passwords for somebody who is known, and for names that nobody has, from thousands of addresses."""
 
@@ -303,7 +323,7 @@ class Guessers(Attacker):
         await self.ask(self.rng.randrange(self.addresses), "POST", "/login", body, Content_Type=JSON)
 
 
-KINDS = (Smuggler, HopelessTexts, HostileDocuments, RowWriters, HostileImages, HalfSent, SlowReaders, SlowWriters, LargeBodies, Guessers)
+KINDS = (Smuggler, HopelessTexts, HostileDocuments, RowWriters, HostileImages, HalfSent, SlowReaders, SlowWriters, LargeBodies, Hoarders, Guessers)
 
 
 class Camp:

@@ -171,7 +171,7 @@ class Browser:
             field = self.one(f'{form} [name="{name}"]')
             field.clear()
             field.send_keys(value)
-        self.leave(f"{form} button")
+        self.leave(f'{form} button:not([type="button"])')
 
     def complaints(self):
         """What the browser itself found wrong, other than a refused request."""

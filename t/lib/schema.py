@@ -53,6 +53,10 @@ WHERE name_key(a.username) = name_key('load' || :n) AND f.state = 'committed' OR
 }
 
 
+# Whose own lower() is not Unicode's.
+LOCALES = {"C": "ENCODING 'UTF8' LOCALE 'C'", "Turkish": "ENCODING 'UTF8' LOCALE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'"}
+
+
 def up_to(number, folder):
     """apply.sql with the changes up to this one."""
     text = (SCHEMA / "apply.sql").read_text()
@@ -67,13 +71,13 @@ def up_to(number, folder):
 
 
 class Database:
-    """Of its own, in the stack's PostgreSQL."""
+    """Of its own, in the stack's PostgreSQL, perhaps with another locale than that has."""
 
-    def __init__(self, number, rows, files=0):
-        self.name, self.number, self.rows, self.files = f"schema_{secrets.token_hex(4)}", number, rows, files
+    def __init__(self, number, rows, files=0, locale=""):
+        self.name, self.number, self.rows, self.files, self.locale = f"schema_{secrets.token_hex(4)}", number, rows, files, locale
 
     def __enter__(self):
-        self._psql("CREATE DATABASE " + self.name, name="postgres")
+        self._psql(f"CREATE DATABASE {self.name} {self.locale and 'TEMPLATE template0 ' + self.locale}", name="postgres")
         with tempfile.TemporaryDirectory() as folder:
             ran = self.apply(up_to(self.number, Path(folder)))
             if ran.returncode != 0:

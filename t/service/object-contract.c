@@ -4,7 +4,7 @@
  *     object-contract NAME CONFIGURATION [setting=value…]
  *
  * STORAGE_STOP and STORAGE_START are commands that take the storage away and bring it back; without them that promise is
- * not tried. STORAGE_LACKS has words for what an S3 does without (see lacks); what is promised then is tried instead. Keys are new in each run, so the storage may be one that others use as well.
+ * not tried. CONNECTION_END ends the connections of a database that are called object-contract. STORAGE_LACKS has words for what an S3 does without (see lacks); what is promised then is tried instead. Keys are new in each run, so the storage may be one that others use as well.
  */
 #include "base/clock.h"
 #include "db/db.h"
@@ -84,6 +84,8 @@ static struct world *world_open(int count, char **words)
     world.log = (struct log){.clock = &clock_system, .level = LOG_ERROR, .worker = "test"};
     world.store = (struct object_store){.config = &world.config, .clock = &clock_system, .log = &world.log};
     world.store.db = db_new(&world.config, &clock_system, &world.log);
+    if (world.store.db != NULL)
+        db_call(world.store.db, "object-contract");
     if (world.config.s3_bucket[0] != '\0' &&
         !s3_new(&world.store.s3, &world.config, &clock_system, &world.log, NULL, &err))
         goto wrong;
@@ -723,6 +725,68 @@ static void run(const char *variable)
         fail_msg("%s failed", command);
 }
 
+static void expects(struct test *test, const struct file *file, int64_t offset, size_t size)
+{
+    test->ops->expect(test->store, &file->object, offset, size);
+}
+
+static void what_is_expected_is_begun_before_it_is_read(void **state)
+{
+    struct test *test = *state;
+    struct file file, other;
+    int64_t block = test->ops->block_bytes(test->store, -1), size;
+    uint64_t trips;
+
+    if (test->ops->expect == NULL)
+        skip();
+    file_write(test, &file, 2 * block + 5, "expected");
+    assert_reads(test, &file, 0, (size_t)block, (size_t)block);
+    trips = db_round_trips(test->store->db);
+    expects(test, &file, block, (size_t)block);
+    assert_int_equal(db_round_trips(test->store->db), trips + 1);
+    assert_reads(test, &file, block, (size_t)block, (size_t)block);
+    assert_int_equal(db_round_trips(test->store->db), trips + 1);
+    /* Once: what is read again is asked for again. */
+    assert_reads(test, &file, block, (size_t)block, (size_t)block);
+    assert_int_equal(db_round_trips(test->store->db), trips + 2);
+    /* Something else comes in between: another part, another operation, a transaction, another expectation. */
+    expects(test, &file, block, (size_t)block);
+    assert_reads(test, &file, 0, (size_t)block, (size_t)block);
+    assert_reads(test, &file, block, (size_t)block, (size_t)block);
+    expects(test, &file, block, (size_t)block);
+    GRANTED(test->ops->size(test->store, &test->arena, &file.object, &size, &test->err));
+    assert_int_equal(size, 2 * block + 5);
+    assert_reads(test, &file, block, (size_t)block, (size_t)block);
+    expects(test, &file, 0, (size_t)block);
+    file_write(test, &other, block + 1, "other");
+    assert_reads(test, &file, 0, (size_t)block, (size_t)block);
+    expects(test, &file, 0, (size_t)block);
+    expects(test, &other, 0, (size_t)block);
+    assert_reads(test, &file, block, (size_t)block, (size_t)block);
+    /* It is not read after all, or is beyond the end, or is no more. */
+    expects(test, &file, 0, (size_t)block);
+    expects(test, &file, 0, 0);
+    trips = db_round_trips(test->store->db);
+    assert_reads(test, &file, 0, 10, 10);
+    assert_int_equal(db_round_trips(test->store->db), trips + 1);
+    expects(test, &file, 2 * block, 100);
+    assert_reads(test, &file, 2 * block, 100, 5);
+    remove_file(test, &other);
+    expects(test, &other, 0, (size_t)block);
+    assert_absent(test, &other);
+    /* Its connection ends meanwhile. */
+    if (getenv("CONNECTION_END") != NULL) {
+        expects(test, &file, block, (size_t)block);
+        run("CONNECTION_END");
+        assert_reads(test, &file, block, (size_t)block, (size_t)block);
+        run("CONNECTION_END");
+        expects(test, &file, block, (size_t)block);
+        expects(test, &file, 0, 0);
+        assert_reads(test, &file, block, (size_t)block, (size_t)block);
+    }
+    remove_file(test, &file);
+}
+
 static void an_outage_is_told_quickly_and_over_when_it_is_over(void **state)
 {
     struct test *test = *state;
@@ -1023,6 +1087,7 @@ int main(int count, char **words)
         KEEPS(a_url_writes_exactly_what_was_agreed),
         KEEPS(urls_write_the_blocks_of_a_large_object),
         KEEPS(an_object_of_another_length_than_promised_is_not_finished),
+        KEEPS(what_is_expected_is_begun_before_it_is_read),
         KEEPS(an_outage_is_told_quickly_and_over_when_it_is_over),
     };
     int failed;

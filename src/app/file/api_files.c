@@ -84,7 +84,26 @@ static void rest(struct exchange *x)
     sending->held = 0;
 }
 
-static const struct answer_source source = {.next = next, .rest = rest};
+static void expect(struct exchange *x)
+{
+    const struct sending *sending = x->stream;
+
+    file_reader_expect(sending->reader);
+}
+
+static void settle(struct exchange *x)
+{
+    const struct sending *sending = x->stream;
+
+    file_reader_settle(sending->reader);
+}
+
+static const struct answer_source source = {.next = next, .rest = rest, .expect = expect, .settle = settle};
+
+static bool send_whole(struct exchange *x, const void *bytes, size_t length, struct err *err)
+{
+    return buf_add(&x->response.body, bytes, length) || err_memory(err);
+}
 
 static bool send_bytes(struct exchange *x, const struct file *file, const struct range *range, struct err *err)
 {
@@ -92,6 +111,8 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
 
     if (range->length == 0)
         return true;
+    if (file->content != NULL)
+        return send_whole(x, file->content + range->offset, (size_t)range->length, err);
     if (sending == NULL)
         return err_memory(err);
     if (!file_reader_new(x, file, &sending->reader, err))
@@ -100,6 +121,9 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
     /* Before anything is said: a storage that is away is 503, and no answer that breaks off. */
     if (x->request.method == METHOD_GET && !read_on(x, sending, err))
         return false;
+    /* In one record with the head: it is no stream, for which there would have to be room. */
+    if (range->length <= FILE_SMALL_BYTES && sending->held == (size_t)range->length)
+        return send_whole(x, sending->at, sending->held, err);
     x->stream = sending;
     x->source = &source;
     x->answer_left = range->length;
@@ -202,9 +226,12 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
 
 bool api_files_get(struct exchange *x, struct err *err)
 {
+    /* An answer that may be 304 needs no content. */
+    bool sends = x->request.method == METHOD_GET && x->request.if_none_match[0] == '\0';
     struct file file;
 
-    return file_answer_find(x, &file, err) && file_send(x, &file, err);
+    return (sends ? file_answer_find_small(x, &file, err) : file_answer_find(x, &file, err)) &&
+           file_send(x, &file, err);
 }
 
 /* --- PATCH and DELETE /files/ID --- */

@@ -84,7 +84,7 @@ struct thumbing {
     struct file_reader *reader;
     int *images; /* the count of those that are stored where this one is */
     int image;   /* descriptor; -1 */
-    struct child_running *child;
+    struct zygote_job *child;
     int64_t child_since_us;
 };
 
@@ -133,7 +133,7 @@ static int before(const struct services *services, const struct thumbing *thumbi
     return count;
 }
 
-static void note_child(struct thumbing *thumbing, struct child_running *child)
+static void note_child(struct thumbing *thumbing, struct zygote_job *child)
 {
     thumbing->all->children += (child != NULL) - (thumbing->child != NULL);
     thumbing->child = child;
@@ -225,14 +225,15 @@ static bool wait_for(struct exchange *, struct thumbing *, enum awaited, struct 
 
 static bool start(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
 {
-    struct child_running *child;
+    struct zygote_job *child;
 
     (void)done;
     if (thumbing->all->children >= CHILDREN_AT_ONCE)
         return wait_for(x, thumbing, CHILD, err);
     thumbing->stage = attend;
     thumbing->child_since_us = x->services->clock->monotonic_us();
-    if (!thumbnail_start(&x->services->config, &x->arena, thumbing->image, thumbing->box, &child, err))
+    if (!thumbnail_start(&x->services->thumbnailer, &x->services->config, &x->arena, thumbing->image, thumbing->box,
+                         &child, err))
         return false;
     note_child(thumbing, child);
     return true;

@@ -7,6 +7,7 @@
 #include "http/disposition.h"
 #include "http/multipart.h"
 #include "store/account.h"
+#include "store/upload_whole.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ enum {
 };
 
 /*
- * POST /upload: a form's files or a raw body, streamed. Each file is a pending row of its own from its first byte on; all
- * are committed together with the outcome, so a request that is tried again gives the first one's files.
+ * POST /upload: a form's files or a raw body, streamed. Each file is a pending row of its own from its first byte on, unless the whole
+ * request is small; all are committed together with the outcome, so a request that is tried again gives the first one's files.
  *
  * An earlier attempt may have taken the very room that this one is refused; only then is it looked for. One that was done
  * is answered by once, and the body only passes through the hash that compares the two; of one that was cut off the pending
@@ -52,6 +53,7 @@ struct nameless {
 struct receiving {
     struct multipart parser;
     bool raw;
+    bool is_small;              /* all of it can be held until it is committed (store/upload_whole.h) */
     bool done;                  /* by an earlier attempt */
     bool has_chunk, has_chunks; /* fields of these names */
     struct once_keys keys;
@@ -146,6 +148,25 @@ static bool create(struct exchange *x, const struct file_plan *plan, struct file
     return true;
 }
 
+/* Makes the upload; its row too, unless all of the request is held until the end. A profile's picture locks its account before the file. */
+static bool begin_upload(struct exchange *x, const struct file_plan *plan, struct received *received, struct err *err)
+{
+    struct file_store *files = &x->services->files;
+    const struct receiving *receiving = x->stream;
+    struct received *last = NULL;
+    struct file file;
+
+    for (struct received *one = receiving->first; one != NULL; one = one->next)
+        last = one;
+    if (receiving->is_small && !received->photo)
+        return upload_whole_new(files, &x->arena, &x->session.account, plan, &received->upload, err);
+    /* A form may have many, each takes some transactions, and the block of one is in memory at a time. */
+    if (last != NULL)
+        (void)!db_give_way(x->services->sessions.db);
+    return (last == NULL || last->upload == NULL || upload_settle(last->upload, err)) && create(x, plan, &file, err) &&
+           (receiving->done || upload_open_made(files, &x->arena, &file, &receiving->holder, &received->upload, err));
+}
+
 static bool begin_file(struct exchange *x, const char *field, const char *name, size_t name_length, const char *type,
                        int64_t size, int64_t most, struct err *err)
 {
@@ -153,11 +174,9 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
     char *safe = arena_alloc(&x->arena, DISPOSITION_NAME_BYTES), *key = arena_alloc(&x->arena, DISPOSITION_KEY_BYTES);
     char *claimed = arena_alloc(&x->arena, MEDIA_TYPE_BYTES);
     struct received *received = arena_zalloc(&x->arena, sizeof *received);
-    struct file_plan plan = {
-        .via = "upload", .metadata = "", .size = size, .reserve = most > 0 ? most : 0, .holder = &receiving->holder};
-    struct file file;
+    struct file_plan *plan = arena_alloc(&x->arena, sizeof *plan);
 
-    if (safe == NULL || key == NULL || claimed == NULL || received == NULL)
+    if (safe == NULL || key == NULL || claimed == NULL || received == NULL || plan == NULL)
         return err_memory(err);
     if (size > x->services->config.file_max_bytes)
         return err_set(err, ERR_LARGE, "a file may have at most %lld bytes",
@@ -165,24 +184,23 @@ static bool begin_file(struct exchange *x, const char *field, const char *name, 
     disposition_name(name, name_length, safe);
     disposition_key(safe, strlen(safe), key);
     media_type_normalise(type, claimed);
-    plan.name = safe;
-    plan.object_name = key;
-    plan.claimed_type = claimed;
-    /* A form may have many, and each takes some transactions. */
-    if (receiving->first != NULL)
-        (void)!db_give_way(x->services->sessions.db);
-    if (!create(x, &plan, &file, err))
+    *plan = (struct file_plan){.via = "upload",
+                               .name = safe,
+                               .object_name = key,
+                               .claimed_type = claimed,
+                               .metadata = "",
+                               .size = size,
+                               .reserve = most > 0 ? most : 0,
+                               .holder = &receiving->holder};
+    received->photo = strcmp(field, "photo") == 0;
+    if (!begin_upload(x, plan, received, err))
         return false;
-    if (!receiving->done && upload_open_by(&x->services->files, &x->arena, &file.id, &x->session.account,
-                                           &receiving->holder, &received->upload, err) != DB_ROW)
-        return err_set(err, ERR_LOCKED, "another attempt of this request goes on with its files");
     received->name = safe;
     sha256_init(&received->hash);
     received->field = arena_strdup(&x->arena, field);
     received->type = claimed;
     if (received->field == NULL)
         return err_memory(err);
-    received->photo = strcmp(field, "photo") == 0;
     *receiving->last = received;
     receiving->last = &received->next;
     receiving->open = received;
@@ -370,7 +388,7 @@ static void drop(struct exchange *x)
     struct err ignored = {.kind = ERR_NONE}; /* the sweeper finds them when they are overdue */
 
     for (const struct received *received = receiving->first; received != NULL; received = received->next) {
-        if (received->upload != NULL)
+        if (received->upload != NULL && received->upload->plan == NULL)
             (void)!file_give_up(&x->services->files, &x->arena, &received->upload->file.id, &x->session.account,
                                 &ignored);
         if (received->next != NULL)
@@ -399,11 +417,24 @@ static bool set_fingerprint(struct exchange *x, struct err *err)
     return true;
 }
 
-static bool finish(struct exchange *x, struct err *err)
+/* What was held asks for room here, where an earlier attempt may have it, of the release before. */
+static bool commit_once(struct exchange *x, struct err *err)
 {
     const struct receiving *receiving = x->stream;
+    struct err ignored = {.kind = ERR_NONE};
+    bool found = false;
 
-    if (!set_fingerprint(x, err) || !once(x, commit, receiving->first, err))
+    if (once(x, commit, receiving->first, err))
+        return true;
+    if (!receiving->is_small || err->kind != ERR_LARGE || !find_earlier(x, &found, &ignored) || !found)
+        return false;
+    err_clear(err);
+    return once(x, commit, receiving->first, err);
+}
+
+static bool finish(struct exchange *x, struct err *err)
+{
+    if (!set_fingerprint(x, err) || !commit_once(x, err))
         return false;
     if (x->replayed)
         drop(x);
@@ -503,6 +534,7 @@ static bool check_length(const struct exchange *x, int64_t length, struct err *e
 bool api_upload_admit(struct exchange *x, struct err *err)
 {
     const char *text;
+    char account[UUID_TEXT_BYTES];
     int64_t length = 0; /* nginx knows none of a body in chunks */
 
     if (!query_text(x, "length", &text, err))
@@ -512,7 +544,9 @@ bool api_upload_admit(struct exchange *x, struct err *err)
     if (!check_length(x, length, err))
         return false;
     x->response.status = 204;
-    return true;
+    /* nginx counts the bodies that it holds for one account (mayfly-limits.conf). */
+    uuid_format(&x->session.account, account);
+    return response_header(&x->response, "X-Mayfly-Account", account, err);
 }
 
 bool api_upload(struct exchange *x, struct err *err)
@@ -530,6 +564,7 @@ bool api_upload(struct exchange *x, struct err *err)
         return refuse_chunk("Content-Range", err);
     receiving->last = &receiving->first;
     receiving->raw = !request_has_type(&x->request, "multipart/form-data");
+    receiving->is_small = upload_whole_fits(&x->services->files, x->request.content_length);
     if (!once_keys(x, &receiving->keys, err))
         return false;
     receiving->holder = holder_of(&receiving->keys, 0);

@@ -154,12 +154,25 @@ bool file_answer_id(const struct exchange *x, struct uuid *id, struct err *err)
     return uuid_parse(x->match.parameter, id) || err_set(err, ERR_ABSENT, "there is no such file of yours");
 }
 
-bool file_answer_find(struct exchange *x, struct file *file, struct err *err)
+static bool find(struct exchange *x, struct file *file,
+                 enum db_rc (*finder)(struct file_store *, struct arena *, const struct uuid *, const struct uuid *,
+                                      struct file *, struct err *),
+                 struct err *err)
 {
     struct uuid id;
 
     return file_answer_id(x, &id, err) &&
-           ((file_find(&x->services->files, &x->arena, &id, &x->session.account, file, err) == DB_ROW &&
+           ((finder(&x->services->files, &x->arena, &id, &x->session.account, file, err) == DB_ROW &&
              file->state == FILE_COMMITTED) ||
             err_set(err, ERR_ABSENT, "there is no such file of yours"));
+}
+
+bool file_answer_find(struct exchange *x, struct file *file, struct err *err)
+{
+    return find(x, file, file_find, err);
+}
+
+bool file_answer_find_small(struct exchange *x, struct file *file, struct err *err)
+{
+    return find(x, file, file_find_small, err);
 }

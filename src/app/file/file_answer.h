@@ -31,4 +31,7 @@ bool file_answer_id(const struct exchange *, struct uuid *, struct err *) MUST_C
 /* The committed file of this account that the path names; ERR_ABSENT when there is none. */
 bool file_answer_find(struct exchange *, struct file *, struct err *) MUST_CHECK;
 
+/* The same, with its content when it is small: store/file.h. */
+bool file_answer_find_small(struct exchange *, struct file *, struct err *) MUST_CHECK;
+
 #endif

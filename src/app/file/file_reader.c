@@ -1,11 +1,37 @@
 #include "app/file/file_reader.h"
 
+static void let_go(struct file_reader *reader)
+{
+    arena_free(&reader->scratch);
+    block_pool_give(reader->blocks, reader->bytes);
+    block_pool_give(reader->blocks, reader->ahead);
+    reader->bytes = reader->ahead = NULL;
+}
+
 static void release(void *arg)
 {
     struct file_reader *reader = arg;
 
-    arena_free(&reader->scratch);
-    block_pool_give(reader->blocks, reader->bytes);
+    if (reader->expects)
+        reader->back_end->expect(reader->store, &reader->object, 0, 0);
+    let_go(reader);
+}
+
+/* As much as is wanted of the next block; after a range's first piece they are the back end's own. */
+static size_t wanted(const struct file_reader *reader)
+{
+    int64_t left = reader->end - reader->offset, block = FILE_READER_BYTES - reader->offset % FILE_READER_BYTES;
+
+    return (size_t)(left < block ? left : block);
+}
+
+static bool read_block(struct file_reader *reader, unsigned char **bytes, size_t *length, struct err *err)
+{
+    if (*bytes == NULL && (*bytes = block_pool_take(reader->blocks)) == NULL)
+        return err_memory(err);
+    arena_reset(&reader->scratch);
+    return reader->back_end->read(reader->store, &reader->scratch, &reader->object, reader->offset, *bytes,
+                                  wanted(reader), length, err);
 }
 
 void file_reader_seek(struct file_reader *reader, int64_t offset, int64_t length)
@@ -35,6 +61,7 @@ bool file_reader_new(struct exchange *x, const struct file *file, struct file_re
     if (reader == NULL)
         return err_memory(err);
     reader->blocks = &x->services->blocks;
+    reader->store = &x->services->files.objects;
     arena_init(&reader->scratch, 2 * FILE_READER_BYTES);
     if (!arena_defer(&x->arena, release, reader))
         return err_memory(err);
@@ -45,9 +72,30 @@ bool file_reader_new(struct exchange *x, const struct file *file, struct file_re
 void file_reader_rest(struct file_reader *reader, size_t unread)
 {
     reader->offset -= (int64_t)unread;
-    arena_free(&reader->scratch);
-    block_pool_give(reader->blocks, reader->bytes);
-    reader->bytes = NULL;
+    let_go(reader);
+}
+
+void file_reader_expect(struct file_reader *reader)
+{
+    if (reader->ahead != NULL || reader->expects || wanted(reader) == 0 || reader->back_end->expect == NULL)
+        return;
+    reader->back_end->expect(reader->store, &reader->object, reader->offset, wanted(reader));
+    reader->expects = true;
+}
+
+/* What fails is read again by file_reader_next, which says why. */
+void file_reader_settle(struct file_reader *reader)
+{
+    struct err ignored = {.kind = ERR_NONE};
+    size_t length;
+
+    if (!reader->expects)
+        return;
+    reader->expects = false;
+    if (!read_block(reader, &reader->ahead, &length, &ignored) || length < wanted(reader)) {
+        block_pool_give(reader->blocks, reader->ahead);
+        reader->ahead = NULL;
+    }
 }
 
 bool file_reader_lost(struct exchange *x, const struct uuid *id, const struct uuid *account, struct err *err)
@@ -71,24 +119,23 @@ bool file_reader_next(struct exchange *x, struct file_reader *reader, const void
                       struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
-    int64_t left = reader->end - reader->offset;
-    size_t wanted = left < FILE_READER_BYTES ? (size_t)left : FILE_READER_BYTES;
 
     *bytes = NULL;
     *length = 0;
-    if (wanted == 0)
+    reader->expects = false;
+    if (wanted(reader) == 0)
         return true;
-    if (reader->bytes == NULL && (reader->bytes = block_pool_take(reader->blocks)) == NULL)
-        return err_memory(err);
-    *bytes = reader->bytes;
-    arena_reset(&reader->scratch);
-    if (!reader->back_end->read(&x->services->files.objects, &reader->scratch, &reader->object, reader->offset,
-                                reader->bytes, wanted, length, &reason) &&
-        reason.kind != ERR_ABSENT) {
+    if (reader->ahead != NULL) {
+        block_pool_give(reader->blocks, reader->bytes);
+        reader->bytes = reader->ahead;
+        reader->ahead = NULL;
+        *length = wanted(reader);
+    } else if (!read_block(reader, &reader->bytes, length, &reason) && reason.kind != ERR_ABSENT) {
         *err = reason;
         return false;
     }
-    if (*length < wanted)
+    *bytes = reader->bytes;
+    if (*length < wanted(reader))
         return file_reader_lost(x, &reader->object.id, &reader->account, err);
     reader->offset += (int64_t)*length;
     return true;

@@ -13,8 +13,11 @@ struct file_reader {
     struct uuid account;
     struct arena scratch;
     struct block_pool *blocks;
+    struct object_store *store;
     unsigned char *bytes;
-    int64_t offset, end; /* of the next byte, and of the first that is not wanted */
+    unsigned char *ahead; /* NULL, or what file_reader_next gives: all that it wants */
+    bool expects;         /* the back end has begun to read that */
+    int64_t offset, end;  /* of the next byte, and of the first that is not wanted */
 };
 
 /* A reader of an object that is whole; its memory goes with the request. */
@@ -35,6 +38,13 @@ bool file_reader_lost(struct exchange *, const struct uuid *id, const struct uui
 
 /* Lets go of the memory until file_reader_next, which begins with the last `unread` bytes that it gave. */
 void file_reader_rest(struct file_reader *, size_t unread);
+
+/*
+ * Begins to read what file_reader_next gives next, when the back end can, while the caller does something else; what was given stays alive.
+ * file_reader_settle then waits for it, before anybody else may use the back end.
+ */
+void file_reader_expect(struct file_reader *);
+void file_reader_settle(struct file_reader *);
 
 /* The next byte is that at offset, and length bytes from there are wanted. */
 void file_reader_seek(struct file_reader *, int64_t offset, int64_t length);

@@ -3,12 +3,16 @@
 #include "media/media_guess.h"
 #include "media/media_sniff.h"
 
+#include <poll.h>
 #include <string.h>
 
 enum {
-    PAUSE_MS = 3,       /* it takes about so long */
+    WAIT_MS = 20, /* for the answer itself, which takes some milliseconds; a client that has gone is seen after it */
+    PAUSE_MS = 3, /* where nobody can wait for the answer itself */
     PATIENCE_MS = 5000, /* for a place; the files of others have theirs for two seconds at most */
 };
+
+_Static_assert((int)UPLOAD_HEAD_BYTES >= (int)MEDIA_TYPE_SNIFF_BYTES, "an upload keeps as much as types are told by");
 
 static void release(void *arg)
 {
@@ -92,6 +96,18 @@ static bool wait_for_place(struct file_typing *typing, struct err *err)
     return give_up(typing, &reason, err);
 }
 
+/* Waits for the answer itself as long as one usually takes; after that others look whether the client is there still. */
+static void look(struct file_typing *typing, char sniffed[MEDIA_TYPE_BYTES], bool *over)
+{
+    struct services *services = typing->x->services;
+    int64_t until_us = services->clock->monotonic_us() + WAIT_MS * INT64_C(1000);
+
+    do
+        media_sniff_attend(&services->log, typing->job, 0, over, sniffed);
+    while (!*over && services->clock->monotonic_us() < until_us && coroutine_may_wait(services->coroutines) &&
+           coroutine_wait(services->coroutines, services->clock, zygote_descriptor(typing->job), POLLIN, until_us));
+}
+
 bool file_typing_attend(struct file_typing *typing, struct err *err)
 {
     struct services *services = typing->x->services;
@@ -103,10 +119,10 @@ bool file_typing_attend(struct file_typing *typing, struct err *err)
         return true;
     if (typing->place == NULL && !take_place(typing))
         return wait_for_place(typing, err);
-    if (typing->child == NULL && !media_sniff_start(&services->config, &typing->x->arena, typing->head,
-                                                    typing->head_length, &typing->child, &reason))
+    if (typing->job == NULL && !media_sniff_start(&services->sniffer, &typing->x->arena, typing->head,
+                                                  typing->head_length, &typing->job, &reason))
         return give_up(typing, &reason, err);
-    media_sniff_attend(&services->log, typing->child, 0, &over, sniffed);
+    look(typing, sniffed, &over);
     typing->x->pause_ms = PAUSE_MS;
     return !over || settle(typing, media_guess_weigh(sniffed, typing->claimed, typing->head, typing->head_length), err);
 }

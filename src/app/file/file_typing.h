@@ -16,14 +16,14 @@ struct file_typing {
     void *head; /* borrowed from the arena, as is all of this */
     size_t head_length;
     struct sniffing *place; /* of services.sniffing; NULL: it waits for one */
-    struct child_running *child;
+    struct zygote_job *job;
     int64_t until_us; /* it waits no longer; 0: it does not wait yet */
 };
 
 /* After upload_seal, before upload_shed. */
 bool file_typing_begin(struct exchange *, struct upload *, struct file_typing **, struct err *) MUST_CHECK;
 
-/* A step: sets type, or x->pause_ms. A program that fails, or is not to be had, makes the type "application/octet-stream". */
+/* A step: sets type, or x->pause_ms. In a coroutine it waits for the type. A program that fails, or is not to be had, makes the type "application/octet-stream". */
 bool file_typing_attend(struct file_typing *, struct err *) MUST_CHECK;
 
 #endif

@@ -1,28 +1,6 @@
 #include "app/file/utf16.h"
 
-static size_t write_code(uint32_t code, char *text)
-{
-    if (code < 0x80) {
-        text[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        text[0] = (char)(0xC0 | code >> 6);
-        text[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        text[0] = (char)(0xE0 | code >> 12);
-        text[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        text[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    text[0] = (char)(0xF0 | code >> 18);
-    text[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    text[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    text[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
-}
+#include "base/utf8.h"
 
 /* A pair is four bytes of four, a lone half one byte: neither is more than three of two. */
 static size_t take_unit(struct utf16 *utf16, uint32_t unit, char *text)
@@ -34,7 +12,7 @@ static size_t take_unit(struct utf16 *utf16, uint32_t unit, char *text)
         uint32_t high = utf16->high;
 
         utf16->high = 0;
-        return write_code(0x10000 + ((high - 0xD800) << 10) + (unit - 0xDC00), text);
+        return utf8_encode(0x10000 + ((high - 0xD800) << 10) + (unit - 0xDC00), text);
     }
     if (waited)
         text[length++] = '\xFF';
@@ -42,7 +20,7 @@ static size_t take_unit(struct utf16 *utf16, uint32_t unit, char *text)
     if (low)
         text[length++] = '\xFF';
     else if (utf16->high == 0)
-        length += write_code(unit, text + length);
+        length += utf8_encode(unit, text + length);
     return length;
 }
 

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* Nothing but our own files, so a hole in a page has nothing to run. */
+/* Only files of this site are loaded, so that injected markup can't run anything. */
 static const char policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
                              "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -42,7 +42,16 @@ static bool set_user(struct exchange *x, json_t *values)
            set_text(values, "csrf", token);
 }
 
-/* Whether a token came that nobody has looked up: the database is away, or the page needs no session. */
+/* Pages of routes that need no session, and of errors, show the visitor's name as well. */
+static void know_visitor(struct exchange *x)
+{
+    if (x->has_session || !x->has_token || x->lookup.found != DB_ROW)
+        return;
+    x->has_session = true;
+    x->session = x->lookup.session;
+}
+
+/* Whether a token came that could not be looked up, since the database is away. */
 static bool is_unknown(const struct exchange *x)
 {
     return x->has_token && !x->has_session && x->lookup.found == DB_FAIL;
@@ -51,12 +60,14 @@ static bool is_unknown(const struct exchange *x)
 /* What every page shows: here is its name. NULL when memory is out. */
 static json_t *common_values(struct exchange *x, const char *here, const char *title)
 {
+    const struct config *config = &x->services->config;
     json_t *values = json_new_object(&x->arena);
     json_t *place = json_object();
 
+    know_visitor(x);
     if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
-        !set_text(values, "title", title) ||
-        !set_text(values, "worker", x->services->config.worker_header ? x->services->worker : NULL) ||
+        !set_text(values, "title", title) || json_object_set_new(values, "demo", json_boolean(config->demo)) != 0 ||
+        !set_text(values, "worker", config->demo && config->worker_header ? x->services->worker : NULL) ||
         !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
         (is_unknown(x) && !set_true(values, "unknown")))
         return NULL;
@@ -75,20 +86,20 @@ static bool render(struct exchange *x, const char *name, const json_t *values, s
            template_render(&template_pages, name, values, &x->response.body, err);
 }
 
-/* The page's address tells what went well before: the values are constants, so nobody can put words into it. */
+/* The page's address names what has just succeeded. The texts are constants, so no address can show other words. */
 static const char *notice(struct exchange *x)
 {
     static const struct {
         const char *field;
         const char *text;
     } notices[] = {
-        {"registered", "Your account is ready. Log in to begin."},
+        {"registered", "Your account is ready. Log in to use it."},
         {"saved", "Your changes are saved."},
-        {"ended", "It is logged out."},
-        {"closed", "Your account is closed and all it owned is gone."},
+        {"ended", "The device is logged out."},
+        {"closed", "Your account is closed and everything in it is removed."},
         {"uploaded", "The upload is complete."},
-        {"renamed", "It has its new name."},
-        {"deleted", "It is deleted."},
+        {"renamed", "The file is renamed."},
+        {"deleted", "The file is deleted."},
         {"revoked", "The link is revoked."},
     };
 
@@ -117,6 +128,8 @@ bool page_index(struct exchange *x, struct err *err)
 
 bool page_workers(struct exchange *x, struct err *err)
 {
+    if (!x->services->config.demo)
+        return err_set(err, ERR_ABSENT, "there is nothing here");
     return show(x, "workers", "Workers", err);
 }
 

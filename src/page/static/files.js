@@ -39,7 +39,7 @@ function durationText(seconds) {
   return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
 }
 
-// For who can't see the rows; the empty text first, so that the same words twice are heard twice.
+// For screen readers. The text is emptied first, so that the same words are read again.
 function say(words) {
   byId("news").textContent = "";
   setTimeout(() => (byId("news").textContent = words), 50);
@@ -135,7 +135,7 @@ function refusalOf(xhr) {
     detail = problem.detail || problem.title;
   } catch {}
   if (xhr.status === 401) detail = "you are logged out; log in in another tab, then try again";
-  return new Refusal(xhr.status, detail || `the server answers ${xhr.status}`, Number(xhr.getResponseHeader("Retry-After")) || 0);
+  return new Refusal(xhr.status, detail || `the server answered ${xhr.status}`, Number(xhr.getResponseHeader("Retry-After")) || 0);
 }
 
 function ask(method, url, headers, signal, body = null, moved = () => {}) {
@@ -214,7 +214,7 @@ class Upload {
 
   // What the server says it has.
   reach(offset) {
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.size) throw new Refusal(500, "the server has lost its way");
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.size) throw new Refusal(500, "the server's answer makes no sense");
     if (offset > this.reached) this.tries = 0;
     this.offset = this.sent = offset;
     this.reached = Math.max(this.reached, offset);
@@ -242,7 +242,7 @@ class Upload {
     }, signal);
 
     this.url = answer.getResponseHeader("Location");
-    if (!this.url) throw new Refusal(500, "the server has lost its way");
+    if (!this.url) throw new Refusal(500, "the server's answer makes no sense");
     records.write(this.key, { ...record, url: this.url });
     this.reach(0);
   }
@@ -258,11 +258,11 @@ class Upload {
     const answer = await ask("PATCH", this.url, headers, signal, chunk, (loaded) => this.move(begin + Math.min(loaded, chunk.size)));
     const offset = Number(answer.getResponseHeader("Upload-Offset") ?? NaN);
 
-    if (!(offset > begin)) throw new Refusal(500, "the server has lost its way");
+    if (!(offset > begin)) throw new Refusal(500, "the server's answer makes no sense");
     this.reach(offset);
   }
 
-  // The server knows it no more, or it is somebody else's.
+  // The server does not have the upload, or it belongs to another account.
   beginAnew() {
     records.forget(this.key);
     this.url = null;
@@ -271,7 +271,7 @@ class Upload {
     this.fresh++;
   }
 
-  // Throws when the file is gone, or has changed since it was chosen.
+  // Throws when the file was removed or has changed since it was chosen.
   async readable() {
     await this.file.slice(0, 1).arrayBuffer();
   }
@@ -319,7 +319,7 @@ class Upload {
     } catch (error) {
       if (control.signal.aborted) return;
       this.state = "failed";
-      this.error = error instanceof Refusal ? error.message : "the file can't be read any more; choose it again";
+      this.error = error instanceof Refusal ? error.message : "the file can't be read; choose it again";
       if (!(error instanceof Refusal)) this.file = null;
       say(`${this.name}: ${this.error}`);
     } finally {
@@ -378,7 +378,7 @@ class Upload {
     if (focused) byId("upload-title").focus();
   }
 
-  // Takes the file back that an earlier page has begun with.
+  // Takes the file of an upload that an earlier page began.
   take(file, handle) {
     this.file = file;
     this.handle = handle ?? this.handle;
@@ -393,7 +393,7 @@ class Upload {
       if (fingerprint(file) === this.key) return this.take(file);
       this.error = "the file has changed";
     } catch {
-      this.error = "the file is not where it was";
+      this.error = "the file was moved or removed";
     }
     this.state = "lacking";
     this.paint();
@@ -415,13 +415,13 @@ class Upload {
       case "waiting":
         return `Waiting · ${sizeText(this.size)}`;
       case "asking":
-        return "Begun before";
+        return "Unfinished";
       case "paused":
         return `Paused · ${part}`;
       case "lacking":
-        return `${this.error ? `${this.error} · ` : ""}${part} · Choose or drop the same file and it goes on.`;
+        return `${this.error ? `${this.error} · ` : ""}${part} · Choose or drop the same file to continue.`;
       case "locked":
-        return `${part} · Your browser wants to ask you first.`;
+        return `${part} · Continue, and allow the browser to read the file.`;
       case "failed":
         return this.error;
       default:
@@ -435,7 +435,7 @@ class Upload {
   paint() {
     const toggle = this.row.querySelector(".toggle");
     const labels = { waiting: "Pause", sending: "Pause", failed: this.file ? "Try again" : "Choose the file", lacking: "Choose the file", asking: "Choose the file" };
-    const label = labels[this.state] ?? "Go on";
+    const label = labels[this.state] ?? "Continue";
     const hint = this.row.querySelector(".hint");
     const words = this.words();
 
@@ -458,7 +458,7 @@ function showQueue() {
   byId("queue").hidden = uploads.length === 0;
 }
 
-// Starts what waits for its turn. Another tab may be at the same file: then this one leaves it alone.
+// Starts uploads that wait for their turn. A file that another tab is uploading is left to that tab.
 function pump() {
   for (const upload of uploads) {
     if (uploads.filter((other) => other.state === "sending").length >= LANES) return;
@@ -489,7 +489,7 @@ function add(file, handle) {
   const upload = new Upload(key, file.name, file.size, file, handle);
   if (file.size > most) {
     upload.state = "failed";
-    upload.error = `this has ${sizeText(file.size)}; a file may have up to ${sizeText(most)}`;
+    upload.error = `the file has ${sizeText(file.size)}; the limit is ${sizeText(most)}`;
     say(`${file.name}: ${upload.error}`);
     upload.paint();
   }
@@ -502,7 +502,7 @@ function addAll(chosen) {
   if (chosen.length > 0) say(`${plural(chosen.length, "file")} added.`);
 }
 
-// What an earlier page has left: it goes on by itself where the browser has kept the file for us.
+// An upload that an earlier page has left. It continues without the user where the browser has kept a handle of the file.
 async function recall(key) {
   const record = records.read(key);
   const never = new AbortController().signal;
@@ -570,7 +570,7 @@ chosen.addEventListener("change", () => {
   chosen.value = "";
 });
 
-// Everything is asked of the items at once: after the first await they are empty.
+// Items are empty after the first await, so everything is read from them at once.
 function dropped(transfer) {
   const items = Array.from(transfer.items).filter((item) => item.kind === "file");
 
@@ -600,25 +600,30 @@ addEventListener("drop", async (event) => {
   const files = all.filter((one) => !one.folder && one.file);
   for (const one of files) one.handle = await one.handle;
   addAll(files);
-  if (files.length < all.length) say("Folders can't be uploaded; drop the files inside of them.");
+  if (files.length < all.length) say("Folders can't be uploaded. Drop the files that are in them.");
 });
 
 // --- the list
 
 let stale = false;
 
-// A picture that can't be made gives way to the ending of the name beneath it.
-function dressList() {
+// Where no picture can be made, the ending of the name beneath it is shown. gallery.js needs to know of the new rows.
+function prepareList() {
   showTimes(byId("list"));
   for (const image of byId("list").querySelectorAll(".picture img")) {
-    if (image.complete && image.naturalWidth === 0) image.remove();
-    else image.addEventListener("error", () => image.remove());
+    const giveUp = () => {
+      image.closest("a").removeAttribute("href");
+      image.remove();
+    };
+    if (image.complete && image.naturalWidth === 0) giveUp();
+    else image.addEventListener("error", giveUp);
   }
+  document.dispatchEvent(new Event("list-renewed"));
 }
 
-// Takes the newest list from the server, but never from under somebody's hands.
+// Takes the newest list from the server, but not while a menu is open or files are selected in it.
 async function refresh(url = location.href, wanted = false) {
-  stale = !wanted && byId("list").querySelector("details[open]") !== null;
+  stale = !wanted && byId("list").querySelector("details[open], .pick input:checked") !== null;
   if (stale) return false;
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store" });
@@ -626,7 +631,7 @@ async function refresh(url = location.href, wanted = false) {
 
     if (!page.getElementById("list")) throw new Error(`status ${response.status}`); // an outage, or logged out
     for (const id of ["room", "list"]) byId(id).replaceWith(document.adoptNode(page.getElementById(id)));
-    dressList();
+    prepareList();
     return true;
   } catch {
     stale = true;
@@ -644,7 +649,7 @@ async function show(url, words) {
   }
 }
 
-// What came of a form, at its end.
+// Shows the result of a form at its end.
 function inForm(where, kind, words) {
   const place = document.createElement(kind === "good" ? "label" : "p");
 
@@ -661,7 +666,7 @@ async function showLink(where, answer) {
 
   address.readOnly = true;
   address.value = new URL(answer.url, location.href).href;
-  inForm(where, "good", "Copy it now, it is not shown again").append(address);
+  inForm(where, "good", "Copy the address now. It is not shown again.").append(address);
   address.focus();
   address.select();
   await listLinks(where.closest("details"));
@@ -692,7 +697,7 @@ function linkRow(link, place, details) {
   return row;
 }
 
-// The links that a file has. Their addresses were shown when they were made, and nobody knows them any more.
+// Lists the links to a file. Their addresses were shown when they were made; the server does not have them.
 async function listLinks(details) {
   const making = details.querySelector("form.link");
   const place = `${making.action}s`;
@@ -706,7 +711,7 @@ async function listLinks(details) {
   if (links.length > 0) making.append(list);
 }
 
-// The forms of the list do what they do without scripts, only that the page stays.
+// The forms of the list have the same effect as without scripts, but the page stays.
 async function act(acting) {
   const button = acting.querySelector("button");
 
@@ -718,7 +723,7 @@ async function act(acting) {
 
     if (!response.ok) inForm(acting, "bad", answer.detail || answer.title);
     else if (acting.classList.contains("link")) await showLink(acting, answer);
-    else await show(location.href, acting.action.endsWith("/delete") ? "It is deleted." : "It has its new name.");
+    else await show(location.href, acting.action.endsWith("/delete") ? "The file is deleted." : "The file is renamed.");
   } catch {
     inForm(acting, "bad", "The connection was lost. Try again.");
   }
@@ -749,12 +754,24 @@ document.addEventListener("click", (event) => {
   show(link.href, "The list goes on.");
 });
 document.addEventListener("toggle", (event) => {
-  if (event.target.open) listLinks(event.target);
-  else if (stale) refresh();
+  if (event.target.open && event.target.querySelector(":scope > form.link")) listLinks(event.target);
+  else if (!event.target.open && event.target.matches(".menu") && stale) refresh();
 }, true);
+// A menu lies above the rows below it, so it is closed by Escape and by a click elsewhere.
+const closeMenus = (but = null) => {
+  for (const menu of byId("list").querySelectorAll(".menu[open]")) if (menu !== but) menu.open = false;
+};
+document.addEventListener("click", (event) => closeMenus(event.target.closest?.(".menu")));
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" ? byId("list").querySelector(".menu[open]") : null;
+
+  if (!menu) return;
+  closeMenus();
+  menu.querySelector("summary").focus();
+});
 addEventListener("popstate", () => show(location.href, "The list is renewed."));
 addEventListener("online", () => stale && refresh());
-// Who leaves now has to choose the file again to go on.
+// After leaving the page, the user has to choose the file again to continue.
 addEventListener("beforeunload", (event) => {
   if (uploads.some((upload) => upload.file && !upload.handle && upload.state !== "failed")) event.preventDefault();
 });
@@ -762,6 +779,7 @@ addEventListener("beforeunload", (event) => {
 byId("or-drop").hidden = false;
 byId("resumes").hidden = false;
 form.querySelector("button").hidden = true;
+form.classList.add("ready");
 setInterval(() => uploads.filter((upload) => upload.state === "sending").forEach((upload) => upload.paint()), PAINT_MS);
-dressList();
+prepareList();
 recallAll();

@@ -1,21 +1,21 @@
-// Asks GET /worker again and again and shows who answers: a dot per request, a row per worker.
+// Asks GET /worker again and again and shows which worker answers: a dot for each request, a row for each worker.
 "use strict";
 
 const LANES = 4; // requests sent together, so that one worker alone is not enough for them
 const PAUSE_MS = 160; // between two of a lane: about 25 a second, little for a server and a lot to look at
 const BACK_OFF_MS = 2000; // after a failure, and while nobody looks
-const RUN_REQUESTS = 3000; // a forgotten tab shall not ask for ever
+const RUN_REQUESTS = 3000; // a forgotten tab stops asking
 const RESTING_AFTER = 200; // answers of others since the last one
-const SPOKEN_EVERY_MS = 5000; // a screen reader shall be able to finish a sentence
+const SPOKEN_EVERY_MS = 5000; // long enough for a screen reader to finish the sentence
 const GOLDEN_ANGLE = 137.508; // neighbours get hues far apart, however many there will be
 const DOTS = 240;
 
 const byId = (id) => document.getElementById(id);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const workers = new Map(); // by name, in the order in which they were met
+const workers = new Map(); // by name, in the order of their first answers
 let answers = 0;
 let failures = 0;
-let run = null; // an object per run, so that the lanes of an earlier one see that it is over
+let run = null; // an object for each run: the lanes of an earlier run see that it is over
 
 function element(name, properties = {}, ...children) {
   const node = Object.assign(document.createElement(name), properties);
@@ -23,7 +23,7 @@ function element(name, properties = {}, ...children) {
   return node;
 }
 
-function meet(name) {
+function addWorker(name) {
   const hue = (170 + workers.size * GOLDEN_ANGLE) % 360;
   const count = element("td", { className: "number" });
   const share = element("td", { className: "share" });
@@ -47,6 +47,7 @@ function showWorkers() {
     worker.share.style.setProperty("--part", worker.answers / most);
     worker.row.classList.toggle("resting", answers - worker.last > RESTING_AFTER);
   }
+  showSummary();
 }
 
 // The dots are a ring; the empty one after the newest shows where it goes on.
@@ -60,7 +61,8 @@ function showDot(worker, title) {
   byId("dots").children[(at + 1) % DOTS].className = "dot";
 }
 
-function speak() {
+// The sentence above the table is written together with it, so that they agree.
+function showSummary() {
   const who = workers.size === 1 ? "1 worker" : `${workers.size} workers`;
   const lost = failures === 0 ? "None failed" : `${failures} failed`;
 
@@ -68,12 +70,17 @@ function speak() {
     `${answers} requests were answered by ${who}. ${lost}. The busiest worker took ${percent(busiest())}.`;
 }
 
+// What a screen reader is told: the same sentence, less often.
+function speak() {
+  byId("spoken").textContent = byId("summary").textContent;
+}
+
 async function ask() {
   try {
     const response = await fetch("/worker", { cache: "no-store", headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const { worker: name } = await response.json();
-    if (!workers.has(name)) meet(name);
+    if (!workers.has(name)) addWorker(name);
     const worker = workers.get(name);
     worker.answers++;
     worker.last = ++answers;
@@ -83,6 +90,7 @@ async function ask() {
   } catch (error) {
     failures++;
     showDot(null, error.message);
+    showWorkers();
     return BACK_OFF_MS;
   }
 }

@@ -1,0 +1,25 @@
+/* What a worker (media/zygote.c) and a zygote (media/zygote_loop.c) say to each other. */
+#ifndef MAYFLY_MEDIA_ZYGOTE_WIRE_H
+#define MAYFLY_MEDIA_ZYGOTE_WIRE_H
+
+#include <stdint.h>
+
+/*
+ * One message to the zygote is one piece of work. With it come the child's end of the work's own socket, in which are length bytes to read
+ * first, and then, where there is one, a descriptor of a file to read.
+ */
+struct zygote_order {
+    int32_t number; /* what it means is the program's */
+    uint32_t length;
+};
+
+/* What the zygote writes to that socket when the child has ended, behind all that the child has written. Then the socket ends. */
+struct zygote_report {
+    int32_t exited; /* 1: code is its exit status; 0: code is the signal that has ended it */
+    int32_t code;
+    int64_t cpu_us; /* computing time */
+};
+
+enum { ZYGOTE_FILES_MAX = 2 };
+
+#endif
