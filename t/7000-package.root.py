@@ -43,7 +43,7 @@ def check_pages(deb):
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["dpkg-deb", "-x", deb, folder], check=True)
         pages = sorted(Path(folder).glob("usr/share/man/*/*.gz"))
-        same([page.name for page in pages], ["mayfly-prove.1.gz", "mayfly.conf.5.gz", "mayfly-worker.8.gz", "mayflyctl.8.gz"], "four manual pages")
+        same([page.name for page in pages], ["mayfly-prove.1.gz", "mayfly-rules.5.gz", "mayfly.conf.5.gz", "mayfly-worker.8.gz", "mayflyctl.8.gz"], "five manual pages")
         same([path for path in ("bash-completion/completions/mayflyctl", "zsh/vendor-completions/_mayflyctl")
               if "mayflyctl" not in (Path(folder) / "usr/share" / path).read_text()], [], "completions are where Debian's shells look")
         for page in pages:

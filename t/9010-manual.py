@@ -14,7 +14,7 @@ from mayfly import CHECKOUT, check, done, same
 
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
 PAGES = {"worker": CHECKOUT / "man/mayfly-worker.8", "ctl": CHECKOUT / "man/mayflyctl.8", "prove": CHECKOUT / "man/mayfly-prove.1",
-         "conf": BUILD / "man/mayfly.conf.5"}
+         "rules": CHECKOUT / "man/mayfly-rules.5", "conf": BUILD / "man/mayfly.conf.5"}
 
 
 def shown(page):
@@ -56,6 +56,9 @@ same([command for command, found in named.items() if len(found) != 1], [], "mayf
 same([item for item in items if not any(item in found for found in named.values())], [], "and nothing else")
 same([f"{command} {option}" for command, options in commands.items() for option in options
       if not any(f"Fl {option[1:]}" in item for item in named[command])], [], "with each option")
+
+rules = shown("rules")  # t/0400 reads its examples
+check("EXAMPLES" in rules, "mayfly-rules(5) has examples")
 
 worker = shown("worker")
 options = re.findall(r'\{"(\w+)", (?:no|required)_argument', (CHECKOUT / "src/worker/options.c").read_text())

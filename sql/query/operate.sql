@@ -10,8 +10,8 @@ SELECT outcomes_turn();
 SELECT partitions_keep($1::int);
 
 -- name: account_find
--- username or e-mail -> id, username, e-mail, disabled
-SELECT id, coalesce(username, ''), coalesce(email, ''), disabled FROM account
+-- username or e-mail -> id, username, e-mail, disabled, groups
+SELECT id, coalesce(username, ''), coalesce(email, ''), disabled, array_to_string(groups, ',') FROM account
 WHERE name_key(username) COLLATE "C" = name_key($1::text) OR name_key(email) COLLATE "C" = name_key($1::text)
 ORDER BY (name_key(username) COLLATE "C" = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 

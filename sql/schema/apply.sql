@@ -30,6 +30,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mayfly') THEN
         CREATE ROLE mayfly LOGIN;
     END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mayfly_operator') THEN
+        CREATE ROLE mayfly_operator NOLOGIN;
+    END IF;
     BEGIN
         EXECUTE format('GRANT mayfly_owner TO %I', current_user);
     EXCEPTION
@@ -221,9 +224,30 @@ INSERT INTO schema_change (number, name) VALUES (:number, :'name');
 COMMIT;
 \endif
 
+\set number 13
+\set name '0013-sites'
+SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
+\if :todo
+\echo applying :name
+BEGIN;
+\ir 0013-sites.sql
+INSERT INTO schema_change (number, name) VALUES (:number, :'name');
+COMMIT;
+\endif
+
 \ir later.sql
 
 RESET ROLE;
+-- What only an administrator's commands do is done in the role mayfly_operator, which they take for a transaction.
+DO $$
+BEGIN
+    IF (SELECT rolinherit FROM pg_roles WHERE rolname = 'mayfly') THEN
+        ALTER ROLE mayfly NOINHERIT;
+    END IF;
+    IF NOT pg_has_role('mayfly', 'mayfly_operator', 'MEMBER') THEN
+        GRANT mayfly_operator TO mayfly;
+    END IF;
+END $$;
 -- Settings of the role, not of a connection, so that they hold behind PgBouncer's transaction pooling too.
 ALTER ROLE mayfly SET search_path = mayfly;
 ALTER ROLE mayfly SET statement_timeout = '5s';

@@ -1,30 +1,27 @@
 #include "base/networks.h"
-#include "base/decimal.h"
 
-#include "base/address.h"
+#include "base/decimal.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENTRY_BYTES = 64, ADDRESS_BITS = 128, IPV4_BITS = 32 };
+enum { ADDRESS_BITS = 128, IPV4_BITS = 32 };
 
-struct network {
-    bool unix_socket;
-    unsigned char bytes[ADDRESS_BYTES];
-    int bits;
-};
-
-static bool read_network(char *entry, struct network *network)
+bool network_read(const char *text, struct network *network)
 {
-    char *slash = strchr(entry, '/');
+    char entry[NETWORK_TEXT_BYTES], *slash;
     int64_t bits = ADDRESS_BITS;
     int least_bits;
 
-    *network = (struct network){.unix_socket = strcmp(entry, "unix") == 0};
+    *network = (struct network){.unix_socket = strcmp(text, "unix") == 0};
     if (network->unix_socket)
         return true;
+    if (strlen(text) >= sizeof entry)
+        return false;
+    strcpy(entry, text);
+    slash = strchr(entry, '/');
     if (slash != NULL)
         *slash = '\0';
     if (!address_read(entry, network->bytes))
@@ -39,36 +36,7 @@ static bool read_network(char *entry, struct network *network)
     return true;
 }
 
-/*
- * Copies the next entry of *list and moves past it. Returns its length, 0 when there is none, ENTRY_BYTES when it is
- * too long.
- */
-static size_t next_entry(const char **list, char entry[ENTRY_BYTES])
-{
-    size_t length;
-
-    *list += strspn(*list, ", \t");
-    length = strcspn(*list, ", \t");
-    snprintf(entry, ENTRY_BYTES, "%.*s", (int)length, *list);
-    *list += length;
-    return length < ENTRY_BYTES ? length : ENTRY_BYTES;
-}
-
-bool networks_check(const char *list, struct err *err)
-{
-    char entry[ENTRY_BYTES], shown[ENTRY_BYTES];
-    struct network network;
-    size_t length;
-
-    while ((length = next_entry(&list, entry)) > 0) {
-        strcpy(shown, entry);
-        if (length == ENTRY_BYTES || !read_network(entry, &network))
-            return err_set(err, ERR_INPUT, "'%s' is no address, network such as 10.0.0.0/8, or `unix`", shown);
-    }
-    return true;
-}
-
-static bool within(const struct network *network, const unsigned char bytes[ADDRESS_BYTES])
+bool network_has(const struct network *network, const unsigned char bytes[ADDRESS_BYTES])
 {
     int whole = network->bits / 8, rest = network->bits % 8;
 
@@ -76,17 +44,43 @@ static bool within(const struct network *network, const unsigned char bytes[ADDR
            (rest == 0 || (network->bytes[whole] ^ bytes[whole]) >> (8 - rest) == 0);
 }
 
+/* Copies the next entry of *list and moves past it: its length; 0 when there is none. NETWORK_TEXT_BYTES: it is too long. */
+static size_t next_entry(const char **list, char entry[NETWORK_TEXT_BYTES])
+{
+    size_t length;
+
+    *list += strspn(*list, ", \t");
+    length = strcspn(*list, ", \t");
+    snprintf(entry, NETWORK_TEXT_BYTES, "%.*s", (int)length, *list);
+    *list += length;
+    return length < NETWORK_TEXT_BYTES ? length : NETWORK_TEXT_BYTES;
+}
+
+bool networks_check(const char *list, struct err *err)
+{
+    char entry[NETWORK_TEXT_BYTES];
+    struct network network;
+    size_t length;
+
+    while ((length = next_entry(&list, entry)) > 0) {
+        if (length == NETWORK_TEXT_BYTES || !network_read(entry, &network))
+            return err_set(err, ERR_INPUT, "'%s' is no address, network such as 10.0.0.0/8, or `unix`", entry);
+    }
+    return true;
+}
+
 bool networks_have(const char *list, const char *address)
 {
     unsigned char bytes[ADDRESS_BYTES];
     bool by_socket = strcmp(address, "unix:") == 0;
-    char entry[ENTRY_BYTES];
+    char entry[NETWORK_TEXT_BYTES];
     struct network network;
 
     if (!by_socket && !address_read(address, bytes))
         return false;
     while (next_entry(&list, entry) > 0)
-        if (read_network(entry, &network) && network.unix_socket == by_socket && (by_socket || within(&network, bytes)))
+        if (network_read(entry, &network) && network.unix_socket == by_socket &&
+            (by_socket || network_has(&network, bytes)))
             return true;
     return false;
 }

@@ -2,7 +2,22 @@
 #ifndef MAYFLY_BASE_NETWORKS_H
 #define MAYFLY_BASE_NETWORKS_H
 
+#include "base/address.h"
 #include "base/err.h"
+
+enum { NETWORK_TEXT_BYTES = 64 };
+
+struct network {
+    bool unix_socket;
+    unsigned char bytes[ADDRESS_BYTES]; /* as address_read has them */
+    int bits;                           /* of these; 96 more than are written of IPv4 */
+};
+
+/* "10.0.0.0/8", an address alone, or "unix"; false for anything else. */
+bool network_read(const char *text, struct network *) MUST_CHECK;
+
+/* Whether these bytes of address_read are of the network, which is not "unix". */
+bool network_has(const struct network *, const unsigned char bytes[ADDRESS_BYTES]);
 
 /* ERR_INPUT names an entry that is neither. An empty list is valid and contains no address. */
 bool networks_check(const char *list, struct err *) MUST_CHECK;

@@ -23,6 +23,16 @@ const struct text_limit *text_limit(enum text_kind kind)
     return &limits[kind];
 }
 
+bool text_is_group(const char *name, size_t length)
+{
+    static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+
+    for (size_t i = 0; i < length; i++)
+        if (name[i] == '\0' || strchr(characters, name[i]) == NULL)
+            return false;
+    return length >= limits[TEXT_GROUP].least && length <= limits[TEXT_GROUP].most;
+}
+
 bool text_mark_excess(const char *character, size_t length, size_t *run)
 {
     *run = length > 1 && mark_is(utf8_code_point(character, length)) ? *run + 1 : 0;

@@ -32,6 +32,9 @@ const struct text_limit *text_limit(enum text_kind);
 /* ERR_VALUE for the field when well-formed text is too short, too long, or has too many marks in a row. */
 bool text_check(enum text_kind, const char *field, const char *text, struct err *) MUST_CHECK;
 
+/* Whether it is a group's name: 1 to 64 of A-Z a-z 0-9 . _ : - */
+bool text_is_group(const char *name, size_t length);
+
 /* Counts a run of marks, one character after the other: whether this one, of length bytes, is one mark too many. */
 bool text_mark_excess(const char *character, size_t length, size_t *run);
 

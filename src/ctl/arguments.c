@@ -143,6 +143,11 @@ static bool read_options(struct ctl *ctl, const struct ctl_command *command, int
             return refuse_option(command, argv[optind - 1], err);
         case ':':
             return ctl_usage(err, "%s: needs a value", argv[optind - 1]);
+        case OPTION_REQUIRE:
+            if (ctl->required_count == CTL_REQUIRED_MAX)
+                return ctl_usage(err, "--require: at most %d times; --rules reads a file", CTL_REQUIRED_MAX);
+            ctl->required[ctl->required_count++] = optarg;
+            /* fall through */
         default:
             ctl->options[letter] = optarg != NULL ? optarg : "";
             break;

@@ -16,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char site_notes[] =
+    "ORIGIN is where the site is, such as https://git.example.org or https://example.org/wiki/; a site has up to 8.\n"
+    "Each --require is a row of its rules; --rules reads them all from FILE, - for standard input: mayfly-rules(5).\n";
+
 /* clang-format off */
 const struct ctl_command ctl_commands[] = {
     {"user", "add", "NAME [--email ADDRESS] [--name TEXT] [--groups A,B] [--generate]", "make an account",
@@ -73,6 +77,21 @@ const struct ctl_command ctl_commands[] = {
     {"secret", "remove", "KEY [--now]", "remove an old key",
      .run = secret_remove, .stays_root = true, .least = 1, .most = 1, .takes = TAKES(NOW),
      .notes = "It is refused while something that the key has signed is valid; --now makes that invalid, for a key that has leaked.\n"},
+    {"site", "add", "NAME ORIGIN ... --require RULE ... | --rules FILE [--title TEXT] [--order N]", "put a site behind the gate",
+     .run = site_make, .least = 2, .most = 1 + SITE_ORIGINS_MAX,
+     .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
+    {"site", "list", "[--json]", "list the sites", .run = site_print_all, .takes = TAKES(JSON),
+     .notes = "Exit status: 1 when the rules of a site were damaged, so that nobody passes there.\n"},
+    {"site", "show", "NAME [--json]", "show a site and its rules", .run = site_print, .least = 1, .most = 1, .takes = TAKES(JSON)},
+    {"site", "edit", "NAME [ORIGIN ...] [--require RULE ... | --rules FILE] [--title TEXT] [--order N]", "change a site",
+     .run = site_change, .least = 1, .most = 1 + SITE_ORIGINS_MAX,
+     .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
+    {"site", "remove", "NAME", "take a site away, so that nobody passes there", .run = site_drop, .least = 1, .most = 1},
+    {"site", "try", "URL [--user NAME] [--factors N] [--method METHOD] [--address ADDRESS]", "judge a request by the rules",
+     .run = site_try, .least = 1, .most = 1, .failure = CTL_EXIT_USAGE,
+     .takes = TAKES(USER) | TAKES(FACTORS) | TAKES(METHOD) | TAKES(ADDRESS),
+     .notes = "A GET of somebody who is not logged in, or of NAME, who has just proved N factors, 1 if nothing else is said.\n"
+              "Exit status: 0 it passes, 1 it does not, 2 it could not be found out.\n"},
     {"completion", NULL, "bash|zsh", "print a script that completes mayflyctl's words",
      .run = completion_print, .need = NEED_NO_CONFIG, .least = 1, .most = 1, .choices = "bash zsh",
      .notes = "For one shell: eval \"$(mayflyctl completion bash)\". The package installs both scripts.\n"},
@@ -85,18 +104,25 @@ const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];
 
 const struct ctl_option_row ctl_options[OPTION_COUNT] = {
     [OPTION_ACCOUNT] = {"account", "NAME", "only the files of this account", NULL},
+    [OPTION_ADDRESS] = {"address", "ADDRESS", "the client's address", NULL},
     [OPTION_AFTER] = {"after", "NAME", "only accounts that were made after this one", NULL},
     [OPTION_DEEP] = {"deep", NULL, "read every byte and compare SHA-256", NULL},
     [OPTION_EMAIL] = {"email", "ADDRESS", "the account's e-mail address", NULL},
+    [OPTION_FACTORS] = {"factors", "N", "as many factors are proved", "1 2"},
     [OPTION_GENERATE] = {"generate", NULL, "make a password and print it, alone, to standard output", NULL},
     [OPTION_GROUPS] = {"groups", "A,B", "the account's groups", NULL},
     [OPTION_JSON] = {"json", NULL, "print JSON", NULL},
+    [OPTION_METHOD] = {"method", "METHOD", "the request's method", NULL},
     [OPTION_NAME] = {"name", "TEXT", "the name to display", NULL},
     [OPTION_NOW] = {"now", NULL, "do it although something still needs the old state", NULL},
     [OPTION_ONCE] = {"once", NULL, "print one look and end", NULL},
+    [OPTION_ORDER] = {"order", "N", "the place among other sites, the lowest first", NULL},
     [OPTION_REPAIR] = {"repair", NULL, "repair what can be repaired without touching a file", NULL},
+    [OPTION_REQUIRE] = {"require", "RULE", "a row of the rules; may be given again", NULL},
+    [OPTION_RULES] = {"rules", "FILE", "read the rules from a file, - for standard input", NULL},
+    [OPTION_TITLE] = {"title", "TEXT", "what people see the site called", NULL},
     [OPTION_TO] = {"to", "BACKEND", "postgres or s3", "postgres s3"},
-    [OPTION_USER] = {"user", "NAME", "all sessions of this account", NULL},
+    [OPTION_USER] = {"user", "NAME", "this account", NULL},
 };
 
 const char *command_name(const struct ctl_command *command, char name[COMMAND_NAME_BYTES])

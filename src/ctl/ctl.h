@@ -5,26 +5,35 @@
 
 #include "app/exchange.h"
 #include "store/operate.h"
+#include "store/site.h"
 
 enum ctl_option {
     OPTION_ACCOUNT,
+    OPTION_ADDRESS,
     OPTION_AFTER,
     OPTION_DEEP,
     OPTION_EMAIL,
+    OPTION_FACTORS,
     OPTION_GENERATE,
     OPTION_GROUPS,
     OPTION_JSON,
+    OPTION_METHOD,
     OPTION_NAME,
     OPTION_NOW,
     OPTION_ONCE,
+    OPTION_ORDER,
     OPTION_REPAIR,
+    OPTION_REQUIRE,
+    OPTION_RULES,
+    OPTION_TITLE,
     OPTION_TO,
     OPTION_USER,
     OPTION_COUNT
 };
 
 enum {
-    CTL_ARGUMENTS_MAX = 2,
+    CTL_ARGUMENTS_MAX = 1 + SITE_ORIGINS_MAX,
+    CTL_REQUIRED_MAX = RULES_ROWS_MAX,
     CTL_FOUND = 1, /* exit status of a command that is done and has found something wrong */
     CTL_EXIT_USAGE = 2,
 };
@@ -38,7 +47,9 @@ struct ctl {
     struct arena arena;
     const char *arguments[CTL_ARGUMENTS_MAX]; /* NULL: not given */
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
-    int status;                               /* of the exit, when the command is done; 0 unless it sets another */
+    const char *required[CTL_REQUIRED_MAX];   /* the values of --require, which may be given several times */
+    int required_count;
+    int status;         /* of the exit, when the command is done; 0 unless it sets another */
     char **words;       /* of a command that reads its options itself: its name first, NULL last */
     int failure_status; /* exit status of a command that fails; 0: the one of its row */
     enum ctl_root root;
@@ -69,6 +80,12 @@ bool secret_list(struct ctl *, struct err *);
 bool secret_add(struct ctl *, struct err *);
 bool secret_promote(struct ctl *, struct err *);
 bool secret_remove(struct ctl *, struct err *);
+bool site_make(struct ctl *, struct err *);
+bool site_print_all(struct ctl *, struct err *);
+bool site_print(struct ctl *, struct err *);
+bool site_change(struct ctl *, struct err *);
+bool site_drop(struct ctl *, struct err *);
+bool site_try(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
 bool completion_print(struct ctl *, struct err *);
 

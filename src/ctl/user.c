@@ -11,8 +11,6 @@
 
 enum { GROUPS_MAX = 64, PAGE_ACCOUNTS = 500 };
 
-static const char group_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
-
 /* Whether list, separated by commas, names this group. */
 static bool has_group(const char *list, size_t list_length, const char *group, size_t length)
 {
@@ -32,7 +30,7 @@ static bool check_group(const char *list, const char *group, size_t length, stru
 {
     const struct text_limit *limit = text_limit(TEXT_GROUP);
 
-    if (length < limit->least || length > limit->most || strspn(group, group_characters) < length)
+    if (!text_is_group(group, length))
         return err_set(err, ERR_VALUE, "group '%.*s': %zu to %zu of the characters A-Z a-z 0-9 . _ : -",
                        (int)(length < limit->most ? length : limit->most), group, limit->least, limit->most);
     if (has_group(list, (size_t)(group - list), group, length))

@@ -1,10 +1,10 @@
 #include "http/disposition.h"
 
 #include "base/character.h"
+#include "base/percent.h"
 #include "base/text_limit.h"
 #include "base/utf8.h"
 #include "http/parameter.h"
-#include "http/percent.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -44,6 +44,7 @@ enum db_rc operate_account_find(struct db *db, struct arena *arena, const char *
         .username = db_value(&row, 0, 1),
         .email = db_value(&row, 0, 2),
         .disabled = db_flag(&row, 0, 3),
+        .groups = db_value(&row, 0, 4),
     };
     return read_id(&row, &account->id, err);
 }

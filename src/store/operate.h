@@ -7,7 +7,7 @@
 
 enum {
     /* The last of the changes in sql/schema that this build needs. */
-    SCHEMA_NUMBER = 12,
+    SCHEMA_NUMBER = 13,
     /* A failing timer has so many days to be noticed before log-ins have to make partitions by themselves. */
     PARTITION_DAYS = 14,
     /* Rows of each table that one call removes: few enough to hold their locks for a moment only. */
@@ -19,6 +19,7 @@ struct operate_account {
     const char *username; /* "" for none */
     const char *email;    /* "" for none */
     bool disabled;
+    const char *groups; /* with commas between them, "" for none */
 };
 
 /* By username or e-mail address, however it is spelt. */

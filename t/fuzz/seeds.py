@@ -100,6 +100,19 @@ XML = (
 )
 
 
+def rules():
+    for text in (b"group:staff | user:ann", b"# a\nany net:192.0.2.0/24,2001:db8::/32\npublic path:/static/,/*/x method:GET,HEAD\n",
+                 b"group:a group:b factor:2 recent:600 | any key | user:a%7Cb,\xc3\xa4"):
+        yield b"\x00" + text
+    body = (b"mfr\x01" + bytes(16) + b"\0\x03\0\x02" + b"\x02\0\0\0" + b"\x06\0\0\x01\0\x08" + (2).to_bytes(8, "big") +
+            b"\x09\0\0\x01\0\x03/a\0")
+    yield b"\x01" + body + hashlib.sha256(body).digest()[:16]
+    for target in (b"/static/%2e%2e/admin", b"/a%20b/?c", b"/\xef\xbc\x8e/x", b"/.well-known/a;b"):
+        yield b"\x02" + target
+    for origin in (b"https://git.example.org:8443/a%20b/", b"http://[::1]:80", b"https://192.0.2.7/", b"http://a.localhost"):
+        yield b"\x03" + origin
+
+
 def s3_answer():
     for kind, xml in enumerate(XML):
         for status in (b"200 OK", b"404 Not Found", b"503 Slow Down"):
@@ -128,7 +141,7 @@ def template():
 
 
 def main(out):
-    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, s3_answer, s3_xml, sniff, template):
+    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, rules, s3_answer, s3_xml, sniff, template):
         folder = Path(out) / harness.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for data in harness():

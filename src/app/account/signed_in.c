@@ -4,7 +4,7 @@
 #include "app/account/credentials.h"
 #include "app/account/device_cookie.h"
 #include "app/once.h"
-#include "http/percent.h"
+#include "base/percent.h"
 
 #include <string.h>
 

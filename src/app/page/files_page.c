@@ -3,7 +3,7 @@
 #include "app/file/file_answer.h"
 #include "app/page/page_limit.h"
 #include "app/page/query.h"
-#include "http/percent.h"
+#include "base/percent.h"
 #include "store/file_link.h"
 
 #include <inttypes.h>

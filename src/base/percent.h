@@ -1,6 +1,6 @@
 /* Percent-encoding (RFC 3986, section 2.1). */
-#ifndef MAYFLY_HTTP_PERCENT_H
-#define MAYFLY_HTTP_PERCENT_H
+#ifndef MAYFLY_BASE_PERCENT_H
+#define MAYFLY_BASE_PERCENT_H
 
 #include "base/buf.h"
 
