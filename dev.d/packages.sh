@@ -7,14 +7,14 @@ PACKAGES_BUILD=(autoconf automake make gcc libc6-dev pkg-config perl
 PACKAGES_UP=("${PACKAGES_BUILD[@]}"
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
-PACKAGES_FUZZ=(clang libclang-rt-14-dev)
+PACKAGES_FUZZ=(clang libclang-rt-dev)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
     python3-jsonschema python3-pil python3-selenium chromium chromium-driver zsh
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
-# Another S3, which t/5963 brings up by itself.
-PACKAGES_LONG=(gcovr python3-swift)
+# Another S3, which t/5963 brings up by itself, and another Debian, which t/7400 does.
+PACKAGES_LONG=(gcovr python3-swift mmdebstrap)
 PACKAGES_BENCH=(wrk nghttp2-client)
 
 packages_missing() {
@@ -40,7 +40,7 @@ packages_require() {
     [[ $1 != long ]] || wanted+=("${PACKAGES_LONG[@]}")
     [[ $1 != bench ]] || wanted+=("${PACKAGES_BENCH[@]}")
     [[ $1 != fuzz ]] || wanted+=("${PACKAGES_FUZZ[@]}")
-    command -v dpkg-query >/dev/null || die 'this needs Debian 12: there is no dpkg here'
+    command -v dpkg-query >/dev/null || die 'this needs Debian: there is no dpkg here'
     mapfile -t missing < <(packages_missing "${wanted[@]}")
     ((${#missing[@]} > 0)) || return 0
 
