@@ -167,30 +167,40 @@ static bool all_have(struct ctl *ctl, const char *name, struct err *err)
                    found, name, without, found > NAMED_MAX ? " …" : "");
 }
 
-bool secret_promote(struct ctl *ctl, struct err *err)
+/* The file, and of it the key that is named; why: it is refused when it is the first one. */
+static bool open_key(struct ctl *ctl, const char *why, struct secret_file *file, size_t *key, struct err *err)
 {
     const char *name = ctl->arguments[0];
+
+    return read_file(ctl, file, err) && find_key(file, name, key, err) &&
+           (*key > 0 || err_set(err, ERR_CONFLICT, "%s %s", name, why));
+}
+
+/* Writes the file with its change, and says what comes of the key. */
+static bool save(const struct ctl *ctl, struct secret_file *file, const char *told, struct err *err)
+{
+    bool done = secret_file_write(file, err);
+
+    secret_file_wipe(file);
+    if (done)
+        fprintf(stderr, "%s %s\n", ctl->arguments[0], told);
+    return done;
+}
+
+bool secret_promote(struct ctl *ctl, struct err *err)
+{
     struct secret_file file;
     size_t key;
-    bool done;
 
-    if (!read_file(ctl, &file, err) || !find_key(&file, name, &key, err))
-        return false;
-    if (key == 0)
-        return err_set(err, ERR_CONFLICT, "%s signs already", name);
-    if (ctl->options[OPTION_NOW] == NULL && !all_have(ctl, name, err))
+    if (!open_key(ctl, "signs already", &file, &key, err) ||
+        (ctl->options[OPTION_NOW] == NULL && !all_have(ctl, ctl->arguments[0], err)))
         return false;
     secret_file_promote(&file, key, now_s(ctl));
-    done = secret_file_write(&file, err);
-    secret_file_wipe(&file);
-    if (done)
-        fprintf(
-            stderr,
-            "%s signs as soon as its workers are started again. Copy the file to every host and run there: mayflyctl "
-            "deploy\n"
-            "The key before still verifies; mayflyctl secret remove removes it when nothing needs it any more.\n",
-            name);
-    return done;
+    return save(
+        ctl, &file,
+        "signs as soon as its workers are started again. Copy the file to every host and run there: mayflyctl deploy\n"
+        "The key before still verifies; mayflyctl secret remove removes it when nothing needs it any more.",
+        err);
 }
 
 /* Whether nothing that a retired key has signed is still valid. */
@@ -232,21 +242,14 @@ static bool may_go(struct ctl *ctl, const struct secret_file *file, size_t key, 
 
 bool secret_remove(struct ctl *ctl, struct err *err)
 {
-    const char *name = ctl->arguments[0];
     struct secret_file file;
     size_t key;
-    bool done;
 
-    if (!read_file(ctl, &file, err) || !find_key(&file, name, &key, err))
+    if (!open_key(ctl, "signs; promote another one first", &file, &key, err))
         return false;
-    if (key == 0)
-        return err_set(err, ERR_CONFLICT, "%s signs; promote another one first", name);
-    if (file.states[key] == SECRET_RETIRED && ctl->options[OPTION_NOW] == NULL && !may_go(ctl, &file, key, name, err))
+    if (file.states[key] == SECRET_RETIRED && ctl->options[OPTION_NOW] == NULL &&
+        !may_go(ctl, &file, key, ctl->arguments[0], err))
         return false;
     secret_file_remove(&file, key);
-    done = secret_file_write(&file, err);
-    secret_file_wipe(&file);
-    if (done)
-        fprintf(stderr, "removed. Copy the file to every host and run there: mayflyctl deploy\n");
-    return done;
+    return save(ctl, &file, "is removed. Copy the file to every host and run there: mayflyctl deploy", err);
 }
