@@ -4,7 +4,6 @@ What statements lock: an account before a file of its own, as everybody does, an
 than a few dozen weeks have, however many days there are.
 """
 
-import re
 import subprocess
 import sys
 import time
@@ -15,16 +14,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import Session
 from files import part, post_form
 from images import png
-from mayfly import CHECKOUT, DEV, check, done, note, psql, same, signed_in
+from mayfly import DEV, check, done, note, psql, same, signed_in
+from statements import statement
 
-TEXT = "".join(path.read_text() for path in (CHECKOUT / "sql/query").glob("*.sql"))
 DAYS = 60  # the most that partitions_keep makes ahead
 LOCKS_MAX = 120  # 13 weeks, of each the table and three indexes, and as many again for what is not in a partition
 
 
 def prepared(name):
-    text = re.search(rf"^-- name: {name}\n(.*?)(?=^-- name:|\Z)", TEXT, re.M | re.S).group(1)
-    return f"SET search_path = mayfly; SET plan_cache_mode = force_generic_plan; PREPARE {name} AS " + re.sub(r"^--.*\n", "", text, flags=re.M).strip().rstrip(";")
+    return f"SET search_path = mayfly; SET plan_cache_mode = force_generic_plan; PREPARE {name} AS {statement(name)}"
 
 
 # --- an account and its picture

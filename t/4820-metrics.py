@@ -11,6 +11,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import PROBLEM, SCRATCH, Client, check, dev, done, new_user, note, login, psql, same, settings
+from statements import statement
 
 TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 WORKER = SCRATCH / "inst/bin/mayfly-worker"
@@ -89,13 +90,11 @@ with settings(metrics_allow="127.0.0.1"):
     check(13 <= value("mayfly_partitions_ahead") <= 21, "and the partitions", value("mayfly_partitions_ahead"))
 
     # What is too large to be counted at each reading is estimated: as good as a sample is.
-    sql = re.search(r"^-- name: truths\n(.*?);\n", (Path(__file__).resolve().parents[1] / "sql/query/truths.sql").read_text(),
-                    re.S | re.M).group(1)
     psql("BEGIN; INSERT INTO mayfly.outcome (key, fingerprint) SELECT sha256(n::text::bytea), sha256('') FROM"
          " generate_series(1, 20000) n; COMMIT")
     exact = int(psql("SELECT (SELECT count(*) FROM mayfly.outcome) + (SELECT count(*) FROM mayfly.outcome_request)"))
     same(value("mayfly_outcomes"), exact, "what is small is counted to the last one")
-    rows = psql("SET ROLE mayfly; SET search_path = mayfly; " + sql.replace("$1", "409600")).splitlines()[-1].split("|")
+    rows = psql("SET ROLE mayfly; SET search_path = mayfly; " + statement("truths").replace("$1", "409600")).splitlines()[-1].split("|")
     check(exact * 0.5 < int(rows[9]) < exact * 1.5, "what is large is estimated from a part of it", rows[9], exact)
     psql("DELETE FROM mayfly.outcome WHERE fingerprint = sha256('')")
 

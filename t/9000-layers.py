@@ -14,6 +14,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import CHECKOUT, check, done, same
+from statements import STATEMENTS
 
 SRC = CHECKOUT / "src"
 BUILD = Path(os.environ.get("MAYFLY_BUILD", CHECKOUT / "build"))
@@ -183,11 +184,8 @@ same(sorted(set(re.findall(r"NEEDED.*\[lib([a-z]+)[.-]", needed)) - {"c", "m", "
 
 SQL = r'"[^"]*\b(SELECT\b.*|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE TABLE|WITH \w+ AS)'
 same([place for place, _ in lines_like(SQL)], [], "SQL is in sql/, not in src")
-statements = set()
-for path in (CHECKOUT / "sql/query").glob("*.sql"):
-    names = re.findall(r"^-- name: (\w+)$", path.read_text(), re.M)
-    statements.update(names)
-used = {name.lower() for text in FILES.values() for name in re.findall(r"\bSTATEMENT_([A-Z0-9_]+)\b", text)} - {"count", "none"}
+statements = {name for name, _ in STATEMENTS}
+used = {name for text in FILES.values() for name in re.findall(r"\bsql_([a-z0-9_]+)\b", text)}
 same(sorted(used - statements), [], "each statement that is used is in sql/query")
 same(sorted(statements - used), [], "and each that is in sql/query is used")
 numbers = sorted(path.name for path in (CHECKOUT / "sql/schema").glob("[0-9]*.sql"))

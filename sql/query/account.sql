@@ -1,10 +1,10 @@
--- name: account_create
--- id, username, email, name, password hash -> profile
+-- name: account_create (id, username, email, name, password_hash)
+-- -> profile
 INSERT INTO account AS a (id, username, email, name, password_hash)
 VALUES ($1::uuid, $2::text, $3::text, $4::text, $5::text)
 RETURNING a.profile;
 
--- name: account_by_login
+-- name: account_by_login (login, as_it_came)
 -- username or e-mail, without spaces around it and as it came -> what it is compared by, then id, password hash, disabled,
 -- profile: null when nobody has it. Addresses of before may have spaces that are not ASCII's around them; they come first.
 SELECT k.key, a.id, a.password_hash, a.disabled, a.profile
@@ -14,29 +14,29 @@ FROM (SELECT name_key($1::text) AS key, name_key($2::text) AS came) k LEFT JOIN 
         OR (strpos(k.key, '@') > 0 AND name_key(a.email) COLLATE "C" = ANY (ARRAY[k.key, k.came]))
     ORDER BY name_key(a.email) IS NOT DISTINCT FROM k.came DESC LIMIT 1) a ON true;
 
--- name: account_by_id
--- id -> password hash, disabled, profile
+-- name: account_by_id (id)
+-- -> password hash, disabled, profile
 SELECT a.password_hash, a.disabled, a.profile FROM account a WHERE a.id = $1::uuid;
 
--- name: account_confirm
--- id, hash -> id when this is still the password of an account that may log in; it stays so until COMMIT
+-- name: account_confirm (id, password_hash)
+-- -> id when this is still the password of an account that may log in; it stays so until COMMIT
 SELECT id FROM account WHERE id = $1::uuid AND password_hash = $2::text AND NOT disabled FOR NO KEY UPDATE;
 
--- name: account_update
--- id, name or null, whether e-mail changes, e-mail or null -> profile
+-- name: account_update (id, name, changes_email, email)
+-- -> profile. The name stays when it is null, the address unless it changes.
 UPDATE account a SET name = coalesce($2::text, a.name), email = CASE WHEN $3::boolean THEN $4::text ELSE a.email END,
     updated_at = now()
 WHERE a.id = $1::uuid
 RETURNING a.profile;
 
--- name: account_set_password
--- id, hash, the hash it replaces (null: any)
+-- name: account_set_password (id, password_hash, replaced)
+-- replaced: only when this is still the hash; null: whatever it is
 UPDATE account SET password_hash = $2::text, updated_at = now()
 WHERE id = $1::uuid AND ($3::text IS NULL OR password_hash = $3::text)
 RETURNING id;
 
--- name: account_close
--- id -> ids of its sessions, whose cached copies must go. Its row is locked already. Names are free from now on, and whatever says
+-- name: account_close (id)
+-- -> ids of its sessions, whose cached copies must go. Its row is locked already. Names are free from now on, and whatever says
 -- something of somebody is gone; how many files there are does not matter here.
 WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
     d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM s))),
@@ -48,8 +48,8 @@ WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
         WHERE id = $1::uuid AND closing_at IS NULL)
 SELECT s.id FROM s;
 
--- name: account_sweep
--- at most so many -> of the account that has been closing the longest, and that nobody else sweeps: how many files were let go,
+-- name: account_sweep (most)
+-- -> of the account that has been closing the longest, and that nobody else sweeps: how many files were let go,
 -- whether it is gone itself. Whoever holds a file's row is passed by, and comes up again.
 WITH c AS MATERIALIZED (
     SELECT id FROM account WHERE closing_at IS NOT NULL ORDER BY closing_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED),
@@ -64,19 +64,19 @@ a AS (
         AND NOT EXISTS (SELECT FROM file WHERE account_id = (SELECT id FROM c)) RETURNING id)
 SELECT (SELECT count(*) FROM f), (SELECT count(*) FROM a);
 
--- name: account_set_disabled
+-- name: account_set_disabled (id, disabled)
 UPDATE account SET disabled = $2::boolean, updated_at = now() WHERE id = $1::uuid RETURNING id;
 
--- name: account_set_groups
+-- name: account_set_groups (id, groups)
 UPDATE account SET groups = $2::text[], updated_at = now() WHERE id = $1::uuid RETURNING id;
 
--- name: account_list
--- those made after this one, at most so many, oldest first -> id, username, e-mail, groups, disabled, created, all as JSON
+-- name: account_list (after, most)
+-- those made after this one, oldest first -> id, username, e-mail, groups, disabled, created, all as JSON
 SELECT r.id, coalesce(r.username, ''), coalesce(r.email, ''), array_to_string(r.groups, ','), r.disabled, r.created_at,
     row_to_json(r)::text
 FROM (SELECT id, username, email, name, groups, disabled, to_iso(created_at) AS created_at
     FROM account WHERE id > $1::uuid AND closing_at IS NULL ORDER BY id LIMIT $2::int) r
 ORDER BY r.id;
 
--- name: account_set_photo
+-- name: account_set_photo (id, file)
 UPDATE account SET photo_id = $2::uuid, updated_at = now() WHERE id = $1::uuid RETURNING id;

@@ -1,12 +1,11 @@
--- name: attempt_count
--- keys, their limits, seconds of the window, what stands for the same attempt by each key of the secret, perhaps nothing -> seconds to
--- wait; 0: taken; -1: the same was taken before
+-- name: attempt_count (keys, limits, window_s, again)
+-- again stands for the same attempt, by each key of the secret; perhaps it is empty -> seconds to wait; 0: taken; -1: the same was taken before
 SELECT attempt_count($1::bytea[], $2::int[], $3::int, coalesce(
     (SELECT key FROM attempt WHERE key = ANY ($4::bytea[]) AND updated_at > statement_timestamp() - make_interval(secs => $3::int) LIMIT 1),
     ($4::bytea[])[1]));
 
--- name: attempt_clear
--- The account's owner is in: forget the failures of this pair ($1) and this very attempt ($3) and give back
+-- name: attempt_clear (pair, others, again)
+-- The account's owner is in: forget the failures of this pair and this very attempt and give back
 -- what this attempt took elsewhere. Rows are locked in the order of their keys, as attempt_count does; count reads them all
 -- before the first is changed.
 WITH locked AS MATERIALIZED (
@@ -15,6 +14,6 @@ WITH locked AS MATERIALIZED (
 UPDATE attempt SET level = greatest(0, level - 1)
 WHERE key = ANY ($2::bytea[]) AND (SELECT count(*) FROM locked) > 0;
 
--- name: attempt_known_address
--- account or null, address or network -> whether it has a session from there: its owner is not locked out by strangers.
+-- name: attempt_known_address (account, network)
+-- -> whether it has a session from there: its owner is not locked out by strangers.
 SELECT EXISTS (SELECT FROM session WHERE account_id = $1::uuid AND address <<= $2::inet);

@@ -22,10 +22,8 @@ to_ms(f.sweep_at) AS sweep_at
 f.sealed
 f.concat
 
--- name: file_create
--- id, account, via, back end, object name, block bytes, name, claimed type, metadata, size or null, reserved, seconds to
--- live, bytes and files that the account may have, concat, holder of a lease or null, ms that it lasts -> the row; none
--- when that would be too much. May be repeated, since the answer to the first time may be lost: the row is there then, and counted.
+-- name: file_create (id, account, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size?, reserved, keep_s, most_bytes, most_files, concat, holder, lease_ms)
+-- -> the row; none when the account would have more than it may. A lease is made when there is a holder. May be repeated, since the answer to the first time may be lost: the row is there then, and counted.
 WITH e AS MATERIALIZED (SELECT f.* FROM file f WHERE f.id = $1::uuid),
 u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
@@ -44,10 +42,9 @@ n AS (
 SELECT {file_row}
 FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
 
--- name: file_put
--- id, account, via, back end, object name, block bytes, name, claimed type, bytes, SHA-256, type, bytes and files that the account may
--- have, ms when it was made. An error (22003) when that would be too much, so that it may go with the COMMIT: a transaction that waits for
--- its client meanwhile would keep the account's other files waiting. A file that came as a whole has no other row before.
+-- name: file_put (id, account, via, back_end, object_name, block_bytes, name, claimed_type, bytes, sha256, type, most_bytes, most_files, made_ms)
+-- An error (22003) when the account would have more than it may, so that it may go with the COMMIT: a transaction that waits for its
+-- client meanwhile would keep the account's other files waiting. A file that came as a whole has no other row before.
 WITH u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
     SELECT $2::uuid, $9::bigint, 1 WHERE $9::bigint <= $12::bigint
@@ -61,26 +58,26 @@ SELECT $1::uuid, $2::uuid, to_timestamp($14::bigint / 1000.0), 'committed', $3::
     $8::text, $11::text, $10::bytea, $9::bigint, $9::bigint, $9::bigint
 FROM c WHERE c.good > 0;
 
--- name: file_usage
--- account -> bytes, files
+-- name: file_usage (account)
+-- -> bytes, files
 SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 
--- name: file_find
--- id, account -> the row; not of garbage
+-- name: file_find (id, account)
+-- -> the row; not of garbage
 SELECT {file_row}
 FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
--- name: file_find_small
--- id, account, bytes -> as file_find, and all bytes of a file that the database keeps and that has no more than so many; else null.
+-- name: file_find_small (id, account, most_bytes)
+-- -> as file_find, and all bytes of a file that the database keeps and that has no more than so many; else null.
 -- It is one statement with that of its only chunk, since of a small file a second one would cost as much as the first.
 SELECT {file_row}, CASE WHEN f.state = 'committed' AND f.back_end = 'postgres' AND f.size <= $3::bigint
     THEN (SELECT bytes FROM file_chunk c WHERE c.file_id = f.id AND c.at = 0) END
 FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
--- name: file_lease
--- id, account, holder, ms -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
+-- name: file_lease (id, account, holder, lease_ms)
+-- -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
 -- takes over at once; elsewhere the older one may still be sending a block. The sign of tail_pieces tells the trigger of schema 0012
 -- that whoever takes this lease can read pieces.
 UPDATE file f SET tail_pieces = -tail_pieces, lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
@@ -88,9 +85,8 @@ WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at
     AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
 RETURNING {file_row};
 
--- name: file_advance
--- id, holder, received before and now, hash state, ms of lease (0 gives it back), seconds to live, sealed, pieces of the tail ->
--- expiry in ms. May be repeated, since the answer to the first time may be lost. The expiry is written when a twentieth of the time has passed, so
+-- name: file_advance (id, holder, before, received, hash_state, lease_ms, keep_s, sealed, pieces)
+-- received before and now; a lease of 0 ms gives it back; pieces of the tail -> expiry in ms. May be repeated, since the answer to the first time may be lost. The expiry is written when a twentieth of the time has passed, so
 -- that all other writes are heap-only updates: an index has it.
 UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, tail_pieces = $9::int, lease = CASE WHEN $6::int > 0 THEN lease END,
     lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
@@ -99,9 +95,9 @@ UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::bool
 WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint) AND state = 'pending'
 RETURNING to_ms(sweep_at);
 
--- name: file_block_put
--- id, holder, received before and now, hash state or null, ms of lease, seconds to live, place in the file, bytes of a full block,
--- whether somebody is told of it before the file is committed -> expiry in ms. file_advance with the block itself, where that is a row too: one
+-- name: file_block_put (id, holder, before, received, hash_state, lease_ms, keep_s, place, bytes, is_told)
+-- received before and now, place in the file of a full block, whether somebody is told of it before the file is committed -> expiry
+-- in ms. file_advance with the block itself, where that is a row too: one
 -- statement is one round trip, and whoever lost the lease writes nothing. What nobody is told of need not be on the disk before the
 -- file's commit is.
 WITH u AS (
@@ -118,17 +114,15 @@ SELECT to_ms(sweep_at),
     set_config('synchronous_commit', CASE WHEN $10::boolean THEN current_setting('synchronous_commit') ELSE 'off' END, true)
 FROM u;
 
--- name: file_renew
--- id, holder, ms
+-- name: file_renew (id, holder, lease_ms)
 UPDATE file SET lease_until = statement_timestamp() + make_interval(secs => $3::int / 1000.0)
 WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 
--- name: file_release
--- id, holder
+-- name: file_release (id, holder)
 UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease = $2::uuid;
 
--- name: file_reserve
--- id, holder, reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is
+-- name: file_reserve (id, holder, before, reserved, most_bytes)
+-- reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is
 -- always allowed, and so is a repetition, since the answer to the first time may be lost. The row is locked first, as everywhere:
 -- what the sweeper has given back is not counted again.
 WITH o AS (
@@ -140,18 +134,18 @@ u AS (
     RETURNING a.account_id)
 UPDATE file f SET reserved = $4::bigint FROM o WHERE f.id = o.id AND EXISTS (SELECT FROM u) RETURNING f.reserved;
 
--- name: file_set_size
--- id, account, size; once, or the same again, since the answer to the first time may be lost -> size
+-- name: file_set_size (id, account, size)
+-- Once, or the same again, since the answer to the first time may be lost -> size
 UPDATE file SET size = $3::bigint
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND (size IS NULL OR size = $3::bigint) AND received <= $3::bigint
 RETURNING size;
 
--- name: file_set_upload
--- id, holder, what the back end calls the upload
+-- name: file_set_upload (id, holder, upload)
+-- upload: what the back end calls it
 UPDATE file SET object_upload = $3::text WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 
--- name: file_commit
--- id, holder, size, SHA-256, type -> created at in ms; what was reserved too much is given back. A thumbnail counts nothing, and
+-- name: file_commit (id, holder, size, sha256, type)
+-- -> created at in ms; what was reserved too much is given back. A thumbnail counts nothing, and
 -- is not kept when its original has gone meanwhile, perhaps before its removal could see the thumbnail's row.
 WITH o AS (
     SELECT id, reserved, via, parent_id FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
@@ -169,8 +163,8 @@ b AS (
     DELETE FROM file_block WHERE file_id IN (SELECT id FROM o))
 SELECT to_ms(created_at) FROM c;
 
--- name: file_drop
--- id, account, whether only while it is pending -> id; the sweeper removes the bytes. Thumbnails go with their file; they
+-- name: file_drop (id, account, pending_only)
+-- -> id; the sweeper removes the bytes. Thumbnails go with their file; they
 -- count for nobody. The account, whose picture it may be, is locked before the file, as everywhere.
 WITH a AS MATERIALIZED (
     SELECT id FROM account WHERE id = $2::uuid AND photo_id = $1::uuid FOR NO KEY UPDATE),
@@ -187,8 +181,8 @@ p AS (
     UPDATE account SET photo_id = NULL WHERE id IN (SELECT id FROM a) AND EXISTS (SELECT FROM o))
 SELECT id FROM o;
 
--- name: file_give_back
--- account, holder, ids -> how many pending files of requests the holder has besides these; they are dropped. Whoever is just
+-- name: file_give_back (account, holder, ours)
+-- -> how many pending files of requests the holder has besides these; they are dropped. Whoever is just
 -- committing one is waited for.
 WITH o AS (
     SELECT id, reserved FROM file
@@ -202,8 +196,8 @@ u AS (
     WHERE account_id = $1::uuid AND EXISTS (SELECT FROM o))
 SELECT count(*) FROM o;
 
--- name: file_parts_claim
--- account, ids, seconds to live -> how many of them are whole parts, and their bytes. They are nobody's own from now on and
+-- name: file_parts_claim (account, parts, keep_s)
+-- -> how many of them are whole parts, and their bytes. They are nobody's own from now on and
 -- count no more; whoever claims them makes them the parts of a file in the same transaction.
 WITH p AS (
     SELECT id, size, reserved FROM file
@@ -220,32 +214,32 @@ u AS (
     WHERE account_id = $1::uuid)
 SELECT count(*), coalesce(sum(size), 0)::bigint FROM p;
 
--- name: file_parts_adopt
--- the whole, ids in order
+-- name: file_parts_adopt (whole, parts)
+-- The parts in order.
 UPDATE file SET parent_id = $1::uuid, part_number = array_position($2::uuid[], id) WHERE id = ANY ($2::uuid[]);
 
--- name: file_parts
--- the whole -> rows of its parts in order
+-- name: file_parts (whole)
+-- -> rows of its parts in order
 SELECT {file_row}
 FROM file f WHERE parent_id = $1::uuid AND via = 'part' AND removals = 0 AND account_id IS NOT NULL ORDER BY part_number;
 
--- name: file_parts_whole
--- account, one of the parts, concat -> id of the file that it went into by this very request
+-- name: file_parts_whole (account, part, concat)
+-- -> id of the file that it went into by this very request
 SELECT f.id FROM file p JOIN file f ON f.id = p.parent_id
 WHERE p.id = $2::uuid AND p.account_id = $1::uuid AND p.via = 'part' AND f.account_id = $1::uuid AND f.state <> 'deleting'
     AND f.concat = $3::text;
 
--- name: file_parts_drop
--- the whole: its parts are not needed any more
+-- name: file_parts_drop (whole)
+-- Its parts are not needed any more
 UPDATE file SET sweep_at = statement_timestamp()
 WHERE parent_id = $1::uuid AND via = 'part' AND state = 'deleting' AND removals = 0;
 
--- name: file_rename
--- id, account, name -> id
+-- name: file_rename (id, account, name)
+-- -> id
 UPDATE file SET name = $3::text WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'committed' RETURNING id;
 
--- name: file_list
--- account, names that contain this, older than this one (null: from the newest), at most so many -> JSON array
+-- name: file_list (account, contains, before, most)
+-- Names that contain this, of files that are older than this one (null: from the newest) -> JSON array
 -- What is searched for is normalised once, not once a row; so are names, but those of files that are older than name_key.
 WITH k AS MATERIALIZED (SELECT name_key($2::text) AS key)
 SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
@@ -256,37 +250,37 @@ SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
         AND id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
     ORDER BY id DESC LIMIT $4::int) r;
 
--- name: file_block_add
--- id, number, tag; the last one with a number counts
+-- name: file_block_add (id, number, tag)
+-- The last one with a number counts.
 INSERT INTO file_block (file_id, number, tag) VALUES ($1::uuid, $2::bigint, $3::text)
 ON CONFLICT (file_id, number) DO UPDATE SET tag = excluded.tag;
 
--- name: file_blocks_note
--- id, numbers, tags: as file_block_add
+-- name: file_blocks_note (id, numbers, tags)
+-- As file_block_add, for several.
 INSERT INTO file_block (file_id, number, tag)
 SELECT DISTINCT ON (b.number) $1::uuid, b.number, b.tag
 FROM unnest($2::bigint[], $3::text[]) WITH ORDINALITY AS b (number, tag, place) ORDER BY b.number, b.place DESC
 ON CONFLICT (file_id, number) DO UPDATE SET tag = excluded.tag;
 
--- name: file_blocks
--- id -> numbers and tags in order
+-- name: file_blocks (id)
+-- -> numbers and tags in order
 SELECT number, tag FROM file_block WHERE file_id = $1::uuid ORDER BY number;
 
--- name: file_chunk_put
--- id, place in the file, bytes
+-- name: file_chunk_put (id, place, bytes)
+-- place: in the file
 INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
 ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
 
--- name: file_tail_read
--- id, where the tail begins in the file, and where it ends -> its pieces in order: place in the tail, bytes
+-- name: file_tail_read (id, start, end)
+-- where the tail begins in the file, and where it ends -> its pieces in order: place in the tail, bytes
 SELECT at - $2::bigint, bytes FROM file_chunk WHERE file_id = $1::uuid AND at >= $2::bigint AND at < $3::bigint ORDER BY at;
 
--- name: file_tail_trim
--- id, places in the file: pieces that begin between them are in another one now
+-- name: file_tail_trim (id, after, before)
+-- Places in the file: pieces that begin between them are in another one now
 DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint AND at < $3::bigint;
 
--- name: file_object_read
--- id, place in the file, at most so many bytes, a full block's -> bytes from there to the end of their chunk. Only of an object that
+-- name: file_object_read (id, place, most, block_bytes)
+-- place in the file, at most so many bytes, a full block's -> bytes from there to the end of their chunk. Only of an object that
 -- is finished: whose last chunk is no full block. A whole chunk is given as it is: substr would make one more copy of it.
 SELECT CASE WHEN at = $2::bigint AND octet_length(bytes) <= $3::int THEN bytes
     ELSE substr(bytes, ($2::bigint - at)::int + 1, $3::int) END FROM file_chunk
@@ -294,32 +288,32 @@ WHERE file_id = $1::uuid AND at <= $2::bigint AND (
     SELECT octet_length(bytes) < $4::int FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1)
 ORDER BY at DESC LIMIT 1;
 
--- name: file_object_end
--- id, place in the file, bytes: the last chunk. What a write that was taken back left beyond it goes.
+-- name: file_object_end (id, place, bytes)
+-- The last chunk. What a write that was taken back left beyond it goes.
 WITH d AS (DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint)
 INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
 ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
 
--- name: file_chunk_count
--- id, place in the file -> how many chunks are before it
+-- name: file_chunk_count (id, place)
+-- -> how many chunks are before it
 SELECT count(*) FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
 
--- name: file_chunk_size
--- id -> end of the last chunk, its length; no row without chunks
+-- name: file_chunk_size (id)
+-- -> end of the last chunk, its length; no row without chunks
 SELECT at + octet_length(bytes), octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
 
--- name: file_chunks_remove
--- id, from this place on, at most so many -> their places
+-- name: file_chunks_remove (id, place, most)
+-- From this place on -> their places
 DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
     SELECT at FROM file_chunk WHERE file_id = $1::uuid AND at >= $2::bigint ORDER BY at LIMIT $3::int)
 RETURNING at;
 
--- name: file_tails_remove
--- id, place in the file: tails that were kept before it
+-- name: file_tails_remove (id, place)
+-- Tails that were kept before it
 DELETE FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
 
--- name: file_chunks_list
--- after this id, at most so many -> ids that have chunks, the ends of their last ones, and these ones' lengths. One step
+-- name: file_chunks_list (after, most)
+-- -> ids after this one that have chunks, the ends of their last ones, and these ones' lengths. One step
 -- down the index for each, however many chunks it has.
 WITH RECURSIVE ids AS (
     (SELECT file_id, 1 AS n FROM file_chunk WHERE file_id > $1::uuid ORDER BY file_id LIMIT 1)
@@ -330,8 +324,8 @@ SELECT ids.file_id, l.at + octet_length(l.bytes), octet_length(l.bytes)
 FROM ids, LATERAL (SELECT at, bytes FROM file_chunk c WHERE c.file_id = ids.file_id ORDER BY at DESC LIMIT 1) l
 ORDER BY ids.file_id;
 
--- name: file_sweep_claim
--- seconds until somebody else may try, at most so many -> rows to remove the bytes of: back end, id, object name, upload,
+-- name: file_sweep_claim (claim_s, most)
+-- seconds until somebody else may try -> rows to remove the bytes of: back end, id, object name, upload,
 -- block bytes, removals before. Concurrent sweepers take different ones. Whoever writes still holds the lease, so his
 -- upload is spared though it is overdue. A count that is wrong (fsck repairs it) keeps nothing from going. Accounts are locked in one order, so that no two sweepers wait for each other.
 WITH o AS (
@@ -358,8 +352,8 @@ UPDATE file f SET state = 'deleting', reserved = 0, lease = NULL, lease_until = 
 FROM l WHERE f.id = l.id
 RETURNING f.back_end, f.id, f.object_name, f.object_upload, f.block_bytes, f.removals;
 
--- name: file_sweep_done
--- id, removals before, seconds until the second removal -> id. The row stays as a tombstone, since a write that was under
+-- name: file_sweep_done (id, removals, again_s)
+-- removals before, seconds until the second one -> id. The row stays as a tombstone, since a write that was under
 -- way may land late. A thumbnail that was made while its file was removed follows.
 WITH t AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
@@ -367,81 +361,79 @@ WITH t AS (
 UPDATE file SET removals = removals + 1, sweep_at = statement_timestamp() + make_interval(secs => $3::int)
 WHERE id = $1::uuid AND state = 'deleting' AND removals = $2::int RETURNING id;
 
--- name: file_sweep_forget
--- id, after the second removal -> id
+-- name: file_sweep_forget (id)
+-- after the second removal -> id
 WITH t AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
     WHERE parent_id = $1::uuid AND state <> 'deleting')
 DELETE FROM file WHERE id = $1::uuid AND state = 'deleting' AND removals > 0 RETURNING id;
 
--- name: file_link_add
--- id, file, account, hash, seconds, uses or null, links that a file may have, keyed hash for the release before -> expiry; null:
+-- name: file_link_add (id, file, account, hash, seconds, uses?, most, keyed_hash)
+-- most: links that a file may have; keyed_hash: for the release before -> expiry; null:
 -- there are as many already
 SELECT file_link_make($1::uuid, $2::uuid, $3::uuid, $4::bytea, $8::bytea, $5::int, $6::int, $7::int);
 
--- name: file_link_list
--- file, account -> JSON array of what has not expired, newest first; no row: there is no such file
+-- name: file_link_list (file, account)
+-- -> JSON array of what has not expired, newest first; no row: there is no such file
 SELECT (
     SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
         SELECT id, to_iso(created_at) AS created_at, to_iso(expires_at) AS expires_at, uses_left FROM file_link
         WHERE file_id = f.id AND expires_at > statement_timestamp()) r)
 FROM file f WHERE f.id = $1::uuid AND f.account_id = $2::uuid AND f.state = 'committed';
 
--- name: file_link_revoke
--- file, account, link -> id
+-- name: file_link_revoke (file, account, link)
+-- -> id
 DELETE FROM file_link l USING file f
 WHERE l.id = $3::uuid AND l.file_id = $1::uuid AND f.id = l.file_id AND f.account_id = $2::uuid RETURNING l.id;
 
--- name: file_link_find
--- link, holder -> the row of its file, hash or null, keyed hash, uses left or null, whether this holder has used it and may go on. A disabled account's
+-- name: file_link_find (link, holder)
+-- -> the row of its file, hash or null, keyed hash, uses left or null, whether this holder has used it and may go on. A disabled account's
 -- links open nothing.
 SELECT {file_row}, l.token_hash, l.secret_hash, l.uses_left,
     EXISTS (SELECT FROM file_link_use u WHERE u.link_id = l.id AND u.holder = $2::bytea AND u.until > statement_timestamp())
 FROM file_link l JOIN file f ON f.id = l.file_id JOIN account a ON a.id = f.account_id
 WHERE l.id = $1::uuid AND l.expires_at > statement_timestamp() AND f.state = 'committed' AND NOT a.disabled;
 
--- name: file_link_use
--- link, holder, bytes that it may ask for, seconds -> uses left; null: none was left
+-- name: file_link_use (link, holder, bytes, seconds)
+-- bytes that it may ask for -> uses left; null: none was left
 SELECT file_link_count($1::uuid, $2::bytea, $3::bigint, $4::int);
 
--- name: file_link_go_on
--- link, holder, bytes -> what is left of those that it may ask for; no row: it may not
+-- name: file_link_go_on (link, holder, bytes)
+-- -> what is left of those that it may ask for; no row: it may not
 UPDATE file_link_use SET bytes_left = bytes_left - $3::bigint
 WHERE link_id = $1::uuid AND holder = $2::bytea AND until > statement_timestamp() AND bytes_left >= $3::bigint
 RETURNING bytes_left;
 
--- name: file_thumbnail_find
--- original, box -> the row, and whether it is claimed
+-- name: file_thumbnail_find (original, box)
+-- -> the row, and whether it is claimed
 SELECT {file_row}, coalesce(lease_until > statement_timestamp(), false)
 FROM file f WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state <> 'deleting' AND account_id IS NOT NULL;
 
--- name: file_thumbnail_retire
--- original, box: one that nobody claims any more
+-- name: file_thumbnail_retire (original, box)
+-- One that nobody claims any more
 UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), lease = NULL
 WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state = 'pending'
     AND (lease_until IS NULL OR lease_until <= statement_timestamp());
 
--- name: file_thumbnail_drop
--- id of one whose bytes are lost, or whose file is gone -> id. Who asks for it next makes another.
+-- name: file_thumbnail_drop (id)
+-- One whose bytes are lost, or whose file is gone -> id. Who asks for it next makes another.
 UPDATE file SET state = 'deleting', sweep_at = statement_timestamp()
 WHERE id = $1::uuid AND via = 'thumbnail' AND state = 'committed' RETURNING id;
 
--- name: file_thumbnail_budget
--- account
+-- name: file_thumbnail_budget (account)
 INSERT INTO thumbnail_budget (account_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING;
 
--- name: file_thumbnail_turn
--- account -> ms of computing that its thumbnails have spent; no row: another request of the account is just claiming. Nobody
+-- name: file_thumbnail_turn (account)
+-- -> ms of computing that its thumbnails have spent; no row: another request of the account is just claiming. Nobody
 -- waits for the row; it orders the account's claims, so that each sees those before it.
 SELECT thumbnail_spent(spent_ms, at) FROM thumbnail_budget WHERE account_id = $1::uuid FOR UPDATE SKIP LOCKED;
 
--- name: file_thumbnail_spend
--- account, ms
+-- name: file_thumbnail_spend (account, ms)
 UPDATE thumbnail_budget SET spent_ms = thumbnail_spent(spent_ms, at) + $2::bigint, at = statement_timestamp()
 WHERE account_id = $1::uuid;
 
--- name: file_thumbnail_claim
--- id, account, original, box, back end, block bytes, holder, ms, seconds to live, the account's share -> id; no row: somebody else
+-- name: file_thumbnail_claim (id, account, original, box, back_end, block_bytes, holder, lease_ms, keep_s, share)
+-- share: how many the account may claim at once -> id; no row: somebody else
 -- has it, the account has its share in hand, or there is no such original. May be repeated, since the answer to COMMIT may be lost.
 INSERT INTO file (id, account_id, via, parent_id, box, back_end, object_name, block_bytes, name, lease, lease_until, sweep_at)
 SELECT $1::uuid, o.account_id, 'thumbnail', o.id, $4::int, $5::text, 'thumbnail', $6::bigint, o.name, $7::uuid,
@@ -453,8 +445,8 @@ ON CONFLICT (parent_id, box) WHERE via = 'thumbnail' AND state <> 'deleting'
     DO UPDATE SET lease_until = excluded.lease_until WHERE file.id = excluded.id
 RETURNING id;
 
--- name: file_thumbnail_refuse
--- id, holder, kind, reason, seconds for which it counts
+-- name: file_thumbnail_refuse (id, holder, kind, reason, seconds)
+-- seconds for which it counts
 UPDATE file SET claimed_type = $3::text, metadata = $4::text, lease = NULL,
     lease_until = statement_timestamp() + make_interval(secs => $5::int),
     sweep_at = statement_timestamp() + make_interval(secs => $5::int)

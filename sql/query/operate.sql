@@ -1,31 +1,30 @@
--- name: sweep
+-- name: sweep (outcome_keep_s, attempt_keep_s, most)
 SELECT sweep($1::int, $2::int, $3::int);
 
 -- name: outcomes_turn
 -- -> whether there was anything to let go; see schema 0010
 SELECT outcomes_turn();
 
--- name: partitions_keep
--- days ahead -> how many were made and dropped; again while that is not 0
+-- name: partitions_keep (days)
+-- -> how many were made and dropped; again while that is not 0
 SELECT partitions_keep($1::int);
 
--- name: account_find
--- username or e-mail -> id, username, e-mail, disabled, groups
+-- name: account_find (login)
+-- -> id, username, e-mail, disabled, groups
 SELECT id, coalesce(username, ''), coalesce(email, ''), disabled, array_to_string(groups, ',') FROM account
 WHERE name_key(username) COLLATE "C" = name_key($1::text) OR name_key(email) COLLATE "C" = name_key($1::text)
 ORDER BY (name_key(username) COLLATE "C" = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 
--- name: account_lock
+-- name: account_lock (id)
 -- Until the transaction ends nobody makes a session of this account: its foreign key waits here.
 SELECT id FROM account WHERE id = $1::uuid FOR UPDATE;
 
--- name: session_overview
--- account -> id, seen, expires, address, user agent, all as JSON; of live sessions, newest use first
+-- name: session_overview (account)
+-- -> id, seen, expires, address, user agent, all as JSON; of live sessions, newest use first
 SELECT r.id, r.seen_at, r.expires_at, r.address, r.user_agent, row_to_json(r)::text
-FROM (SELECT id, user_agent, coalesce(host(address), '') AS address, remember, to_iso(created_at) AS created_at,
-        to_iso(seen_at) AS seen_at, to_iso(least(expires_at, seen_at + idle)) AS expires_at
-    FROM session WHERE account_id = $1::uuid AND expires_at > now() AND seen_at + idle > now()
-    ORDER BY session.seen_at DESC, id) r;
+FROM (SELECT {session_told}, s.remember
+    FROM session s WHERE account_id = $1::uuid AND s.expires_at > now() AND s.seen_at + idle > now()
+    ORDER BY s.seen_at DESC, s.id) r;
 
 -- name: schema_place
 -- -> the database's name, whether mayfly's list of changes is in it

@@ -1,4 +1,4 @@
--- name: truths
+-- name: truths (sampled_bytes)
 -- bytes of a table that are read -> what store/truths.c lists, in its order
 -- Bounded: a table of more than that is estimated from a sample of that much of it, and a queue is counted to 100,000.
 WITH share AS MATERIALIZED (

@@ -135,7 +135,7 @@ static bool keep(struct exchange *x, struct db *db, const struct once_names *nam
             continue;
         if (!secret_seal(&x->services->secret, &x->arena, key->key, sizeof key->key, packed.bytes, packed.length,
                          &sealed, &sealed_length, err) ||
-            !outcome_keep(db, &x->arena, key, sealed, sealed_length, &x->forgets, err))
+            !outcome_keep(db, key, sealed, sealed_length, &x->forgets, err))
             return false;
     }
     return true;
@@ -153,7 +153,7 @@ static bool confirm(struct exchange *x, struct err *err)
 {
     bool by_session = x->match.route->need == NEED_LOGIN || x->match.route->need == NEED_PAGE;
 
-    return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->arena, &x->session, err);
+    return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->session, err);
 }
 
 /* A log-in may be done again when its session has ended: its password was verified again. Nothing else may. */

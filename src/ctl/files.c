@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JSON_BYTES = 8192, PROGRESS_US = 200000, MIB = 1024 * 1024, NUMBER_BYTES = 24 };
+enum { JSON_BYTES = 8192, PROGRESS_US = 200000, MIB = 1024 * 1024 };
 
 /* Whether to print the line of progress again: only to a terminal, and not too often. */
 static bool progress_due(struct ctl *ctl, int64_t *last_us)
@@ -98,14 +98,13 @@ static const struct table_column file_columns[] = {{"ID", true},       {"KIND", 
 
 enum {
     FILE_COLUMNS = sizeof file_columns / sizeof file_columns[0],
-    FILE_JSON = FILE_COLUMNS,
     FILES_AT_ONCE = 200,
 };
 
 static void print_files_json(const struct db_result *rows, bool first)
 {
     for (int row = 0; row < rows->rows; row++)
-        printf("%s%s", first && row == 0 ? "" : ",\n", db_value(rows, row, FILE_JSON));
+        printf("%s%s", first && row == 0 ? "" : ",\n", db_value(rows, row, OVERVIEW_JSON));
 }
 
 static bool print_files(struct table *table, const struct db_result *rows, struct err *err)
@@ -125,8 +124,9 @@ static bool print_files(struct table *table, const struct db_result *rows, struc
 bool files_list(struct ctl *ctl, struct err *err)
 {
     bool json = ctl->options[OPTION_JSON] != NULL, first = true;
-    char id[UUID_TEXT_BYTES], before[UUID_TEXT_BYTES], most[NUMBER_BYTES];
-    const char *values[] = {id, NULL, most};
+    struct db *db = ctl->services.sessions.db;
+    struct uuid last;
+    const struct uuid *before = NULL;
     struct db_result rows = {.rows = FILES_AT_ONCE};
     struct operate_account account;
     struct table table;
@@ -134,21 +134,19 @@ bool files_list(struct ctl *ctl, struct err *err)
     if (!ctl_account(ctl, ctl->arguments[0], &account, err))
         return false;
     table_init(&table, &ctl->arena, file_columns, FILE_COLUMNS);
-    uuid_format(&account.id, id);
-    snprintf(most, sizeof most, "%d", FILES_AT_ONCE);
     if (json)
         fputs("[", stdout);
     for (; rows.rows == FILES_AT_ONCE; first = false) {
         arena_reset(&ctl->arena);
-        if (db_query(ctl->services.sessions.db, &ctl->arena, STATEMENT_FILE_OVERVIEW, values, &rows, err) == DB_FAIL)
+        if (!operate_file_list(db, &ctl->arena, &account.id, before, FILES_AT_ONCE, &rows, err))
             return false;
         if (json)
             print_files_json(&rows, first);
         else if (!print_files(&table, &rows, err))
             return false;
-        if (rows.rows > 0)
-            snprintf(before, sizeof before, "%s", db_value(&rows, rows.rows - 1, 0));
-        values[1] = before;
+        if (rows.rows > 0 && !db_id(&rows, rows.rows - 1, OVERVIEW_ID, &last, err))
+            return false;
+        before = &last;
     }
     if (json)
         puts("]");
@@ -168,15 +166,15 @@ bool files_show(struct ctl *ctl, struct err *err)
 
     if (!read_file_id(ctl->arguments[0], &id, err))
         return false;
-    if (db_query_by_id(ctl->services.sessions.db, &ctl->arena, STATEMENT_FILE_SHOW, &id, NULL, &rows, err) != DB_ROW)
+    if (operate_file_show(ctl->services.sessions.db, &ctl->arena, &id, &rows, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such file");
     if (ctl->options[OPTION_JSON] != NULL) {
-        puts(db_value(&rows, 0, 2));
+        puts(db_value(&rows, 0, SHOWN_JSON));
         return true;
     }
     for (int row = 0; row < rows.rows; row++)
-        if (db_value(&rows, row, 1)[0] != '\0')
-            printf("%-13s %s\n", db_value(&rows, row, 0), db_value(&rows, row, 1));
+        if (db_value(&rows, row, SHOWN_VALUE)[0] != '\0')
+            printf("%-13s %s\n", db_value(&rows, row, SHOWN_NAME), db_value(&rows, row, SHOWN_VALUE));
     return true;
 }
 

@@ -38,31 +38,29 @@ static bool check_group(const char *list, const char *group, size_t length, stru
     return true;
 }
 
-/* "a,b" as PostgreSQL's array text {"a","b"}; "" is no group. The names are checked, so quoting them is enough. */
-static bool groups_array(struct arena *arena, const char *list, const char **array, struct err *err)
+/* The names of "a,b", checked; "" is no group. */
+static bool read_groups(struct arena *arena, const char *list, struct db_texts *groups, struct err *err)
 {
-    const char *group = list;
+    const char **names = arena_alloc(arena, GROUPS_MAX * sizeof *names), *group = list;
     size_t count = 0;
-    struct buf text;
-    bool fits;
 
-    buf_init(&text, arena, GROUPS_MAX * (text_limit(TEXT_GROUP)->most + sizeof ",\"\""));
-    fits = buf_add_string(&text, "{");
+    if (names == NULL)
+        return err_memory(err);
     while (list[0] != '\0') {
         size_t length = strcspn(group, ",");
 
         if (!check_group(list, group, length, err))
             return false;
-        if (++count > GROUPS_MAX)
+        if (count == GROUPS_MAX)
             return err_set(err, ERR_VALUE, "an account has at most %d groups", GROUPS_MAX);
-        fits = fits && buf_printf(&text, "%s\"%.*s\"", count > 1 ? "," : "", (int)length, group);
+        names[count] = arena_strndup(arena, group, length);
+        if (names[count++] == NULL)
+            return err_memory(err);
         if (group[length] == '\0')
             break;
         group += length + 1;
     }
-    if (!fits || !buf_add_string(&text, "}"))
-        return err_memory(err);
-    *array = text.bytes;
+    *groups = (struct db_texts){names, count};
     return true;
 }
 
@@ -88,7 +86,7 @@ static void tell_password(const struct ctl *ctl, const struct ctl_password *pass
 
 struct new_account {
     struct account_fields fields;
-    const char *groups;
+    struct db_texts groups;
     char hash[PASSWORD_HASH_BYTES];
 };
 
@@ -107,7 +105,7 @@ static bool read_account(struct ctl *ctl, struct new_account *new, struct err *e
         .name = name,
     };
     return account_check(&new->fields, err) &&
-           groups_array(&ctl->arena, groups != NULL ? groups : "", &new->groups, err);
+           read_groups(&ctl->arena, groups != NULL ? groups : "", &new->groups, err);
 }
 
 static bool create(struct db *db, void *arg, struct err *err)
@@ -239,20 +237,21 @@ static bool replace_groups(struct db *db, void *arg, struct err *err)
 {
     struct ctl_change *change = arg;
     struct ctl *ctl = change->ctl;
+    const struct db_texts *groups = change->value;
 
     return ctl_lock_account(change, err) &&
-           ctl_found(account_set_groups(db, &ctl->arena, &change->account, change->value, err), err) &&
+           ctl_found(account_set_groups(db, &ctl->arena, &change->account, *groups, err), err) &&
            session_ids_of(&ctl->services.sessions, &ctl->arena, &change->account, &change->forgets, err);
 }
 
 bool user_groups(struct ctl *ctl, struct err *err)
 {
     struct operate_account account;
-    const char *array;
+    struct db_texts groups;
 
-    if (!groups_array(&ctl->arena, ctl->arguments[1], &array, err) ||
+    if (!read_groups(&ctl->arena, ctl->arguments[1], &groups, err) ||
         !ctl_account(ctl, ctl->arguments[0], &account, err) ||
-        !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id, .value = array}, replace_groups, err))
+        !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id, .value = &groups}, replace_groups, err))
         return false;
     if (ctl->arguments[1][0] != '\0')
         fprintf(stderr, "%s: the groups are %s\n", ctl->arguments[0], ctl->arguments[1]);

@@ -42,6 +42,7 @@ struct db *db_new(const struct config *config, const struct clock *clock, const 
     db->log = log;
     db_call(db, "mayfly");
     db->limits = (struct db_limits){config->database_timeout_ms, config->database_timeout_ms};
+    arena_init(&db->lists, DB_LISTS_BYTES);
     return db;
 }
 
@@ -66,6 +67,7 @@ void db_free(struct db *db)
     if (db == NULL)
         return;
     disconnect(db);
+    arena_free(&db->lists);
     free(db);
 }
 
@@ -201,27 +203,40 @@ static enum db_rc query(struct db *db, struct arena *arena, const struct db_stat
     return rc;
 }
 
-enum db_rc db_query(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
-                    struct db_result *result, struct err *err)
+static bool check(const struct db_call *call, struct err *err)
 {
-    const struct db_statement call = {.statement = statement, .values = values};
+    const struct statement_text *text = &statement_texts[call->statement];
 
-    return query(db, arena, &call, result, err);
+    return db_params_check(call->params, text->parameters, text->name, err);
 }
 
-enum db_rc db_query_raw(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
-                        struct db_result *result, struct err *err)
+enum db_rc db_query(struct db *db, struct arena *arena, struct db_call call, struct db_result *result, struct err *err)
 {
-    const struct db_statement call = {.statement = statement, .values = values, .raw = true};
+    const struct db_statement statement = {.call = call};
 
-    return query(db, arena, &call, result, err);
+    return check(&call, err) ? query(db, arena, &statement, result, err) : DB_FAIL;
 }
 
-bool db_ask(struct db *db, enum statement statement, const char *const *values)
+enum db_rc db_query_raw(struct db *db, struct arena *arena, struct db_call call, struct db_result *result,
+                        struct err *err)
 {
-    const struct db_statement call = {.statement = statement, .values = values, .raw = true};
+    const struct db_statement statement = {.call = call, .raw = true};
 
-    return db_batch_ask(db, &call);
+    return check(&call, err) ? query(db, arena, &statement, result, err) : DB_FAIL;
+}
+
+bool db_query_one(struct db *db, struct arena *arena, struct db_call call, struct db_result *row, struct err *err)
+{
+    return db_query(db, arena, call, row, err) == DB_ROW ||
+           err_set(err, ERR_BUG, "%s: no row", statement_texts[call.statement].name);
+}
+
+bool db_ask(struct db *db, struct db_call call)
+{
+    const struct db_statement statement = {.call = call, .raw = true};
+    struct err ignored = {.kind = ERR_NONE}; /* db_query_raw finds it too */
+
+    return check(&call, &ignored) && db_batch_ask(db, &statement);
 }
 
 enum db_rc db_answer(struct db *db, struct arena *arena, struct db_result *result)
@@ -256,41 +271,13 @@ void db_forget(struct db *db)
         disconnect(db);
 }
 
-enum db_rc db_query_bytes(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
-                          const struct db_bytes *bytes, struct db_result *result, struct err *err)
+bool db_queue(struct db *db, struct db_call call, struct err *err)
 {
-    const struct db_statement call = {.statement = statement, .values = values, .bytes = bytes};
-
-    return query(db, arena, &call, result, err);
-}
-
-enum db_rc db_query_by_id(struct db *db, struct arena *arena, enum statement statement, const struct uuid *id,
-                          const char **values, struct db_result *result, struct err *err)
-{
-    const char *only[1];
-    char text[UUID_TEXT_BYTES];
-    enum db_rc rc;
-
-    if (values == NULL)
-        values = only;
-    uuid_format(id, text);
-    values[0] = text;
-    rc = db_query(db, arena, statement, values, result, err);
-    values[0] = NULL;
-    return rc;
-}
-
-bool db_queue(struct db *db, enum statement statement, const char *const *values, struct err *err)
-{
-    return db_queue_bytes(db, statement, values, NULL, err);
-}
-
-bool db_queue_bytes(struct db *db, enum statement statement, const char *const *values, const struct db_bytes *bytes,
-                    struct err *err)
-{
+    if (!check(&call, err))
+        return false;
     if (db->queued == DB_QUEUE_MAX)
         return err_set(err, ERR_BUG, "too many queued statements");
-    db->queue[db->queued++] = (struct db_statement){.statement = statement, .values = values, .bytes = bytes};
+    db->queue[db->queued++] = (struct db_statement){.call = call};
     return true;
 }
 

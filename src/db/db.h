@@ -52,32 +52,18 @@ struct db_limits db_limited(const struct db *);
 void db_wait_in(struct db *, struct coroutines *);
 
 /*
- * Runs a statement with text values (NULL is SQL's null), one for each parameter. Outside of a transaction a lost
- * connection is made again once. ERR_DOWN: the database can't be reached or took too long. ERR_CONFLICT: a unique key,
- * ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.
+ * Runs a statement with its parameters, which statements.h puts together: db_query(db, arena, sql_session_ids(account), …). Outside of
+ * a transaction a lost connection is made again once. ERR_DOWN: the database can't be reached or took too long. ERR_CONFLICT: a
+ * unique key, ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.
  */
-enum db_rc db_query(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
-                    struct err *) MUST_CHECK;
-
-/* The same with an id as the first parameter: values[0] is its place, and NULL says that there are no others. */
-enum db_rc db_query_by_id(struct db *, struct arena *, enum statement, const struct uuid *id, const char **values,
-                          struct db_result *, struct err *) MUST_CHECK;
-
-/* A parameter that is sent as it is instead of as text; its entry in values is not looked at. */
-struct db_bytes {
-    int parameter; /* 1: the statement's $1 */
-    const void *bytes;
-    size_t length;
-};
+enum db_rc db_query(struct db *, struct arena *, struct db_call, struct db_result *, struct err *) MUST_CHECK;
 
 /* As db_query, but the columns come as they are, and only db_raw reads them: for large columns of bytes. */
-enum db_rc db_query_raw(struct db *, struct arena *, enum statement, const char *const *values, struct db_result *,
-                        struct err *) MUST_CHECK;
+enum db_rc db_query_raw(struct db *, struct arena *, struct db_call, struct db_result *, struct err *) MUST_CHECK;
 const void *db_raw(const struct db_result *, int row, int column, size_t *length);
 
-/* As db_query, with such a parameter. */
-enum db_rc db_query_bytes(struct db *, struct arena *, enum statement, const char *const *values,
-                          const struct db_bytes *, struct db_result *, struct err *) MUST_CHECK;
+/* A statement that always answers with a row: without one it is ERR_BUG. */
+bool db_query_one(struct db *, struct arena *, struct db_call, struct db_result *row, struct err *) MUST_CHECK;
 
 /*
  * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and db_answer waits for
@@ -85,23 +71,23 @@ enum db_rc db_query_bytes(struct db *, struct arena *, enum statement, const cha
  * can't be sent now; DB_FAIL, without an error, when the connection was lost or when another statement was run in between, which has
  * dropped the answer. Whoever has asked takes the answer before others wait: until then the database keeps a snapshot.
  */
-bool db_ask(struct db *, enum statement, const char *const *values) MUST_CHECK;
+bool db_ask(struct db *, struct db_call) MUST_CHECK;
 enum db_rc db_answer(struct db *, struct arena *, struct db_result *) MUST_CHECK;
 void db_forget(struct db *); /* instead of db_answer, if there is one to come */
 
 /*
- * Notes a statement without an answer, sent together with the next one; what it is given is borrowed until then. bytes
- * may be NULL.
+ * Notes a statement without an answer, which is sent together with the next one. Texts, bytes and lists that it is given are
+ * borrowed until then (db/db_param.h).
  */
-bool db_queue(struct db *, enum statement, const char *const *values, struct err *) MUST_CHECK;
-bool db_queue_bytes(struct db *, enum statement, const char *const *values, const struct db_bytes *bytes,
-                    struct err *) MUST_CHECK;
+bool db_queue(struct db *, struct db_call, struct err *) MUST_CHECK;
 
 /* A value of the result, "" for null; lives as long as the result. */
 const char *db_value(const struct db_result *, int row, int column);
 bool db_is_null(const struct db_result *, int row, int column);
 int64_t db_number(const struct db_result *, int row, int column);
 bool db_flag(const struct db_result *, int row, int column);
+/* ERR_BUG when the value is no id. */
+bool db_id(const struct db_result *, int row, int column, struct uuid *, struct err *) MUST_CHECK;
 
 /*
  * Runs work in one transaction and commits it; rolls back when work fails. When the transaction lost against another or
@@ -123,8 +109,7 @@ bool db_give_way(struct db *) MUST_CHECK;
 /* Called at named points around COMMIT; the crash tests end the process there. NULL: nothing. */
 void db_on_point(struct db *, void (*point)(const char *name));
 
-/* bytes as PostgreSQL's hex text, and back; in the arena, NULL when memory is out or the text is not hex. */
-char *db_bytes(struct arena *, const void *bytes, size_t length) MUST_CHECK;
+/* Bytes of PostgreSQL's hex text, in the arena; NULL when memory is out or the text is not hex. */
 unsigned char *db_parse_bytes(struct arena *, const char *text, size_t *length) MUST_CHECK;
 
 /* bytes of a column that are no secret: quicker. NULL when memory is out, or the value is none that PostgreSQL writes. */

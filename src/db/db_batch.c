@@ -2,11 +2,9 @@
 #include "db/db_connection.h"
 #include "db/db_state.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
-    PARAMETERS_MAX = 20,
     /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
     GRACE_MS = 250,
 };
@@ -26,33 +24,36 @@ static bool is_prepared(const struct db *db, const struct batch *batch, enum sta
     return db->prepared[statement];
 }
 
-static bool add_call(struct db *db, struct batch *batch, const struct db_statement *call)
+static bool send_call(struct db *db, struct batch *batch, const struct db_statement *call, const struct db_wire *wire)
 {
-    const struct statement_text *text = &statement_texts[call->statement];
-    const char *values[PARAMETERS_MAX];
-    int lengths[PARAMETERS_MAX] = {0}, formats[PARAMETERS_MAX] = {0};
+    enum statement statement = call->call.statement;
+    const struct statement_text *text = &statement_texts[statement];
     int format = call->raw ? 1 : 0;
 
-    if (text->parameters > 0)
-        memcpy(values, call->values, (size_t)text->parameters * sizeof *values);
-    if (call->bytes != NULL) {
-        int at = call->bytes->parameter - 1;
-
-        values[at] = call->bytes->bytes;
-        lengths[at] = (int)call->bytes->length;
-        formats[at] = 1;
-    }
     if (!db->config->database_prepare) {
-        batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
-        return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, values, lengths, formats, format) == 1;
+        batch->steps[batch->count++] = (struct step){STEP_STATEMENT, statement};
+        return PQsendQueryParams(db->pg, text->sql, text->parameters, NULL, wire->values, wire->lengths, wire->formats,
+                                 format) == 1;
     }
-    if (!is_prepared(db, batch, call->statement)) {
-        batch->steps[batch->count++] = (struct step){STEP_PREPARE, call->statement};
+    if (!is_prepared(db, batch, statement)) {
+        batch->steps[batch->count++] = (struct step){STEP_PREPARE, statement};
         if (PQsendPrepare(db->pg, text->name, text->sql, 0, NULL) != 1)
             return false;
     }
-    batch->steps[batch->count++] = (struct step){STEP_STATEMENT, call->statement};
-    return PQsendQueryPrepared(db->pg, text->name, text->parameters, values, lengths, formats, format) == 1;
+    batch->steps[batch->count++] = (struct step){STEP_STATEMENT, statement};
+    return PQsendQueryPrepared(db->pg, text->name, text->parameters, wire->values, wire->lengths, wire->formats,
+                               format) == 1;
+}
+
+static bool add_call(struct db *db, struct batch *batch, const struct db_statement *call)
+{
+    struct db_wire wire;
+    bool ok =
+        db_params_encode(call->call.params, statement_texts[call->call.statement].parameters, &db->lists, &wire) &&
+        send_call(db, batch, call, &wire);
+
+    arena_reset(&db->lists); /* libpq has a copy */
+    return ok;
 }
 
 static bool flush(struct db *db, int64_t deadline_us, struct err *err)
@@ -136,16 +137,12 @@ static bool read_answers(struct db *db, const struct batch *batch, PGresult **la
  */
 static bool add_limits(struct db *db, struct batch *batch)
 {
-    char statement[24], lock[24];
     bool own = db->config->database_prepare;
-    const char *const values[] = {statement, lock, own ? "false" : "true"};
-    const struct db_statement call = {.statement = STATEMENT_LIMITS_SET, .values = values};
+    const struct db_statement call = {.call = sql_limits_set(db->limits.statement_ms, db->limits.lock_ms, !own)};
 
     if (own ? db->told.statement_ms == db->limits.statement_ms && db->told.lock_ms == db->limits.lock_ms
             : db->transaction == TRANSACTION_OPEN)
         return true;
-    snprintf(statement, sizeof statement, "%lld", (long long)db->limits.statement_ms);
-    snprintf(lock, sizeof lock, "%lld", (long long)db->limits.lock_ms);
     db->told = db->limits;
     db->told_just_now = true;
     return add_call(db, batch, &call);

@@ -32,15 +32,11 @@ bool db_flag(const struct db_result *result, int row, int column)
     return PQgetvalue(result->pg, row, column)[0] == 't';
 }
 
-char *db_bytes(struct arena *arena, const void *bytes, size_t length)
+bool db_id(const struct db_result *result, int row, int column, struct uuid *id, struct err *err)
 {
-    char *text = arena_alloc(arena, 2 + HEX_TEXT_BYTES(length));
+    const char *text = PQgetvalue(result->pg, row, column);
 
-    if (text == NULL)
-        return NULL;
-    memcpy(text, "\\x", 2);
-    bytes_to_hex(bytes, length, text + 2);
-    return text;
+    return uuid_parse(text, id) || err_set(err, ERR_BUG, "not an id: %.40s", text);
 }
 
 unsigned char *db_parse_bytes(struct arena *arena, const char *text, size_t *length)

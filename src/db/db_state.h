@@ -12,12 +12,10 @@ enum {
     BATCH_MAX = 2 + 2 * (1 + DB_QUEUE_MAX + 1),
 };
 
-/* A statement with what it is run with; all is borrowed. */
+/* A statement on its way. */
 struct db_statement {
-    enum statement statement;
-    const char *const *values;
-    const struct db_bytes *bytes; /* NULL: none */
-    bool raw;                     /* the result's columns are wanted as they are */
+    struct db_call call;
+    bool raw; /* the result's columns are wanted as they are */
 };
 
 /* What is answered by each result of a batch, in order. */
@@ -54,7 +52,8 @@ struct db {
     bool told_just_now;    /* in what may still fail, which would take it back */
     struct db_statement queue[DB_QUEUE_MAX];
     size_t queued;
-    bool asked; /* the batch ahead is sent, and its answer is still to be taken */
+    struct arena lists; /* encoded for the statement that is just written */
+    bool asked;         /* the batch ahead is sent, and its answer is still to be taken */
     struct batch ahead;
     int64_t closed_until_us; /* after a failed connection: do not try before */
     bool may_retry;          /* the last failure may pass when everything is run again */

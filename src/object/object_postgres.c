@@ -12,7 +12,6 @@ enum {
     BLOCK_BYTES = 256 * 1024,
     /* Removed in one statement: 4 MiB, which is for how long a request may wait that comes to a worker while it sweeps. */
     REMOVE_AT_ONCE = 16,
-    NUMBER_BYTES = 24,
 };
 
 static int64_t block_bytes(const struct object_store *store, int64_t size)
@@ -33,41 +32,16 @@ static bool begin(struct object_store *store, struct arena *arena, const struct 
     return object_key_check(object->key, err);
 }
 
-static const char *id_text(struct arena *arena, const struct uuid *id)
-{
-    char *text = arena_alloc(arena, UUID_TEXT_BYTES);
-
-    if (text != NULL)
-        uuid_format(id, text);
-    return text;
-}
-
-static bool queue_chunk(struct object_store *store, struct arena *arena, enum statement statement,
-                        const struct object *object, int64_t at, const void *bytes, size_t length, struct err *err)
-{
-    const char **values = arena_alloc(arena, 3 * sizeof *values);
-    struct db_bytes *raw = arena_alloc(arena, sizeof *raw);
-
-    if (values == NULL || raw == NULL)
-        return err_memory(err);
-    values[0] = id_text(arena, &object->id);
-    values[1] = arena_printf(arena, "%lld", (long long)at);
-    values[2] = NULL;
-    if (values[0] == NULL || values[1] == NULL)
-        return err_memory(err);
-    *raw = (struct db_bytes){.parameter = 3, .bytes = bytes, .length = length};
-    return db_queue_bytes(store->db, statement, values, raw, err);
-}
-
 static bool put_block(struct object_store *store, struct arena *arena, const struct object *object, int64_t number,
                       const void *bytes, size_t length, const char **tag, struct err *err)
 {
+    (void)arena;
     *tag = "";
     if (!object_key_check(object->key, err))
         return false;
     if (length != BLOCK_BYTES)
         return err_set(err, ERR_BUG, "block %lld has %zu bytes, which is no full block", (long long)number, length);
-    return queue_chunk(store, arena, STATEMENT_FILE_CHUNK_PUT, object, number * BLOCK_BYTES, bytes, length, err);
+    return db_queue(store->db, sql_file_chunk_put(&object->id, number * BLOCK_BYTES, DB_BYTES(bytes, length)), err);
 }
 
 /* list is NULL when the caller has kept none, since blocks have no tags here. */
@@ -83,16 +57,12 @@ static bool in_order(const struct object_block *list, size_t blocks, struct err 
 static bool has_blocks(struct object_store *store, struct arena *arena, const struct object *object, size_t blocks,
                        struct err *err)
 {
-    char id[UUID_TEXT_BYTES], place[NUMBER_BYTES];
-    const char *const values[] = {id, place};
     struct db_result row;
 
     if (blocks == 0)
         return true;
-    uuid_format(&object->id, id);
-    snprintf(place, sizeof place, "%lld", (long long)blocks * BLOCK_BYTES);
-    if (db_query(store->db, arena, STATEMENT_FILE_CHUNK_COUNT, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no count of " OBJECT_SHOWN, object->key);
+    if (!db_query_one(store->db, arena, sql_file_chunk_count(&object->id, (int64_t)blocks * BLOCK_BYTES), &row, err))
+        return false;
     return db_number(&row, 0, 0) == (int64_t)blocks ||
            err_set(err, db_number(&row, 0, 0) == 0 ? ERR_ABSENT : ERR_BUG, OBJECT_SHOWN " has %s of %zu blocks",
                    object->key, db_value(&row, 0, 0), blocks);
@@ -116,7 +86,7 @@ static bool finish(struct object_store *store, struct arena *arena, const struct
         return err_set(err, ERR_BUG, "%lld bytes, %zu of them in the tail, are given for an object of %lld",
                        (long long)given, tail_length, (long long)object->size);
     return has_blocks(store, arena, object, blocks, err) &&
-           queue_chunk(store, arena, STATEMENT_FILE_OBJECT_END, object, place, tail, tail_length, err);
+           db_queue(store->db, sql_file_object_end(&object->id, place, DB_BYTES(tail, tail_length)), err);
 }
 
 static bool size_of(struct object_store *store, struct arena *arena, const struct object *object, int64_t *size,
@@ -128,7 +98,7 @@ static bool size_of(struct object_store *store, struct arena *arena, const struc
     *size = -1;
     if (!object_key_check(object->key, err))
         return false;
-    rc = db_query_by_id(store->db, arena, STATEMENT_FILE_CHUNK_SIZE, &object->id, NULL, &row, err);
+    rc = db_query(store->db, arena, sql_file_chunk_size(&object->id), &row, err);
     if (rc == DB_FAIL)
         return false;
     if (rc == DB_NONE || db_number(&row, 0, 1) >= BLOCK_BYTES)
@@ -137,34 +107,18 @@ static bool size_of(struct object_store *store, struct arena *arena, const struc
     return true;
 }
 
-/* What STATEMENT_FILE_OBJECT_READ is run with. */
-struct reading {
-    char place[NUMBER_BYTES], most[NUMBER_BYTES], block[NUMBER_BYTES], id[UUID_TEXT_BYTES];
-    const char *values[4];
-};
-
-static void reading_init(struct reading *reading, const struct object *object, int64_t offset, size_t size)
+static struct db_call reading(const struct object *object, int64_t offset, size_t size)
 {
-    uuid_format(&object->id, reading->id);
-    snprintf(reading->place, sizeof reading->place, "%lld", (long long)offset);
-    snprintf(reading->most, sizeof reading->most, "%zu", size < BLOCK_BYTES ? size : (size_t)BLOCK_BYTES);
-    snprintf(reading->block, sizeof reading->block, "%d", BLOCK_BYTES);
-    reading->values[0] = reading->id;
-    reading->values[1] = reading->place;
-    reading->values[2] = reading->most;
-    reading->values[3] = reading->block;
+    return sql_file_object_read(&object->id, offset, size < BLOCK_BYTES ? (int64_t)size : BLOCK_BYTES, BLOCK_BYTES);
 }
 
 static void expect(struct object_store *store, const struct object *object, int64_t offset, size_t size)
 {
-    struct reading reading;
-
     db_forget(store->db);
     store->expected = (struct object_part){.size = 0};
     if (size == 0)
         return;
-    reading_init(&reading, object, offset, size);
-    if (db_ask(store->db, STATEMENT_FILE_OBJECT_READ, reading.values))
+    if (db_ask(store->db, reading(object, offset, size)))
         store->expected = (struct object_part){object->id, offset, size};
 }
 
@@ -184,15 +138,12 @@ static enum db_rc read_expected(struct object_store *store, struct arena *arena,
 static bool read_chunk(struct object_store *store, struct arena *arena, const struct object *object, int64_t offset,
                        void *bytes, size_t size, size_t *got, struct err *err)
 {
-    struct reading reading;
     struct db_result row;
     const void *raw;
     enum db_rc rc = read_expected(store, arena, object, offset, size, &row);
 
-    if (rc == DB_FAIL) {
-        reading_init(&reading, object, offset, size);
-        rc = db_query_raw(store->db, arena, STATEMENT_FILE_OBJECT_READ, reading.values, &row, err);
-    }
+    if (rc == DB_FAIL)
+        rc = db_query_raw(store->db, arena, reading(object, offset, size), &row, err);
     switch (rc) {
     case DB_FAIL:
         return false;
@@ -235,18 +186,15 @@ static bool read_bytes(struct object_store *store, struct arena *arena, const st
 
 static bool remove_object(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
-    char most[NUMBER_BYTES], id[UUID_TEXT_BYTES];
-    const char *const values[] = {id, "0", most};
+    const struct db_call call = sql_file_chunks_remove(&object->id, 0, REMOVE_AT_ONCE);
     struct arena scratch; /* the driver's copies go at once, however many chunks there are */
     struct db_result rows = {.rows = 0};
     bool ok = object_key_check(object->key, err);
 
     (void)arena;
     arena_init(&scratch, BLOCK_BYTES);
-    uuid_format(&object->id, id);
-    snprintf(most, sizeof most, "%d", REMOVE_AT_ONCE);
     do {
-        ok = ok && db_query(store->db, &scratch, STATEMENT_FILE_CHUNKS_REMOVE, values, &rows, err) != DB_FAIL;
+        ok = ok && db_query(store->db, &scratch, call, &rows, err) != DB_FAIL;
         arena_reset(&scratch);
         if (ok && rows.rows == REMOVE_AT_ONCE)
             ok = db_give_way(store->db) || err_set(err, ERR_DOWN, "the rest is removed later, since this process ends");
@@ -280,8 +228,8 @@ static bool read_entry(const struct object_store *store, struct arena *arena, co
     bool unfinished = db_number(rows, row, 2) >= BLOCK_BYTES;
     struct uuid id;
 
-    if (!uuid_parse(db_value(rows, row, 0), &id))
-        return err_set(err, ERR_BUG, "not an id: %.40s", db_value(rows, row, 0));
+    if (!db_id(rows, row, 0, &id, err))
+        return false;
     *entry = (struct object_entry){.key = arena_printf(arena, OBJECT_PREFIX "%s", db_value(rows, row, 0)),
                                    .time = time_of(store, arena, &id),
                                    .size = unfinished ? -1 : db_number(rows, row, 1),
@@ -293,17 +241,17 @@ static bool read_entry(const struct object_store *store, struct arena *arena, co
 static bool list(struct object_store *store, struct arena *arena, const char *after, size_t most,
                  struct object_listing *listing, struct err *err)
 {
-    char id[UUID_TEXT_BYTES] = "00000000-0000-0000-0000-000000000000", limit[NUMBER_BYTES];
-    const char *const values[] = {id, limit};
+    struct uuid id = {.bytes = {0}};
+    char text[UUID_TEXT_BYTES];
     struct db_result rows;
 
     *listing = (struct object_listing){.next = ""};
     if (strncmp(after, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) == 0)
         after += strlen(OBJECT_PREFIX);
-    if (after[0] != '\0')
-        snprintf(id, sizeof id, "%.36s", after);
-    snprintf(limit, sizeof limit, "%zu", most);
-    if (db_query(store->db, arena, STATEMENT_FILE_CHUNKS_LIST, values, &rows, err) == DB_FAIL)
+    snprintf(text, sizeof text, "%s", after);
+    if (text[0] != '\0' && !uuid_parse(text, &id))
+        return err_set(err, ERR_BUG, "not the key of an object: %.60s", after);
+    if (db_query(store->db, arena, sql_file_chunks_list(&id, (int64_t)most), &rows, err) == DB_FAIL)
         return false;
     listing->entries = arena_alloc(arena, ((size_t)rows.rows + 1) * sizeof *listing->entries);
     if (listing->entries == NULL)

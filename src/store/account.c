@@ -132,11 +132,11 @@ static bool name_conflict(struct err *err)
 bool account_create(struct db *db, struct arena *arena, const struct uuid *id, const struct account_fields *fields,
                     const char *password_hash, const char **profile, struct err *err)
 {
-    const char *values[] = {NULL, fields->username, fields->email, fields->name != NULL ? fields->name : "",
-                            password_hash};
+    const char *name = fields->name != NULL ? fields->name : "";
     struct db_result row;
 
-    if (db_query_by_id(db, arena, STATEMENT_ACCOUNT_CREATE, id, values, &row, err) != DB_ROW) {
+    if (db_query(db, arena, sql_account_create(id, fields->username, fields->email, name, password_hash), &row, err) !=
+        DB_ROW) {
         name_refusal(err);
         return name_conflict(err);
     }
@@ -148,7 +148,6 @@ enum db_rc account_by_login(struct db *db, struct arena *arena, const char *logi
                             const char **key, struct err *err)
 {
     char *trimmed = text_trim(arena, login);
-    const char *const values[] = {trimmed, login};
     struct db_result row;
     enum db_rc rc;
 
@@ -158,7 +157,7 @@ enum db_rc account_by_login(struct db *db, struct arena *arena, const char *logi
     }
     if (!text_check(TEXT_LOGIN, "username", login, err) || !text_check(TEXT_LOGIN, "username", trimmed, err))
         return DB_FAIL;
-    rc = db_query(db, arena, STATEMENT_ACCOUNT_BY_LOGIN, values, &row, err);
+    rc = db_query(db, arena, sql_account_by_login(trimmed, login), &row, err);
     if (rc != DB_ROW)
         return rc;
     *key = db_value(&row, 0, 0);
@@ -169,17 +168,14 @@ enum db_rc account_by_login(struct db *db, struct arena *arena, const char *logi
         .password_hash = db_value(&row, 0, 2),
         .profile = db_value(&row, 0, 4),
     };
-    if (uuid_parse(db_value(&row, 0, 1), &account->id))
-        return DB_ROW;
-    err_set(err, ERR_BUG, "account id can't be read");
-    return DB_FAIL;
+    return db_id(&row, 0, 1, &account->id, err) ? DB_ROW : DB_FAIL;
 }
 
 enum db_rc account_by_id(struct db *db, struct arena *arena, const struct uuid *id, struct account *account,
                          struct err *err)
 {
     struct db_result row;
-    enum db_rc rc = db_query_by_id(db, arena, STATEMENT_ACCOUNT_BY_ID, id, NULL, &row, err);
+    enum db_rc rc = db_query(db, arena, sql_account_by_id(id), &row, err);
 
     if (rc == DB_ROW)
         *account = (struct account){
@@ -193,19 +189,17 @@ enum db_rc account_by_id(struct db *db, struct arena *arena, const struct uuid *
 
 enum db_rc account_confirm(struct db *db, struct arena *arena, const struct account *account, struct err *err)
 {
-    const char *values[] = {NULL, account->password_hash};
     struct db_result row;
 
-    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_CONFIRM, &account->id, values, &row, err);
+    return db_query(db, arena, sql_account_confirm(&account->id, account->password_hash), &row, err);
 }
 
 enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid *id,
                           const struct account_fields *fields, bool email_given, const char **profile, struct err *err)
 {
-    bool has_email = fields->email != NULL && fields->email[0] != '\0';
-    const char *values[] = {NULL, fields->name, email_given ? "t" : "f", has_email ? fields->email : NULL};
+    const char *email = fields->email != NULL && fields->email[0] != '\0' ? fields->email : NULL;
     struct db_result row;
-    enum db_rc rc = db_query_by_id(db, arena, STATEMENT_ACCOUNT_UPDATE, id, values, &row, err);
+    enum db_rc rc = db_query(db, arena, sql_account_update(id, fields->name, email_given, email), &row, err);
 
     if (rc == DB_ROW)
         *profile = db_value(&row, 0, 0);
@@ -224,10 +218,9 @@ enum db_rc account_update(struct db *db, struct arena *arena, const struct uuid 
 enum db_rc account_set_password(struct db *db, struct arena *arena, const struct uuid *id, const char *hash,
                                 const char *replaced, struct err *err)
 {
-    const char *values[] = {NULL, hash, replaced};
     struct db_result row;
 
-    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_PASSWORD, id, values, &row, err);
+    return db_query(db, arena, sql_account_set_password(id, hash, replaced), &row, err);
 }
 
 bool account_close(struct db *db, struct arena *arena, const struct uuid *id, struct session_ids *ended,
@@ -235,7 +228,7 @@ bool account_close(struct db *db, struct arena *arena, const struct uuid *id, st
 {
     struct db_result rows;
 
-    if (db_query_by_id(db, arena, STATEMENT_ACCOUNT_CLOSE, id, NULL, &rows, err) == DB_FAIL)
+    if (db_query(db, arena, sql_account_close(id), &rows, err) == DB_FAIL)
         return false;
     return session_ids_read(ended, arena, &rows, err);
 }
@@ -243,29 +236,23 @@ bool account_close(struct db *db, struct arena *arena, const struct uuid *id, st
 enum db_rc account_set_disabled(struct db *db, struct arena *arena, const struct uuid *id, bool disabled,
                                 struct err *err)
 {
-    const char *values[] = {NULL, disabled ? "t" : "f"};
     struct db_result row;
 
-    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_DISABLED, id, values, &row, err);
+    return db_query(db, arena, sql_account_set_disabled(id, disabled), &row, err);
 }
 
-enum db_rc account_set_groups(struct db *db, struct arena *arena, const struct uuid *id, const char *groups,
+enum db_rc account_set_groups(struct db *db, struct arena *arena, const struct uuid *id, struct db_texts groups,
                               struct err *err)
 {
-    const char *values[] = {NULL, groups};
     struct db_result row;
 
-    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_SET_GROUPS, id, values, &row, err);
+    return db_query(db, arena, sql_account_set_groups(id, groups), &row, err);
 }
 
 enum db_rc account_set_photo(struct db *db, struct arena *arena, const struct uuid *id, const struct uuid *file,
                              struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES], file_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, file_text};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    uuid_format(file, file_text);
-    return db_query(db, arena, STATEMENT_ACCOUNT_SET_PHOTO, values, &row, err);
+    return db_query(db, arena, sql_account_set_photo(id, file), &row, err);
 }

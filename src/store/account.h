@@ -4,7 +4,7 @@
 
 #include "base/uuid.h"
 #include "db/db.h"
-#include "store/session.h"
+#include "store/session_ids.h"
 
 struct account {
     struct uuid id;
@@ -62,8 +62,8 @@ enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *
 enum db_rc account_set_photo(struct db *, struct arena *, const struct uuid *id, const struct uuid *file,
                              struct err *) MUST_CHECK;
 
-/* groups: PostgreSQL array text, made by the caller from checked names. */
-enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, const char *groups,
+/* groups: checked by the caller. */
+enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, struct db_texts groups,
                               struct err *) MUST_CHECK;
 
 #endif

@@ -1,7 +1,5 @@
 #include "store/attempt.h"
 
-#include "base/buf.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -85,76 +83,55 @@ void attempt_password(struct attempt *attempt, const struct secret *secret, cons
     attempt->has_password = true;
 }
 
-static bool add_key(struct buf *text, struct arena *arena, const unsigned char key[ATTEMPT_KEY_BYTES])
-{
-    const char *hex = db_bytes(arena, key, ATTEMPT_KEY_BYTES);
+/* Keys of buckets by each key of the secret, those of the first one first; or a limit for each. */
+struct keys {
+    unsigned char keys[SECRET_KEYS_MAX * ATTEMPT_BUCKETS][ATTEMPT_KEY_BYTES];
+    int64_t limits[SECRET_KEYS_MAX * ATTEMPT_BUCKETS];
+    size_t count;
+};
 
-    /* Within an array the backslash is escaped. */
-    return hex != NULL && buf_printf(text, "%c\"\\%s\"", text->length > 0 ? ',' : '{', hex);
+static struct db_keys list_of(const struct keys *keys)
+{
+    return (struct db_keys){keys->keys, keys->count, ATTEMPT_KEY_BYTES};
 }
 
-/* As PostgreSQL array text: the first one is of the secret's first key. */
-static const char *array_text(struct buf *text)
+static void take_keys(struct keys *keys, const struct attempt *attempt, size_t first, size_t end)
 {
-    return text->length == 0 ? "{}" : buf_add_string(text, "}") ? text->bytes : NULL;
-}
-
-enum { ARRAY_BYTES = SECRET_KEYS_MAX * ATTEMPT_BUCKETS * (2 * ATTEMPT_KEY_BYTES + 8) + 2 };
-
-/* The keys of the buckets from the first on. */
-static const char *keys_text(struct arena *arena, const struct attempt *attempt, size_t first, size_t end)
-{
-    struct buf text;
-
-    buf_init(&text, arena, ARRAY_BYTES);
+    keys->count = 0;
     for (size_t i = 0; i < attempt->secrets; i++)
         for (size_t bucket = first; bucket < end; bucket++)
-            if (!add_key(&text, arena, attempt->keys[i][bucket]))
-                return NULL;
-    return array_text(&text);
+            memcpy(keys->keys[keys->count++], attempt->keys[i][bucket], ATTEMPT_KEY_BYTES);
 }
 
-/* What stands for the attempt itself; nothing without a password. */
-static const char *again_text(struct arena *arena, const struct attempt *attempt)
-{
-    struct buf text;
-
-    buf_init(&text, arena, ARRAY_BYTES);
-    for (size_t i = 0; attempt->has_password && i < attempt->secrets; i++)
-        if (!add_key(&text, arena, attempt->again[i]))
-            return NULL;
-    return array_text(&text);
-}
-
-/* The limit of each of those keys. */
-static const char *limits_text(struct arena *arena, const struct attempt *attempt, const struct config *config)
+/* The limit of each key of the attempt's buckets. */
+static void take_limits(struct keys *keys, const struct attempt *attempt, const struct config *config)
 {
     const int64_t limits[ATTEMPT_BUCKETS] = {
         [ATTEMPT_PAIR] = config->login_failures_per_pair,
         [ATTEMPT_ADDRESS] = config->login_failures_per_address,
         [ATTEMPT_ACCOUNT] = config->login_failures_per_account,
     };
-    struct buf text;
+    size_t buckets = attempt->end - attempt->first;
 
-    buf_init(&text, arena, ARRAY_BYTES);
-    for (size_t i = 0; i < attempt->secrets; i++)
-        for (size_t bucket = attempt->first; bucket < attempt->end; bucket++)
-            if (!buf_printf(&text, "%c%lld", text.length > 0 ? ',' : '{', (long long)limits[bucket]))
-                return NULL;
-    return array_text(&text);
+    for (size_t i = 0; i < keys->count; i++)
+        keys->limits[i] = limits[attempt->first + i % buckets];
+}
+
+/* What stands for the attempt itself; nothing without a password. */
+static struct db_keys again_of(const struct attempt *attempt)
+{
+    return (struct db_keys){attempt->again, attempt->has_password ? attempt->secrets : 0, ATTEMPT_KEY_BYTES};
 }
 
 /* Asked for an unknown name as well, so that the answer's time tells nobody which names there are. */
 static bool known_address(struct db *db, struct arena *arena, const struct attempt *attempt, bool *known,
                           struct err *err)
 {
-    char account[UUID_TEXT_BYTES];
-    const char *const values[] = {attempt->known ? account : NULL, attempt->address};
+    const struct uuid *account = attempt->known ? &attempt->account : NULL;
     struct db_result row;
 
-    uuid_format(&attempt->account, account);
-    if (db_query(db, arena, STATEMENT_ATTEMPT_KNOWN_ADDRESS, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no answer about the address");
+    if (!db_query_one(db, arena, sql_attempt_known_address(account, attempt->address), &row, err))
+        return false;
     *known = db_flag(&row, 0, 0);
     return true;
 }
@@ -162,15 +139,16 @@ static bool known_address(struct db *db, struct arena *arena, const struct attem
 static bool take(struct db *db, struct arena *arena, const struct config *config, struct attempt *attempt,
                  int64_t *wait_s, struct err *err)
 {
-    const char *const values[] = {
-        keys_text(arena, attempt, attempt->first, attempt->end), limits_text(arena, attempt, config),
-        arena_printf(arena, "%lld", (long long)config->login_window_s), again_text(arena, attempt)};
+    struct keys keys;
     struct db_result row;
 
-    if (values[0] == NULL || values[1] == NULL || values[2] == NULL || values[3] == NULL)
-        return err_memory(err);
-    if (db_query(db, arena, STATEMENT_ATTEMPT_COUNT, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "attempt was not counted");
+    take_keys(&keys, attempt, attempt->first, attempt->end);
+    take_limits(&keys, attempt, config);
+    if (!db_query_one(db, arena,
+                      sql_attempt_count(list_of(&keys), (struct db_numbers){keys.limits, keys.count},
+                                        config->login_window_s, again_of(attempt)),
+                      &row, err))
+        return false;
     *wait_s = db_number(&row, 0, 0);
     attempt->repeated = *wait_s < 0;
     return true;
@@ -203,14 +181,11 @@ bool attempt_take(struct db *db, struct arena *arena, const struct config *confi
 
 bool attempt_clear(struct db *db, struct arena *arena, const struct attempt *attempt, struct err *err)
 {
-    const char *const values[] = {
-        keys_text(arena, attempt, ATTEMPT_PAIR, ATTEMPT_PAIR + 1),
-        attempt->repeated ? "{}" : keys_text(arena, attempt, ATTEMPT_ADDRESS, attempt->end),
-        again_text(arena, attempt),
-    };
+    struct keys pair, others;
     struct db_result ignored;
 
-    if (values[0] == NULL || values[1] == NULL || values[2] == NULL)
-        return err_memory(err);
-    return db_query(db, arena, STATEMENT_ATTEMPT_CLEAR, values, &ignored, err) != DB_FAIL;
+    take_keys(&pair, attempt, ATTEMPT_PAIR, ATTEMPT_PAIR + 1);
+    take_keys(&others, attempt, ATTEMPT_ADDRESS, attempt->repeated ? ATTEMPT_ADDRESS : attempt->end);
+    return db_query(db, arena, sql_attempt_clear(list_of(&pair), list_of(&others), again_of(attempt)), &ignored, err) !=
+           DB_FAIL;
 }

@@ -1,15 +1,11 @@
 #include "store/direct.h"
 
-#include "base/buf.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     READ_BYTES = 1024 * 1024,
     LIST_PAGE = 1000,
-    NUMBER_BYTES = 24, /* of a part in a list, with its comma */
 };
 
 bool direct_possible(const struct config *config)
@@ -26,57 +22,39 @@ int64_t direct_parts(const struct file *file)
 
 /* --- What the client tells */
 
-/* The members of two arrays. A tag has no character that would need an escape within its quotes. */
-static bool add_parts(struct arena *arena, const struct file *file, const struct direct_part *parts, size_t count,
-                      struct buf *numbers, struct buf *tags, struct err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        const char *tag = object_tag(arena, parts[i].tag), *comma = i > 0 ? "," : "";
-
-        if (parts[i].number < 1 || parts[i].number > direct_parts(file))
-            return err_field(err, ERR_VALUE, "parts", "parts: a part has a number from 1 to %" PRId64,
-                             direct_parts(file));
-        if (tag == NULL)
-            return err_field(err, ERR_VALUE, "parts", "parts: part %" PRId64 " needs the ETag that the storage gave it",
-                             parts[i].number);
-        if (!buf_printf(numbers, "%s%" PRId64, comma, parts[i].number - 1) || !buf_printf(tags, "%s\"%s\"", comma, tag))
-            return err_memory(err);
-    }
-    return true;
-}
-
 bool direct_note(struct file_store *store, struct arena *arena, const struct file *file,
                  const struct direct_part *parts, size_t count, struct err *err)
 {
-    struct buf numbers, tags;
-    char id[UUID_TEXT_BYTES];
+    int64_t *numbers = arena_alloc(arena, count * sizeof *numbers);
+    const char **tags = arena_alloc(arena, count * sizeof *tags);
     struct db_result row;
 
-    buf_init(&numbers, arena, 3 + count * NUMBER_BYTES);
-    buf_init(&tags, arena, 3 + count * (OBJECT_TAG_MAX + 3));
-    if (!buf_add_string(&numbers, "{") || !buf_add_string(&tags, "{"))
+    if (numbers == NULL || tags == NULL)
         return err_memory(err);
-    if (!add_parts(arena, file, parts, count, &numbers, &tags, err))
-        return false;
-    if (!buf_add_string(&numbers, "}") || !buf_add_string(&tags, "}"))
-        return err_memory(err);
-    uuid_format(&file->id, id);
-    const char *const values[] = {id, numbers.bytes, tags.bytes};
-
-    return db_query(store->db, arena, STATEMENT_FILE_BLOCKS_NOTE, values, &row, err) != DB_FAIL;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].number < 1 || parts[i].number > direct_parts(file))
+            return err_field(err, ERR_VALUE, "parts", "parts: a part has a number from 1 to %" PRId64,
+                             direct_parts(file));
+        numbers[i] = parts[i].number - 1;
+        tags[i] = object_tag(arena, parts[i].tag);
+        if (tags[i] == NULL)
+            return err_field(err, ERR_VALUE, "parts", "parts: part %" PRId64 " needs the ETag that the storage gave it",
+                             parts[i].number);
+    }
+    return db_query(
+               store->db, arena,
+               sql_file_blocks_note(&file->id, (struct db_numbers){numbers, count}, (struct db_texts){tags, count}),
+               &row, err) != DB_FAIL;
 }
 
 /* All of them, when the client has told them; *count is less otherwise. */
 static bool noted_parts(struct upload *upload, struct object_block *parts, int64_t wanted, int64_t *count,
                         struct err *err)
 {
-    char id[UUID_TEXT_BYTES];
-    const char *const values[] = {id};
     struct db_result rows;
 
     *count = 0;
-    uuid_format(&upload->file.id, id);
-    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_BLOCKS, values, &rows, err) == DB_FAIL)
+    if (db_query(upload->store->db, &upload->scratch, sql_file_blocks(&upload->file.id), &rows, err) == DB_FAIL)
         return false;
     while (*count < wanted && *count < rows.rows && db_number(&rows, (int)*count, 0) == *count) {
         parts[*count] = (struct object_block){.number = *count, .tag = db_value(&rows, (int)*count, 1)};

@@ -29,10 +29,9 @@ enum db_rc document_lock(struct db *, struct arena *, enum document_kind, const 
                          struct document *, struct err *) MUST_CHECK;
 
 /*
- * Queues the next version of the locked document, to leave with what is sent next. json is an object as jsonb_write makes
- * it, of at most DOCUMENT_MAX_BYTES.
+ * Queues the next version of the locked document, to leave with what is sent next. json, borrowed until then, is an object as
+ * jsonb_write makes it, of at most DOCUMENT_MAX_BYTES.
  */
-bool document_put(struct db *, struct arena *, enum document_kind, const struct uuid *owner, const char *json,
-                  struct err *) MUST_CHECK;
+bool document_put(struct db *, enum document_kind, const struct uuid *owner, const char *json, struct err *) MUST_CHECK;
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    NUMBER_BYTES = 24,
     /* Longer than the slowest body may rest between two of its blocks; its account's room is taken for so long. */
     REQUEST_KEEP_S = 900,
 };
@@ -74,8 +73,8 @@ bool file_read(struct arena *arena, const struct db_result *rows, int row, struc
     if (!file_object(arena, db_value(rows, row, FILE_ROW_ID), db_value(rows, row, FILE_ROW_OBJECT_NAME), &file->object,
                      err))
         return false;
-    if (!uuid_parse(db_value(rows, row, FILE_ROW_ACCOUNT_ID), &file->account))
-        return err_set(err, ERR_BUG, "a file's row can't be read");
+    if (!db_id(rows, row, FILE_ROW_ACCOUNT_ID, &file->account, err))
+        return false;
     file->id = file->object.id;
     file->object.size = file->sealed ? file->received : file->size;
     return read_hash(arena, rows, row, file, err);
@@ -84,13 +83,10 @@ bool file_read(struct arena *arena, const struct db_result *rows, int row, struc
 bool file_usage(struct file_store *store, struct arena *arena, const struct uuid *account, struct file_usage *usage,
                 struct err *err)
 {
-    char text[UUID_TEXT_BYTES];
-    const char *const values[] = {text};
     struct db_result row;
 
     *usage = (struct file_usage){.bytes = 0};
-    uuid_format(account, text);
-    switch (db_query(store->db, arena, STATEMENT_FILE_USAGE, values, &row, err)) {
+    switch (db_query(store->db, arena, sql_file_usage(account), &row, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
@@ -127,30 +123,16 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
                  const struct file_plan *plan, struct file *file, struct err *err)
 {
     const struct object_ops *back_end = object_ops_of_config(store->config);
-    struct uuid id = uuid_new(store->clock);
-    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], block[NUMBER_BYTES], size[NUMBER_BYTES],
-        reserve[NUMBER_BYTES], keep[NUMBER_BYTES], most_bytes[NUMBER_BYTES], most_files[NUMBER_BYTES],
-        holder[UUID_TEXT_BYTES], lease_ms[NUMBER_BYTES];
-    const char *concat = plan->concat != NULL ? plan->concat : "", *lease = plan->holder != NULL ? holder : NULL;
-    const char *const values[] = {
-        id_text, account_text, plan->via,          back_end->name, plan->object_name,
-        block,   plan->name,   plan->claimed_type, plan->metadata, plan->size >= 0 ? size : NULL,
-        reserve, keep,         most_bytes,         most_files,     concat,
-        lease,   lease_ms};
+    const struct config *config = store->config;
+    const struct uuid id = uuid_new(store->clock);
+    const struct db_call create = sql_file_create(
+        &id, account, plan->via, back_end->name, plan->object_name, back_end->block_bytes(&store->objects, plan->size),
+        plan->name, plan->claimed_type, plan->metadata, plan->size >= 0 ? &plan->size : NULL, plan->reserve,
+        file_keep_s(store, plan->via), config->files_max_bytes, config->files_max_count,
+        plan->concat != NULL ? plan->concat : "", plan->holder, config->upload_lease_ms);
     struct db_result row;
 
-    uuid_format(&id, id_text);
-    uuid_format(account, account_text);
-    snprintf(block, sizeof block, "%lld", (long long)back_end->block_bytes(&store->objects, plan->size));
-    snprintf(size, sizeof size, "%lld", (long long)plan->size);
-    snprintf(reserve, sizeof reserve, "%lld", (long long)plan->reserve);
-    snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(store, plan->via));
-    snprintf(most_bytes, sizeof most_bytes, "%lld", (long long)store->config->files_max_bytes);
-    snprintf(most_files, sizeof most_files, "%lld", (long long)store->config->files_max_count);
-    snprintf(lease_ms, sizeof lease_ms, "%lld", (long long)store->config->upload_lease_ms);
-    if (plan->holder != NULL)
-        uuid_format(plan->holder, holder);
-    switch (db_query(store->db, arena, STATEMENT_FILE_CREATE, values, &row, err)) {
+    switch (db_query(store->db, arena, create, &row, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
@@ -161,23 +143,11 @@ bool file_create(struct file_store *store, struct arena *arena, const struct uui
     return false;
 }
 
-/* A statement about one file of an account, with up to two more values. */
-static enum db_rc about(struct file_store *store, struct arena *arena, enum statement statement, const struct uuid *id,
-                        const struct uuid *account, const char *more, struct db_result *row, struct err *err)
-{
-    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, account_text, more};
-
-    uuid_format(id, id_text);
-    uuid_format(account, account_text);
-    return db_query(store->db, arena, statement, values, row, err);
-}
-
 enum db_rc file_find(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
                      struct file *file, struct err *err)
 {
     struct db_result row;
-    enum db_rc rc = about(store, arena, STATEMENT_FILE_FIND, id, account, NULL, &row, err);
+    enum db_rc rc = db_query(store->db, arena, sql_file_find(id, account), &row, err);
 
     return rc == DB_ROW && !file_read(arena, &row, 0, file, err) ? DB_FAIL : rc;
 }
@@ -186,14 +156,11 @@ enum db_rc file_find_small(struct file_store *store, struct arena *arena, const 
                            const struct uuid *account, struct file *file, struct err *err)
 {
     enum { COLUMN_CONTENT = FILE_ROW_COUNT };
-    char most[NUMBER_BYTES];
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query(store->db, arena, sql_file_find_small(id, account, FILE_SMALL_BYTES), &row, err);
     size_t length;
     const unsigned char *content;
 
-    snprintf(most, sizeof most, "%d", FILE_SMALL_BYTES);
-    rc = about(store, arena, STATEMENT_FILE_FIND_SMALL, id, account, most, &row, err);
     if (rc != DB_ROW)
         return rc;
     if (!file_read(arena, &row, 0, file, err))
@@ -212,18 +179,16 @@ enum db_rc file_find_small(struct file_store *store, struct arena *arena, const 
 enum db_rc file_set_size(struct file_store *store, struct arena *arena, const struct uuid *id,
                          const struct uuid *account, int64_t size, struct err *err)
 {
-    char text[NUMBER_BYTES];
     struct db_result row;
 
-    snprintf(text, sizeof text, "%lld", (long long)size);
-    return about(store, arena, STATEMENT_FILE_SET_SIZE, id, account, text, &row, err);
+    return db_query(store->db, arena, sql_file_set_size(id, account, size), &row, err);
 }
 
 static enum db_rc drop(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
                        bool pending_only, struct err *err)
 {
     struct db_result row;
-    enum db_rc rc = about(store, arena, STATEMENT_FILE_DROP, id, account, pending_only ? "true" : "false", &row, err);
+    enum db_rc rc = db_query(store->db, arena, sql_file_drop(id, account, pending_only), &row, err);
 
     file_point(store, "file-dropped");
     return rc;
@@ -246,76 +211,40 @@ enum db_rc file_rename(struct file_store *store, struct arena *arena, const stru
 {
     struct db_result row;
 
-    return about(store, arena, STATEMENT_FILE_RENAME, id, account, name, &row, err);
+    return db_query(store->db, arena, sql_file_rename(id, account, name), &row, err);
 }
 
 enum db_rc file_joined(struct file_store *store, struct arena *arena, const struct uuid *account,
                        const struct uuid *first_part, const char *concat, struct uuid *whole, struct err *err)
 {
-    char account_text[UUID_TEXT_BYTES], part[UUID_TEXT_BYTES];
-    const char *const values[] = {account_text, part, concat};
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query(store->db, arena, sql_file_parts_whole(account, first_part, concat), &row, err);
 
-    uuid_format(account, account_text);
-    uuid_format(first_part, part);
-    rc = db_query(store->db, arena, STATEMENT_FILE_PARTS_WHOLE, values, &row, err);
-    if (rc == DB_ROW && !uuid_parse(db_value(&row, 0, 0), whole)) {
-        err_set(err, ERR_BUG, "the id of a file can't be read");
-        return DB_FAIL;
-    }
-    return rc;
-}
-
-/* Ids as PostgreSQL array text. */
-static const char *ids_text(struct arena *arena, const struct uuid *ids, size_t count)
-{
-    char *text = arena_alloc(arena, count * UUID_TEXT_BYTES + 3), *at = text;
-
-    if (text == NULL)
-        return NULL;
-    *at++ = '{';
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            *at++ = ',';
-        uuid_format(&ids[i], at);
-        at += UUID_TEXT_BYTES - 1;
-    }
-    memcpy(at, "}", 2);
-    return text;
+    return rc == DB_ROW && !db_id(&row, 0, 0, whole, err) ? DB_FAIL : rc;
 }
 
 bool file_give_back(struct file_store *store, struct arena *arena, const struct uuid *account,
                     const struct uuid *holder, const struct uuid *ours, size_t count, int64_t *dropped, struct err *err)
 {
-    char account_text[UUID_TEXT_BYTES], holder_text[UUID_TEXT_BYTES];
-    const char *const values[] = {account_text, holder_text, ids_text(arena, ours, count)};
     struct db_result row;
 
-    if (values[2] == NULL)
-        return err_memory(err);
-    uuid_format(account, account_text);
-    uuid_format(holder, holder_text);
-    if (db_query(store->db, arena, STATEMENT_FILE_GIVE_BACK, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no answer about earlier attempts");
+    if (!db_query_one(store->db, arena, sql_file_give_back(account, holder, (struct db_uuids){ours, count}), &row, err))
+        return false;
     *dropped = db_number(&row, 0, 0);
     return true;
 }
 
-static bool claim_parts(struct file_store *store, struct arena *arena, const struct uuid *account, const char *ids,
-                        size_t count, int64_t *bytes, struct err *err)
+static bool claim_parts(struct file_store *store, struct arena *arena, const struct uuid *account,
+                        struct db_uuids parts, int64_t *bytes, struct err *err)
 {
-    char account_text[UUID_TEXT_BYTES], keep[NUMBER_BYTES];
-    const char *const values[] = {account_text, ids, keep};
+    /* Each step of the whole gives it its time anew: they have to outlive it, and it takes no day itself. */
+    int64_t keep_s = store->config->upload_keep_s * 2;
     struct db_result row;
 
-    uuid_format(account, account_text);
-    /* Each step of the whole gives it its time anew: they have to outlive it, and it takes no day itself. */
-    snprintf(keep, sizeof keep, "%lld", (long long)store->config->upload_keep_s * 2);
-    if (db_query(store->db, arena, STATEMENT_FILE_PARTS_CLAIM, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no answer about parts");
+    if (!db_query_one(store->db, arena, sql_file_parts_claim(account, parts, keep_s), &row, err))
+        return false;
     *bytes = db_number(&row, 0, 1);
-    if (db_number(&row, 0, 0) != (int64_t)count)
+    if (db_number(&row, 0, 0) != (int64_t)parts.count)
         return err_set(err, ERR_CONFLICT, "a part has expired or went into another file");
     if (*bytes > store->config->file_max_bytes)
         return err_set(err, ERR_LARGE, "a file may have at most %lld bytes", (long long)store->config->file_max_bytes);
@@ -325,34 +254,25 @@ static bool claim_parts(struct file_store *store, struct arena *arena, const str
 bool file_join(struct file_store *store, struct arena *arena, const struct uuid *account, const struct uuid *parts,
                size_t count, struct file_plan *plan, struct file *file, struct err *err)
 {
-    const char *ids = ids_text(arena, parts, count);
-    char whole[UUID_TEXT_BYTES];
-    const char *const values[] = {whole, ids};
+    const struct db_uuids ids = {parts, count};
     struct db_result row;
 
-    if (ids == NULL)
-        return err_memory(err);
-    if (!claim_parts(store, arena, account, ids, count, &plan->size, err))
+    if (!claim_parts(store, arena, account, ids, &plan->size, err))
         return false;
     plan->reserve = plan->size;
-    if (!file_create(store, arena, account, plan, file, err))
-        return false;
-    uuid_format(&file->id, whole);
-    return db_query(store->db, arena, STATEMENT_FILE_PARTS_ADOPT, values, &row, err) != DB_FAIL;
+    return file_create(store, arena, account, plan, file, err) &&
+           db_query(store->db, arena, sql_file_parts_adopt(&file->id, ids), &row, err) != DB_FAIL;
 }
 
 bool file_parts(struct file_store *store, struct arena *arena, const struct uuid *whole, struct file **partsp,
                 size_t *count, struct err *err)
 {
-    char id[UUID_TEXT_BYTES];
-    const char *const values[] = {id};
     struct db_result rows;
     struct file *parts;
 
     *partsp = NULL;
     *count = 0;
-    uuid_format(whole, id);
-    if (db_query(store->db, arena, STATEMENT_FILE_PARTS, values, &rows, err) == DB_FAIL)
+    if (db_query(store->db, arena, sql_file_parts(whole), &rows, err) == DB_FAIL)
         return false;
     parts = arena_alloc(arena, ((size_t)rows.rows + 1) * sizeof *parts);
     if (parts == NULL)
@@ -367,29 +287,20 @@ bool file_parts(struct file_store *store, struct arena *arena, const struct uuid
 
 bool file_parts_drop(struct file_store *store, struct arena *arena, const struct uuid *whole, struct err *err)
 {
-    char id[UUID_TEXT_BYTES];
-    const char *const values[] = {id};
     struct db_result row;
 
-    uuid_format(whole, id);
-    return db_query(store->db, arena, STATEMENT_FILE_PARTS_DROP, values, &row, err) != DB_FAIL;
+    return db_query(store->db, arena, sql_file_parts_drop(whole), &row, err) != DB_FAIL;
 }
 
 bool file_list(struct file_store *store, struct arena *arena, const struct uuid *account, const char *contains,
                const struct uuid *before, int most, const char **json, struct err *err)
 {
-    char account_text[UUID_TEXT_BYTES], before_text[UUID_TEXT_BYTES], limit[NUMBER_BYTES];
-    const char *const values[] = {account_text, contains, before != NULL ? before_text : NULL, limit};
+    int at_most = most < FILE_PAGE_MAX ? most : FILE_PAGE_MAX;
     struct db_result row;
 
-    if (!text_check(TEXT_SEARCH, "q", contains, err))
+    if (!text_check(TEXT_SEARCH, "q", contains, err) ||
+        !db_query_one(store->db, arena, sql_file_list(account, contains, before, at_most), &row, err))
         return false;
-    uuid_format(account, account_text);
-    if (before != NULL)
-        uuid_format(before, before_text);
-    snprintf(limit, sizeof limit, "%d", most < FILE_PAGE_MAX ? most : FILE_PAGE_MAX);
-    if (db_query(store->db, arena, STATEMENT_FILE_LIST, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no list of files");
     *json = db_value(&row, 0, 0);
     return true;
 }

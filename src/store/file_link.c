@@ -4,13 +4,11 @@
 #include "base/bytes.h"
 #include "base/sha256.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
     SECRET_BYTES = 32,
     RAW_BYTES = UUID_BYTES + SECRET_BYTES,
-    NUMBER_BYTES = 24,
     /* Columns of file_link_find after those of the file. */
     COLUMN_TOKEN_HASH = FILE_ROW_COUNT,
     COLUMN_KEYED_HASH,
@@ -30,9 +28,6 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
                          struct file_link *link, struct err *err)
 {
     unsigned char raw[RAW_BYTES], hash[SHA256_BYTES], mac[SECRET_MAC_BYTES];
-    char id[UUID_TEXT_BYTES], file_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], time[NUMBER_BYTES],
-        count[NUMBER_BYTES], most[NUMBER_BYTES];
-    const char *hash_text, *mac_text;
     struct db_result row;
     enum db_rc rc;
 
@@ -43,22 +38,10 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
     sha256_of(raw, sizeof raw, hash);
     keyed_hash(secret, 0, raw, mac);
     bytes_wipe(raw, sizeof raw);
-    hash_text = db_bytes(arena, hash, sizeof hash);
-    mac_text = db_bytes(arena, mac, sizeof mac);
-    if (hash_text == NULL || mac_text == NULL) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    uuid_format(&link->id, id);
-    uuid_format(file, file_text);
-    uuid_format(account, account_text);
-    snprintf(time, sizeof time, "%lld", (long long)seconds);
-    snprintf(count, sizeof count, "%lld", (long long)uses);
-    snprintf(most, sizeof most, "%d", FILE_LINKS_MAX);
-    const char *const values[] = {id,   file_text, account_text, hash_text, time, uses > 0 ? count : NULL,
-                                  most, mac_text};
-
-    rc = db_query(store->db, arena, STATEMENT_FILE_LINK_ADD, values, &row, err);
+    rc = db_query(store->db, arena,
+                  sql_file_link_add(&link->id, file, account, DB_ARRAY(hash), seconds, uses > 0 ? &uses : NULL,
+                                    FILE_LINKS_MAX, DB_ARRAY(mac)),
+                  &row, err);
     if (rc == DB_ROW && db_is_null(&row, 0, 0))
         return DB_NONE;
     if (rc == DB_ROW)
@@ -69,14 +52,9 @@ enum db_rc file_link_add(struct file_store *store, const struct secret *secret, 
 enum db_rc file_link_list(struct file_store *store, struct arena *arena, const struct uuid *file,
                           const struct uuid *account, const char **json, struct err *err)
 {
-    char file_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES];
-    const char *const values[] = {file_text, account_text};
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query(store->db, arena, sql_file_link_list(file, account), &row, err);
 
-    uuid_format(file, file_text);
-    uuid_format(account, account_text);
-    rc = db_query(store->db, arena, STATEMENT_FILE_LINK_LIST, values, &row, err);
     if (rc == DB_ROW)
         *json = db_value(&row, 0, 0);
     return rc;
@@ -85,14 +63,9 @@ enum db_rc file_link_list(struct file_store *store, struct arena *arena, const s
 enum db_rc file_link_revoke(struct file_store *store, struct arena *arena, const struct uuid *file,
                             const struct uuid *account, const struct uuid *link, struct err *err)
 {
-    char file_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], link_text[UUID_TEXT_BYTES];
-    const char *const values[] = {file_text, account_text, link_text};
     struct db_result row;
 
-    uuid_format(file, file_text);
-    uuid_format(account, account_text);
-    uuid_format(link, link_text);
-    return db_query(store->db, arena, STATEMENT_FILE_LINK_REVOKE, values, &row, err);
+    return db_query(store->db, arena, sql_file_link_revoke(file, account, link), &row, err);
 }
 
 static bool same_bytes(struct arena *arena, const char *kept_text, const unsigned char *bytes, size_t size)
@@ -156,8 +129,6 @@ enum db_rc file_link_find(struct file_store *store, const struct secret *secret,
                           const struct file_link_holder *holder, struct file_link_state *link, struct err *err)
 {
     unsigned char raw[RAW_BYTES];
-    char id[UUID_TEXT_BYTES];
-    const char *const values[] = {id, db_bytes(arena, holder->hash, sizeof holder->hash)};
     struct db_result row;
     enum db_rc rc;
 
@@ -165,12 +136,7 @@ enum db_rc file_link_find(struct file_store *store, const struct secret *secret,
     if (!bytes_from_base64(token, strlen(token), raw, sizeof raw))
         return DB_NONE;
     memcpy(link->id.bytes, raw, UUID_BYTES);
-    uuid_format(&link->id, id);
-    if (values[1] == NULL) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    rc = db_query(store->db, arena, STATEMENT_FILE_LINK_FIND, values, &row, err);
+    rc = db_query(store->db, arena, sql_file_link_find(&link->id, DB_ARRAY(holder->hash)), &row, err);
     if (rc == DB_ROW && !is_right(secret, arena, raw, &row))
         rc = DB_NONE;
     bytes_wipe(raw, sizeof raw);
@@ -186,34 +152,19 @@ enum db_rc file_link_use(struct file_store *store, struct arena *arena, const st
                          const struct file_link_holder *holder, int64_t bytes, struct err *err)
 {
     int64_t slow_s = link->file.size / FILE_LINK_SLOW_BYTES_S;
-    char id[UUID_TEXT_BYTES], left[NUMBER_BYTES], seconds[NUMBER_BYTES];
-    const char *const values[] = {id, db_bytes(arena, holder->hash, sizeof holder->hash), left, seconds};
+    int64_t seconds = slow_s > FILE_LINK_GRACE_S ? slow_s : FILE_LINK_GRACE_S;
+    int64_t left = FILE_LINK_TIMES * link->file.size - bytes;
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc =
+        db_query(store->db, arena, sql_file_link_use(&link->id, DB_ARRAY(holder->hash), left, seconds), &row, err);
 
-    if (values[1] == NULL) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    uuid_format(&link->id, id);
-    snprintf(left, sizeof left, "%lld", (long long)(FILE_LINK_TIMES * link->file.size - bytes));
-    snprintf(seconds, sizeof seconds, "%lld", (long long)(slow_s > FILE_LINK_GRACE_S ? slow_s : FILE_LINK_GRACE_S));
-    rc = db_query(store->db, arena, STATEMENT_FILE_LINK_USE, values, &row, err);
     return rc == DB_ROW && db_is_null(&row, 0, 0) ? DB_NONE : rc;
 }
 
 enum db_rc file_link_go_on(struct file_store *store, struct arena *arena, const struct file_link_state *link,
                            const struct file_link_holder *holder, int64_t bytes, struct err *err)
 {
-    char id[UUID_TEXT_BYTES], length[NUMBER_BYTES];
-    const char *const values[] = {id, db_bytes(arena, holder->hash, sizeof holder->hash), length};
     struct db_result row;
 
-    if (values[1] == NULL) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    uuid_format(&link->id, id);
-    snprintf(length, sizeof length, "%lld", (long long)bytes);
-    return db_query(store->db, arena, STATEMENT_FILE_LINK_GO_ON, values, &row, err);
+    return db_query(store->db, arena, sql_file_link_go_on(&link->id, DB_ARRAY(holder->hash), bytes), &row, err);
 }

@@ -1,23 +1,15 @@
 #include "store/file_thumbnail.h"
 
-#include <stdio.h>
-
 enum {
-    NUMBER_BYTES = 24,
     COLUMN_CLAIMED = FILE_ROW_COUNT, /* of file_thumbnail_find, after those of the file */
 };
 
 enum db_rc file_thumbnail_find(struct file_store *store, struct arena *arena, const struct file *original, int box,
                                struct file_thumbnail *thumbnail, struct err *err)
 {
-    char parent[UUID_TEXT_BYTES], size[NUMBER_BYTES];
-    const char *const values[] = {parent, size};
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query(store->db, arena, sql_file_thumbnail_find(&original->id, box), &row, err);
 
-    uuid_format(&original->id, parent);
-    snprintf(size, sizeof size, "%d", box);
-    rc = db_query(store->db, arena, STATEMENT_FILE_THUMBNAIL_FIND, values, &row, err);
     if (rc != DB_ROW)
         return rc;
     thumbnail->is_claimed = db_flag(&row, 0, COLUMN_CLAIMED);
@@ -31,9 +23,9 @@ enum db_rc file_thumbnail_find(struct file_store *store, struct arena *arena, co
 struct claim {
     struct file_store *store;
     struct arena *arena;
-    const char *const *account;
-    const char *const *overdue; /* parent, box */
-    const char *const *values;
+    const struct file *original;
+    int box;
+    struct db_call call;
     enum db_rc rc;
 };
 
@@ -44,9 +36,9 @@ static enum db_rc take_turn(struct db *db, const struct claim *claim, struct err
     struct db_result row;
     enum db_rc rc;
 
-    if (!db_queue(db, STATEMENT_FILE_THUMBNAIL_BUDGET, claim->account, err))
+    if (!db_queue(db, sql_file_thumbnail_budget(&claim->original->account), err))
         return DB_FAIL;
-    rc = db_query(db, claim->arena, STATEMENT_FILE_THUMBNAIL_TURN, claim->account, &row, err);
+    rc = db_query(db, claim->arena, sql_file_thumbnail_turn(&claim->original->account), &row, err);
     if (rc != DB_ROW || db_number(&row, 0, 0) < most_ms)
         return rc;
     err_set(err, ERR_LIMIT, "the thumbnails of this account have taken too much work; ask again later");
@@ -63,9 +55,9 @@ static bool claim(struct db *db, void *arg, struct err *err)
     claim->rc = take_turn(db, claim, err);
     if (claim->rc != DB_ROW)
         return claim->rc == DB_NONE;
-    if (!db_queue(db, STATEMENT_FILE_THUMBNAIL_RETIRE, claim->overdue, err))
+    if (!db_queue(db, sql_file_thumbnail_retire(&claim->original->id, claim->box), err))
         return false;
-    claim->rc = db_query(db, claim->arena, STATEMENT_FILE_THUMBNAIL_CLAIM, claim->values, &row, err);
+    claim->rc = db_query(db, claim->arena, claim->call, &row, err);
     return claim->rc != DB_FAIL;
 }
 
@@ -73,37 +65,21 @@ enum db_rc file_thumbnail_claim(struct file_store *store, struct arena *arena, c
                                 int64_t ms, const struct uuid *lease, struct uuid *id, struct err *err)
 {
     const struct object_ops *back_end = object_ops_of_config(store->config);
-    char id_text[UUID_TEXT_BYTES], account[UUID_TEXT_BYTES], parent[UUID_TEXT_BYTES], size[NUMBER_BYTES],
-        block[NUMBER_BYTES], lease_text[UUID_TEXT_BYTES], time[NUMBER_BYTES], keep[NUMBER_BYTES], share[NUMBER_BYTES];
-    const char *const overdue[] = {parent, size};
-    const char *const values[] = {id_text, account, parent, size, back_end->name, block, lease_text, time, keep, share};
-    const char *const owner[] = {account};
-    struct claim work = {
-        .store = store, .account = owner, .arena = arena, .overdue = overdue, .values = values, .rc = DB_FAIL};
+    int64_t block_bytes = back_end->block_bytes(&store->objects, -1);
+    struct claim work = {.store = store, .arena = arena, .original = original, .box = box, .rc = DB_FAIL};
 
     *id = uuid_new(store->clock);
-    uuid_format(id, id_text);
-    uuid_format(&original->account, account);
-    uuid_format(&original->id, parent);
-    uuid_format(lease, lease_text);
-    snprintf(size, sizeof size, "%d", box);
-    snprintf(block, sizeof block, "%lld", (long long)back_end->block_bytes(&store->objects, -1));
-    snprintf(time, sizeof time, "%lld", (long long)ms);
-    snprintf(keep, sizeof keep, "%lld", (long long)store->config->upload_keep_s);
-    snprintf(share, sizeof share, "%lld", (long long)store->config->thumbnail_account_at_once);
+    work.call = sql_file_thumbnail_claim(id, &original->account, &original->id, box, back_end->name, block_bytes, lease,
+                                         ms, store->config->upload_keep_s, store->config->thumbnail_account_at_once);
     return db_transaction(store->db, claim, &work, err) ? work.rc : DB_FAIL;
 }
 
 void file_thumbnail_spend(struct file_store *store, struct arena *arena, const struct file *original, int64_t cpu_ms)
 {
-    char account[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
-    const char *const values[] = {account, ms};
     struct err ignored = {.kind = ERR_NONE};
     struct db_result row;
 
-    uuid_format(&original->account, account);
-    snprintf(ms, sizeof ms, "%lld", (long long)cpu_ms);
-    (void)!db_query(store->db, arena, STATEMENT_FILE_THUMBNAIL_SPEND, values, &row, &ignored);
+    (void)!db_query(store->db, arena, sql_file_thumbnail_spend(&original->account, cpu_ms), &row, &ignored);
 }
 
 enum db_rc file_thumbnail_open(struct file_store *store, struct arena *arena, const struct uuid *id,
@@ -116,35 +92,25 @@ enum db_rc file_thumbnail_open(struct file_store *store, struct arena *arena, co
 bool file_thumbnail_refuse(struct file_store *store, struct arena *arena, const struct uuid *id,
                            const struct uuid *lease, const struct err *reason, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES], lease_text[UUID_TEXT_BYTES], seconds[NUMBER_BYTES];
-    const char *const values[] = {id_text, lease_text, err_word(reason->kind), reason->detail, seconds};
+    const struct db_call call =
+        sql_file_thumbnail_refuse(id, lease, err_word(reason->kind), reason->detail, FILE_THUMBNAIL_REFUSED_S);
     struct db_result row;
 
-    uuid_format(id, id_text);
-    uuid_format(lease, lease_text);
-    snprintf(seconds, sizeof seconds, "%d", FILE_THUMBNAIL_REFUSED_S);
-    return db_query(store->db, arena, STATEMENT_FILE_THUMBNAIL_REFUSE, values, &row, err) != DB_FAIL;
+    return db_query(store->db, arena, call, &row, err) != DB_FAIL;
 }
 
 bool file_thumbnail_drop(struct file_store *store, struct arena *arena, const struct uuid *id, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    return db_query(store->db, arena, STATEMENT_FILE_THUMBNAIL_DROP, values, &row, err) != DB_FAIL;
+    return db_query(store->db, arena, sql_file_thumbnail_drop(id), &row, err) != DB_FAIL;
 }
 
 void file_thumbnail_release(struct file_store *store, struct arena *arena, const struct uuid *id,
                             const struct uuid *lease)
 {
-    char id_text[UUID_TEXT_BYTES], lease_text[UUID_TEXT_BYTES];
-    const char *const values[] = {id_text, lease_text};
     struct err ignored = {.kind = ERR_NONE};
     struct db_result row;
 
-    uuid_format(id, id_text);
-    uuid_format(lease, lease_text);
-    (void)!db_query(store->db, arena, STATEMENT_FILE_RELEASE, values, &row, &ignored);
+    (void)!db_query(store->db, arena, sql_file_release(id, lease), &row, &ignored);
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    NUMBER_BYTES = 24,
     DETAIL_BYTES = 256,
     FILES_PAGE = 500,
     KEY_BYTES = 1024 + 1, /* what S3 lists may be longer than keys of ours */
@@ -47,17 +46,13 @@ void fsck_progress(struct fsck *fsck)
 
 static bool more_files(struct fsck_pass *pass, struct err *err)
 {
-    char most[NUMBER_BYTES];
-    const char *const values[] = {pass->ops->name, pass->files_after, most};
-
     arena_reset(&pass->file_arena);
-    snprintf(most, sizeof most, "%d", FILES_PAGE);
     pass->file = 0;
-    if (db_query(pass->fsck->store->db, &pass->file_arena, STATEMENT_FSCK_FILES, values, &pass->files, err) == DB_FAIL)
+    if (db_query(pass->fsck->store->db, &pass->file_arena,
+                 sql_fsck_files(pass->ops->name, &pass->files_after, FILES_PAGE), &pass->files, err) == DB_FAIL)
         return false;
-    if (pass->files.rows > 0)
-        snprintf(pass->files_after, sizeof pass->files_after, "%s",
-                 db_value(&pass->files, pass->files.rows - 1, FSCK_COLUMN_ID));
+    if (pass->files.rows > 0 && !db_id(&pass->files, pass->files.rows - 1, FSCK_COLUMN_ID, &pass->files_after, err))
+        return false;
     pass->files_over = pass->files.rows == 0;
     fsck_progress(pass->fsck);
     return true;
@@ -106,7 +101,8 @@ static bool refill(struct fsck_pass *pass, struct err *err)
 static int order(const struct fsck_pass *pass)
 {
     const struct object_entry *entry;
-    char id[UUID_TEXT_BYTES];
+    char text[UUID_TEXT_BYTES];
+    struct uuid id;
     const char *name;
     int order;
 
@@ -115,9 +111,10 @@ static int order(const struct fsck_pass *pass)
     if (pass->object == pass->objects.count)
         return -1;
     entry = &pass->objects.entries[pass->object];
-    if (!fsck_split_key(entry->key, id, &name))
+    if (!fsck_split_key(entry->key, &id, &name))
         return 1;
-    order = strcmp(db_value(&pass->files, pass->file, FSCK_COLUMN_ID), id);
+    uuid_format(&id, text);
+    order = strcmp(db_value(&pass->files, pass->file, FSCK_COLUMN_ID), text);
     if (order == 0 && name[0] != '\0' && strcmp(db_value(&pass->files, pass->file, FSCK_COLUMN_NAME), name) != 0)
         return strcmp(db_value(&pass->files, pass->file, FSCK_COLUMN_NAME), name) < 0 ? -1 : 1;
     return order;
@@ -150,16 +147,13 @@ static bool walk(struct fsck_pass *pass, struct err *err)
 
 static bool begin_pass(struct fsck_pass *pass, struct err *err)
 {
-    char grace[NUMBER_BYTES];
-    const char *const values[] = {grace};
+    const struct file_store *store = pass->fsck->store;
     struct db_result row;
 
-    snprintf(grace, sizeof grace, "%lld", (long long)pass->fsck->store->config->sweep_again_s);
-    snprintf(pass->files_after, sizeof pass->files_after, "%s", FSCK_NIL_ID);
     if (pass->fsck->deep && (pass->buffer = malloc(FSCK_READ_BYTES)) == NULL)
         return err_memory(err);
-    if (db_query(pass->fsck->store->db, &pass->scratch, STATEMENT_FSCK_NOW, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "the database tells no time");
+    if (!db_query_one(store->db, &pass->scratch, sql_fsck_now(store->config->sweep_again_s), &row, err))
+        return false;
     snprintf(pass->grown, sizeof pass->grown, "%s", db_value(&row, 0, 0));
     return true;
 }
@@ -183,13 +177,13 @@ static bool check_back_end(struct fsck *fsck, const struct object_ops *ops, stru
 /* Its settings are missing: fine, unless there are files. */
 static bool check_unreachable(struct fsck *fsck, const struct object_ops *ops, struct err *err)
 {
-    const char *const values[] = {ops->name, FSCK_NIL_ID, "1"};
+    const struct uuid first = {.bytes = {0}};
     struct arena arena;
     struct db_result row;
     enum db_rc rc;
 
     arena_init(&arena, FSCK_ARENA_BYTES);
-    rc = db_query(fsck->store->db, &arena, STATEMENT_FSCK_FILES, values, &row, err);
+    rc = db_query(fsck->store->db, &arena, sql_fsck_files(ops->name, &first, 1), &row, err);
     arena_free(&arena);
     return rc == DB_NONE ||
            err_set(err, ERR_INPUT, "there are files in %s, but the settings do not say where", ops->name);

@@ -6,11 +6,10 @@
 #include <string.h>
 
 /* The row may have gone, or its bytes been moved, since its page was read. */
-static bool still_there(struct fsck_pass *pass, const char *id, bool *there, struct err *err)
+static bool still_there(struct fsck_pass *pass, const struct uuid *id, bool *there, struct err *err)
 {
-    const char *const values[] = {id, pass->ops->name};
     struct db_result row;
-    enum db_rc rc = db_query(pass->fsck->store->db, &pass->scratch, STATEMENT_FSCK_FILE, values, &row, err);
+    enum db_rc rc = db_query(pass->fsck->store->db, &pass->scratch, sql_fsck_file(id, pass->ops->name), &row, err);
 
     *there = rc == DB_ROW && db_flag(&row, 0, 0);
     return rc != DB_FAIL;
@@ -32,7 +31,7 @@ static bool drop_thumbnail(struct fsck_pass *pass, int file, bool *repaired, str
     *repaired = false;
     if (!pass->fsck->repair || !db_flag(&pass->files, file, FSCK_COLUMN_IS_THUMBNAIL))
         return true;
-    *repaired = uuid_parse(db_value(&pass->files, file, FSCK_COLUMN_ID), &id) &&
+    *repaired = db_id(&pass->files, file, FSCK_COLUMN_ID, &id, err) &&
                 file_thumbnail_drop(pass->fsck->store, &pass->scratch, &id, err);
     return *repaired;
 }
@@ -54,7 +53,7 @@ static bool check_length(struct fsck_pass *pass, int file, bool *right, struct e
         return false;
     }
     *right = reason.kind == ERR_NONE && size == object.size;
-    if (*right || !still_there(pass, db_value(&pass->files, file, FSCK_COLUMN_ID), &there, err))
+    if (*right || !still_there(pass, &object.id, &there, err))
         return *right;
     if (there && !drop_thumbnail(pass, file, &repaired, err))
         return false;
@@ -118,7 +117,7 @@ static bool check_bytes(struct fsck_pass *pass, int file, struct err *err)
     }
     if (reason.kind == ERR_NONE && memcmp(digest, wanted, SHA256_BYTES) == 0)
         return true;
-    if (!still_there(pass, db_value(&pass->files, file, FSCK_COLUMN_ID), &there, err))
+    if (!still_there(pass, &object.id, &there, err))
         return false;
     if (there && !drop_thumbnail(pass, file, &repaired, err))
         return false;

@@ -4,41 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
-bool fsck_split_key(const char *key, char id[UUID_TEXT_BYTES], const char **name)
+bool fsck_split_key(const char *key, struct uuid *id, const char **name)
 {
     const char *text = key + strlen(OBJECT_PREFIX);
-    char canonical[UUID_TEXT_BYTES];
-    struct uuid uuid;
+    char given[UUID_TEXT_BYTES], canonical[UUID_TEXT_BYTES];
 
     if (strncmp(key, OBJECT_PREFIX, strlen(OBJECT_PREFIX)) != 0 || strlen(text) < UUID_TEXT_BYTES - 1)
         return false;
-    snprintf(id, UUID_TEXT_BYTES, "%s", text);
-    if (!uuid_parse(id, &uuid))
+    snprintf(given, sizeof given, "%s", text);
+    if (!uuid_parse(given, id))
         return false;
-    uuid_format(&uuid, canonical);
+    uuid_format(id, canonical);
     text += UUID_TEXT_BYTES - 1;
     *name = text[0] == '/' ? text + 1 : text;
-    return strcmp(id, canonical) == 0 && (text[0] == '\0' || (text[0] == '/' && text[1] != '\0'));
+    return strcmp(given, canonical) == 0 && (text[0] == '\0' || (text[0] == '/' && text[1] != '\0'));
 }
 
-static bool remove_object(struct fsck_pass *pass, const char *id, const char *key, struct err *err)
+static bool remove_object(struct fsck_pass *pass, const struct uuid *id, const char *key, struct err *err)
 {
-    struct object object = {.key = key, .upload = "", .size = -1};
+    const struct object object = {.id = *id, .key = key, .upload = "", .size = -1};
 
-    return uuid_parse(id, &object.id) && pass->ops->remove(fsck_objects(pass), &pass->scratch, &object, err);
+    return pass->ops->remove(fsck_objects(pass), &pass->scratch, &object, err);
 }
 
 /* What is wrong with an entry that no committed row of this back end was found for: FSCK_ORPHAN, FSCK_TAIL, or -1. */
-static bool judge(struct fsck_pass *pass, const char *id, const char *name, int *kind, struct err *err)
+static bool judge(struct fsck_pass *pass, const struct uuid *id, const char *name, int *kind, struct err *err)
 {
-    const char *const values[] = {id, pass->ops->name};
     bool named = name[0] != '\0';
     struct db_result row;
     const char *state;
 
     *kind = -1;
-    if (db_query(pass->fsck->store->db, &pass->scratch, STATEMENT_FSCK_OBJECT, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no answer about %s", id);
+    if (!db_query_one(pass->fsck->store->db, &pass->scratch, sql_fsck_object(id, pass->ops->name), &row, err))
+        return false;
     state = db_value(&row, 0, 0);
     if (!db_is_null(&row, 0, 3) && (!named || strcmp(db_value(&row, 0, 3), name) == 0))
         return true;
@@ -56,24 +54,24 @@ static bool judge(struct fsck_pass *pass, const char *id, const char *name, int 
 bool fsck_check_object(struct fsck_pass *pass, const struct object_entry *entry, struct err *err)
 {
     struct fsck *fsck = pass->fsck;
-    char id[UUID_TEXT_BYTES];
+    struct uuid id;
     const char *name;
     bool repaired = false;
     int kind;
 
-    if (!fsck_split_key(entry->key, id, &name)) {
+    if (!fsck_split_key(entry->key, &id, &name)) {
         fsck_report(fsck, FSCK_STRANGE, pass->ops->name, entry->key, false, "mayfly makes no such key");
         return true;
     }
     if (strncmp(entry->time, pass->grown, FSCK_TIME_LENGTH) >= 0)
         return true;
     arena_reset(&pass->scratch);
-    if (!judge(pass, id, name, &kind, err))
+    if (!judge(pass, &id, name, &kind, err))
         return false;
     if (kind < 0)
         return true;
     if (fsck->repair) {
-        if (!remove_object(pass, id, entry->key, err))
+        if (!remove_object(pass, &id, entry->key, err))
             return false;
         repaired = true;
     }

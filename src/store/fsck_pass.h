@@ -11,9 +11,6 @@ enum {
     FSCK_TIME_LENGTH = 19,
 };
 
-/* What comes before every id. */
-#define FSCK_NIL_ID "00000000-0000-0000-0000-000000000000"
-
 /* One pass over a back end. */
 struct fsck_pass {
     struct fsck *fsck;
@@ -23,7 +20,7 @@ struct fsck_pass {
     struct arena scratch; /* of the check of one file or object */
     struct db_result files;
     int file; /* of the page */
-    char files_after[UUID_TEXT_BYTES];
+    struct uuid files_after;
     bool files_over;
     struct object_listing objects;
     size_t object; /* of the page */
@@ -50,8 +47,8 @@ void fsck_report(struct fsck *, enum fsck_kind, const char *back_end, const char
                  const char *format, ...) PRINTF_LIKE(6, 7);
 void fsck_progress(struct fsck *);
 
-/* The id in a key, as text; false for a key that is none of ours. *name is "" where the back end keeps none. */
-bool fsck_split_key(const char *key, char id[UUID_TEXT_BYTES], const char **name) MUST_CHECK;
+/* The id in a key; false for a key that is none of ours. *name is "" where the back end keeps none. */
+bool fsck_split_key(const char *key, struct uuid *id, const char **name) MUST_CHECK;
 
 /* An object that no row of the list belongs to. */
 bool fsck_check_object(struct fsck_pass *, const struct object_entry *, struct err *) MUST_CHECK;

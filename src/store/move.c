@@ -2,12 +2,10 @@
 
 #include "object/object_postgres.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    NUMBER_BYTES = 24,
     FILES_PAGE = 100,
     /* Renewed with each block, which takes s3_timeout_ms at most. */
     LEASE_S = 60,
@@ -20,13 +18,12 @@ static const char object_type[] = "application/octet-stream";
 /* One file under way. */
 struct moving {
     struct move *move;
-    const char *id;
-    char lease[UUID_TEXT_BYTES];
+    struct uuid lease;
     const char *from_name;
     const struct object_ops *from;
     struct object source, target;
     unsigned char sha256[SHA256_BYTES];
-    const char *sha256_text, *object_name;
+    const char *object_name;
     struct object_block *blocks; /* NULL when the back end gives no tags */
     size_t block_count;
     unsigned char *buffer;
@@ -53,27 +50,22 @@ static bool lost(struct err *err)
 
 static bool claim(struct moving *moving, struct err *err)
 {
-    char block[NUMBER_BYTES], seconds[NUMBER_BYTES];
-    const char *const values[] = {moving->id, moving->move->to->name, moving->object_name,
-                                  block,      moving->lease,          seconds};
+    const struct db_call begin = sql_file_copy_begin(&moving->source.id, moving->move->to->name, moving->object_name,
+                                                     moving->target.block_bytes, &moving->lease, LEASE_S);
     struct db_result row;
 
-    snprintf(block, sizeof block, "%lld", (long long)moving->target.block_bytes);
-    snprintf(seconds, sizeof seconds, "%d", LEASE_S);
-    return db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_BEGIN, values, &row, err) == DB_ROW ||
+    return db_query(db_of(moving), &moving->scratch, begin, &row, err) == DB_ROW ||
            err_set(err, ERR_LOCKED, "another is moving it, or an older copy of it is to be swept first");
 }
 
 /* upload: what the back end calls the upload, NULL: as it is. */
 static bool renew(struct moving *moving, const char *upload, struct err *err)
 {
-    char seconds[NUMBER_BYTES];
-    const char *const values[] = {moving->id, moving->move->to->name, moving->lease, seconds, upload};
+    const struct db_call call =
+        sql_file_copy_renew(&moving->source.id, moving->move->to->name, &moving->lease, LEASE_S, upload);
     struct db_result row;
 
-    snprintf(seconds, sizeof seconds, "%d", LEASE_S);
-    return db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_RENEW, values, &row, err) == DB_ROW ||
-           lost(err);
+    return db_query(db_of(moving), &moving->scratch, call, &row, err) == DB_ROW || lost(err);
 }
 
 static bool begin_target(struct moving *moving, struct err *err)
@@ -192,32 +184,31 @@ static bool verify(struct moving *moving, struct err *err)
 static bool switch_row(struct db *db, void *arg, struct err *err)
 {
     struct moving *moving = arg;
-    char block[NUMBER_BYTES], again[NUMBER_BYTES];
-    const char *const values[] = {
-        moving->id, moving->from_name, moving->move->to->name, moving->lease, block, moving->sha256_text, again};
-    const char *const place[] = {moving->id, moving->move->to->name};
+    const char *to = moving->move->to->name;
     struct db_result row;
     enum db_rc rc;
 
     arena_reset(&moving->scratch);
-    snprintf(block, sizeof block, "%lld", (long long)moving->target.block_bytes);
-    snprintf(again, sizeof again, "%lld", (long long)moving->move->store->config->sweep_again_s);
-    rc = db_query(db, &moving->scratch, STATEMENT_FILE_MOVE_SWITCH, values, &row, err);
+    rc = db_query(db, &moving->scratch,
+                  sql_file_move_switch(&moving->source.id, moving->from_name, to, &moving->lease,
+                                       moving->target.block_bytes, DB_ARRAY(moving->sha256),
+                                       moving->move->store->config->sweep_again_s),
+                  &row, err);
     file_point(moving->move->store, "move-switched");
     if (rc != DB_NONE)
         return rc == DB_ROW;
-    if (db_query(db, &moving->scratch, STATEMENT_FSCK_FILE, place, &row, err) == DB_FAIL)
+    if (db_query(db, &moving->scratch, sql_fsck_file(&moving->source.id, to), &row, err) == DB_FAIL)
         return false;
     return (row.rows > 0 && db_flag(&row, 0, 0)) || err_set(err, ERR_ABSENT, "it was removed meanwhile");
 }
 
 static void give_up(struct moving *moving)
 {
-    const char *const values[] = {moving->id, moving->move->to->name, moving->lease};
+    const struct db_call call = sql_file_copy_give_up(&moving->source.id, moving->move->to->name, &moving->lease);
     struct err ignored = {.kind = ERR_NONE}; /* the lease ends by itself */
     struct db_result row;
 
-    (void)!db_query(db_of(moving), &moving->scratch, STATEMENT_FILE_COPY_GIVE_UP, values, &row, &ignored);
+    (void)!db_query(db_of(moving), &moving->scratch, call, &row, &ignored);
 }
 
 static bool allocate(struct moving *moving, struct err *err)
@@ -251,22 +242,19 @@ static bool read_row(struct moving *moving, const struct db_result *rows, int ro
 {
     size_t length;
     const unsigned char *sha256 = db_parse_bytes(&moving->arena, db_value(rows, row, 4), &length);
-    struct uuid lease = uuid_new(moving->move->store->clock);
 
     if (sha256 == NULL || length != SHA256_BYTES)
         return err_set(err, ERR_BUG, "its SHA-256 can't be read");
     memcpy(moving->sha256, sha256, SHA256_BYTES);
-    uuid_format(&lease, moving->lease);
-    moving->id = db_value(rows, row, 0);
+    moving->lease = uuid_new(moving->move->store->clock);
     moving->from_name = db_value(rows, row, 1);
     moving->object_name = db_value(rows, row, 2);
-    moving->sha256_text = db_value(rows, row, 4);
     moving->from = object_ops_named(moving->from_name);
     moving->source = (struct object){.upload = "", .size = db_number(rows, row, 3)};
     if (moving->from == NULL || !object_reachable(objects_of(moving), moving->from))
         return err_set(err, ERR_INPUT, "it is in %s, but the settings do not say where", moving->from_name);
     moving->source.block_bytes = moving->from->block_bytes(objects_of(moving), moving->source.size);
-    if (!file_object(&moving->arena, moving->id, moving->object_name, &moving->source, err))
+    if (!file_object(&moving->arena, db_value(rows, row, 0), moving->object_name, &moving->source, err))
         return false;
     moving->target = moving->source;
     moving->target.block_bytes = moving->move->to->block_bytes(objects_of(moving), moving->source.size);
@@ -302,27 +290,18 @@ static bool move_file(struct move *move, const struct db_result *rows, int row, 
 
 static bool move_from(struct move *move, const struct object_ops *from, struct err *err)
 {
-    char account[UUID_TEXT_BYTES], file[UUID_TEXT_BYTES], after[UUID_TEXT_BYTES], most[NUMBER_BYTES];
-    const char *const values[] = {from->name, move->account != NULL ? account : NULL, move->file != NULL ? file : NULL,
-                                  after, most};
-    const struct uuid nil = {.bytes = {0}};
+    struct uuid after = {.bytes = {0}};
     struct db_result rows = {.rows = FILES_PAGE};
     struct arena arena;
     bool ok = true;
 
-    if (move->account != NULL)
-        uuid_format(move->account, account);
-    if (move->file != NULL)
-        uuid_format(move->file, file);
-    uuid_format(&nil, after);
-    snprintf(most, sizeof most, "%d", FILES_PAGE);
     arena_init(&arena, ARENA_BYTES);
     while (ok && rows.rows == FILES_PAGE) {
-        ok = db_query(move->store->db, &arena, STATEMENT_FILE_MOVE_NEXT, values, &rows, err) != DB_FAIL;
-        for (int row = 0; ok && row < rows.rows; row++) {
-            ok = move_file(move, &rows, row, err);
-            snprintf(after, sizeof after, "%s", db_value(&rows, row, 0));
-        }
+        ok = db_query(move->store->db, &arena,
+                      sql_file_move_next(from->name, move->account, move->file, &after, FILES_PAGE), &rows,
+                      err) != DB_FAIL;
+        for (int row = 0; ok && row < rows.rows; row++)
+            ok = db_id(&rows, row, 0, &after, err) && move_file(move, &rows, row, err);
         arena_reset(&arena);
     }
     arena_free(&arena);

@@ -2,42 +2,15 @@
 
 #include "base/text_limit.h"
 
-#include <stdio.h>
-
-enum { NUMBER_BYTES = 24 };
-
-static void format_number(int64_t number, char text[NUMBER_BYTES])
-{
-    snprintf(text, NUMBER_BYTES, "%lld", (long long)number);
-}
-
-/* A statement that always answers with one row. */
-static bool query_one(struct db *db, struct arena *arena, enum statement statement, const char *const *values,
-                      struct db_result *row, struct err *err)
-{
-    return db_query(db, arena, statement, values, row, err) == DB_ROW ||
-           err_set(err, ERR_BUG, "%s: no row", statement_texts[statement].name);
-}
-
-/* DB_FAIL when what the database sent is no id. */
-static enum db_rc read_id(const struct db_result *row, struct uuid *id, struct err *err)
-{
-    if (uuid_parse(db_value(row, 0, 0), id))
-        return DB_ROW;
-    err_set(err, ERR_BUG, "not an id: %s", db_value(row, 0, 0));
-    return DB_FAIL;
-}
-
 enum db_rc operate_account_find(struct db *db, struct arena *arena, const char *login, struct operate_account *account,
                                 struct err *err)
 {
-    const char *const values[] = {login};
     struct db_result row;
     enum db_rc rc;
 
     if (!text_check(TEXT_LOGIN, "name", login, err))
         return DB_FAIL;
-    rc = db_query(db, arena, STATEMENT_ACCOUNT_FIND, values, &row, err);
+    rc = db_query(db, arena, sql_account_find(login), &row, err);
     if (rc != DB_ROW)
         return rc;
     *account = (struct operate_account){
@@ -46,52 +19,55 @@ enum db_rc operate_account_find(struct db *db, struct arena *arena, const char *
         .disabled = db_flag(&row, 0, 3),
         .groups = db_value(&row, 0, 4),
     };
-    return read_id(&row, &account->id, err);
+    return db_id(&row, 0, 0, &account->id, err) ? DB_ROW : DB_FAIL;
 }
 
 enum db_rc operate_account_lock(struct db *db, struct arena *arena, const struct uuid *id, struct err *err)
 {
     struct db_result row;
 
-    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_LOCK, id, NULL, &row, err);
+    return db_query(db, arena, sql_account_lock(id), &row, err);
 }
 
 bool operate_account_list(struct db *db, struct arena *arena, const struct uuid *after, int most,
                           struct db_result *rows, struct err *err)
 {
-    char most_text[NUMBER_BYTES];
-    const char *values[] = {NULL, most_text};
-
-    format_number(most, most_text);
-    return db_query_by_id(db, arena, STATEMENT_ACCOUNT_LIST, after, values, rows, err) != DB_FAIL;
+    return db_query(db, arena, sql_account_list(after, most), rows, err) != DB_FAIL;
 }
 
 bool operate_session_list(struct db *db, struct arena *arena, const struct uuid *account, struct db_result *rows,
                           struct err *err)
 {
-    return db_query_by_id(db, arena, STATEMENT_SESSION_OVERVIEW, account, NULL, rows, err) != DB_FAIL;
+    return db_query(db, arena, sql_session_overview(account), rows, err) != DB_FAIL;
 }
 
 enum db_rc operate_session_owner(struct db *db, struct arena *arena, const struct uuid *id, struct uuid *account,
                                  struct err *err)
 {
     struct db_result row;
-    enum db_rc rc = db_query_by_id(db, arena, STATEMENT_SESSION_OWNER, id, NULL, &row, err);
+    enum db_rc rc = db_query(db, arena, sql_session_owner(id), &row, err);
 
-    return rc == DB_ROW ? read_id(&row, account, err) : rc;
+    return rc == DB_ROW && !db_id(&row, 0, 0, account, err) ? DB_FAIL : rc;
+}
+
+bool operate_file_list(struct db *db, struct arena *arena, const struct uuid *account, const struct uuid *before,
+                       int most, struct db_result *rows, struct err *err)
+{
+    return db_query(db, arena, sql_file_overview(account, before, most), rows, err) != DB_FAIL;
+}
+
+enum db_rc operate_file_show(struct db *db, struct arena *arena, const struct uuid *id, struct db_result *rows,
+                             struct err *err)
+{
+    return db_query(db, arena, sql_file_show(id), rows, err);
 }
 
 bool operate_sweep(struct db *db, struct arena *arena, const struct config *config, int64_t *removed, struct err *err)
 {
-    char outcomes[NUMBER_BYTES], attempts[NUMBER_BYTES], most[NUMBER_BYTES];
-    const char *const values[] = {outcomes, attempts, most};
+    int64_t attempt_keep_s = config->login_window_s; /* a bucket that was not touched for so long has drained */
     struct db_result row;
 
-    format_number(config->outcome_keep_s, outcomes);
-    /* A bucket that was not touched for a whole window has drained. */
-    format_number(config->login_window_s, attempts);
-    format_number(SWEEP_BATCH, most);
-    if (!query_one(db, arena, STATEMENT_SWEEP, values, &row, err))
+    if (!db_query_one(db, arena, sql_sweep(config->outcome_keep_s, attempt_keep_s, SWEEP_BATCH), &row, err))
         return false;
     *removed = db_number(&row, 0, 0);
     return true;
@@ -99,12 +75,9 @@ bool operate_sweep(struct db *db, struct arena *arena, const struct config *conf
 
 bool operate_partitions(struct db *db, struct arena *arena, int64_t *changed, struct err *err)
 {
-    char days[NUMBER_BYTES];
-    const char *const values[] = {days};
     struct db_result row;
 
-    format_number(PARTITION_DAYS, days);
-    if (!query_one(db, arena, STATEMENT_PARTITIONS_KEEP, values, &row, err))
+    if (!db_query_one(db, arena, sql_partitions_keep(PARTITION_DAYS), &row, err))
         return false;
     *changed = db_number(&row, 0, 0);
     return true;
@@ -114,12 +87,12 @@ bool operate_schema(struct db *db, struct arena *arena, struct operate_schema *s
 {
     struct db_result place;
 
-    if (!query_one(db, arena, STATEMENT_SCHEMA_PLACE, NULL, &place, err))
+    if (!db_query_one(db, arena, sql_schema_place(), &place, err))
         return false;
     *schema = (struct operate_schema){.database = db_value(&place, 0, 0)};
     if (!db_flag(&place, 0, 1))
         return true;
-    switch (db_query(db, arena, STATEMENT_SCHEMA_LIST, NULL, &schema->changes, err)) {
+    switch (db_query(db, arena, sql_schema_list(), &schema->changes, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
@@ -135,7 +108,7 @@ bool operate_schema_number(struct db *db, struct arena *arena, int64_t *number, 
 {
     struct db_result row;
 
-    if (!query_one(db, arena, STATEMENT_SCHEMA_NUMBER, NULL, &row, err))
+    if (!db_query_one(db, arena, sql_schema_number(), &row, err))
         return false;
     *number = db_number(&row, 0, 0);
     *readable = db_flag(&row, 0, 1);
@@ -145,6 +118,6 @@ bool operate_schema_number(struct db *db, struct arena *arena, int64_t *number, 
 bool operate_secret(struct db *db, struct arena *arena, enum operate_secret what, struct db_result *rows,
                     struct err *err)
 {
-    return db_query(db, arena, what == OPERATE_SECRET_WORKERS ? STATEMENT_SECRET_WORKERS : STATEMENT_SECRET_LINKS, NULL,
-                    rows, err) != DB_FAIL;
+    return db_query(db, arena, what == OPERATE_SECRET_WORKERS ? sql_secret_workers() : sql_secret_links(), rows, err) !=
+           DB_FAIL;
 }

@@ -50,6 +50,18 @@ bool operate_session_list(struct db *, struct arena *, const struct uuid *accoun
 enum db_rc operate_session_owner(struct db *, struct arena *, const struct uuid *id, struct uuid *account,
                                  struct err *) MUST_CHECK;
 
+/* Columns of operate_file_list. */
+enum { OVERVIEW_ID, OVERVIEW_KIND, OVERVIEW_SIZE, OVERVIEW_BACK_END, OVERVIEW_CREATED, OVERVIEW_NAME, OVERVIEW_JSON };
+
+/* At most so many of the account's committed files, those before this one (NULL: from the newest), the newest first. */
+bool operate_file_list(struct db *, struct arena *, const struct uuid *account, const struct uuid *before, int most,
+                       struct db_result *rows, struct err *) MUST_CHECK;
+
+/* Columns of operate_file_show: a row for each thing that is known of it; the last is all of them, in each row. */
+enum { SHOWN_NAME, SHOWN_VALUE, SHOWN_JSON };
+enum db_rc operate_file_show(struct db *, struct arena *, const struct uuid *id, struct db_result *rows,
+                             struct err *) MUST_CHECK;
+
 /* Removes at most SWEEP_BATCH outcomes and as many attempts whose time has passed; less than that: nothing is left. */
 bool operate_sweep(struct db *, struct arena *, const struct config *, int64_t *removed, struct err *) MUST_CHECK;
 

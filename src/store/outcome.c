@@ -1,31 +1,7 @@
 #include "store/outcome.h"
 
-#include "base/buf.h"
-
-#include <stdio.h>
-#include <string.h>
-
 /* Each minute some of them have had their day. */
 enum { QUOTA_RETRY_S = 60 };
-
-static bool read_ids(struct arena *arena, const char *text, struct session_ids *ids, struct err *err)
-{
-    *ids = (struct session_ids){.count = 0};
-    while (text[0] != '\0') {
-        char one[UUID_TEXT_BYTES];
-        struct uuid id;
-
-        if (strlen(text) < UUID_TEXT_BYTES - 1)
-            return err_set(err, ERR_BUG, "list of sessions is cut off");
-        memcpy(one, text, UUID_TEXT_BYTES - 1);
-        one[UUID_TEXT_BYTES - 1] = '\0';
-        if (!uuid_parse(one, &id) || !session_ids_add(ids, arena, &id, err))
-            return err_set(err, ERR_BUG, "not an id: %s", one);
-        text += UUID_TEXT_BYTES - 1;
-        text += text[0] == ',';
-    }
-    return true;
-}
 
 static bool read_outcome(struct arena *arena, const struct db_result *row, struct outcome *outcome, struct err *err)
 {
@@ -35,23 +11,16 @@ static bool read_outcome(struct arena *arena, const struct db_result *row, struc
     outcome->sealed = db_parse_bytes(arena, db_value(row, 0, 1), &outcome->sealed_length);
     if (outcome->sealed == NULL)
         return err_memory(err);
-    return read_ids(arena, db_value(row, 0, 2), &outcome->forgets, err);
+    return session_ids_parse(&outcome->forgets, arena, db_value(row, 0, 2), err);
 }
 
 enum db_rc outcome_find(struct db *db, struct arena *arena, const struct outcome_key *key, struct outcome *outcome,
                         struct err *err)
 {
-    const char *const values[] = {db_bytes(arena, key->key, OUTCOME_KEY_BYTES),
-                                  db_bytes(arena, key->fingerprint, OUTCOME_KEY_BYTES)};
     struct db_result row;
-    enum db_rc rc;
+    enum db_rc rc = db_query(db, arena, sql_outcome_find(DB_ARRAY(key->key), DB_ARRAY(key->fingerprint)), &row, err);
 
     *outcome = (struct outcome){.same_request = true};
-    if (values[0] == NULL || values[1] == NULL) {
-        err_memory(err);
-        return DB_FAIL;
-    }
-    rc = db_query(db, arena, STATEMENT_OUTCOME_FIND, values, &row, err);
     if (rc == DB_ROW && !read_outcome(arena, &row, outcome, err))
         return DB_FAIL;
     return rc;
@@ -60,26 +29,20 @@ enum db_rc outcome_find(struct db *db, struct arena *arena, const struct outcome
 bool outcome_claim(struct db *db, struct arena *arena, const struct outcome_key *key, struct outcome *outcome,
                    struct err *err)
 {
-    const char **values = arena_alloc(arena, sizeof *values);
-
-    if (values == NULL || (values[0] = db_bytes(arena, key->key, OUTCOME_KEY_BYTES)) == NULL)
-        return err_memory(err);
-    return db_queue(db, STATEMENT_OUTCOME_LOCK, values, err) && outcome_find(db, arena, key, outcome, err) != DB_FAIL;
+    return db_queue(db, sql_outcome_lock(DB_ARRAY(key->key)), err) &&
+           outcome_find(db, arena, key, outcome, err) != DB_FAIL;
 }
 
 /* Not exact where several requests come at once, which a bound of what is kept need not be. */
 bool outcome_check_quota(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
                          struct err *err)
 {
-    char most[24];
-    const char *values[] = {NULL, most};
     struct db_result row;
 
     if (!key->of_client || !key->has_account)
         return true;
-    snprintf(most, sizeof most, "%lld", (long long)config->outcomes_max_count);
-    if (db_query_by_id(db, arena, STATEMENT_OUTCOME_COUNT, &key->account, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "outcomes were not counted");
+    if (!db_query_one(db, arena, sql_outcome_count(&key->account, config->outcomes_max_count), &row, err))
+        return false;
     if (db_number(&row, 0, 0) < config->outcomes_max_count)
         return true;
     err->retry_after_s = QUOTA_RETRY_S;
@@ -88,39 +51,16 @@ bool outcome_check_quota(struct db *db, struct arena *arena, const struct config
                      (long long)config->outcomes_max_count, (long long)config->outcome_keep_s);
 }
 
-static const char *ids_text(struct arena *arena, const struct session_ids *ids)
+bool outcome_keep(struct db *db, const struct outcome_key *key, const unsigned char *sealed, size_t sealed_length,
+                  const struct session_ids *forgets, struct err *err)
 {
-    struct buf text;
-    bool ok;
+    const struct db_bytes name = DB_ARRAY(key->key), fingerprint = DB_ARRAY(key->fingerprint);
+    const struct db_bytes answer = DB_BYTES(sealed, sealed_length);
+    const struct db_uuids ids = {forgets->ids, forgets->count};
+    const struct uuid *account = key->has_account ? &key->account : NULL;
 
-    buf_init(&text, arena, ids->count * UUID_TEXT_BYTES + 2);
-    ok = buf_add(&text, "{", 1);
-    for (size_t i = 0; i < ids->count; i++) {
-        char id[UUID_TEXT_BYTES];
-
-        uuid_format(&ids->ids[i], id);
-        ok = ok && (i == 0 || buf_add(&text, ",", 1)) && buf_add_string(&text, id);
-    }
-    return ok && buf_add(&text, "}", 1) ? text.bytes : NULL;
-}
-
-bool outcome_keep(struct db *db, struct arena *arena, const struct outcome_key *key, const unsigned char *sealed,
-                  size_t sealed_length, const struct session_ids *forgets, struct err *err)
-{
-    const char **values = arena_zalloc(arena, 5 * sizeof *values);
-    char *account = key->has_account ? arena_alloc(arena, UUID_TEXT_BYTES) : NULL;
-
-    if (values == NULL || (key->has_account && account == NULL))
-        return err_memory(err);
-    values[0] = db_bytes(arena, key->key, OUTCOME_KEY_BYTES);
-    values[1] = db_bytes(arena, key->fingerprint, OUTCOME_KEY_BYTES);
-    values[2] = db_bytes(arena, sealed, sealed_length);
-    values[3] = ids_text(arena, forgets);
-    for (size_t i = 0; i < 4; i++)
-        if (values[i] == NULL)
-            return err_memory(err);
-    if (account != NULL)
-        uuid_format(&key->account, account);
-    values[4] = account;
-    return db_queue(db, key->of_client ? STATEMENT_OUTCOME_KEEP : STATEMENT_OUTCOME_REQUEST_KEEP, values, err);
+    return db_queue(db,
+                    key->of_client ? sql_outcome_keep(name, fingerprint, answer, ids, account)
+                                   : sql_outcome_request_keep(name, fingerprint, answer, ids),
+                    err);
 }

@@ -11,7 +11,7 @@
 
 #include "base/secret.h"
 #include "db/db.h"
-#include "store/session.h"
+#include "store/session_ids.h"
 
 enum { OUTCOME_KEY_BYTES = 32 };
 
@@ -41,8 +41,8 @@ bool outcome_check_quota(struct db *, struct arena *, const struct config *, con
 enum db_rc outcome_find(struct db *, struct arena *, const struct outcome_key *, struct outcome *,
                         struct err *) MUST_CHECK;
 
-/* Inside the transaction that claimed: goes to the database together with COMMIT. */
-bool outcome_keep(struct db *, struct arena *, const struct outcome_key *, const unsigned char *sealed,
-                  size_t sealed_length, const struct session_ids *forgets, struct err *) MUST_CHECK;
+/* Inside the transaction that claimed: goes to the database together with COMMIT, up to which all that is given is borrowed. */
+bool outcome_keep(struct db *, const struct outcome_key *, const unsigned char *sealed, size_t sealed_length,
+                  const struct session_ids *forgets, struct err *) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/token.h"
 #include "db/cache.h"
 #include "db/db.h"
+#include "store/session_ids.h"
 
 /* What a live session tells. Strings live in the arena of the look-up. Times in ms since 1970, the database's clock. */
 struct session {
@@ -41,12 +42,6 @@ struct session_lookup {
     bool forged;               /* memcached had an item that was not made with the installation's secret */
     struct session session;    /* with DB_ROW */
     const struct err *failure; /* with DB_FAIL: why it can't be known now (ERR_DOWN) */
-};
-
-/* Several sessions that end together: after COMMIT their cached copies must go. */
-struct session_ids {
-    struct uuid *ids; /* in the arena */
-    size_t count;
 };
 
 struct session_limits {
@@ -101,7 +96,7 @@ enum db_rc session_rotate(struct session_store *, struct arena *, const struct s
  * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Goes to
  * the database together with what comes next.
  */
-bool session_confirm(struct session_store *, struct arena *, const struct session *, struct err *) MUST_CHECK;
+bool session_confirm(struct session_store *, const struct session *, struct err *) MUST_CHECK;
 
 /* DB_NONE: the token's session has ended, or there never was one. */
 enum db_rc session_lives(struct session_store *, struct arena *, const struct token *, struct err *) MUST_CHECK;
@@ -127,9 +122,5 @@ enum { SESSION_LIST_MAX = 200 };
 /* The account's live sessions as a JSON array, at most SESSION_LIST_MAX. */
 bool session_list(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *current,
                   const char **json, struct err *) MUST_CHECK;
-
-/* Reads a column of ids; adds one id. */
-bool session_ids_read(struct session_ids *, struct arena *, const struct db_result *, struct err *) MUST_CHECK;
-bool session_ids_add(struct session_ids *, struct arena *, const struct uuid *, struct err *) MUST_CHECK;
 
 #endif

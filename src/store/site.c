@@ -1,6 +1,5 @@
 #include "store/site.h"
 
-#include "base/decimal.h"
 #include "base/text_limit.h"
 #include "base/utf8.h"
 #include "store/operate.h"
@@ -62,23 +61,19 @@ bool site_begin(struct db *db, struct arena *arena, struct err *err)
 {
     struct db_result row;
 
-    return db_query(db, arena, STATEMENT_SITE_OPERATOR, NULL, &row, err) == DB_ROW ||
+    return db_query(db, arena, sql_site_operator(), &row, err) == DB_ROW ||
            err_set(err, ERR_BUG, "site_operator: no row");
 }
 
 static bool add_origin(struct db *db, struct arena *arena, const struct uuid *id, const struct origin *origin,
                        size_t place, struct err *err)
 {
-    char at[DECIMAL_BYTES], port[DECIMAL_BYTES], text[ORIGIN_TEXT_BYTES];
-    const char *https = origin->is_https ? "true" : "false";
-    const char *const where[] = {origin->host, port, https, origin->prefix};
-    const char *values[] = {NULL, at, origin->host, port, https, origin->prefix, text};
+    char text[ORIGIN_TEXT_BYTES];
     struct db_result row;
 
-    decimal_format((int64_t)place, at);
-    decimal_format(origin->port, port);
     origin_format(origin, text);
-    switch (db_query(db, arena, STATEMENT_SITE_ORIGIN_OWNER, where, &row, err)) {
+    switch (db_query(db, arena, sql_site_origin_owner(origin->host, origin->port, origin->is_https, origin->prefix),
+                     &row, err)) {
     case DB_FAIL:
         return false;
     case DB_ROW:
@@ -86,7 +81,10 @@ static bool add_origin(struct db *db, struct arena *arena, const struct uuid *id
     case DB_NONE:
         break;
     }
-    return db_query_by_id(db, arena, STATEMENT_SITE_ORIGIN_ADD, id, values, &row, err) != DB_FAIL;
+    return db_query(db, arena,
+                    sql_site_origin_add(id, (int64_t)place, origin->host, origin->port, origin->is_https,
+                                        origin->prefix, text),
+                    &row, err) != DB_FAIL;
 }
 
 static bool set_origins(struct db *db, struct arena *arena, const struct uuid *id, const struct site_draft *draft,
@@ -96,7 +94,7 @@ static bool set_origins(struct db *db, struct arena *arena, const struct uuid *i
 
     if (draft->origin_count == 0)
         return true;
-    if (db_query_by_id(db, arena, STATEMENT_SITE_ORIGINS_CLEAR, id, NULL, &row, err) == DB_FAIL)
+    if (db_query(db, arena, sql_site_origins_clear(id), &row, err) == DB_FAIL)
         return false;
     for (size_t i = 0; i < draft->origin_count; i++)
         if (!add_origin(db, arena, id, &draft->origins[i], i, err))
@@ -112,37 +110,23 @@ static bool check_title(const char *title, struct err *err)
                               err_field(err, ERR_VALUE, "title", "title: no control characters")));
 }
 
-/* Digits in text, or NULL when there is none. */
-static const char *place_text(const int64_t *place, char text[DECIMAL_BYTES])
+static struct db_bytes form_of(const struct site_rules *rules)
 {
-    if (place == NULL)
-        return NULL;
-    decimal_format(*place, text);
-    return text;
-}
-
-/* As the database takes it; NULL for none, or when memory is out. */
-static const char *form_text(struct arena *arena, const struct site_rules *rules)
-{
-    return rules->text != NULL ? db_bytes(arena, rules->form.bytes, rules->form.length) : NULL;
+    return rules->text != NULL ? DB_BYTES(rules->form.bytes, rules->form.length) : DB_NO_BYTES;
 }
 
 bool site_add(struct db *db, struct arena *arena, const struct uuid *id, const char *name,
               const struct site_draft *draft, int64_t most, struct err *err)
 {
-    const char *form = form_text(arena, &draft->rules);
-    char place[DECIMAL_BYTES] = "0", most_text[DECIMAL_BYTES];
     const char *title = draft->title != NULL ? draft->title : "";
-    const char *values[] = {NULL, name, draft->rules.text, form, title, place, draft->by, most_text};
+    int64_t place = draft->place != NULL ? *draft->place : 0;
     struct db_result row;
 
-    if (form == NULL)
-        return err_memory(err);
     if (!check_title(draft->title, err))
         return false;
-    (void)place_text(draft->place, place);
-    decimal_format(most, most_text);
-    switch (db_query_by_id(db, arena, STATEMENT_SITE_ADD, id, values, &row, err)) {
+    switch (db_query(db, arena,
+                     sql_site_add(id, name, draft->rules.text, form_of(&draft->rules), title, place, draft->by, most),
+                     &row, err)) {
     case DB_FAIL:
         if (err->kind != ERR_CONFLICT)
             return false;
@@ -159,19 +143,14 @@ bool site_add(struct db *db, struct arena *arena, const struct uuid *id, const c
 enum db_rc site_edit(struct db *db, struct arena *arena, const struct uuid *id, const struct site_draft *draft,
                      struct err *err)
 {
-    const char *form = form_text(arena, &draft->rules);
-    char place[DECIMAL_BYTES];
-    const char *values[] = {NULL, draft->by, draft->title, place_text(draft->place, place), draft->rules.text, form};
     struct db_result row;
     enum db_rc rc;
 
-    if (draft->rules.text != NULL && form == NULL) {
-        err_memory(err);
-        return DB_FAIL;
-    }
     if (!check_title(draft->title, err))
         return DB_FAIL;
-    rc = db_query_by_id(db, arena, STATEMENT_SITE_EDIT, id, values, &row, err);
+    rc = db_query(db, arena,
+                  sql_site_edit(id, draft->by, draft->title, draft->place, draft->rules.text, form_of(&draft->rules)),
+                  &row, err);
     return rc != DB_ROW || set_origins(db, arena, id, draft, err) ? rc : DB_FAIL;
 }
 
@@ -179,7 +158,7 @@ enum db_rc site_remove(struct db *db, struct arena *arena, const struct uuid *id
 {
     struct db_result row;
 
-    return db_query_by_id(db, arena, STATEMENT_SITE_REMOVE, id, NULL, &row, err);
+    return db_query(db, arena, sql_site_remove(id), &row, err);
 }
 
 /* --- Reading */
@@ -219,9 +198,8 @@ static bool read_site(struct arena *arena, const struct db_result *rows, int row
 
 enum db_rc site_find(struct db *db, struct arena *arena, const char *name, struct site *site, struct err *err)
 {
-    const char *const values[] = {name};
     struct db_result row;
-    enum db_rc rc = db_query(db, arena, STATEMENT_SITE_BY_NAME, values, &row, err);
+    enum db_rc rc = db_query(db, arena, sql_site_by_name(name), &row, err);
 
     return rc != DB_ROW || read_site(arena, &row, 0, site, err) ? rc : DB_FAIL;
 }
@@ -229,15 +207,11 @@ enum db_rc site_find(struct db *db, struct arena *arena, const char *name, struc
 enum db_rc site_at(struct db *db, struct arena *arena, const struct origin *origin, const char *target,
                    struct site *site, struct err *err)
 {
-    char port[DECIMAL_BYTES];
-    const char *const values[] = {origin->host, port, origin->is_https ? "true" : "false"};
     const char **prefixes;
     struct db_result rows;
-    enum db_rc rc;
+    enum db_rc rc = db_query(db, arena, sql_sites_at(origin->host, origin->port, origin->is_https), &rows, err);
     int chosen;
 
-    decimal_format(origin->port, port);
-    rc = db_query(db, arena, STATEMENT_SITES_AT, values, &rows, err);
     if (rc != DB_ROW)
         return rc;
     prefixes = arena_alloc(arena, (size_t)rows.rows * sizeof *prefixes);
@@ -256,14 +230,12 @@ enum db_rc site_at(struct db *db, struct arena *arena, const struct origin *orig
 bool site_list(struct db *db, struct arena *arena, const struct site *after, int most, struct site **sites, int *count,
                struct err *err)
 {
-    char place[DECIMAL_BYTES], most_text[DECIMAL_BYTES];
-    const char *const values[] = {place, after != NULL ? after->name : "", most_text};
+    int64_t place = after != NULL ? after->place : -1;
+    const char *name = after != NULL ? after->name : "";
     struct db_result rows;
 
     *count = 0;
-    decimal_format(after != NULL ? after->place : -1, place);
-    decimal_format(most, most_text);
-    if (db_query(db, arena, STATEMENT_SITE_LIST, values, &rows, err) == DB_FAIL)
+    if (db_query(db, arena, sql_site_list(place, name, most), &rows, err) == DB_FAIL)
         return false;
     *sites = arena_alloc(arena, (size_t)(rows.rows + 1) * sizeof **sites);
     if (*sites == NULL)

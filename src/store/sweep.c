@@ -2,75 +2,88 @@
 
 #include "object/object_postgres.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+enum { ARENA_BYTES = 4 * 1024 * 1024 };
 
-enum { NUMBER_BYTES = 24, ARENA_BYTES = 4 * 1024 * 1024 };
+/* What is swept, as a claim answers it. */
+struct sweep_row {
+    struct object object;
+    const char *back_end;
+    int64_t removals; /* before */
+};
+
+static struct db_call file_done(const struct sweep_row *row, int64_t again_s)
+{
+    return sql_file_sweep_done(&row->object.id, row->removals, again_s);
+}
+
+static struct db_call file_forget(const struct sweep_row *row)
+{
+    return sql_file_sweep_forget(&row->object.id);
+}
+
+static struct db_call copy_done(const struct sweep_row *row, int64_t again_s)
+{
+    return sql_file_copy_sweep_done(&row->object.id, row->removals, again_s, row->back_end);
+}
+
+static struct db_call copy_forget(const struct sweep_row *row)
+{
+    return sql_file_copy_sweep_forget(&row->object.id, row->back_end);
+}
 
 /* A table of rows whose bytes are to go. */
 struct sweep_kind {
-    enum statement claim, done, forget;
+    struct db_call (*claim)(int64_t claim_s, int64_t most);
+    struct db_call (*done)(const struct sweep_row *, int64_t again_s); /* a tombstone after the first removal */
+    struct db_call (*forget)(const struct sweep_row *);                /* gone after the second */
     bool has_tail; /* of an unfinished upload, which is in PostgreSQL whatever the back end */
 };
 
 static const struct sweep_kind files = {
-    .claim = STATEMENT_FILE_SWEEP_CLAIM,
-    .done = STATEMENT_FILE_SWEEP_DONE,
-    .forget = STATEMENT_FILE_SWEEP_FORGET,
-    .has_tail = true,
-};
+    .claim = sql_file_sweep_claim, .done = file_done, .forget = file_forget, .has_tail = true};
 
-static const struct sweep_kind copies = {
-    .claim = STATEMENT_FILE_COPY_SWEEP_CLAIM,
-    .done = STATEMENT_FILE_COPY_SWEEP_DONE,
-    .forget = STATEMENT_FILE_COPY_SWEEP_FORGET,
-};
+static const struct sweep_kind copies = {.claim = sql_file_copy_sweep_claim, .done = copy_done, .forget = copy_forget};
 
 static bool remove_bytes(struct file_store *store, struct arena *arena, const struct sweep_kind *kind,
-                         const char *back_end, const struct object *object, struct err *err)
+                         const struct sweep_row *row, struct err *err)
 {
-    const struct object_ops *ops = object_ops_named(back_end);
+    const struct object_ops *ops = object_ops_named(row->back_end);
 
     if (ops == NULL)
-        return err_set(err, ERR_BUG, "no back end %s for " OBJECT_SHOWN, back_end, object->key);
-    return ops->remove(&store->objects, arena, object, err) &&
-           (!kind->has_tail || ops == &object_postgres || object_postgres.remove(&store->objects, arena, object, err));
+        return err_set(err, ERR_BUG, "no back end %s for " OBJECT_SHOWN, row->back_end, row->object.key);
+    return ops->remove(&store->objects, arena, &row->object, err) &&
+           (!kind->has_tail || ops == &object_postgres ||
+            object_postgres.remove(&store->objects, arena, &row->object, err));
 }
 
-/* The row after a removal: a tombstone after the first, gone after the second. */
-static bool tell(struct file_store *store, struct arena *arena, const struct sweep_kind *kind, const char *id,
-                 const char *back_end, const char *removals, bool *gone, struct err *err)
+static bool read_row(struct arena *arena, const struct db_result *rows, int row, struct sweep_row *taken,
+                     struct err *err)
 {
-    char again[NUMBER_BYTES];
-    const char *const done[] = {id, removals, again, back_end};
-    const char *const forget[] = {id, back_end};
-    struct db_result row;
-
-    *gone = strcmp(removals, "0") != 0;
-    snprintf(again, sizeof again, "%lld", (long long)store->config->sweep_again_s);
-    /* No row: another did it meanwhile. */
-    return db_query(store->db, arena, *gone ? kind->forget : kind->done, *gone ? forget : done, &row, err) != DB_FAIL;
+    *taken = (struct sweep_row){
+        .object = {.upload = db_value(rows, row, 3), .size = -1, .block_bytes = db_number(rows, row, 4)},
+        .back_end = db_value(rows, row, 0),
+        .removals = db_number(rows, row, 5),
+    };
+    return file_object(arena, db_value(rows, row, 1), db_value(rows, row, 2), &taken->object, err);
 }
 
 static bool sweep_row(struct file_store *store, struct arena *arena, const struct sweep_kind *kind,
-                      const struct db_result *rows, int row, struct sweep_result *result, struct err *err)
+                      const struct sweep_row *row, struct sweep_result *result, struct err *err)
 {
-    const char *back_end = db_value(rows, row, 0), *id = db_value(rows, row, 1);
-    struct object object = {.upload = db_value(rows, row, 3), .size = -1, .block_bytes = db_number(rows, row, 4)};
     struct err reason = {.kind = ERR_NONE};
-    bool gone;
+    bool gone = row->removals > 0;
+    struct db_result told;
 
-    if (!file_object(arena, id, db_value(rows, row, 2), &object, err))
-        return false;
-    if (!remove_bytes(store, arena, kind, back_end, &object, &reason)) {
+    if (!remove_bytes(store, arena, kind, row, &reason)) {
         log_error(store->objects.log, LOG_WARN, "not_removed", &reason);
         if (result->reason.kind == ERR_NONE)
             result->reason = reason;
         return true;
     }
     file_point(store, "sweep-removed");
-    if (!tell(store, arena, kind, id, back_end, db_value(rows, row, 5), &gone, err))
+    /* No row: another did it meanwhile. */
+    if (db_query(store->db, arena, gone ? kind->forget(row) : kind->done(row, store->config->sweep_again_s), &told,
+                 err) == DB_FAIL)
         return false;
     file_point(store, "sweep-told");
     result->removed++;
@@ -81,22 +94,20 @@ static bool sweep_row(struct file_store *store, struct arena *arena, const struc
 static bool sweep_kind(struct file_store *store, struct arena *arena, const struct sweep_kind *kind, int most,
                        struct sweep_result *result, struct err *err)
 {
-    char claim[NUMBER_BYTES], limit[NUMBER_BYTES];
-    const char *const values[] = {claim, limit};
     struct db_result rows;
     struct arena scratch; /* of one row */
     bool ok = true;
 
-    snprintf(claim, sizeof claim, "%d", SWEEP_CLAIM_S);
-    snprintf(limit, sizeof limit, "%d", most);
-    if (db_query(store->db, arena, kind->claim, values, &rows, err) == DB_FAIL)
+    if (db_query(store->db, arena, kind->claim(SWEEP_CLAIM_S, most), &rows, err) == DB_FAIL)
         return false;
     if (rows.rows > 0)
         file_point(store, "sweep-claimed");
     result->taken += rows.rows;
     arena_init(&scratch, ARENA_BYTES);
     for (int row = 0; ok && row < rows.rows; row++) {
-        ok = sweep_row(store, &scratch, kind, &rows, row, result, err);
+        struct sweep_row taken;
+
+        ok = read_row(&scratch, &rows, row, &taken, err) && sweep_row(store, &scratch, kind, &taken, result, err);
         arena_reset(&scratch);
     }
     arena_free(&scratch);
@@ -105,13 +116,10 @@ static bool sweep_kind(struct file_store *store, struct arena *arena, const stru
 
 static bool sweep_account(struct file_store *store, struct arena *arena, struct sweep_result *result, struct err *err)
 {
-    char limit[NUMBER_BYTES];
-    const char *const values[] = {limit};
     struct db_result row;
 
-    snprintf(limit, sizeof limit, "%d", SWEEP_LET_GO);
-    if (db_query(store->db, arena, STATEMENT_ACCOUNT_SWEEP, values, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "no answer about accounts that are closing");
+    if (!db_query_one(store->db, arena, sql_account_sweep(SWEEP_LET_GO), &row, err))
+        return false;
     result->taken += db_number(&row, 0, 0) + db_number(&row, 0, 1);
     result->accounts += db_number(&row, 0, 1);
     if (result->taken > 0)
@@ -121,12 +129,9 @@ static bool sweep_account(struct file_store *store, struct arena *arena, struct 
 
 static bool sweep_links(struct file_store *store, struct arena *arena, struct sweep_result *result, struct err *err)
 {
-    char limit[NUMBER_BYTES];
-    const char *const values[] = {limit};
     struct db_result rows;
 
-    snprintf(limit, sizeof limit, "%d", SWEEP_LINKS_MAX);
-    if (db_query(store->db, arena, STATEMENT_FILE_LINK_SWEEP, values, &rows, err) == DB_FAIL)
+    if (db_query(store->db, arena, sql_file_link_sweep(SWEEP_LINKS_MAX), &rows, err) == DB_FAIL)
         return false;
     result->taken += rows.rows;
     result->links += rows.rows;
@@ -138,7 +143,7 @@ static bool turn_outcomes(struct file_store *store, struct arena *arena, struct 
 {
     struct db_result row;
 
-    return db_query(store->db, arena, STATEMENT_OUTCOMES_TURN, NULL, &row, err) != DB_FAIL;
+    return db_query(store->db, arena, sql_outcomes_turn(), &row, err) != DB_FAIL;
 }
 
 bool sweep_files(struct file_store *store, int rows, struct sweep_result *result, struct err *err)

@@ -1,7 +1,7 @@
 #include "store/truths.h"
 
 /* Whatever is smaller is read whole, in some tenths of a second at most; what is larger is estimated from so much of it. */
-static const char sampled_bytes[] = "67108864";
+enum { SAMPLED_BYTES = 64 * 1024 * 1024 };
 
 const struct truth_name truth_names[TRUTH_COUNT] = {
     [TRUTH_USERS] = {"mayfly_users", "Accounts."},
@@ -26,11 +26,10 @@ const struct truth_name truth_names[TRUTH_COUNT] = {
 
 bool truths_read(struct db *db, struct arena *arena, int64_t values[TRUTH_COUNT], struct err *err)
 {
-    const char *const parameters[] = {sampled_bytes};
     struct db_result row;
 
-    if (db_query(db, arena, STATEMENT_TRUTHS, parameters, &row, err) != DB_ROW)
-        return err_set(err, ERR_BUG, "truths: no row");
+    if (!db_query_one(db, arena, sql_truths(SAMPLED_BYTES), &row, err))
+        return false;
     for (int i = 0; i < TRUTH_COUNT; i++)
         values[i] = db_number(&row, 0, i);
     return true;

@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum {
-    NUMBER_BYTES = 24,
     /* A block may take long to fill: after so long what is held is stored, so that a kill costs no more of it. */
     KEEP_EVERY_US = 5000000,
     /* One step's values and tags; the 10,000 blocks of the longest upload are listed once, at its end: about 6 MB. */
@@ -150,8 +149,6 @@ static bool begin(struct upload *upload, const struct uuid *lease, struct err *e
 enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const struct uuid *id,
                           const struct uuid *account, const struct uuid *held, struct upload **uploadp, struct err *err)
 {
-    char id_text[UUID_TEXT_BYTES], account_text[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
-    const char *const values[] = {id_text, account_text, lease, ms};
     struct upload *upload;
     struct db_result row;
     enum db_rc rc;
@@ -159,11 +156,7 @@ enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const s
     *uploadp = NULL;
     if (!upload_alloc(store, arena, &upload, err))
         return DB_FAIL;
-    uuid_format(id, id_text);
-    uuid_format(account, account_text);
-    uuid_format(held, lease);
-    snprintf(ms, sizeof ms, "%lld", (long long)store->config->upload_lease_ms);
-    rc = db_query(store->db, arena, STATEMENT_FILE_LEASE, values, &row, err);
+    rc = db_query(store->db, arena, sql_file_lease(id, account, held, store->config->upload_lease_ms), &row, err);
     if (rc == DB_NONE)
         return refused(store, arena, id, account, err);
     if (rc == DB_FAIL || !file_read(arena, &row, 0, &upload->file, err) || !begin(upload, held, err) ||
@@ -191,26 +184,15 @@ bool upload_open_made(struct file_store *store, struct arena *arena, const struc
 bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
 {
     unsigned char state[SHA256_STATE_BYTES];
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
-        keep[NUMBER_BYTES], pieces[NUMBER_BYTES];
-    const char *hash;
+    const struct file *file = &upload->file;
     struct db_result row;
 
     sha256_export(&upload->hash, state);
-    hash = db_bytes(&upload->scratch, state, sizeof state);
-    if (hash == NULL)
-        return err_memory(err);
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    snprintf(before, sizeof before, "%lld", (long long)upload->stored);
-    snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
-    snprintf(ms, sizeof ms, "%lld", (long long)lease_ms);
-    snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
-    snprintf(pieces, sizeof pieces, "%zu", upload_tail_pieces(upload));
-    const char *const values[] = {id,    lease, before, now, hash, ms, keep, upload->file.sealed ? "true" : "false",
-                                  pieces};
-
-    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_ADVANCE, values, &row, err) != DB_ROW)
+    if (db_query(upload->store->db, &upload->scratch,
+                 sql_file_advance(&file->id, &upload->lease, upload->stored, file->received, DB_ARRAY(state), lease_ms,
+                                  file_keep_s(upload->store, file->via), file->sealed,
+                                  (int64_t)upload_tail_pieces(upload)),
+                 &row, err) != DB_ROW)
         return lost(err);
     upload->file.expires_at_ms = db_number(&row, 0, 0);
     return true;
@@ -221,31 +203,13 @@ static int64_t block_start(const struct upload *upload)
     return upload->file.received - (int64_t)upload->held;
 }
 
-bool upload_queue(struct upload *upload, enum statement statement, const char *second, const char *third,
-                  const struct db_bytes *bytes, struct err *err)
-{
-    const char **values = arena_alloc(&upload->scratch, 3 * sizeof *values);
-    char *id = arena_alloc(&upload->scratch, UUID_TEXT_BYTES);
-
-    if (values == NULL || id == NULL || second == NULL)
-        return err_memory(err);
-    uuid_format(&upload->file.id, id);
-    values[0] = id;
-    values[1] = second;
-    values[2] = third;
-    return db_queue_bytes(upload->store->db, statement, values, bytes, err);
-}
-
 static bool renew(struct upload *upload, struct err *err)
 {
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], ms[NUMBER_BYTES];
-    const char *const values[] = {id, lease, ms};
+    const struct db_call call =
+        sql_file_renew(&upload->file.id, &upload->lease, upload->store->config->upload_lease_ms);
     struct db_result row;
 
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
-    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RENEW, values, &row, err) != DB_ROW)
+    if (db_query(upload->store->db, &upload->scratch, call, &row, err) != DB_ROW)
         return lost(err);
     upload->leased_at_us = now_us(upload);
     return true;
@@ -292,14 +256,12 @@ static bool put_block(struct upload *upload, struct err *err)
 static bool record_block(struct db *db, void *arg, struct err *err)
 {
     struct upload *upload = arg;
-    const char *number;
 
-    (void)db;
     arena_reset(&upload->scratch);
     if (in_database(upload) && (!put_block(upload, err) || !upload_tail_queue_full(upload, err)))
         return false;
-    number = arena_printf(&upload->scratch, "%lld", (long long)block_number(upload));
-    if (upload->tag[0] != '\0' && !upload_queue(upload, STATEMENT_FILE_BLOCK_ADD, number, upload->tag, NULL, err))
+    if (upload->tag[0] != '\0' &&
+        !db_queue(db, sql_file_block_add(&upload->file.id, block_number(upload), upload->tag), err))
         return false;
     /* Whoever lost the lease must write nothing, also where no offset would tell. */
     if (upload->hold)
@@ -323,32 +285,20 @@ static bool keep_head(struct upload *upload, struct err *err)
 /* The block and what the row says of it, in one statement, where nothing else has to be written with them. */
 static bool put_with_row(struct upload *upload, struct err *err)
 {
-    const struct db_bytes bytes = {.parameter = 9, .bytes = upload->block, .length = upload->held};
-    unsigned char state[SHA256_STATE_BYTES];
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], ms[NUMBER_BYTES],
-        keep[NUMBER_BYTES], place[NUMBER_BYTES];
     const bool told = !ends_with_request(upload);
-    const char *hash = NULL;
+    const struct file *file = &upload->file;
+    unsigned char state[SHA256_STATE_BYTES];
     struct db_result row;
 
     arena_reset(&upload->scratch);
-    if (told) {
+    if (told)
         sha256_export(&upload->hash, state);
-        hash = db_bytes(&upload->scratch, state, sizeof state);
-    }
-    if (told && hash == NULL)
-        return err_memory(err);
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    snprintf(before, sizeof before, "%lld", (long long)upload->stored);
-    snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
-    snprintf(ms, sizeof ms, "%lld", (long long)upload->store->config->upload_lease_ms);
-    snprintf(keep, sizeof keep, "%lld", (long long)file_keep_s(upload->store, upload->file.via));
-    snprintf(place, sizeof place, "%lld", (long long)block_start(upload));
-    const char *const values[] = {id, lease, before, now, hash, ms, keep, place, NULL, told ? "true" : "false"};
-
-    if (db_query_bytes(upload->store->db, &upload->scratch, STATEMENT_FILE_BLOCK_PUT, values, &bytes, &row, err) !=
-        DB_ROW)
+    if (db_query(upload->store->db, &upload->scratch,
+                 sql_file_block_put(&file->id, &upload->lease, upload->stored, file->received,
+                                    told ? DB_ARRAY(state) : DB_NO_BYTES, upload->store->config->upload_lease_ms,
+                                    file_keep_s(upload->store, file->via), block_start(upload),
+                                    DB_BYTES(upload->block, upload->held), told),
+                 &row, err) != DB_ROW)
         return lost(err);
     upload->file.expires_at_ms = db_number(&row, 0, 0);
     return true;
@@ -365,7 +315,6 @@ static bool write_block(struct upload *upload, struct err *err)
 bool upload_begin(struct upload *upload, struct err *err)
 {
     struct object *object = &upload->file.object;
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES];
     const char *name;
     struct db_result row;
 
@@ -377,11 +326,8 @@ bool upload_begin(struct upload *upload, struct err *err)
         return false;
     if (name[0] == '\0')
         return true;
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    const char *const values[] = {id, lease, name};
-
-    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_SET_UPLOAD, values, &row, err) != DB_ROW)
+    if (db_query(upload->store->db, &upload->scratch, sql_file_set_upload(&upload->file.id, &upload->lease, name), &row,
+                 err) != DB_ROW)
         return lost(err);
     object->upload = arena_strdup(upload->arena, name); /* scratch does not last */
     return object->upload != NULL || err_memory(err);
@@ -390,17 +336,12 @@ bool upload_begin(struct upload *upload, struct err *err)
 /* As many bytes as came are to count for the account. */
 static bool count_received(struct upload *upload, struct err *err)
 {
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], before[NUMBER_BYTES], now[NUMBER_BYTES], most[NUMBER_BYTES];
-    const char *const values[] = {id, lease, before, now, most};
+    const struct db_call call = sql_file_reserve(&upload->file.id, &upload->lease, upload->file.reserved,
+                                                 upload->file.received, upload->store->config->files_max_bytes);
     struct db_result row;
 
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    snprintf(before, sizeof before, "%lld", (long long)upload->file.reserved);
-    snprintf(now, sizeof now, "%lld", (long long)upload->file.received);
-    snprintf(most, sizeof most, "%lld", (long long)upload->store->config->files_max_bytes);
     arena_reset(&upload->scratch);
-    switch (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RESERVE, values, &row, err)) {
+    switch (db_query(upload->store->db, &upload->scratch, call, &row, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
@@ -531,22 +472,17 @@ bool upload_keep(struct upload *upload, struct err *err)
 
 void upload_leave(struct upload *upload)
 {
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES];
-    const char *const values[] = {id, lease};
+    const struct db_call call = sql_file_release(&upload->file.id, &upload->lease);
     struct err ignored = {.kind = ERR_NONE}; /* the lease ends by itself */
     struct db_result row;
 
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
     arena_reset(&upload->scratch);
-    (void)!db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_RELEASE, values, &row, &ignored);
+    (void)!db_query(upload->store->db, &upload->scratch, call, &row, &ignored);
 }
 
 /* The blocks that the row counts, in order. */
 static bool list_blocks(struct upload *upload, struct object_block **blocksp, size_t *count, struct err *err)
 {
-    char id[UUID_TEXT_BYTES];
-    const char *const values[] = {id};
     size_t wanted = (size_t)(block_start(upload) / upload->file.object.block_bytes);
     struct object_block *blocks;
     struct db_result rows;
@@ -558,8 +494,7 @@ static bool list_blocks(struct upload *upload, struct object_block **blocksp, si
     blocks = arena_alloc(&upload->scratch, wanted * sizeof *blocks);
     if (blocks == NULL)
         return err_memory(err);
-    uuid_format(&upload->file.id, id);
-    if (db_query(upload->store->db, &upload->scratch, STATEMENT_FILE_BLOCKS, values, &rows, err) == DB_FAIL)
+    if (db_query(upload->store->db, &upload->scratch, sql_file_blocks(&upload->file.id), &rows, err) == DB_FAIL)
         return false;
     for (size_t i = 0; i < wanted; i++) {
         if ((int64_t)i >= rows.rows || db_number(&rows, (int)i, 0) != (int64_t)i)
@@ -652,17 +587,12 @@ bool upload_head(struct upload *upload, void *bytes, size_t size, size_t *length
 
 static bool commit_row(struct upload *upload, struct arena *arena, const char *type, struct err *err)
 {
-    char id[UUID_TEXT_BYTES], lease[UUID_TEXT_BYTES], size[NUMBER_BYTES];
-    const char *sha256 = db_bytes(arena, upload->file.sha256, SHA256_BYTES);
-    const char *const values[] = {id, lease, size, sha256, type};
+    const struct file *file = &upload->file;
     struct db_result row;
 
-    if (sha256 == NULL)
-        return err_memory(err);
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->lease, lease);
-    snprintf(size, sizeof size, "%lld", (long long)upload->file.received);
-    if (db_query(upload->store->db, arena, STATEMENT_FILE_COMMIT, values, &row, err) != DB_ROW)
+    if (db_query(upload->store->db, arena,
+                 sql_file_commit(&file->id, &upload->lease, file->received, DB_ARRAY(file->sha256), type), &row,
+                 err) != DB_ROW)
         return lost(err);
     upload->file.created_at_ms = db_number(&row, 0, 0);
     return true;

@@ -107,10 +107,6 @@ bool upload_alloc(struct file_store *, struct arena *, struct upload **, struct 
 /* For upload_tail.c: room for so many bytes of the block. */
 bool upload_make_room(struct upload *, size_t bytes, struct err *) MUST_CHECK;
 
-/* And a statement about the upload, whose id comes first. second is NULL when memory is out, bytes may be NULL. */
-bool upload_queue(struct upload *, enum statement, const char *second, const char *third, const struct db_bytes *bytes,
-                  struct err *) MUST_CHECK;
-
 /* Lets go of the memory in which no bytes are: who sends slowly after a fast beginning needs no room for a block. */
 void upload_rest(struct upload *);
 

@@ -2,10 +2,7 @@
 
 #include "store/upload.h"
 
-#include <stdio.h>
 #include <string.h>
-
-enum { NUMBER_BYTES = 24 };
 
 static int64_t block_start(const struct upload *upload)
 {
@@ -41,8 +38,6 @@ static bool read_piece(struct upload *upload, const struct db_result *rows, int 
 
 bool upload_tail_load(struct upload *upload, struct err *err)
 {
-    char id[UUID_TEXT_BYTES], from[NUMBER_BYTES], to[NUMBER_BYTES];
-    const char *const values[] = {id, from, to};
     int64_t received = upload->file.received;
     size_t tail = upload->file.sealed ? 0 : (size_t)(received % upload->file.object.block_bytes);
     struct db_result rows;
@@ -50,10 +45,8 @@ bool upload_tail_load(struct upload *upload, struct err *err)
     upload->tail = (struct upload_tail){.length = 0};
     if (tail == 0)
         return true;
-    uuid_format(&upload->file.id, id);
-    snprintf(from, sizeof from, "%lld", (long long)(received - (int64_t)tail));
-    snprintf(to, sizeof to, "%lld", (long long)received);
-    if (db_query_raw(upload->store->db, &upload->scratch, STATEMENT_FILE_TAIL_READ, values, &rows, err) != DB_ROW)
+    if (db_query_raw(upload->store->db, &upload->scratch,
+                     sql_file_tail_read(&upload->file.id, received - (int64_t)tail, received), &rows, err) != DB_ROW)
         return err_set(err, ERR_BUG, "the tail of " OBJECT_SHOWN " is gone", upload->file.object.key);
     if (!upload_make_room(upload, tail, err))
         return false;
@@ -94,27 +87,23 @@ size_t upload_tail_pieces(const struct upload *upload)
 /* Pieces that begin between these places of the block go. */
 static bool queue_trim(struct upload *upload, size_t after, size_t before, struct err *err)
 {
-    const char *from = arena_printf(&upload->scratch, "%lld", (long long)(block_start(upload) + (int64_t)after));
-    const char *to = arena_printf(&upload->scratch, "%lld", (long long)(block_start(upload) + (int64_t)before));
+    int64_t start = block_start(upload);
 
-    return upload_queue(upload, STATEMENT_FILE_TAIL_TRIM, from, to, NULL, err);
+    return db_queue(upload->store->db,
+                    sql_file_tail_trim(&upload->file.id, start + (int64_t)after, start + (int64_t)before), err);
 }
 
 bool upload_tail_queue(struct upload *upload, struct err *err)
 {
-    struct db_bytes *bytes;
-    const char *place;
     size_t start, piece;
 
     if (is_kept(upload))
         return true;
     piece = next_piece(upload, &start);
-    place = arena_printf(&upload->scratch, "%lld", (long long)(block_start(upload) + (int64_t)start));
-    bytes = arena_alloc(&upload->scratch, sizeof *bytes);
-    if (bytes == NULL)
-        return err_memory(err);
-    *bytes = (struct db_bytes){.parameter = 3, .bytes = upload->block + start, .length = upload->held - start};
-    return upload_queue(upload, STATEMENT_FILE_CHUNK_PUT, place, NULL, bytes, err) &&
+    return db_queue(upload->store->db,
+                    sql_file_chunk_put(&upload->file.id, block_start(upload) + (int64_t)start,
+                                       DB_BYTES(upload->block + start, upload->held - start)),
+                    err) &&
            (upload->tail.pieces <= piece + 1 || queue_trim(upload, start, upload->held, err));
 }
 
@@ -137,7 +126,6 @@ bool upload_tail_queue_full(struct upload *upload, struct err *err)
 
 bool upload_tail_queue_removal(struct upload *upload, int64_t before, struct err *err)
 {
-    const char *place = arena_printf(&upload->scratch, "%lld", (long long)before);
-
-    return upload->back_end->in_database || upload_queue(upload, STATEMENT_FILE_TAILS_REMOVE, place, NULL, NULL, err);
+    return upload->back_end->in_database ||
+           db_queue(upload->store->db, sql_file_tails_remove(&upload->file.id, before), err);
 }

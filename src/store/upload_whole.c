@@ -1,7 +1,5 @@
 #include "store/upload_whole.h"
 
-#include <string.h>
-
 bool upload_whole_fits(const struct file_store *store, int64_t most)
 {
     const struct object_ops *back_end = object_ops_of_config(store->config);
@@ -63,32 +61,15 @@ bool upload_whole_commit(struct upload *upload, struct arena *arena, const char 
 {
     const struct file_plan *plan = upload->plan;
     const struct config *config = upload->store->config;
-    char *id = arena_alloc(arena, UUID_TEXT_BYTES), *account = arena_alloc(arena, UUID_TEXT_BYTES);
-    const char *const values[] = {
-        id,
-        account,
-        plan->via,
-        upload->back_end->name,
-        plan->object_name,
-        arena_printf(arena, "%lld", (long long)upload->file.object.block_bytes),
-        plan->name,
-        plan->claimed_type,
-        arena_printf(arena, "%lld", (long long)upload->file.received),
-        db_bytes(arena, upload->file.sha256, SHA256_BYTES),
-        type,
-        arena_printf(arena, "%lld", (long long)config->files_max_bytes),
-        arena_printf(arena, "%lld", (long long)config->files_max_count),
-        arena_printf(arena, "%lld", (long long)upload->file.created_at_ms),
-    };
-    const char **kept = arena_alloc(arena, sizeof values);
+    const struct file *file = &upload->file;
 
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        if (values[i] == NULL || kept == NULL)
-            return err_memory(err);
-    uuid_format(&upload->file.id, id);
-    uuid_format(&upload->file.account, account);
-    memcpy(kept, values, sizeof values);
-    return db_queue(upload->store->db, STATEMENT_FILE_PUT, kept, err);
+    (void)arena;
+    return db_queue(upload->store->db,
+                    sql_file_put(&file->id, &file->account, plan->via, upload->back_end->name, plan->object_name,
+                                 file->object.block_bytes, plan->name, plan->claimed_type, file->received,
+                                 DB_ARRAY(file->sha256), type, config->files_max_bytes, config->files_max_count,
+                                 file->created_at_ms),
+                    err);
 }
 
 bool upload_whole_flush(struct upload *upload, struct arena *arena, struct err *err)

@@ -229,8 +229,7 @@ static bool close_account(struct exchange *x, void *arg, struct err *err)
     struct session_store *store = &x->services->sessions;
 
     x->ends_session = true;
-    if (!confirmed(x, &closing->account, &closing->attempt, err) ||
-        !session_confirm(store, &x->arena, &x->session, err) ||
+    if (!confirmed(x, &closing->account, &closing->attempt, err) || !session_confirm(store, &x->session, err) ||
         !account_close(store->db, &x->arena, &x->session.account, &x->forgets, err) ||
         !cookie_clear(&x->services->config, &x->response, COOKIE_SESSION, err) ||
         !cookie_clear(&x->services->config, &x->response, COOKIE_DEVICE, err))

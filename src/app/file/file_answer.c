@@ -53,7 +53,7 @@ static bool commit(struct db *db, void *arg, struct err *err)
     return upload_commit(upload, arena, commit->type, err) &&
            (upload->file.concat[0] == '\0' ||
             file_parts_drop(&commit->x->services->files, arena, &upload->file.id, err)) &&
-           session_confirm(&commit->x->services->sessions, arena, &commit->x->session, err);
+           session_confirm(&commit->x->services->sessions, &commit->x->session, err);
 }
 
 /* The storage is away, say: the bytes stay, and the next HEAD tries again. Who is to be run again keeps the upload open. */

@@ -106,7 +106,7 @@ static bool write_change(struct exchange *x, void *arg, struct err *err)
     /* On the locked row, so that nothing can change between the check and the write. */
     if (!check(x, document.version, &same, err) ||
         (patches && !settle(x, document.json, change->json, change->length, &text, err)) ||
-        !document_put(db, &x->arena, change->kind, owner, text, err) || !tag(x, document.version + 1, err))
+        !document_put(db, change->kind, owner, text, err) || !tag(x, document.version + 1, err))
         return false;
     if (change->change == CHANGE_DELETE) {
         x->response.status = 204;

@@ -1,0 +1,178 @@
+/* A token's way to its session: the cached copy first, the database for what it can't answer. */
+#include "store/session_cache.h"
+
+#include <string.h>
+
+/* seen_at is written at most once in this part of the idle time, not on each request. */
+enum { TOUCH_PARTS = 20 };
+
+/* A copy that claims to be from the future by more than this was read on a host whose clock is off: not trusted. */
+enum { CLOCK_SKEW_MS = 1000 };
+
+static bool touch_due(const struct session *session, int64_t now_ms)
+{
+    return now_ms - session->seen_at_ms > session->idle_ms / TOUCH_PARTS;
+}
+
+/* Whether a copy may be served without asking the database. */
+static bool usable(const struct session_store *store, const struct session *session)
+{
+    int64_t now_ms = store->clock->now_ms();
+    int64_t age_ms = now_ms - session->read_at_ms;
+
+    return age_ms >= -CLOCK_SKEW_MS && age_ms <= store->config->cache_fresh_s * 1000 && !touch_due(session, now_ms) &&
+           now_ms < session->expires_at_ms && now_ms < session->seen_at_ms + session->idle_ms;
+}
+
+static bool read_row(struct arena *arena, const struct db_result *rows, int row, struct session *session,
+                     struct err *err)
+{
+    size_t hash_length;
+    unsigned char *hash = db_parse_bytes(arena, db_value(rows, row, 1), &hash_length);
+
+    *session = (struct session){
+        .read_at_ms = db_number(rows, row, 2),
+        .seen_at_ms = db_number(rows, row, 3),
+        .idle_ms = db_number(rows, row, 4),
+        .expires_at_ms = db_number(rows, row, 5),
+        .profile = db_value(rows, row, 7),
+        .username = db_value(rows, row, 8),
+        .email = db_value(rows, row, 9),
+        .groups = db_value(rows, row, 10),
+    };
+    if (!db_id(rows, row, 0, &session->id, err) || !db_id(rows, row, 6, &session->account, err))
+        return false;
+    if (hash == NULL || hash_length != TOKEN_HASH_BYTES)
+        return err_set(err, ERR_BUG, "the hash of a session can't be read");
+    memcpy(session->hash, hash, TOKEN_HASH_BYTES);
+    return true;
+}
+
+/* A touch that fails costs nothing but a shorter idle time, so its error is not the request's. */
+static void touch(struct session_store *store, struct arena *arena, struct session *session)
+{
+    struct err ignored = {.kind = ERR_NONE};
+    struct db_result row;
+
+    if (db_query(store->db, arena, sql_session_touch(&session->id), &row, &ignored) == DB_ROW)
+        session->seen_at_ms = db_number(&row, 0, 0);
+}
+
+static bool secret_fits(const struct session_lookup *lookup, const struct session *session)
+{
+    return token_hash_equal(session->hash, lookup->token.hash);
+}
+
+/* A session that was read goes to each lookup that has its id and its secret. Who has only the id does not touch it. */
+static void hand_out(struct session_store *store, struct arena *arena, struct session *session,
+                     struct session_lookup *const *lookups, size_t count)
+{
+    bool wanted = false;
+
+    for (size_t i = 0; i < count; i++) {
+        bool fits = uuid_equal(&lookups[i]->token.id, &session->id) && secret_fits(lookups[i], session);
+
+        if (fits && !wanted && touch_due(session, session->read_at_ms))
+            touch(store, arena, session);
+        wanted = wanted || fits;
+        if (!fits)
+            continue;
+        lookups[i]->session = *session;
+        lookups[i]->found = DB_ROW;
+    }
+}
+
+/* All sessions in one query. */
+static enum db_rc query_all(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                            size_t count, struct db_result *rows, struct err *err)
+{
+    struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
+    size_t first = 0, last = 0;
+
+    if (ids == NULL) {
+        err_memory(err);
+        return DB_FAIL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = lookups[i]->token.id;
+        if (memcmp(&ids[i], &ids[first], sizeof *ids) < 0)
+            first = i;
+        if (memcmp(&ids[i], &ids[last], sizeof *ids) > 0)
+            last = i;
+    }
+    return db_query(store->db, arena, sql_sessions_find((struct db_uuids){ids, count}, &ids[first], &ids[last]), rows,
+                    err);
+}
+
+static bool read_sessions(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                          size_t count, struct err *err)
+{
+    struct db_result rows;
+
+    if (query_all(store, arena, lookups, count, &rows, err) == DB_FAIL)
+        return false;
+    for (int row = 0; row < rows.rows; row++) {
+        struct session session;
+
+        if (!read_row(arena, &rows, row, &session, err))
+            return false;
+        hand_out(store, arena, &session, lookups, count);
+    }
+    return true;
+}
+
+static void fail_all(struct session_lookup *const *lookups, size_t count, const struct err *failure)
+{
+    for (size_t i = 0; i < count; i++) {
+        lookups[i]->found = DB_FAIL;
+        lookups[i]->failure = failure;
+    }
+}
+
+static void ask_database(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                         size_t count, struct err *failure)
+{
+    session_cache_lease(store->cache, arena, lookups, count);
+    if (!read_sessions(store, arena, lookups, count, failure)) {
+        fail_all(lookups, count, failure);
+        return;
+    }
+    session_cache_settle(store->cache, arena, lookups, count);
+}
+
+/* A copy of any age knows the hash, which never changes: whoever has another secret is refused without a look elsewhere. */
+static bool decided_by_copy(const struct session_store *store, struct session_lookup *lookup)
+{
+    bool fits;
+
+    if (lookup->state != CACHED_ENTRY)
+        return false;
+    fits = secret_fits(lookup, &lookup->session);
+    if (fits && !usable(store, &lookup->session))
+        return false;
+    lookup->found = fits ? DB_ROW : DB_NONE;
+    return true;
+}
+
+void sessions_find(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                   size_t count)
+{
+    static const struct err out_of_memory = {.kind = ERR_DOWN, .detail = "out of memory"};
+    struct session_lookup **missing = arena_alloc(arena, count * sizeof *missing);
+    struct err *failure = arena_zalloc(arena, sizeof *failure);
+    size_t missed = 0;
+
+    if (missing == NULL || failure == NULL) {
+        fail_all(lookups, count, &out_of_memory);
+        return;
+    }
+    session_cache_get(store->cache, arena, lookups, count);
+    for (size_t i = 0; i < count; i++) {
+        lookups[i]->found = DB_NONE;
+        lookups[i]->from_cache = decided_by_copy(store, lookups[i]);
+        if (!lookups[i]->from_cache)
+            missing[missed++] = lookups[i];
+    }
+    if (missed > 0)
+        ask_database(store, arena, missing, missed, failure);
+}
