@@ -25,6 +25,7 @@ static void assert_sent(struct unit *unit, struct db_param param, const void *by
     wire = encoded(unit, &kept, 1);
     assert_int_equal(wire.formats[0], 1);
     assert_int_equal(wire.lengths[0], length);
+    assert_non_null(wire.values[0]);
     if (length <= sizeof wire.numbers[0] && param.type != DB_BYTEA)
         assert_memory_equal(wire.numbers[0], bytes, length);
     else

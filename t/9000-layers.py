@@ -191,10 +191,12 @@ same(sorted(statements - used), [], "and each that is in sql/query is used")
 numbers = sorted(path.name for path in (CHECKOUT / "sql/schema").glob("[0-9]*.sql"))
 apply_text = (CHECKOUT / "sql/schema/apply.sql").read_text()
 same([int(name[:4]) for name in numbers], list(range(1, len(numbers) + 1)), "schema changes are numbered without a gap")
-same(re.findall(r"^\\ir (\S+)$", apply_text, re.M), ["wait.sql", *numbers, "later.sql"], "and apply.sql applies each, in order, and what comes later")
-unlocked = [block[1] for block in re.findall(r"^\\set number (\d+)\n\\set name '(.*?)'\n(.*?)^\\endif", apply_text, re.M | re.S)
-            if re.search(r"^(ALTER TABLE|CREATE (UNIQUE )?INDEX|CREATE TRIGGER)", (CHECKOUT / f"sql/schema/{block[1]}.sql").read_text(), re.M)
-            and int(block[0]) > 1 and "tables_lock" not in block[2]]
+changes = re.findall(r"^\\set change (\S+) \\set locks (''|\w+|'[\w ]+') \\ir change\.sql$", apply_text, re.M)
+same([f"{change}.sql" for change, _ in changes], numbers, "and apply.sql applies each, in order")
+same(re.findall(r"^\\ir (\S+)$", apply_text, re.M), ["wait.sql", "later.sql"], "and what comes later")
+unlocked = [change for change, locks in changes
+            if re.search(r"^(ALTER TABLE|CREATE (UNIQUE )?INDEX|CREATE TRIGGER)", (CHECKOUT / f"sql/schema/{change}.sql").read_text(), re.M)
+            and int(change[:4]) > 1 and locks == "''"]
 same(unlocked, [], "whatever alters a table locks it as a whole, or tries again")
 later = (CHECKOUT / "sql/schema/later.sql").read_text()
 same([line for line in later.splitlines() if re.match(r"(CREATE (UNIQUE )?|DROP )INDEX (?!CONCURRENTLY)|UPDATE|DELETE|ALTER TABLE (?!\w+ VALIDATE)", line)], [],

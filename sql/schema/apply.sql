@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS schema_step (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Locks tables for a change, all or none of them. Whoever waits for such a lock has everybody else wait behind it, so it waits for
+-- Locks tables for a change, all or none of them; without a table it does nothing. Whoever waits for such a lock has everybody else wait behind it, so it waits for
 -- a moment only and then tries again, for five minutes: whatever holds a table for longer, such as a backup, ends first.
 CREATE OR REPLACE FUNCTION tables_lock(VARIADIC names text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = mayfly, pg_temp AS $$
@@ -66,6 +66,9 @@ DECLARE
     until timestamptz := clock_timestamp() + interval '5 minutes';
     list text := (SELECT string_agg(quote_ident(name), ', ') FROM unnest(names) name);
 BEGIN
+    IF list IS NULL THEN
+        RETURN;
+    END IF;
     LOOP
         BEGIN
             PERFORM set_config('lock_timeout', '50ms', true);
@@ -83,146 +86,19 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION tables_lock(text[]) FROM PUBLIC;
 
-\set number 1
-\set name '0001-accounts-and-sessions'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-\ir 0001-accounts-and-sessions.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 2
-\set name '0002-partitions-in-steps'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('session') AS locked \gset
-\ir 0002-partitions-in-steps.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 3
-\set name '0003-files'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('account') AS locked \gset
-\ir 0003-files.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 4
-\set name '0004-a-logout-wins'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-\ir 0004-a-logout-wins.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 5
-\set name '0005-bounded-texts-and-attempts'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('file') AS locked \gset
-\ir 0005-bounded-texts-and-attempts.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 6
-\set name '0006-who-waits-for-partitions'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-\ir 0006-who-waits-for-partitions.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 7
-\set name '0007-thumbnail-shares'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('account', 'file') AS locked \gset
-\ir 0007-thumbnail-shares.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 8
-\set name '0008-links-without-a-key'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('file_link') AS locked \gset
-\ir 0008-links-without-a-key.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 9
-\set name '0009-who-uses-a-link'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('file_link') AS locked \gset
-\ir 0009-who-uses-a-link.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 10
-\set name '0010-accounts-close-outcomes-turn'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('account', 'outcome', 'attempt', 'file', 'file_copy') AS locked \gset
-\ir 0010-accounts-close-outcomes-turn.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 11
-\set name '0011-names-that-look-alike'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('account') AS locked \gset
-\ir 0011-names-that-look-alike.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
-
-\set number 12
-\set name '0012-tails-in-pieces'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-SELECT tables_lock('file') AS locked \gset
-\ir 0012-tails-in-pieces.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
+-- Each change, and the tables that it locks as a whole.
+\set change 0001-accounts-and-sessions \set locks '' \ir change.sql
+\set change 0002-partitions-in-steps \set locks session \ir change.sql
+\set change 0003-files \set locks account \ir change.sql
+\set change 0004-a-logout-wins \set locks '' \ir change.sql
+\set change 0005-bounded-texts-and-attempts \set locks file \ir change.sql
+\set change 0006-who-waits-for-partitions \set locks '' \ir change.sql
+\set change 0007-thumbnail-shares \set locks 'account file' \ir change.sql
+\set change 0008-links-without-a-key \set locks file_link \ir change.sql
+\set change 0009-who-uses-a-link \set locks file_link \ir change.sql
+\set change 0010-accounts-close-outcomes-turn \set locks 'account outcome attempt file file_copy' \ir change.sql
+\set change 0011-names-that-look-alike \set locks account \ir change.sql
+\set change 0012-tails-in-pieces \set locks file \ir change.sql
 
 \set number 13
 \set name '0013-sites'

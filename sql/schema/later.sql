@@ -2,27 +2,31 @@
 -- requests wait for, or more than some hundred rows at once. Each step is done once; one that is broken off begins anew.
 SET lock_timeout = 0;
 
+-- What each step begins and ends with: whether it is to be done, and that it is done.
+\set asked 'SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :''step'') AS todo'
+\set done 'INSERT INTO schema_step (name) VALUES (:''step'');'
+
 -- Indexes that were broken off.
 SELECT format('DROP INDEX CONCURRENTLY %s', indexrelid::regclass) FROM pg_index JOIN pg_class ON oid = indexrelid
 WHERE NOT indisvalid AND relnamespace = 'mayfly'::regnamespace \gexec
 
 \set step 'account_photo'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS account_photo ON account (photo_id) WHERE photo_id IS NOT NULL;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 \set step 'file_thumbnail_claims'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS file_thumbnail_claims ON file (account_id) WHERE via = 'thumbnail' AND state = 'pending';
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 -- Profiles of before 0003 have no photo; the trigger makes them anew.
 \set step 'profile_photo'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 DO $$
 DECLARE
@@ -37,36 +41,36 @@ BEGIN
         COMMIT;
     END LOOP;
 END $$;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 \set step 'account_has_login'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 ALTER TABLE account VALIDATE CONSTRAINT account_has_login;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 \set step 'token_hash_size'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 ALTER TABLE file_link VALIDATE CONSTRAINT token_hash_size;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 \set step 'account_closing'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS account_closing ON account (closing_at) WHERE closing_at IS NOT NULL;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 -- Names compare alike whatever locale the database was made with: where its own lower() knows other letters than ASCII's, and no
 -- dotless i, name_key stays as it is; elsewhere ICU's root locale takes its place. Indexes are of a function, not of a name: those of
 -- the new one are made beside those of the old one, and then both change places. Until both are whole, both say what is taken.
 \set step 'name_key'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo, name_key(E'I\u00C9') <> E'i\u00E9' AS differs,
-    lower(E'I\u00C9') <> E'i\u00E9' AS differed \gset
+:asked \gset
+SELECT name_key(E'I\u00C9') <> E'i\u00E9' AS differs, lower(E'I\u00C9') <> E'i\u00E9' AS differed \gset
 \if :todo
 \if :differs
 CREATE OR REPLACE FUNCTION name_key_icu(name text) RETURNS text
@@ -105,58 +109,58 @@ BEGIN
     END LOOP;
 END $$;
 \endif
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 -- In the order of bytes, which no new C library changes. The release before looks names up by account_username and account_email.
 \set step 'account_names'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS account_username_bytes ON account ((name_key(username)) COLLATE "C");
 CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS account_email_bytes ON account ((name_key(email)) COLLATE "C");
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 -- For fsck and files move, which walk through what a back end has, and for pages of an account's list, which pass by thumbnails and
 -- parts. Neither has what an upload writes all the time.
 \set step 'file_back_end'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS file_back_end ON file (back_end, id) WHERE state = 'committed';
 CREATE INDEX CONCURRENTLY IF NOT EXISTS file_listed ON file (account_id, id) WHERE state = 'committed' AND via IN ('upload', 'tus', 'direct');
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 -- For a form that gives files back: without it the planner may read all files of the account.
 \set step 'file_pending'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS file_pending ON file (account_id) WHERE via = 'upload' AND state = 'pending';
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 \set step 'outcome_account'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS outcome_account ON outcome (account_id) WHERE account_id IS NOT NULL;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 \set step 'attempt_made'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 CREATE INDEX CONCURRENTLY IF NOT EXISTS attempt_made ON attempt (made_at);
 DROP INDEX CONCURRENTLY IF EXISTS attempt_updated;
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif
 
 -- Of names that show less than they hold, which only accounts of before 0011 have: hardly any row is in them.
 \set step 'account_hides'
-SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :'step') AS todo \gset
+:asked \gset
 \if :todo
 DROP INDEX CONCURRENTLY IF EXISTS account_username_hides;
 CREATE INDEX CONCURRENTLY account_username_hides ON account (name_seen(username)) WHERE name_hides(username);
 DROP INDEX CONCURRENTLY IF EXISTS account_email_hides;
 CREATE INDEX CONCURRENTLY account_email_hides ON account (name_seen(email)) WHERE name_hides(email);
-INSERT INTO schema_step (name) VALUES (:'step');
+:done
 \endif

@@ -60,7 +60,7 @@ LOCALES = {"C": "ENCODING 'UTF8' LOCALE 'C'", "Turkish": "ENCODING 'UTF8' LOCALE
 def up_to(number, folder):
     """apply.sql with the changes up to this one."""
     text = (SCHEMA / "apply.sql").read_text()
-    kept = re.sub(r"^\\set number (\d+)\n.*?^\\endif\n", lambda found: found.group(0) if int(found.group(1)) <= number else "", text, flags=re.M | re.S)
+    kept = re.sub(r"^\\set change (\d{4})-.*\n", lambda found: found.group(0) if int(found.group(1)) <= number else "", text, flags=re.M)
     kept = kept.replace("\\ir later.sql\n", "")
     (folder / "apply.sql").write_text(kept)
     for file in SCHEMA.glob("*.sql"):
