@@ -99,17 +99,7 @@ REVOKE ALL ON FUNCTION tables_lock(text[]) FROM PUBLIC;
 \set change 0010-accounts-close-outcomes-turn \set locks 'account outcome attempt file file_copy' \ir change.sql
 \set change 0011-names-that-look-alike \set locks account \ir change.sql
 \set change 0012-tails-in-pieces \set locks file \ir change.sql
-
-\set number 13
-\set name '0013-sites'
-SELECT NOT EXISTS (SELECT FROM schema_change WHERE number = :number) AS todo \gset
-\if :todo
-\echo applying :name
-BEGIN;
-\ir 0013-sites.sql
-INSERT INTO schema_change (number, name) VALUES (:number, :'name');
-COMMIT;
-\endif
+\set change 0013-sites \set locks '' \ir change.sql
 
 \ir later.sql
 

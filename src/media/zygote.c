@@ -341,7 +341,7 @@ static void pass_deadline(struct zygote_job *job, bool *over, struct child_resul
 static bool attend(struct zygote_job *job, int wait_ms, bool *over, struct child_result *result, struct err *err)
 {
     int64_t wait_until_us = now_us() + wait_ms * INT64_C(1000);
-    bool more, ended;
+    bool more = false, ended = false;
 
     while (!*over) {
         struct pollfd socket = {.fd = job->socket, .events = POLLIN};
