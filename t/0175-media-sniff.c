@@ -60,7 +60,7 @@ static void however_it_ends_there_is_a_type(void **state)
         "echo 'no type'",  "exec cat /dev/zero",
         "exec sleep 60",   "sleep 60 & exec sleep 60",
     };
-    static const char *const words[] = {
+    static const char *const misdeeds[] = {
         "signal 11",
         "signal 9",
         "signal 24",
@@ -76,14 +76,14 @@ static void however_it_ends_there_is_a_type(void **state)
         "spin",
     };
 
-    for (size_t i = 0; i < COUNT(scripts) + COUNT(words); i++) {
+    for (size_t i = 0; i < COUNT(scripts) + COUNT(misdeeds); i++) {
         int64_t began_us = clock_system.monotonic_us();
         char script[256];
 
         if (i < COUNT(scripts))
             snprintf(script, sizeof script, "%s", scripts[i]);
         else
-            snprintf(script, sizeof script, "exec " ZYGOTE_TOY " '%s'", words[i - COUNT(scripts)]);
+            snprintf(script, sizeof script, "exec " ZYGOTE_TOY " '%s'", misdeeds[i - COUNT(scripts)]);
         assert_string_equal(sniff_by_script(*state, script), "application/octet-stream");
         assert_true(clock_system.monotonic_us() - began_us < 10 * 1000 * 1000);
     }
