@@ -31,7 +31,7 @@ enum {
     FILE_AROUND = 3 * 1024,  /* an item of files.html */
     SESSION_AROUND = 1024,   /* and of account.html */
     PAGE_AROUND = 64 * 1024, /* a page without its lists: header, forms, a profile with its names and 100 groups */
-    NAMES_OF_FILE = 5,       /* how often files.html says a file's name */
+    NAMES_OF_FILE = 7,       /* how often files.html says a file's name */
     AGENTS_OF_SESSION = 2,   /* how often account.html says what a device calls itself */
     USER_AGENT_MAX = 256,    /* characters, as base/text_limit.c has it; t/4550 compares */
     HEADERS_AROUND = 1024,   /* Location, Upload-Offset, Upload-Expires, a cookie */
