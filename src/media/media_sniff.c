@@ -1,5 +1,10 @@
 #include "media/media_sniff.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #define INSTALLED_PROGRAM LIBEXEC_DIR "/mayfly-sniff"
 
 enum {
@@ -27,13 +32,33 @@ void media_sniffer_init(struct zygote *zygote, const struct config *config)
     zygote_init(zygote, config->sniff_program[0] != '\0' ? config->sniff_program : INSTALLED_PROGRAM, argv);
 }
 
+static void close_file(void *arg)
+{
+    close(*(int *)arg);
+}
+
+/* As a file that goes with the arena: libmagic 5.46 knows a ZIP in a file only, not in memory. False: err is set. */
+static bool make_file(struct arena *arena, const void *bytes, size_t length, int *fdp, struct err *err)
+{
+    int *fd = arena_alloc(arena, sizeof *fd);
+
+    if (fd == NULL)
+        return err_memory(err);
+    *fd = *fdp = memfd_create("head", MFD_CLOEXEC);
+    if (*fd < 0)
+        return err_set(err, ERR_DOWN, "no memory for a file's first bytes: %s", strerror(errno));
+    if (!arena_defer(arena, close_file, fd))
+        return err_memory(err);
+    return write(*fd, bytes, length) == (ssize_t)length ||
+           err_set(err, ERR_DOWN, "no memory for a file's first bytes: %s", strerror(errno));
+}
+
 bool media_sniff_start(struct zygote *zygote, struct arena *arena, const void *bytes, size_t length,
                        struct zygote_job **job, struct err *err)
 {
-    const struct zygote_task task = {
-        .bytes = bytes, .length = length, .input = -1, .output_max_bytes = OUTPUT_MAX_BYTES, .timeout_ms = TIMEOUT_MS};
+    struct zygote_task task = {.output_max_bytes = OUTPUT_MAX_BYTES, .timeout_ms = TIMEOUT_MS};
 
-    return zygote_ask(zygote, arena, &task, job, err);
+    return make_file(arena, bytes, length, &task.input, err) && zygote_ask(zygote, arena, &task, job, err);
 }
 
 void media_sniff_attend(const struct log *log, struct zygote_job *job, int wait_ms, bool *over,

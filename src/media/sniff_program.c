@@ -65,34 +65,40 @@ static bool load(magic_t magic)
 
 static const struct child_limits limits = {MEMORY_BYTES, CPU_S, 0};
 
+/* By the descriptor, which holds the first bytes and no more: magic_buffer of libmagic 5.46 does not know a ZIP. NULL: *complaint says why. */
+static const char *type_of(magic_t magic, int fd, const char **complaint)
+{
+    const char *type = NULL;
+
+    *complaint = NULL;
+    if (lseek(fd, 0, SEEK_SET) != 0)
+        *complaint = strerror(errno);
+    else if ((type = magic_descriptor(magic, fd)) == NULL)
+        *complaint = magic_error(magic);
+    if (type == NULL && *complaint == NULL)
+        *complaint = "";
+    return type;
+}
+
 static int sniff(magic_t magic)
 {
-    const char *type;
+    const char *type, *complaint;
 
     if (!child_limits_apply(&limits))
         return fail(strerror(errno));
-    /* By the descriptor, which holds the first bytes and no more: magic_buffer of libmagic 5.46 does not know a ZIP. */
-    if (lseek(STDIN_FILENO, 0, SEEK_SET) != 0)
-        return fail(strerror(errno));
-    type = magic_descriptor(magic, STDIN_FILENO);
+    type = type_of(magic, STDIN_FILENO, &complaint);
     if (type == NULL)
-        return fail(magic_error(magic));
+        return fail(complaint);
     return puts(type) >= 0 && fflush(stdout) == 0 ? 0 : fail(strerror(errno));
 }
 
 /* In a child of the zygote. */
 static int sniff_one(const struct zygote_work *work, void *arg)
 {
-    magic_t magic = arg;
-    char bytes[MEDIA_TYPE_SNIFF_BYTES];
-    const char *type;
+    const char *complaint, *type = type_of(arg, work->input, &complaint);
 
-    if (work->length > sizeof bytes || !zygote_read(work, bytes, work->length))
-        return 1;
-    type = magic_buffer(magic, bytes, work->length);
     if (type == NULL) {
-        type = magic_error(magic);
-        (void)!zygote_write(work, type != NULL ? type : "", type != NULL ? strlen(type) : 0);
+        (void)!zygote_write(work, complaint, strlen(complaint));
         return 1;
     }
     return zygote_write(work, type, strlen(type)) ? 0 : 1;
