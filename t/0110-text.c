@@ -309,6 +309,29 @@ static void later_uuids_sort_later_and_none_comes_twice(void **state)
     }
 }
 
+static void uuids_in_a_row_sort_in_a_row_whatever_the_clock_says(void **state)
+{
+    struct uuid before;
+
+    (void)state;
+    /* The next one has no room in the 12 bits, nor in the last byte of the time. */
+    assert_true(uuid_parse("017f22e2-79ff-7fff-bfff-ffffffffffff", &before));
+    for (int i = 0; i < 10000; i++) {
+        struct uuid uuid;
+        char text[UUID_TEXT_BYTES];
+
+        fake_now_ms = 0x017F22E27900 + i % 3;
+        uuid = uuid_after(&fake_clock, &before);
+        uuid_format(&uuid, text);
+        if (memcmp(before.bytes, uuid.bytes, UUID_BYTES) >= 0 || text[14] != '7' || strchr("89ab", text[19]) == NULL)
+            fail_msg("%d: %s", i, text);
+        before = uuid;
+    }
+    fake_now_ms = 0x017F22E40000;
+    before = uuid_after(&fake_clock, &before);
+    assert_int_equal(uuid_ms(&before), fake_now_ms);
+}
+
 static void a_uuid_comes_back_from_its_text(void **state)
 {
     uint64_t seed = 7;
@@ -374,6 +397,7 @@ int main(void)
         PROMISE(a_json_string_that_does_not_fit_is_cut_at_a_whole_character),
         PROMISE(a_uuid_is_version_7_and_starts_with_its_time),
         PROMISE(later_uuids_sort_later_and_none_comes_twice),
+        PROMISE(uuids_in_a_row_sort_in_a_row_whatever_the_clock_says),
         PROMISE(a_uuid_comes_back_from_its_text),
         PROMISE(what_is_no_uuid_is_refused_and_leaves_the_result_alone),
     };

@@ -366,7 +366,7 @@ def by_its_old_name():
     ran = subprocess.run([*old, "--users", "many"], capture_output=True, text=True, timeout=60, check=False)
     same(ran.returncode, 2, "and so are its exit statuses", ran)
     ran = subprocess.run([old[0], "--help"], capture_output=True, text=True, timeout=60, check=False)
-    check(re.search(r"^  prove +deprecated: .*mayfly-prove", ran.stdout, re.M), "mayflyctl's help names the program to use instead", ran)
+    check(re.search(r"^  prove .* deprecated: .*mayfly-prove", ran.stdout, re.M), "mayflyctl's help names the program to use instead", ran)
     alone = FOLDER / "mayflyctl"
     shutil.copy2(old[0], alone)
     ran = subprocess.run([alone, "prove", "--help"], capture_output=True, text=True, timeout=60, check=False)

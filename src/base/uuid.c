@@ -17,6 +17,22 @@ struct uuid uuid_new(const struct clock *clock)
     return uuid;
 }
 
+struct uuid uuid_after(const struct clock *clock, const struct uuid *before)
+{
+    struct uuid uuid = uuid_new(clock);
+
+    if (memcmp(uuid.bytes, before->bytes, UUID_BYTES) > 0)
+        return uuid;
+    /* The time of `before`, and the 12 bits behind its version, count on as one number. */
+    memcpy(uuid.bytes, before->bytes, 8);
+    if (++uuid.bytes[7] == 0)
+        uuid.bytes[6] = (unsigned char)(0x70 | ((uuid.bytes[6] + 1) & 0x0F));
+    for (int i = 5; i >= 0 && uuid.bytes[6] == 0x70 && uuid.bytes[7] == 0; i--)
+        if (++uuid.bytes[i] != 0)
+            break;
+    return uuid;
+}
+
 static bool hyphen_before(int byte)
 {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;

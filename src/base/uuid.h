@@ -16,6 +16,9 @@ struct uuid {
 
 struct uuid uuid_new(const struct clock *);
 
+/* The same, and it sorts after `before` though both may be of one millisecond (RFC 9562, section 6.2, method 1). */
+struct uuid uuid_after(const struct clock *, const struct uuid *before);
+
 /* Lower-case text with hyphens, NUL-terminated. */
 void uuid_format(const struct uuid *, char text[UUID_TEXT_BYTES]);
 

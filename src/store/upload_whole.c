@@ -35,10 +35,11 @@ static void fill(struct upload *upload, const struct object_ops *back_end, const
 }
 
 bool upload_whole_new(struct file_store *store, struct arena *arena, const struct uuid *account,
-                      const struct file_plan *plan, struct upload **uploadp, struct err *err)
+                      const struct file_plan *plan, const struct upload *before, struct upload **uploadp,
+                      struct err *err)
 {
     struct upload *upload;
-    struct uuid id = uuid_new(store->clock);
+    struct uuid id = before != NULL ? uuid_after(store->clock, &before->file.id) : uuid_new(store->clock);
     char text[UUID_TEXT_BYTES];
 
     *uploadp = NULL;

@@ -11,9 +11,12 @@
 /* Whether files of at most so many bytes together can come so; -1: nobody knows. */
 bool upload_whole_fits(const struct file_store *, int64_t most);
 
-/* Makes no row. plan is borrowed until the commit. It was made now, by this process's clock, as its id says as well. */
+/*
+ * Makes no row. plan is borrowed until the commit. It was made now, by this process's clock, as its id says as well. In lists it comes
+ * behind `before`, an earlier file of the same request; NULL: it is the first.
+ */
 bool upload_whole_new(struct file_store *, struct arena *, const struct uuid *account, const struct file_plan *,
-                      struct upload **, struct err *) MUST_CHECK;
+                      const struct upload *before, struct upload **, struct err *) MUST_CHECK;
 
 /*
  * For upload_commit: its row and its bytes wait to be sent, with the COMMIT where there are no others. upload_whole_flush sends

@@ -159,7 +159,8 @@ static bool begin_upload(struct exchange *x, const struct file_plan *plan, struc
     for (struct received *one = receiving->first; one != NULL; one = one->next)
         last = one;
     if (receiving->is_small && !received->photo)
-        return upload_whole_new(files, &x->arena, &x->session.account, plan, &received->upload, err);
+        return upload_whole_new(files, &x->arena, &x->session.account, plan, last != NULL ? last->upload : NULL,
+                                &received->upload, err);
     /* A form may have many, each takes some transactions, and the block of one is in memory at a time. */
     if (last != NULL)
         (void)!db_give_way(x->services->sessions.db);
