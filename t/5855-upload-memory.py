@@ -141,7 +141,7 @@ def patience():
 class Sender:
     """POST /upload by nginx, as far as it is told to."""
 
-    CONTENT = BODY[:260_000]  # two of these are all that bodies may reserve
+    CONTENT = BODY[:390_000]  # more than a block, so that it has a row; two of these are all that bodies may reserve
 
     def __init__(self, client, name):
         self.name = name
@@ -219,7 +219,7 @@ with settings(objects="s3", s3_part_bytes=PART, worker_stream_bytes=BUDGET, s3_a
 with settings(objects="s3", s3_part_bytes=PART, worker_stream_bytes=BUDGET, s3_accel="no", sweep_every_s=0, s3_timeout_ms=60000,
               s3_stall_s=60, worker_stream_patience_ms=3000):
     patience()
-with settings(objects="postgres", worker_stream_bytes=1_048_576, sweep_every_s=0, worker_stream_patience_ms=2000):
+with settings(objects="postgres", worker_stream_bytes=1_572_864, sweep_every_s=0, worker_stream_patience_ms=2000):
     refused_one_after_the_other()
 with settings(objects="postgres", worker_stream_bytes=1_048_576, sweep_every_s=0):
     nearly_done()
