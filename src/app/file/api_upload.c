@@ -14,7 +14,14 @@
 #include <string.h>
 
 /* Earlier attempts that make room one after the other: as many as nginx makes (fastcgi_next_upstream_tries). */
-enum { ATTEMPTS_MAX = 4 };
+enum {
+    ATTEMPTS_MAX = 4,
+    /*
+     * Files of a small form that have no row before the end. Each is a statement of the last transaction, in which nobody else has a turn;
+     * the rows of more are made before, and others have theirs between (t/4231).
+     */
+    WHOLE_FILES_MAX = 16,
+};
 
 /* What stands for the bodies of the most files of the longest names, and for what was said of them; a length has 3 digits. */
 enum {
@@ -155,10 +162,11 @@ static bool begin_upload(struct exchange *x, const struct file_plan *plan, struc
     const struct receiving *receiving = x->stream;
     struct received *last = NULL;
     struct file file;
+    int before = 0;
 
-    for (struct received *one = receiving->first; one != NULL; one = one->next)
+    for (struct received *one = receiving->first; one != NULL; one = one->next, before++)
         last = one;
-    if (receiving->is_small && !received->photo)
+    if (receiving->is_small && !received->photo && before < WHOLE_FILES_MAX)
         return upload_whole_new(files, &x->arena, &x->session.account, plan, last != NULL ? last->upload : NULL,
                                 &received->upload, err);
     /* A form may have many, each takes some transactions, and the block of one is in memory at a time. */
@@ -368,6 +376,22 @@ static bool answer(struct exchange *x, const struct received *first, struct err 
     return buf_add_string(body, "]}") || err_memory(err);
 }
 
+/* Those that have a row, or those that have none: rows of files are locked before the account's count, which new ones change. */
+static bool commit_files(struct exchange *x, const struct received *first, bool whole, struct err *err)
+{
+    for (const struct received *received = first; received != NULL; received = received->next) {
+        struct upload *upload = received->upload;
+
+        if ((upload->plan != NULL) != whole)
+            continue;
+        if (!upload_commit(upload, &x->arena, received->typing->type, err) ||
+            (whole && first->next != NULL && !upload_whole_flush(upload, &x->arena, err)) ||
+            (received->photo && !set_photo(x, received, err)))
+            return false;
+    }
+    return true;
+}
+
 static bool commit(struct exchange *x, void *arg, struct err *err)
 {
     const struct received *first = arg;
@@ -375,13 +399,7 @@ static bool commit(struct exchange *x, void *arg, struct err *err)
 
     if (receiving->done)
         return err_set(err, ERR_CONFLICT, "the outcome of this request is gone; send it again");
-    for (const struct received *received = first; received != NULL; received = received->next)
-        if (!upload_commit(received->upload, &x->arena, received->typing->type, err) ||
-            (first->next != NULL && received->upload->plan != NULL &&
-             !upload_whole_flush(received->upload, &x->arena, err)) ||
-            (received->photo && !set_photo(x, received, err)))
-            return false;
-    return answer(x, first, err);
+    return commit_files(x, first, false, err) && commit_files(x, first, true, err) && answer(x, first, err);
 }
 
 /* Files that were not committed by us: the outcome was an earlier one's, or something failed. */
