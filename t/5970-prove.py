@@ -250,7 +250,7 @@ def sabotage():
     run = prove("--until-failure", "--hook", f"outage:sabotage={DEV} psql -qc 'DELETE FROM mayfly.session'", duration=30)
     check(run.status == 1 and "lost session" in run.broken(), "sessions that vanish are lost", run)
     check(run.report["sums"]["seconds"] < 25, "--until-failure: it ends then", run)
-    check(re.search(r"a session with \d+ writes: [A-Z]+ /\S+ \(request [0-9a-f]{32} by [a-z-]+/\d+, at [\d.]+ s\)", run.texts("lost session")[0])
+    check(re.search(r"(a session with \d+ writes|\d+ sessions are listed, acknowledged: \d+): [A-Z]+ /\S+ \(request [0-9a-f]{32} by [a-z-]+/\d+, at [\d.]+ s\)", run.texts("lost session")[0])
           and run.report["findings"][0]["account"].startswith("prove-") and run.report["findings"][0]["at_ms"] > 0,
           "a finding names the account, the request, its worker and the time", run.report["findings"][0])
     page = run.html_path.read_text()
