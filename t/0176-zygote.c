@@ -31,14 +31,12 @@ static struct zygote *toy(struct toy *toy, const char *words)
     return &toy->zygote;
 }
 
+static int readable = -1; /* what children may read */
+
 static struct zygote_job *ask(struct unit *unit, struct zygote *zygote, int64_t timeout_ms)
 {
-    const struct zygote_task task = {.number = 7,
-                                     .bytes = "a file's bytes",
-                                     .length = strlen("a file's bytes"),
-                                     .input = -1,
-                                     .output_max_bytes = OUTPUT_MAX,
-                                     .timeout_ms = timeout_ms};
+    const struct zygote_task task = {
+        .number = 7, .input = readable, .output_max_bytes = OUTPUT_MAX, .timeout_ms = timeout_ms};
     struct zygote_job *job;
 
     assert_granted(zygote_ask(zygote, &unit->arena, &task, &job, &unit->err), &unit->err);
@@ -129,11 +127,11 @@ static void a_child_gets_its_work_and_its_answer_arrives(void **state)
         .number = -3, .input = memfd_create("file", MFD_CLOEXEC), .output_max_bytes = OUTPUT_MAX};
     struct zygote_job *job;
 
-    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes ");
+    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes");
     task.timeout_ms = AMPLE_MS;
     assert_true(write(task.input, "of a descriptor", 15) == 15);
     assert_granted(zygote_ask(zygote, &unit->arena, &task, &job, &unit->err), &unit->err);
-    assert_string_equal(get(unit, job).output, "-3  of a descriptor");
+    assert_string_equal(get(unit, job).output, "-3 of a descriptor");
     close(task.input);
     nobody_is_left(zygote);
 }
@@ -227,9 +225,9 @@ static void it_has_nothing_of_whoever_asks(void **state)
     assert_int_equal(setenv("UNIT_SECRET", "x", 1), 0);
     for (size_t i = 0; i < COUNT(others); i++)
         others[i] = ask(unit, zygote, AMPLE_MS);
-    assert_string_equal(do_one(unit, zygote).output, "null null null socket ");
+    assert_string_equal(do_one(unit, zygote).output, "null null null socket file ");
     for (size_t i = 0; i < COUNT(others); i++)
-        assert_string_equal(get(unit, others[i]).output, "null null null socket ");
+        assert_string_equal(get(unit, others[i]).output, "null null null socket file ");
     snprintf(path, sizeof path, "/proc/%d/environ", (int)zygote->pid);
     file = fopen(path, "r");
     /* Nobody may look into it but root. */
@@ -328,13 +326,13 @@ static void a_zygote_that_is_killed_is_replaced_and_its_work_is_done_anew(void *
     pid_t first, children[64];
     struct zygote_job *job;
 
-    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes ");
+    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes");
     first = zygote->pid;
     kill(first, SIGSTOP);
     job = ask(unit, zygote, AMPLE_MS);
     (void)children_of(first, children, COUNT(children));
     kill(first, SIGKILL);
-    assert_string_equal(get(unit, job).output, "7 a file's bytes ");
+    assert_string_equal(get(unit, job).output, "7 a file's bytes");
     assert_true(zygote->pid != first && zygote->pid > 0);
     assert_true(vanishes(first));
     assert_true(vanishes(children[0]) && vanishes(children[1]));
@@ -348,11 +346,11 @@ static void one_that_is_stuck_is_replaced(void **state)
     struct zygote *zygote = toy(&one, "echo");
     pid_t first;
 
-    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes ");
+    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes");
     first = zygote->pid;
     kill(first, SIGSTOP);
     assert_int_equal(get(unit, ask(unit, zygote, SHORT_MS)).end, CHILD_TIMEOUT);
-    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes ");
+    assert_string_equal(do_one(unit, zygote).output, "7 a file's bytes");
     assert_true(zygote->pid != first);
     nobody_is_left(zygote);
 }
@@ -494,5 +492,10 @@ int main(void)
         PROMISE(asking_waits_for_nothing),
     };
 
+    static const char bytes[] = "a file's bytes";
+
+    readable = memfd_create("bytes", MFD_CLOEXEC);
+    if (readable < 0 || write(readable, bytes, sizeof bytes - 1) != (ssize_t)sizeof bytes - 1)
+        return 1;
     return KEEP_PROMISES(promises);
 }

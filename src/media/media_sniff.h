@@ -15,7 +15,7 @@
 /* A zygote that asks it (media/zygote.h), started when it is first needed. The settings are borrowed. */
 void media_sniffer_init(struct zygote *, const struct config *);
 
-/* In steps, as zygote_ask and zygote_attend. bytes, at most MEDIA_TYPE_SNIFF_BYTES, are borrowed until it is over. */
+/* In steps, as zygote_ask and zygote_attend. bytes, at most MEDIA_TYPE_SNIFF_BYTES, are copied. */
 bool media_sniff_start(struct zygote *, struct arena *, const void *bytes, size_t length, struct zygote_job **,
                        struct err *) MUST_CHECK;
 

@@ -151,35 +151,16 @@ static bool start(struct zygote *zygote, struct err *err)
 
 /* --- A job */
 
-static bool send_order(const struct zygote *zygote, const struct zygote_task *task, int socket)
-{
-    struct zygote_order order = {.number = task->number, .length = (uint32_t)task->length};
-    struct iovec part = {.iov_base = &order, .iov_len = sizeof order};
-    const int files[ZYGOTE_FILES_MAX] = {socket, task->input};
-    size_t bytes = (task->input >= 0 ? 2 : 1) * sizeof files[0];
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof files)];
-    } control = {.room = {0}};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(bytes);
-    memcpy(CMSG_DATA(header), files, bytes);
-    return sendmsg(zygote->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof order;
-}
-
 /* To the one that runs; when that one takes no more, or there is none, to a new one. One that is stuck takes nothing, but is there. */
 static bool hand_over(struct zygote *zygote, const struct zygote_task *task, int socket, struct err *err)
 {
+    const struct zygote_order order = {.number = task->number};
+
     zygote_tend(zygote);
     for (int try = 0; try < TRIES; try++) {
         if (zygote->pid == 0 && !start(zygote, err))
             return false;
-        if (send_order(zygote, task, socket))
+        if (zygote_order_send(zygote->socket, &order, socket, task->input))
             return true;
         if (errno == EAGAIN)
             break;
@@ -196,10 +177,7 @@ static bool begin(struct zygote_job *job, struct err *err)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return err_set(err, ERR_DOWN, "socketpair: %s", strerror(errno));
-    ok = task->length == 0 ||
-         send(ends[0], task->bytes, task->length, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)task->length ||
-         err_set(err, ERR_DOWN, "no memory for a file's first bytes: %s", strerror(errno));
-    ok = ok && hand_over(job->zygote, task, ends[1], err);
+    ok = hand_over(job->zygote, task, ends[1], err);
     close(ends[1]);
     job->socket = ends[0];
     job->tries++;

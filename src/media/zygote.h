@@ -41,15 +41,10 @@ void zygote_end(struct zygote *);
 /* A piece of work. All is borrowed until it is over. */
 struct zygote_task {
     int32_t number;
-    const void *bytes; /* ZYGOTE_BYTES_MAX at most */
-    size_t length;
     int input; /* a descriptor that the child may read; -1: none */
     size_t output_max_bytes;
     int64_t timeout_ms; /* of wall-clock time */
 };
-
-/* A socket holds as many before anybody reads. */
-enum { ZYGOTE_BYTES_MAX = 64 * 1024 };
 
 struct zygote_job;
 

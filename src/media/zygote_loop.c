@@ -80,26 +80,6 @@ static int receive(int from, int flags, struct zygote_order *order, struct files
     return length == (ssize_t)sizeof *order && given[0] >= 0;
 }
 
-static bool forward(int to, struct zygote_order *order, const struct files *files)
-{
-    struct iovec part = {.iov_base = order, .iov_len = sizeof *order};
-    const int given[ZYGOTE_FILES_MAX] = {files->socket, files->input};
-    size_t bytes = (files->input >= 0 ? 2 : 1) * sizeof given[0];
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof given)];
-    } control = {.room = {0}};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(bytes)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(bytes);
-    memcpy(CMSG_DATA(header), given, bytes);
-    return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof *order;
-}
-
 /* --- A child */
 
 /* Nothing of the zygote's, which has the sockets of other work. */
@@ -127,24 +107,8 @@ _Noreturn static void be_child(const struct loop *loop, int channel, pid_t zygot
     if (receive(CHILD_CHANNEL, 0, &order, &files) != 1)
         _exit(0);
     close(CHILD_CHANNEL);
-    work = (struct zygote_work){
-        .number = order.number, .length = order.length, .socket = files.socket, .input = files.input};
+    work = (struct zygote_work){.number = order.number, .socket = files.socket, .input = files.input};
     _exit(loop->program->work(&work, loop->program->arg));
-}
-
-bool zygote_read(const struct zygote_work *work, void *bytes, size_t length)
-{
-    char *at = bytes;
-
-    while (length > 0) {
-        ssize_t count = read(work->socket, at, length);
-
-        if (count <= 0)
-            return false;
-        at += count;
-        length -= (size_t)count;
-    }
-    return true;
 }
 
 bool zygote_write(const struct zygote_work *work, const void *bytes, size_t length)
@@ -209,7 +173,7 @@ static void work(struct loop *loop, struct zygote_order *order, struct files *fi
     if (child == NULL)
         child = fork_child(loop);
     /* One that has died while it waited is found out by its end; the worker is told that this work is lost. */
-    if (child != NULL && forward(child->channel, order, files)) {
+    if (child != NULL && zygote_order_send(child->channel, order, files->socket, files->input)) {
         child->state = WORKING;
         close_once(&child->channel);
         child->socket = files->socket;

@@ -13,9 +13,8 @@
 /* What a child is given. Besides these its descriptors are /dev/null. */
 struct zygote_work {
     int32_t number;
-    size_t length; /* of what can be read from socket */
-    int socket;    /* where its output goes, or its complaint */
-    int input;     /* -1: none */
+    int socket; /* where its output goes, or its complaint */
+    int input;  /* -1: none */
 };
 
 struct zygote_program {
@@ -34,10 +33,7 @@ enum { ZYGOTE_WAITING = 2, ZYGOTE_CHILDREN_MAX = 8 };
  */
 int zygote_loop(const struct zygote_program *, const struct child_filter *);
 
-/* In a child: reads what it was given to read. False when it is cut off. */
-bool zygote_read(const struct zygote_work *, void *bytes, size_t length) MUST_CHECK;
-
-/* And writes; false when nobody listens. */
+/* In a child; false when nobody listens. */
 bool zygote_write(const struct zygote_work *, const void *bytes, size_t length) MUST_CHECK;
 
 #endif

@@ -2,15 +2,17 @@
 #ifndef MAYFLY_MEDIA_ZYGOTE_WIRE_H
 #define MAYFLY_MEDIA_ZYGOTE_WIRE_H
 
+#include "base/attr.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * One message to the zygote is one piece of work. With it come the child's end of the work's own socket, in which are length bytes to read
- * first, and then, where there is one, a descriptor of a file to read.
+ * One message to the zygote is one piece of work. With it come the child's end of the work's own socket and, where there is one, a
+ * descriptor of a file to read.
  */
 struct zygote_order {
     int32_t number; /* what it means is the program's */
-    uint32_t length;
 };
 
 /* What the zygote writes to that socket when the child has ended, behind all that the child has written. Then the socket ends. */
@@ -21,5 +23,8 @@ struct zygote_report {
 };
 
 enum { ZYGOTE_FILES_MAX = 2 };
+
+/* Sends it with both descriptors, which stay the caller's; input -1: none. Never waits. False: errno says why. */
+bool zygote_order_send(int to, const struct zygote_order *, int socket, int input) MUST_CHECK;
 
 #endif

@@ -38,11 +38,11 @@ __attribute__((format(printf, 2, 3))) static void say(const struct zygote_work *
 
 static void echo(const struct zygote_work *work)
 {
-    char bytes[1024] = "", file[64] = "";
+    char file[64] = "";
 
-    if (!zygote_read(work, bytes, work->length) || (work->input >= 0 && pread(work->input, file, 60, 0) < 0))
+    if (pread(work->input, file, sizeof file - 1, 0) < 0)
         _exit(1);
-    say(work, "%d %s %s", (int)work->number, bytes, file);
+    say(work, "%d %s", (int)work->number, file);
 }
 
 static void list_descriptors(const struct zygote_work *work)
