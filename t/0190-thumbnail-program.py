@@ -234,8 +234,12 @@ def scans_bomb(side, times):
     return image[:last] + image[last:-2] * times + b"\xff\xd9"
 
 
-ordinary = saved(noise(3000, 2000), "JPEG", quality=80)
-normal = min((Run(ordinary) for _ in range(3)), key=lambda run: run.cpu_s)
+def least(image):
+    """The run of three that computed least: a machine in use adds to what a run computes, and never takes away."""
+    return min((Run(image) for _ in range(3)), key=lambda run: run.cpu_s)
+
+
+normal = least(saved(noise(3000, 2000), "JPEG", quality=80))
 same(normal.outcome, "made", "an ordinary JPEG of 6 million pixels, to compare with")
 huge_gif = (b"GIF89a\xff\xff\xff\xff\x80\0\0\xff\0\0\xff\xff\xff,\0\0\0\0\xff\xff\xff\xff\0\x02\x02D\x01\0;")
 webp = bytearray(saved(Image.new("RGB", (4, 4)), "WEBP", lossless=True))
@@ -251,7 +255,7 @@ for name, image, wanted in [
     ("a PNG with 200 MB in a colour profile", png(64, 64, png_chunk(b"iCCP", b"icc\0\0" + zeros)), {"made", "broken", "limits"}),
     ("a PNG with 100,000 texts", png(64, 64, png_chunk(b"tEXt", b"a\0b") * 100_000), {"made", "broken", "limits"}),
 ]:
-    run = Run(image)
+    run = least(image)
     check(run.outcome in wanted, f"{name} in {len(image)} bytes is {run.outcome}", run)
     note(f"{name}: {run.cpu_s / normal.cpu_s:.2f} of the ordinary JPEG's computing, {run.memory_kib / normal.memory_kib:.2f} of its memory")
     if "too large" in wanted:
