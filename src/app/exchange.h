@@ -110,6 +110,8 @@ struct job {
     bool (*step)(struct exchange *, bool *done, struct err *);
     /* Instead of the next step: nobody is there any more to read the answer, or this worker ends. NULL: nothing to do. */
     void (*quit)(struct exchange *);
+    /* The response is filled already, and is what is sent when there is no room for a job. */
+    bool answered;
 };
 
 /* Of a request that met another's lock: app/again.h. */
@@ -161,9 +163,10 @@ struct exchange {
     void *kept;         /* by app/account/credentials.c: what a repetition need not find out anew */
     bool attempt_taken; /* a registration's; a repetition is no further one */
 
-    struct session_ids forgets; /* cached copies to be removed after COMMIT */
-    bool replayed;              /* the answer is an earlier one */
-    bool body_elsewhere;        /* the answer's body is a document: its outcome keeps the hash only */
+    struct session_ids forgets;  /* cached copies to be removed after COMMIT: app/tombstones.h */
+    int64_t tombstones_until_us; /* so long a node that hangs is waited for */
+    bool replayed;               /* the answer is an earlier one */
+    bool body_elsewhere;         /* the answer's body is a document: its outcome keeps the hash only */
     const char *body_hash; /* with replayed: of the body, which the handler has to find; NULL: the answer is whole */
     bool ends_session;     /* the effect ends the session that asks for it, so it need not live at COMMIT */
 };

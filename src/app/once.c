@@ -1,9 +1,9 @@
 #include "app/once.h"
 
 #include "app/once_names.h"
+#include "app/tombstones.h"
 #include "base/bytes.h"
 #include "base/sha256.h"
-#include "store/session_cache.h"
 
 #include <string.h>
 
@@ -211,15 +211,6 @@ static bool run(struct db *db, void *arg, struct err *err)
     return work->effect(x, work->arg, err) && keep(x, db, names, true, err) && confirm(x, err);
 }
 
-/* After COMMIT, before the answer: the order is what makes logout win. */
-static void forget(struct exchange *x)
-{
-    if (x->forgets.count > 0 && !session_cache_forget(x->services->sessions.cache, &x->forgets))
-        LOG_EVENT(&x->services->log, LOG_WARN, "tombstone_lost", LOG_NUMBER("sessions", (int64_t)x->forgets.count));
-    if (x->services->point != NULL)
-        x->services->point("after-tombstone");
-}
-
 bool once(struct exchange *x, bool (*effect)(struct exchange *, void *, struct err *), void *arg, struct err *err)
 {
     struct work work = {.x = x, .effect = effect, .arg = arg};
@@ -230,7 +221,7 @@ bool once(struct exchange *x, bool (*effect)(struct exchange *, void *, struct e
         begin_answer(x);
         return false;
     }
-    forget(x);
+    tombstones(x);
     return true;
 }
 
@@ -249,7 +240,7 @@ static bool replay_found(struct exchange *x, const struct outcome_key *key, cons
         return refuse_dead_token(err);
     if (!mark_replayed(x, err))
         return false;
-    forget(x);
+    tombstones(x);
     return true;
 }
 

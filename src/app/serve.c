@@ -384,10 +384,11 @@ void serve_settle(struct exchange *x)
 
 enum serving serve_refuse(struct exchange *x, const struct err *err, struct buf *answer)
 {
+    const struct err none = {.kind = ERR_NONE};
     enum serving serving;
 
     turn_begin(x, TURN_STREAM);
-    serving = complete_now(x, err, answer);
+    serving = complete_now(x, x->job != NULL && x->job->answered ? &none : err, answer);
     turn_end(x);
     return serving;
 }

@@ -2,12 +2,32 @@
 #include "store/session_cache.h"
 
 #include <stdio.h>
+#include <time.h>
 
 bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *account, struct err *err)
 {
     if (operate_account_find(ctl->services.sessions.db, &ctl->arena, login, account, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "%.200s: no such account; mayflyctl user list shows all", login);
     return true;
+}
+
+/* As app/tombstones.h: a node that hangs is waited for until what it holds is too old. */
+static void tombstones(struct ctl *ctl, const struct session_ids *forgets)
+{
+    const struct session_store *store = &ctl->services.sessions;
+    int64_t pause_ms = cache_hang_pause_ms(store->cache);
+    struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
+    int64_t until_us = ctl->services.clock->monotonic_us() + store->config->cache_fresh_s * 1000000;
+    enum cache_written written;
+
+    while ((written = session_cache_forget(store->cache, forgets)) == CACHE_HANGS &&
+           ctl->services.clock->monotonic_us() < until_us)
+        nanosleep(&pause, NULL);
+    if (written == CACHE_UNREACHABLE)
+        fprintf(
+            stderr,
+            "mayflyctl: warning: a cache node is not reachable; what it holds may be accepted for up to %lld seconds\n",
+            (long long)store->config->cache_fresh_s);
 }
 
 bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
@@ -19,11 +39,7 @@ bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, stru
      * Also after a failure: COMMIT may have worked although its answer was lost. A copy removed too many costs one
      * read.
      */
-    if (!session_cache_forget(store->cache, &change->forgets))
-        fprintf(
-            stderr,
-            "mayflyctl: warning: a cache node is not reachable; what it holds may be accepted for up to %lld seconds\n",
-            (long long)store->config->cache_fresh_s);
+    tombstones(change->ctl, &change->forgets);
     return done;
 }
 

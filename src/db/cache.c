@@ -12,6 +12,8 @@ enum {
     NODES_MAX = 64,
     /* A time that memcached takes for one in January 1970: such an item has expired when it is written. */
     TTL_OVER = 30 * 24 * 3600 + 1,
+    /* Of the time that a try takes: a node that hangs has no more than a fifth of the worker's time. */
+    HANG_PAUSES = 4,
 };
 
 struct cache {
@@ -25,7 +27,9 @@ struct cache {
     const struct clock *clock;
     const struct log *log;
     int64_t retry_us;
+    int64_t timeout_ms;
     int64_t skipped_until_us[NODES_MAX]; /* libmemcached itself goes on waiting for a node that hangs */
+    int64_t hangs_until_us[NODES_MAX];   /* the same for cache_set */
     uint64_t generation;                 /* raised by every call that failed: see struct cache_stamp */
     struct cache_keys keys;
 };
@@ -143,6 +147,7 @@ bool cache_new(struct cache **cachep, const struct config *config, const struct 
     cache->clock = clock;
     cache->log = log;
     cache->retry_us = config->cache_retry_s * 1000000;
+    cache->timeout_ms = config->cache_timeout_ms;
     if (config->cache[0] != '\0' &&
         (!nodes_new(&cache->nodes, config, true, err) || !nodes_new(&cache->writers, config, false, err))) {
         cache_free(cache);
@@ -298,29 +303,47 @@ static void renew_writers(struct cache *cache)
     cache->writers = writers;
 }
 
-bool cache_set(struct cache *cache, const struct cache_key *key, void *bytes, size_t length, int ttl_s,
-               struct cache_losses *losses)
+static memcached_return_t write_to(struct cache *cache, const struct cache_key *key, const void *bytes, size_t length,
+                                   int ttl_s)
+{
+    memcached_return_t rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
+
+    return worked(cache, rc) ? MEMCACHED_SUCCESS : rc;
+}
+
+int64_t cache_hang_pause_ms(const struct cache *cache)
+{
+    return HANG_PAUSES * cache->timeout_ms;
+}
+
+enum cache_written cache_set(struct cache *cache, const struct cache_key *key, void *bytes, size_t length, int ttl_s,
+                             struct cache_losses *losses)
 {
     memcached_return_t rc;
-    uint64_t node;
+    uint32_t node;
 
     if (cache->nodes == NULL)
-        return true;
-    node = UINT64_C(1) << node_of(cache, key->text);
-    if ((losses->nodes & node) != 0)
-        return false;
+        return CACHE_WRITTEN;
+    node = node_of(cache, key->text);
+    if (cache->clock->monotonic_us() < cache->hangs_until_us[node])
+        return CACHE_HANGS;
+    if ((losses->nodes & UINT64_C(1) << node) != 0)
+        return CACHE_UNREACHABLE;
     cache_seal(&cache->keys, key->text, bytes, length);
-    rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
-    if (worked(cache, rc))
-        return true;
+    rc = write_to(cache, key, bytes, length, ttl_s);
+    if (rc == MEMCACHED_SUCCESS)
+        return CACHE_WRITTEN;
     /* The connection may be one of before a restart, or the node be skipped: begin anew, once. */
     renew_writers(cache);
-    rc = memcached_set(cache->writers, key->text, strlen(key->text), bytes, length, ttl_s, 0);
-    if (worked(cache, rc))
-        return true;
-    losses->nodes |= node;
+    if (rc != MEMCACHED_TIMEOUT && (rc = write_to(cache, key, bytes, length, ttl_s)) == MEMCACHED_SUCCESS)
+        return CACHE_WRITTEN;
     LOG_EVENT(cache->log, LOG_WARN, "cache_set_failed", LOG_TEXT("detail", memcached_strerror(cache->writers, rc)));
-    return false;
+    if (rc == MEMCACHED_TIMEOUT) {
+        cache->hangs_until_us[node] = cache->clock->monotonic_us() + cache_hang_pause_ms(cache) * 1000;
+        return CACHE_HANGS;
+    }
+    losses->nodes |= UINT64_C(1) << node;
+    return CACHE_UNREACHABLE;
 }
 
 /* Not by memcached_version: libmemcached remembers what it was once told, and asks no node again. */

@@ -67,19 +67,30 @@ void cache_compare_and_set(struct cache *, const struct cache_key *, void *bytes
 void cache_compare_and_remove(struct cache *, const struct cache_key *, struct cache_stamp);
 
 /*
- * Nodes that failed in one operation, which may write many keys: each of them is waited for once. Without this the end
- * of 60 sessions waited 100 ms for each of them in a node that hung (t/5535). Zeroes at its beginning.
+ * Nodes that could not be reached in one operation, which may write many keys: each of them is tried once. Zeroes at its
+ * beginning.
  */
 struct cache_losses {
     uint64_t nodes; /* a bit for each */
 };
 
+/* What became of a write; the later is the worse. */
+enum cache_written {
+    CACHE_WRITTEN,
+    CACHE_UNREACHABLE, /* no connection, or it ended: the node has it or not, and is not asked again */
+    CACHE_HANGS, /* connected and without an answer: the node may go on at any time, and serve others before it reads this */
+};
+
 /*
- * Writes in any case, on a new connection when the old one fails, and also to a node that is being skipped, but not to one that
- * is among the losses. False when it can't be known that the node has it.
+ * Writes in any case: on a new connection when the old one fails, and also to a node that cache_get skips. Not to one that is
+ * among the losses; and one that hangs is tried again only after cache_hang_pause_ms, so that however many wait for it, it takes
+ * no more than a fifth of the worker's time (t/5535).
  */
-bool cache_set(struct cache *, const struct cache_key *, void *bytes, size_t length, int ttl_s,
-               struct cache_losses *) MUST_CHECK;
+enum cache_written cache_set(struct cache *, const struct cache_key *, void *bytes, size_t length, int ttl_s,
+                             struct cache_losses *) MUST_CHECK;
+
+/* After CACHE_HANGS: when a further cache_set may bring something else. */
+int64_t cache_hang_pause_ms(const struct cache *);
 
 /* What a node says of itself. Counters are since its start; all are 0 when it is not up. */
 struct cache_node {

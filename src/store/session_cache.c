@@ -220,16 +220,17 @@ void session_cache_settle(struct cache *cache, struct arena *arena, struct sessi
     }
 }
 
-bool session_cache_forget(struct cache *cache, const struct session_ids *ids)
+enum cache_written session_cache_forget(struct cache *cache, const struct session_ids *ids)
 {
     struct item tombstone = {.kind = ITEM_ENDED};
     struct cache_losses losses = {.nodes = 0};
-    bool told = true;
+    enum cache_written worst = CACHE_WRITTEN;
 
     for (size_t i = 0; i < ids->count; i++) {
         struct cache_key key = key_of(&ids->ids[i]);
+        enum cache_written written = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S, &losses);
 
-        told = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S, &losses) && told;
+        worst = written > worst ? written : worst;
     }
-    return told;
+    return worst;
 }

@@ -23,8 +23,9 @@
  * Why it holds: a fill needs the CAS of what was there before the database was read. Whatever happens in between, be it a
  * tombstone, another fill, an eviction or a flush, changes or removes that item, and the fill is dropped; a restart voids
  * the stamp (db/cache.h). A change commits, then writes the tombstone, then is answered; so after the answer no copy
- * from before can be filled, and none is there. Only a node that was unreachable at that moment may come back with an
- * old entry: it is trusted until cache_fresh_s after the database time at which it was read. Those who meet another's
+ * from before can be filled, and none is there. A node that hangs is waited for, at most until its entries are too old. Only a
+ * node that was unreachable at that moment may come back with an old entry: it is trusted until cache_fresh_s after the database
+ * time at which it was read. Those who meet another's
  * lease do not wait: a worker has other requests in hand, and reading through costs less than sleeping.
  *
  * Two releases, with two layouts, have one key for a session. So whatever one of them writes takes the other's entry away and
@@ -54,7 +55,10 @@ void session_cache_lease(struct cache *, struct arena *, struct session_lookup *
  */
 void session_cache_settle(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
-/* After COMMIT and before the answer. False when a node could not be told. */
-bool session_cache_forget(struct cache *, const struct session_ids *) MUST_CHECK;
+/*
+ * After COMMIT and before the answer. CACHE_HANGS: a node may go on at any time with an old entry, so nobody is answered before
+ * it was told, or before cache_fresh_s have passed since COMMIT: then it has no entry that is trusted.
+ */
+enum cache_written session_cache_forget(struct cache *, const struct session_ids *) MUST_CHECK;
 
 #endif

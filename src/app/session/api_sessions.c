@@ -1,7 +1,7 @@
 #include "app/account/cookie.h"
 #include "app/api.h"
 #include "app/once.h"
-#include "store/session_cache.h"
+#include "app/tombstones.h"
 
 bool api_sessions_list(struct exchange *x, struct err *err)
 {
@@ -12,19 +12,6 @@ bool api_sessions_list(struct exchange *x, struct err *err)
     if (!buf_printf(&x->response.body, "{\"sessions\":%s}", list))
         return err_set(err, ERR_BUG, "answer is too long");
     return true;
-}
-
-/*
- * Somebody else may have ended it just now and died before the cached copy was gone. Of a stranger's live session this
- * only costs a look into the database.
- */
-static void forget_ended(struct exchange *x, const struct uuid *id)
-{
-    struct uuid copy = *id;
-    const struct session_ids ended = {.ids = &copy, .count = 1};
-
-    if (!session_cache_forget(x->services->sessions.cache, &ended))
-        LOG_EVENT(&x->services->log, LOG_WARN, "tombstone_lost", LOG_NUMBER("sessions", 1));
 }
 
 static bool end_one(struct exchange *x, void *arg, struct err *err)
@@ -39,7 +26,11 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
     case DB_FAIL:
         return false;
     case DB_NONE:
-        forget_ended(x, id);
+        /*
+         * Somebody else may have ended it just now and died before the cached copy was gone. Of a stranger's live session this only
+         * costs a look into the database.
+         */
+        tombstone_at_once(x, id);
         return err_set(err, ERR_ABSENT, "there is no such session of yours");
     case DB_ROW:
         break;

@@ -1,0 +1,55 @@
+#include "app/tombstones.h"
+
+#include "store/session_cache.h"
+
+static void note_lost(struct exchange *x, const struct session_ids *ids)
+{
+    LOG_EVENT(&x->services->log, LOG_WARN, "tombstone_lost", LOG_NUMBER("sessions", (int64_t)ids->count));
+}
+
+/* False: a node hangs, and may still have a copy that is trusted. */
+static bool tell(struct exchange *x)
+{
+    struct cache *cache = x->services->sessions.cache;
+
+    switch (session_cache_forget(cache, &x->forgets)) {
+    case CACHE_HANGS:
+        if (x->services->clock->monotonic_us() < x->tombstones_until_us)
+            return false;
+        break;
+    case CACHE_UNREACHABLE:
+        note_lost(x, &x->forgets);
+        break;
+    case CACHE_WRITTEN:
+        break;
+    }
+    if (x->services->point != NULL)
+        x->services->point("after-tombstone");
+    return true;
+}
+
+static bool step(struct exchange *x, bool *done, struct err *err)
+{
+    (void)err;
+    *done = tell(x);
+    x->pause_ms = cache_hang_pause_ms(x->services->sessions.cache);
+    return true;
+}
+
+static const struct job job = {.step = step, .answered = true};
+
+void tombstones(struct exchange *x)
+{
+    x->tombstones_until_us = x->services->clock->monotonic_us() + x->services->config.cache_fresh_s * 1000000;
+    if (!tell(x))
+        x->job = &job;
+}
+
+void tombstone_at_once(struct exchange *x, const struct uuid *id)
+{
+    struct uuid copy = *id;
+    const struct session_ids one = {.ids = &copy, .count = 1};
+
+    if (session_cache_forget(x->services->sessions.cache, &one) != CACHE_WRITTEN)
+        note_lost(x, &one);
+}
