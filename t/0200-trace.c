@@ -7,6 +7,7 @@
 #define TRACE "0af7651916cd43dd8448eb211c80319c"
 #define PARENT "b7ad6b7169203331"
 #define REQUEST "500e4ac7370dffd93357ecfffc00f2c4"
+#define OTHER_REQUEST "500e4ac7370dffd93357ecfffc00f2c5"
 
 static void a_traceparent_names_the_trace_and_its_sender(void **state)
 {
@@ -23,7 +24,7 @@ static void a_traceparent_names_the_trace_and_its_sender(void **state)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct trace trace;
 
-        trace_begin(&trace, good[i], REQUEST);
+        trace_begin(&trace, "a/7", good[i], REQUEST);
         assert_string_equal(trace.trace_id, TRACE);
         assert_string_equal(trace.parent_id, PARENT);
         assert_string_equal(trace.request_id, REQUEST);
@@ -59,7 +60,7 @@ static void any_other_counts_as_none(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct trace trace;
 
-        trace_begin(&trace, bad[i], REQUEST);
+        trace_begin(&trace, "a/7", bad[i], REQUEST);
         assert_string_equal(trace.trace_id, REQUEST);
         assert_string_equal(trace.parent_id, "");
     }
@@ -78,7 +79,7 @@ static void a_request_id_of_another_form_names_no_trace(void **state)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         struct trace trace;
 
-        trace_begin(&trace, "", others[i]);
+        trace_begin(&trace, "a/7", "", others[i]);
         assert_string_equal(trace.request_id, others[i]);
         assert_int_equal(strspn(trace.trace_id, "0123456789abcdef"), TRACE_ID_BYTES - 1);
         assert_string_not_equal(trace.trace_id, others[i]);
@@ -93,7 +94,7 @@ static void a_request_id_that_is_too_long_is_cut(void **state)
     (void)state;
     memset(request_id, 'a', sizeof request_id - 1);
     request_id[sizeof request_id - 1] = '\0';
-    trace_begin(&trace, "", request_id);
+    trace_begin(&trace, "a/7", "", request_id);
     assert_int_equal(strlen(trace.request_id), TRACE_REQUEST_ID_BYTES - 1);
 }
 
@@ -102,11 +103,17 @@ static void each_attempt_is_a_span_of_its_own(void **state)
     struct trace first, second;
 
     (void)state;
-    trace_begin(&first, "", REQUEST);
-    trace_begin(&second, "", REQUEST);
+    trace_begin(&first, "a/7", "", REQUEST);
+    trace_begin(&second, "b/7", "", REQUEST);
     assert_int_equal(strlen(first.span_id), TRACE_SPAN_BYTES - 1);
     assert_string_not_equal(first.span_id, second.span_id);
     assert_string_equal(first.trace_id, second.trace_id);
+    trace_begin(&second, "a/7", "", OTHER_REQUEST);
+    assert_string_not_equal(first.span_id, second.span_id);
+    /* Without an id of nginx's the span is by chance. */
+    trace_begin(&first, "a/7", "", "");
+    trace_begin(&second, "a/7", "", "");
+    assert_string_not_equal(first.span_id, second.span_id);
 }
 
 int main(void)

@@ -87,12 +87,88 @@ static void a_line_never_outgrows_a_pipe(void **state)
     }
 }
 
+static size_t lines_of(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text != '\0'; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static void lines_that_are_gathered_are_written_together(void **state)
+{
+    struct log log = {.clock = &stopped, .level = LOG_INFO};
+    struct log_lines lines;
+
+    (void)state;
+    log_gather(&log, &lines);
+    capture();
+    log_event(&log, LOG_INFO, "first", NULL, 0);
+    log_event(&log, LOG_INFO, "second", NULL, 0);
+    assert_string_equal(captured(), "");
+    capture();
+    log_flush(&log);
+    assert_string_equal(captured(),
+                        "{\"time\":\"2026-01-01T00:04:05.007Z\",\"level\":\"info\",\"event\":\"first\"}\n"
+                        "{\"time\":\"2026-01-01T00:04:05.007Z\",\"level\":\"info\",\"event\":\"second\"}\n");
+    capture();
+    log_event(&log, LOG_INFO, "third", NULL, 0);
+    assert_int_equal(lines_of(captured()), 1);
+}
+
+static void a_warning_waits_for_nothing(void **state)
+{
+    struct log log = {.clock = &stopped, .level = LOG_INFO};
+    struct log_lines lines;
+    const char *text;
+
+    (void)state;
+    log_gather(&log, &lines);
+    log_event(&log, LOG_INFO, "before", NULL, 0);
+    capture();
+    log_event(&log, LOG_WARN, "bad", NULL, 0);
+    text = captured();
+    assert_int_equal(lines_of(text), 2);
+    assert_true(strstr(text, "before") < strstr(text, "bad"));
+    capture();
+    log_flush(&log);
+    assert_string_equal(captured(), "");
+}
+
+/* Each write is of whole lines and fits into a pipe, whatever their lengths. */
+static void gathered_lines_never_outgrow_a_pipe(void **state)
+{
+    struct log log = {.clock = &stopped, .level = LOG_INFO};
+    struct log_lines lines;
+    size_t written = 0;
+
+    (void)state;
+    log_gather(&log, &lines);
+    for (int i = 0; i < 200; i++) {
+        char value[700];
+        const char *text;
+
+        memset(value, 'x', sizeof value);
+        value[i * 37 % (int)sizeof value] = '\0';
+        value[sizeof value - 1] = '\0';
+        capture();
+        LOG_EVENT(&log, LOG_INFO, "some", LOG_TEXT("value", value));
+        text = captured();
+        assert_true(text[0] == '\0' || (text[0] == '{' && strcmp(text + strlen(text) - 2, "}\n") == 0));
+        written += lines_of(text);
+    }
+    capture();
+    log_flush(&log);
+    assert_int_equal(written + lines_of(captured()), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
-        PROMISE(a_line_says_when_what_and_who),
-        PROMISE(what_is_below_the_level_is_not_written),
-        PROMISE(a_line_never_outgrows_a_pipe),
+        PROMISE(a_line_says_when_what_and_who), PROMISE(what_is_below_the_level_is_not_written),
+        PROMISE(a_line_never_outgrows_a_pipe),  PROMISE(lines_that_are_gathered_are_written_together),
+        PROMISE(a_warning_waits_for_nothing),   PROMISE(gathered_lines_never_outgrow_a_pipe),
     };
 
     return KEEP_PROMISES(promises);

@@ -72,7 +72,7 @@ void exchange_open(struct exchange *x, struct services *services, const char *co
     x->request.body = *body;
     if (request_parse(&x->request, params, err) && !find_bearer(x))
         (void)!find_cookies(x, err);
-    trace_begin(&x->trace, x->request.traceparent, x->request.request_id);
+    trace_begin(&x->trace, services->worker, x->request.traceparent, x->request.request_id);
 }
 
 bool exchange_stay(struct exchange *x, struct err *err)

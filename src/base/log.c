@@ -8,28 +8,22 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line stays within PIPE_BUF, so that lines of several workers never mix in one pipe. */
-enum { LINE_BYTES = 4096, VALUE_BYTES = 768 };
-
-struct line {
-    char bytes[LINE_BYTES];
-    size_t length;
-};
+enum { VALUE_BYTES = 768 };
 
 /* Two bytes stay free for the closing brace and the line end. */
-static size_t room(const struct line *line)
+static size_t room(const struct log_lines *line)
 {
     return sizeof line->bytes - 2 - line->length;
 }
 
-static void add(struct line *line, const char *text, size_t length)
+static void add(struct log_lines *line, const char *text, size_t length)
 {
     memcpy(line->bytes + line->length, text, length);
     line->length += length;
 }
 
 /* Returns false when there is no room for the member's name and a value of least_bytes. */
-static bool begin_member(struct line *line, const char *name, size_t least_bytes)
+static bool begin_member(struct log_lines *line, const char *name, size_t least_bytes)
 {
     size_t length = strlen(name);
 
@@ -41,7 +35,7 @@ static bool begin_member(struct line *line, const char *name, size_t least_bytes
     return true;
 }
 
-static void add_text(struct line *line, const char *name, const char *text)
+static void add_text(struct log_lines *line, const char *name, const char *text)
 {
     /* Two quotes and a NUL, the least that json_text_quote needs. */
     if (begin_member(line, name, 3))
@@ -49,7 +43,7 @@ static void add_text(struct line *line, const char *name, const char *text)
             json_text_quote(line->bytes + line->length, room(line) < VALUE_BYTES ? room(line) : VALUE_BYTES, text);
 }
 
-static void add_number(struct line *line, const char *name, int64_t number)
+static void add_number(struct log_lines *line, const char *name, int64_t number)
 {
     char text[DECIMAL_BYTES];
     size_t length = decimal_format(number, text);
@@ -58,7 +52,7 @@ static void add_number(struct line *line, const char *name, int64_t number)
         add(line, text, length);
 }
 
-static void add_trace(struct line *line, const struct trace *trace)
+static void add_trace(struct log_lines *line, const struct trace *trace)
 {
     add_text(line, "request_id", trace->request_id);
     add_text(line, "trace_id", trace->trace_id);
@@ -67,7 +61,7 @@ static void add_trace(struct line *line, const struct trace *trace)
         add_text(line, "parent_id", trace->parent_id);
 }
 
-static void add_time(struct line *line, int64_t now_ms)
+static void add_time(struct log_lines *line, int64_t now_ms)
 {
     static const char pattern[] = "{\"time\":\"YYYY-MM-DDThh:mm:ss.mmmZ\"";
     time_t seconds = now_ms / 1000;
@@ -85,11 +79,50 @@ static void add_time(struct line *line, int64_t now_ms)
     decimal_pad((unsigned)(now_ms % 1000), 3, text + 29);
 }
 
+static void write_lines(struct log_lines *lines)
+{
+    size_t length = lines->length;
+
+    lines->length = 0;
+    /* When the log itself can't be written there is no place to report that. */
+    if (length > 0 && write(STDERR_FILENO, lines->bytes, length) < 0)
+        return;
+}
+
+void log_gather(struct log *log, struct log_lines *lines)
+{
+    lines->length = 0;
+    log->lines = lines;
+}
+
+void log_flush(struct log *log)
+{
+    write_lines(log->lines);
+    log->lines = NULL;
+}
+
+/* line has room for two more bytes. */
+static void end_line(const struct log *log, enum log_level level, struct log_lines *line)
+{
+    memcpy(line->bytes + line->length, "}\n", 2);
+    line->length += 2;
+    if (log->lines == NULL) {
+        write_lines(line);
+        return;
+    }
+    if (log->lines->length + line->length > sizeof line->bytes)
+        write_lines(log->lines);
+    memcpy(log->lines->bytes + log->lines->length, line->bytes, line->length);
+    log->lines->length += line->length;
+    if (level < LOG_INFO)
+        write_lines(log->lines);
+}
+
 void log_event(const struct log *log, enum log_level level, const char *event, const struct log_field *fields,
                size_t count)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
-    struct line line;
+    struct log_lines line;
 
     if (level > log->level)
         return;
@@ -106,10 +139,7 @@ void log_event(const struct log *log, enum log_level level, const char *event, c
             add_text(&line, fields[i].name, fields[i].text);
         else
             add_number(&line, fields[i].name, fields[i].number);
-    memcpy(line.bytes + line.length, "}\n", 2);
-    /* When the log itself can't be written there is no place to report that. */
-    if (write(STDERR_FILENO, line.bytes, line.length + 2) < 0)
-        return;
+    end_line(log, level, &line);
 }
 
 void log_error(const struct log *log, enum log_level level, const char *event, const struct err *err)

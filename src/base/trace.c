@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* 00-TRACE-PARENT-FLAGS: where its parts begin. */
@@ -46,13 +47,38 @@ static void by_chance(char *text, size_t text_bytes)
     bytes_to_hex(bytes, text_bytes / 2, text);
 }
 
-void trace_begin(struct trace *trace, const char *traceparent, const char *request_id)
+/* FNV-1a. */
+static uint64_t hash(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/*
+ * nginx has given the request an id by chance already, and each try of it is at another worker: a hash of both is as good as chance,
+ * and costs no system call.
+ */
+static void make_span(struct trace *trace, const char *worker)
+{
+    uint64_t id = hash(hash(UINT64_C(0xcbf29ce484222325), trace->request_id), worker);
+    unsigned char bytes[TRACE_SPAN_BYTES / 2];
+
+    id = id != 0 ? id : 1; /* all zeroes are invalid */
+    memcpy(bytes, &id, sizeof bytes);
+    bytes_to_hex(bytes, sizeof bytes, trace->span_id);
+}
+
+void trace_begin(struct trace *trace, const char *worker, const char *traceparent, const char *request_id)
 {
     size_t length = strnlen(request_id, sizeof trace->request_id - 1);
 
     *trace = (struct trace){.parent_id = ""};
     memcpy(trace->request_id, request_id, length);
-    by_chance(trace->span_id, sizeof trace->span_id);
+    if (length > 0)
+        make_span(trace, worker);
+    else
+        by_chance(trace->span_id, sizeof trace->span_id);
     if (is_traceparent(traceparent)) {
         memcpy(trace->trace_id, traceparent + TRACE_AT, sizeof trace->trace_id - 1);
         memcpy(trace->parent_id, traceparent + PARENT_AT, sizeof trace->parent_id - 1);

@@ -50,6 +50,7 @@ static void begin_batch(struct turns *turns, struct fcgi_request *const *request
     struct exchange *exchanges[TURNS_BATCH_MAX];
     struct err opened[TURNS_BATCH_MAX];
     bool over[TURNS_BATCH_MAX];
+    struct log_lines lines;
     size_t now = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -64,10 +65,15 @@ static void begin_batch(struct turns *turns, struct fcgi_request *const *request
             exchanges[now++] = &turn->exchange;
         }
     }
+    /* The line of a request that came alone is written before its answer. */
+    if (now > 1)
+        log_gather(&turns->services->log, &lines);
     if (now > 0)
         serve_prefetch(exchanges, opened, now);
     for (size_t i = 0; i < now; i++)
         over[i] = turn_get_on(turns, batch[i], &opened[i]);
+    if (now > 1)
+        log_flush(&turns->services->log);
     /* Only now: what was prefetched together lives in the first one's memory. */
     for (size_t i = 0; i < now; i++)
         if (over[i])

@@ -172,7 +172,7 @@ static void small(struct arena *arena, const char *text, size_t length)
         uuid_format(&uuid, form);
         CHECK(strlen(text) == UUID_TEXT_BYTES - 1 && strcasecmp(form, text) == 0);
     }
-    trace_begin(&trace, text, length < TRACE_REQUEST_ID_BYTES ? text : "0123456789abcdef0123456789abcdef");
+    trace_begin(&trace, "a/7", text, length < TRACE_REQUEST_ID_BYTES ? text : "0123456789abcdef0123456789abcdef");
     CHECK(strlen(trace.trace_id) == 32 && strspn(trace.trace_id, "0123456789abcdef") == 32);
     CHECK(trace.parent_id[0] == '\0' || strlen(trace.parent_id) == 16);
     media_type_normalise(text, type);
