@@ -77,6 +77,7 @@ def main():
                 for person in people:
                     threads.repeat(person.live)
                 time.sleep(LOAD_S)
+                wait_until(30, lambda: clients() > 2 * SERVERS)  # on a slow machine most workers have not been asked yet
                 held = clients()
                 threads.over.set()
                 over.set()

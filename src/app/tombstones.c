@@ -2,6 +2,9 @@
 
 #include "store/session_cache.h"
 
+/* nginx waits for an answer for 15 s (mayfly-small.conf). */
+enum { MOST_S = 10 };
+
 static void note_lost(struct exchange *x, const struct session_ids *ids)
 {
     LOG_EVENT(&x->services->log, LOG_WARN, "tombstone_lost", LOG_NUMBER("sessions", (int64_t)ids->count));
@@ -16,6 +19,8 @@ static bool tell(struct exchange *x)
     case CACHE_HANGS:
         if (x->services->clock->monotonic_us() < x->tombstones_until_us)
             return false;
+        if (x->services->config.cache_fresh_s > MOST_S)
+            note_lost(x, &x->forgets);
         break;
     case CACHE_UNREACHABLE:
         note_lost(x, &x->forgets);
@@ -40,7 +45,9 @@ static const struct job job = {.step = step, .answered = true};
 
 void tombstones(struct exchange *x)
 {
-    x->tombstones_until_us = x->services->clock->monotonic_us() + x->services->config.cache_fresh_s * 1000000;
+    int64_t fresh_s = x->services->config.cache_fresh_s;
+
+    x->tombstones_until_us = x->services->clock->monotonic_us() + (fresh_s < MOST_S ? fresh_s : MOST_S) * 1000000;
     if (!tell(x))
         x->job = &job;
 }

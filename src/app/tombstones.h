@@ -3,7 +3,7 @@
  * tombstone. That order is what makes a log-out win.
  *
  *   COMMIT --told--> answered
- *   COMMIT --a node hangs--> waits, as a job --told, or cache_fresh_s are over--> answered
+ *   COMMIT --a node hangs--> waits, as a job --told, or cache_fresh_s (10 s at most) are over--> answered
  *   COMMIT --a node is unreachable--> answered, and tombstone_lost is logged
  */
 #ifndef MAYFLY_APP_TOMBSTONES_H
