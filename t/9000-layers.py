@@ -330,7 +330,7 @@ def nginx_locations(name):
     return found
 
 
-in_line = int(re.search(r"SHARE_PATIENCE_MS = (\d+)", FILES["app/file/api_thumbnail.c"])[1])
+in_line = int(re.search(r"SHARE_PATIENCE_MS = (\d+)", FILES["app/file/thumbnail_request_wait.c"])[1])
 WAITS_MS = {
     "/upload": defaults["worker_stream_patience_ms"] + defaults["s3_timeout_ms"], "^/uploads(?:/|$)": defaults["s3_timeout_ms"],
     "^/files/[^/]+/(?:csv|thumbnail)$": in_line + 2 * defaults["s3_timeout_ms"] + defaults["thumbnail_timeout_ms"],

@@ -1,7 +1,7 @@
 #include "store/file_thumbnail.h"
 
 enum {
-    COLUMN_CLAIMED = FILE_ROW_COUNT, /* of file_thumbnail_find, after those of the file */
+    COLUMN_CLAIMED = FILE_ROW_COUNT, /* columns of file_thumbnail_find behind those of the file */
 };
 
 enum db_rc file_thumbnail_find(struct file_store *store, struct arena *arena, const struct file *original, int box,
@@ -29,7 +29,7 @@ struct claim {
     enum db_rc rc;
 };
 
-/* DB_NONE: another request of the account is just claiming. */
+/* DB_NONE: another request of the account is making a claim now. */
 static enum db_rc take_turn(struct db *db, const struct claim *claim, struct err *err)
 {
     const int64_t most_ms = claim->store->config->thumbnail_account_cpu_s * 1000;
@@ -46,7 +46,10 @@ static enum db_rc take_turn(struct db *db, const struct claim *claim, struct err
     return DB_FAIL;
 }
 
-/* One that is overdue is left to the sweeper: what its maker may have written must not mix with ours. */
+/*
+ * A row whose claim has expired is left to the sweeper and a new row is made, because the first maker may still write
+ * to its object.
+ */
 static bool claim(struct db *db, void *arg, struct err *err)
 {
     struct claim *claim = arg;

@@ -1,91 +1,48 @@
 #include "store/upload.h"
 
-#include "store/upload_whole.h"
+#include "store/upload_internal.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-    /* A block may take long to fill: after so long what is held is stored, so that a kill costs no more of it. */
+    /*
+     * A slow client takes long to fill a block. After so long the bytes in memory are stored, so that a killed worker
+     * loses no more.
+     */
     KEEP_EVERY_US = 5000000,
-    /* One step's values and tags; the 10,000 blocks of the longest upload are listed once, at its end: about 6 MB. */
+    /* Values and tags of one step. The 10,000 blocks of the longest upload are listed once, at its end: about 6 MB. */
     SCRATCH_BYTES = 16 * 1024 * 1024,
-    /* A block's memory to begin with: a page, as somebody who sends a byte at a time needs it. */
-    LEAST_ROOM_BYTES = 4096,
 };
 
-static int64_t now_us(const struct upload *upload)
-{
-    return upload->store->clock->monotonic_us();
-}
-
-/* Its objects are rows, so they change in the row's own transactions. */
-static bool in_database(const struct upload *upload)
+bool upload_in_database(const struct upload *upload)
 {
     return upload->back_end->in_database;
 }
 
-/* For a statement that found no row with our lease; an error that it met instead came first and stays. */
-static bool lost(struct err *err)
+bool upload_lost(struct err *err)
 {
     return err_set(err, ERR_LOCKED, "another request goes on with this upload");
 }
 
-/* Nobody goes on with it but this request, so nobody needs to know more of it than that it is there. */
-static bool ends_with_request(const struct upload *upload)
+bool upload_ends_with_request(const struct upload *upload)
 {
-    return in_database(upload) &&
+    return upload_in_database(upload) &&
            (strcmp(upload->file.via, "upload") == 0 || strcmp(upload->file.via, "thumbnail") == 0);
 }
 
-static void free_block(struct upload *upload)
+int64_t upload_block_start(const struct upload *upload)
 {
-    free(upload->block);
-    upload->block = NULL;
-    upload->room = 0;
+    return upload->file.received - (int64_t)upload->held;
 }
 
-void upload_shed(struct upload *upload)
+int64_t upload_now_us(const struct upload *upload)
 {
-    if (!upload->is_late)
-        free_block(upload);
-}
-
-/* It doubles, so that a slow sender holds no more than twice what he sent. */
-bool upload_make_room(struct upload *upload, size_t wanted, struct err *err)
-{
-    size_t most = (size_t)upload->file.object.block_bytes, room = upload->room > 0 ? upload->room : LEAST_ROOM_BYTES;
-    unsigned char *block;
-
-    if (wanted <= upload->room)
-        return true;
-    while (room < wanted)
-        room *= 2;
-    if (room > most)
-        room = most > wanted ? most : wanted;
-    block = realloc(upload->block, room);
-    if (block == NULL)
-        return err_memory(err);
-    upload->block = block;
-    upload->room = room;
-    return true;
-}
-
-void upload_rest(struct upload *upload)
-{
-    size_t room = upload->held > LEAST_ROOM_BYTES ? upload->held : LEAST_ROOM_BYTES;
-    unsigned char *block = room < upload->room ? realloc(upload->block, room) : NULL;
-
-    if (block == NULL)
-        return;
-    upload->block = block;
-    upload->room = room;
+    return upload->store->clock->monotonic_us();
 }
 
 static void release_block(void *upload)
 {
-    free_block(upload);
+    upload_free_block(upload);
 }
 
 static void release_scratch(void *scratch)
@@ -102,7 +59,7 @@ static bool load_hash(struct upload *upload, struct err *err)
     return true;
 }
 
-/* Why there was no lease to be had. */
+/* Finds out why there was no lease: DB_NONE when there is no such upload, ERR_LOCKED when another request has it. */
 static enum db_rc refused(struct file_store *store, struct arena *arena, const struct uuid *id,
                           const struct uuid *account, struct err *err)
 {
@@ -111,16 +68,8 @@ static enum db_rc refused(struct file_store *store, struct arena *arena, const s
 
     if (rc != DB_ROW || file.state != FILE_PENDING)
         return rc == DB_FAIL ? DB_FAIL : DB_NONE;
-    lost(err);
+    upload_lost(err);
     return DB_FAIL;
-}
-
-enum db_rc upload_open(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
-                       struct upload **uploadp, struct err *err)
-{
-    const struct uuid lease = uuid_new(store->clock);
-
-    return upload_open_by(store, arena, id, account, &lease, uploadp, err);
 }
 
 bool upload_alloc(struct file_store *store, struct arena *arena, struct upload **uploadp, struct err *err)
@@ -133,7 +82,7 @@ bool upload_alloc(struct file_store *store, struct arena *arena, struct upload *
     upload->store = store;
     upload->arena = arena;
     arena_init(&upload->scratch, SCRATCH_BYTES);
-    upload->stored_at_us = upload->leased_at_us = now_us(upload);
+    upload->stored_at_us = upload->leased_at_us = upload_now_us(upload);
     return (arena_defer(arena, release_block, upload) && arena_defer(arena, release_scratch, &upload->scratch)) ||
            err_memory(err);
 }
@@ -166,6 +115,14 @@ enum db_rc upload_open_by(struct file_store *store, struct arena *arena, const s
     return DB_ROW;
 }
 
+enum db_rc upload_open(struct file_store *store, struct arena *arena, const struct uuid *id, const struct uuid *account,
+                       struct upload **uploadp, struct err *err)
+{
+    const struct uuid lease = uuid_new(store->clock);
+
+    return upload_open_by(store, arena, id, account, &lease, uploadp, err);
+}
+
 bool upload_open_made(struct file_store *store, struct arena *arena, const struct file *file, const struct uuid *lease,
                       struct upload **uploadp, struct err *err)
 {
@@ -193,31 +150,21 @@ bool upload_advance(struct upload *upload, int64_t lease_ms, struct err *err)
                                   file_keep_s(upload->store, file->via), file->sealed,
                                   (int64_t)upload_tail_pieces(upload)),
                  &row, err) != DB_ROW)
-        return lost(err);
+        return upload_lost(err);
     upload->file.expires_at_ms = db_number(&row, 0, 0);
     return true;
 }
 
-static int64_t block_start(const struct upload *upload)
-{
-    return upload->file.received - (int64_t)upload->held;
-}
-
-static bool renew(struct upload *upload, struct err *err)
+bool upload_renew(struct upload *upload, struct err *err)
 {
     const struct db_call call =
         sql_file_renew(&upload->file.id, &upload->lease, upload->store->config->upload_lease_ms);
     struct db_result row;
 
     if (db_query(upload->store->db, &upload->scratch, call, &row, err) != DB_ROW)
-        return lost(err);
-    upload->leased_at_us = now_us(upload);
+        return upload_lost(err);
+    upload->leased_at_us = upload_now_us(upload);
     return true;
-}
-
-static int64_t block_number(const struct upload *upload)
-{
-    return block_start(upload) / upload->file.object.block_bytes;
 }
 
 bool upload_give_up(struct upload *upload, struct err *err)
@@ -230,160 +177,10 @@ bool upload_give_up(struct upload *upload, struct err *err)
                : err_set(err, ERR_CONFLICT, "the storage has lost what came of this upload; begin another");
 }
 
-/* What the back end refused, unless it has lost what it had. */
-static bool refused_by_back_end(struct upload *upload, const struct err *reason, struct err *err)
-{
-    if (!in_database(upload) && (reason->kind == ERR_ABSENT || reason->kind == ERR_CONFLICT))
-        return upload_give_up(upload, err);
-    *err = *reason;
-    return false;
-}
-
-static bool put_block(struct upload *upload, struct err *err)
-{
-    struct err reason = {.kind = ERR_NONE};
-    const char *tag;
-
-    arena_reset(&upload->scratch);
-    if (!upload->back_end->put_block(&upload->store->objects, &upload->scratch, &upload->file.object,
-                                     block_number(upload), upload->block, upload->held, &tag, &reason))
-        return refused_by_back_end(upload, &reason, err);
-    snprintf(upload->tag, sizeof upload->tag, "%s", tag);
-    return true;
-}
-
-/* What the row says of the block; with the block itself, where that is rows too. */
-static bool record_block(struct db *db, void *arg, struct err *err)
-{
-    struct upload *upload = arg;
-
-    arena_reset(&upload->scratch);
-    if (in_database(upload) && (!put_block(upload, err) || !upload_tail_queue_full(upload, err)))
-        return false;
-    if (upload->tag[0] != '\0' &&
-        !db_queue(db, sql_file_block_add(&upload->file.id, block_number(upload), upload->tag), err))
-        return false;
-    /* Whoever lost the lease must write nothing, also where no offset would tell. */
-    if (upload->hold)
-        return renew(upload, err);
-    return upload_tail_queue_removal(upload, upload->file.received, err) &&
-           upload_advance(upload, upload->store->config->upload_lease_ms, err);
-}
-
-/* A block's first bytes are kept where they can't be read before the commit. */
-static bool keep_head(struct upload *upload, struct err *err)
-{
-    if (!ends_with_request(upload) || block_start(upload) > 0)
-        return true;
-    upload->head = arena_alloc(upload->arena, UPLOAD_HEAD_BYTES);
-    if (upload->head == NULL)
-        return err_memory(err);
-    memcpy(upload->head, upload->block, UPLOAD_HEAD_BYTES);
-    return true;
-}
-
-/* The block and what the row says of it, in one statement, where nothing else has to be written with them. */
-static bool put_with_row(struct upload *upload, struct err *err)
-{
-    const bool told = !ends_with_request(upload);
-    const struct file *file = &upload->file;
-    unsigned char state[SHA256_STATE_BYTES];
-    struct db_result row;
-
-    arena_reset(&upload->scratch);
-    if (told)
-        sha256_export(&upload->hash, state);
-    if (db_query(upload->store->db, &upload->scratch,
-                 sql_file_block_put(&file->id, &upload->lease, upload->stored, file->received,
-                                    told ? DB_ARRAY(state) : DB_NO_BYTES, upload->store->config->upload_lease_ms,
-                                    file_keep_s(upload->store, file->via), block_start(upload),
-                                    DB_BYTES(upload->block, upload->held), told),
-                 &row, err) != DB_ROW)
-        return lost(err);
-    upload->file.expires_at_ms = db_number(&row, 0, 0);
-    return true;
-}
-
-static bool write_block(struct upload *upload, struct err *err)
-{
-    if (in_database(upload) && !upload->hold && upload->tail.pieces <= 1)
-        return put_with_row(upload, err);
-    return (in_database(upload) || put_block(upload, err)) &&
-           db_transaction(upload->store->db, record_block, upload, err);
-}
-
-bool upload_begin(struct upload *upload, struct err *err)
-{
-    struct object *object = &upload->file.object;
-    const char *name;
-    struct db_result row;
-
-    if (object->upload[0] != '\0')
-        return true;
-    arena_reset(&upload->scratch);
-    if (!upload->back_end->begin(&upload->store->objects, &upload->scratch, object, "application/octet-stream", &name,
-                                 err))
-        return false;
-    if (name[0] == '\0')
-        return true;
-    if (db_query(upload->store->db, &upload->scratch, sql_file_set_upload(&upload->file.id, &upload->lease, name), &row,
-                 err) != DB_ROW)
-        return lost(err);
-    object->upload = arena_strdup(upload->arena, name); /* scratch does not last */
-    return object->upload != NULL || err_memory(err);
-}
-
-/* As many bytes as came are to count for the account. */
-static bool count_received(struct upload *upload, struct err *err)
-{
-    const struct db_call call = sql_file_reserve(&upload->file.id, &upload->lease, upload->file.reserved,
-                                                 upload->file.received, upload->store->config->files_max_bytes);
-    struct db_result row;
-
-    arena_reset(&upload->scratch);
-    switch (db_query(upload->store->db, &upload->scratch, call, &row, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return file_quota_error(upload->store, &upload->scratch, &upload->file.account, err);
-    case DB_ROW:
-        upload->file.reserved = upload->file.received;
-        return true;
-    }
-    return false;
-}
-
-/* A file whose length nobody promised counts as it grows; a thumbnail never does. */
-static bool reserve(struct upload *upload, struct err *err)
-{
-    return upload->file.received <= upload->file.reserved || strcmp(upload->file.via, "thumbnail") == 0 ||
-           count_received(upload, err);
-}
-
-bool upload_trim(struct upload *upload, struct err *err)
-{
-    return upload->plan != NULL || upload->file.received == upload->file.reserved || count_received(upload, err);
-}
-
-static bool send_block(struct upload *upload, struct err *err)
-{
-    if (upload->plan != NULL)
-        return err_set(err, ERR_BUG, OBJECT_SHOWN " was to fit into a block", upload->file.object.key);
-    if (!reserve(upload, err) || !upload_begin(upload, err) || !keep_head(upload, err) || !write_block(upload, err))
-        return false;
-    if (!upload->hold)
-        upload->stored = upload->file.received;
-    upload->stored_at_us = upload->leased_at_us = now_us(upload);
-    upload->held = 0;
-    upload->tail = (struct upload_tail){.length = 0};
-    file_point(upload->store, "upload-block");
-    return true;
-}
-
 static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)
 {
     arena_reset(&upload->scratch);
-    return upload_tail_queue(upload, err) && upload_tail_queue_removal(upload, block_start(upload), err) &&
+    return upload_tail_queue(upload, err) && upload_tail_queue_removal(upload, upload_block_start(upload), err) &&
            upload_advance(upload, lease_ms, err);
 }
 
@@ -401,25 +198,25 @@ static bool store_tail_and_leave(struct db *db, void *arg, struct err *err)
     return store_tail(arg, 0, err);
 }
 
-/* A slow sender fills no block for long: from time to time its tail is stored and the lease renewed. */
+/* Stores the tail and renews the lease from time to time, for a client that takes long to fill a block. */
 static bool tend(struct upload *upload, struct err *err)
 {
-    int64_t now = now_us(upload);
+    int64_t now = upload_now_us(upload);
 
     if (upload->plan != NULL)
         return true;
     if (!upload->hold && now - upload->stored_at_us > KEEP_EVERY_US && upload->held > upload->tail.length) {
-        if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_go_on, upload, err))
+        if (!upload_reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_go_on, upload, err))
             return false;
         upload->stored = upload->file.received;
         upload_tail_kept(upload);
-        upload->stored_at_us = upload->leased_at_us = now_us(upload);
+        upload->stored_at_us = upload->leased_at_us = upload_now_us(upload);
         return true;
     }
     if (now - upload->leased_at_us <= upload->store->config->upload_lease_ms * 1000 / 2)
         return true;
     arena_reset(&upload->scratch);
-    return renew(upload, err);
+    return upload_renew(upload, err);
 }
 
 static bool fits(const struct upload *upload, size_t length, struct err *err)
@@ -454,7 +251,7 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
         upload->file.received += (int64_t)step;
         at += step;
         length -= step;
-        if (step == room && !send_block(upload, err))
+        if (step == room && !upload_send_block(upload, err))
             return false;
     }
     return tend(upload, err);
@@ -462,7 +259,7 @@ bool upload_add(struct upload *upload, const void *bytes, size_t length, struct 
 
 bool upload_keep(struct upload *upload, struct err *err)
 {
-    if (!reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_leave, upload, err))
+    if (!upload_reserve(upload, err) || !db_transaction(upload->store->db, store_tail_and_leave, upload, err))
         return false;
     upload->stored = upload->file.received;
     upload_tail_kept(upload);
@@ -473,143 +270,9 @@ bool upload_keep(struct upload *upload, struct err *err)
 void upload_leave(struct upload *upload)
 {
     const struct db_call call = sql_file_release(&upload->file.id, &upload->lease);
-    struct err ignored = {.kind = ERR_NONE}; /* the lease ends by itself */
+    struct err ignored = {.kind = ERR_NONE}; /* the lease expires */
     struct db_result row;
 
     arena_reset(&upload->scratch);
     (void)!db_query(upload->store->db, &upload->scratch, call, &row, &ignored);
-}
-
-/* The blocks that the row counts, in order. */
-static bool list_blocks(struct upload *upload, struct object_block **blocksp, size_t *count, struct err *err)
-{
-    size_t wanted = (size_t)(block_start(upload) / upload->file.object.block_bytes);
-    struct object_block *blocks;
-    struct db_result rows;
-
-    *blocksp = NULL;
-    *count = wanted;
-    if (wanted == 0 || in_database(upload))
-        return true;
-    blocks = arena_alloc(&upload->scratch, wanted * sizeof *blocks);
-    if (blocks == NULL)
-        return err_memory(err);
-    if (db_query(upload->store->db, &upload->scratch, sql_file_blocks(&upload->file.id), &rows, err) == DB_FAIL)
-        return false;
-    for (size_t i = 0; i < wanted; i++) {
-        if ((int64_t)i >= rows.rows || db_number(&rows, (int)i, 0) != (int64_t)i)
-            return err_set(err, ERR_BUG, "block %zu of " OBJECT_SHOWN " is not known", i, upload->file.object.key);
-        blocks[i] = (struct object_block){.number = (int64_t)i, .tag = db_value(&rows, (int)i, 1)};
-    }
-    *blocksp = blocks;
-    return true;
-}
-
-static bool finish(struct upload *upload, struct err *err)
-{
-    struct object *object = &upload->file.object;
-    struct err reason = {.kind = ERR_NONE};
-    struct object_block *blocks;
-    size_t count;
-
-    arena_reset(&upload->scratch);
-    object->size = upload->file.received;
-    if (!list_blocks(upload, &blocks, &count, err))
-        return false;
-    return upload->back_end->finish(&upload->store->objects, &upload->scratch, object, "application/octet-stream",
-                                    blocks, count, upload->block, upload->held, &reason) ||
-           refused_by_back_end(upload, &reason, err);
-}
-
-static bool seal(struct db *db, void *arg, struct err *err)
-{
-    struct upload *upload = arg;
-
-    (void)db;
-    if (in_database(upload) && !finish(upload, err))
-        return false;
-    upload->file.sealed = true;
-    return upload_tail_queue_removal(upload, upload->file.received, err) &&
-           upload_advance(upload, upload->store->config->upload_lease_ms, err);
-}
-
-/* Other back ends take longer than a transaction may stand still. Whoever has lost the lease meanwhile did no harm. */
-bool upload_seal(struct upload *upload, struct err *err)
-{
-    if (upload->file.sealed)
-        return true;
-    if (ends_with_request(upload) && reserve(upload, err)) {
-        upload->file.sealed = upload->is_late = true;
-        file_point(upload->store, "upload-sealed");
-        return true;
-    }
-    if (!reserve(upload, err) || (!in_database(upload) && !finish(upload, err)))
-        return false;
-    if (!db_transaction(upload->store->db, seal, upload, err)) {
-        upload->file.sealed = false;
-        return false;
-    }
-    upload->stored = upload->file.received;
-    file_point(upload->store, "upload-sealed");
-    return true;
-}
-
-bool upload_settle(struct upload *upload, struct err *err)
-{
-    if (!upload->is_late || upload->plan != NULL)
-        return true;
-    if (!db_transaction(upload->store->db, seal, upload, err))
-        return false;
-    upload->is_late = false;
-    free_block(upload);
-    return true;
-}
-
-bool upload_head(struct upload *upload, void *bytes, size_t size, size_t *length, struct err *err)
-{
-    struct err reason = {.kind = ERR_NONE};
-
-    if (block_start(upload) == 0) {
-        *length = upload->held < size ? upload->held : size;
-        memcpy(bytes, upload->block, *length);
-        return true;
-    }
-    if (upload->head != NULL) {
-        *length = UPLOAD_HEAD_BYTES < size ? UPLOAD_HEAD_BYTES : size;
-        memcpy(bytes, upload->head, *length);
-        return true;
-    }
-    arena_reset(&upload->scratch);
-    return upload->back_end->read(&upload->store->objects, &upload->scratch, &upload->file.object, 0, bytes, size,
-                                  length, &reason) ||
-           refused_by_back_end(upload, &reason, err);
-}
-
-static bool commit_row(struct upload *upload, struct arena *arena, const char *type, struct err *err)
-{
-    const struct file *file = &upload->file;
-    struct db_result row;
-
-    if (db_query(upload->store->db, arena,
-                 sql_file_commit(&file->id, &upload->lease, file->received, DB_ARRAY(file->sha256), type), &row,
-                 err) != DB_ROW)
-        return lost(err);
-    upload->file.created_at_ms = db_number(&row, 0, 0);
-    return true;
-}
-
-bool upload_commit(struct upload *upload, struct arena *arena, const char *type, struct err *err)
-{
-    struct sha256 hash = upload->hash;
-
-    sha256_end(&hash, upload->file.sha256);
-    if (upload->is_late && !finish(upload, err))
-        return false;
-    if (!(upload->plan != NULL ? upload_whole_commit : commit_row)(upload, arena, type, err))
-        return false;
-    upload->file.size = upload->file.received;
-    upload->file.type = type;
-    upload->file.state = FILE_COMMITTED;
-    file_point(upload->store, "upload-commit");
-    return true;
 }

@@ -1,15 +1,10 @@
 #include "store/upload_tail.h"
 
-#include "store/upload.h"
+#include "store/upload_internal.h"
 
 #include <string.h>
 
-static int64_t block_start(const struct upload *upload)
-{
-    return upload->file.received - (int64_t)upload->held;
-}
-
-/* Of a column of int8 that came as it is. */
+/* Reads a column of type int8 in binary form. */
 static int64_t raw_number(const struct db_result *rows, int row, int column)
 {
     size_t length;
@@ -21,7 +16,7 @@ static int64_t raw_number(const struct db_result *rows, int row, int column)
     return (int64_t)number;
 }
 
-/* A piece counts up to where the next one begins: behind it may be what a PATCH with a wrong checksum has left. */
+/* A piece ends where the next one begins; a PATCH with a wrong checksum may have left bytes behind that place. */
 static bool read_piece(struct upload *upload, const struct db_result *rows, int row, size_t tail, struct err *err)
 {
     size_t start = (size_t)raw_number(rows, row, 0), length;
@@ -58,7 +53,10 @@ bool upload_tail_load(struct upload *upload, struct err *err)
     return true;
 }
 
-/* Which piece what was added becomes: the first one that it takes in, or one behind all. *start is where it begins. */
+/*
+ * The number of the piece that the added bytes become: the first piece that they are joined with, or a new one. *start:
+ * where it begins.
+ */
 static size_t next_piece(const struct upload *upload, size_t *start)
 {
     const struct upload_tail *tail = &upload->tail;
@@ -84,10 +82,10 @@ size_t upload_tail_pieces(const struct upload *upload)
     return is_kept(upload) ? upload->tail.pieces : next_piece(upload, &start) + 1;
 }
 
-/* Pieces that begin between these places of the block go. */
+/* Queues the removal of the pieces that begin between these places of the block. */
 static bool queue_trim(struct upload *upload, size_t after, size_t before, struct err *err)
 {
-    int64_t start = block_start(upload);
+    int64_t start = upload_block_start(upload);
 
     return db_queue(upload->store->db,
                     sql_file_tail_trim(&upload->file.id, start + (int64_t)after, start + (int64_t)before), err);
@@ -101,7 +99,7 @@ bool upload_tail_queue(struct upload *upload, struct err *err)
         return true;
     piece = next_piece(upload, &start);
     return db_queue(upload->store->db,
-                    sql_file_chunk_put(&upload->file.id, block_start(upload) + (int64_t)start,
+                    sql_file_chunk_put(&upload->file.id, upload_block_start(upload) + (int64_t)start,
                                        DB_BYTES(upload->block + start, upload->held - start)),
                     err) &&
            (upload->tail.pieces <= piece + 1 || queue_trim(upload, start, upload->held, err));

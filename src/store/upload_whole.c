@@ -1,10 +1,12 @@
 #include "store/upload_whole.h"
 
+#include "store/upload_internal.h"
+
 bool upload_whole_fits(const struct file_store *store, int64_t most)
 {
     const struct object_ops *back_end = object_ops_of_config(store->config);
 
-    /* An object ends with a block that is not full. */
+    /* Less, not equal: an object ends with a block that is not full. */
     return back_end->in_database && most >= 0 && most < back_end->block_bytes(&store->objects, most);
 }
 
@@ -51,7 +53,7 @@ bool upload_whole_new(struct file_store *store, struct arena *arena, const struc
     upload->plan = plan;
     fill(upload, object_ops_of_config(store->config), account);
     sha256_init(&upload->hash);
-    /* Also for a file of no bytes, which are none but there. */
+    /* Room for one byte at least, so that the block of an empty file is not NULL. */
     if (!upload_make_room(upload, 1, err))
         return false;
     *uploadp = upload;

@@ -1,12 +1,12 @@
 #include "app/api.h"
 #include "app/file/csv.h"
-#include "app/file/file_answer.h"
+#include "app/file/file_lookup.h"
 #include "app/file/file_reader.h"
 #include "base/json_text.h"
 
 /*
- * POST /files/ID/csv: what is in a stored CSV. It is read a piece in each turn, between other requests; all that is known of
- * it lives in the request's arena and goes with the request.
+ * POST /files/ID/csv: describes a stored CSV file. It is read in pieces, between other requests. The result lives in
+ * the request's arena and is not stored.
  */
 
 enum { QUOTED_BYTES = 6 * CSV_FIELD_BYTES + 3 /* a name whose every byte is escaped */ };
@@ -94,7 +94,7 @@ bool api_files_csv(struct exchange *x, struct err *err)
 
     if (counting == NULL)
         return err_memory(err);
-    if (!file_answer_find(x, &file, err) || !file_reader_new(x, &file, &counting->reader, err))
+    if (!file_lookup(x, &file, err) || !file_reader_new(x, &file, &counting->reader, err))
         return false;
     csv_init(&counting->csv);
     x->stream = counting;

@@ -1,10 +1,14 @@
 #include "app/api.h"
-#include "app/file/file_answer.h"
+#include "app/file/file_finish.h"
+#include "app/file/file_json.h"
+#include "app/file/file_lookup.h"
+#include "app/file/file_name.h"
 #include "app/once.h"
 #include "app/page/query.h"
 #include "base/bytes.h"
 #include "base/decimal.h"
 #include "http/disposition.h"
+#include "media/media_type.h"
 #include "store/direct.h"
 
 #include <stdio.h>
@@ -12,14 +16,14 @@
 #include <string.h>
 
 /*
- * Large files straight into the object storage: POST /files/direct tells name, length and type and gets URLs; the client
- * puts the parts there; POST /files/ID/complete makes a file of them. In between GET /files/ID/parts gives further or new
- * URLs, POST there takes what the storage said of the parts, and DELETE /files/ID gives up.
+ * Large files that clients send to the object storage: POST /files/direct takes name, length and type, and answers with
+ * URLs. The client puts the parts there. POST /files/ID/complete makes a file of them. Meanwhile GET /files/ID/parts
+ * gives further or new URLs, POST takes the ETags that the storage has answered, and DELETE /files/ID gives up.
  */
 
 enum {
     URLS_PER_PAGE = 100,
-    /* Others of this worker wait meanwhile; nginx and the client come again. */
+    /* So long other requests of this worker wait. The client asks again for the rest. */
     CHECK_MS = 300,
 };
 
@@ -30,7 +34,7 @@ static bool absent(struct err *err)
 
 static bool find(struct exchange *x, const struct uuid *id, struct file *file, struct err *err)
 {
-    return file_answer_upload(x, id, file, err) && (strcmp(file->via, "direct") == 0 || absent(err));
+    return file_lookup_upload(x, id, file, err) && (strcmp(file->via, "direct") == 0 || absent(err));
 }
 
 /* --- URLs */
@@ -45,14 +49,14 @@ static bool add_part(struct exchange *x, const struct file *file, const struct o
 
     if (!back_end->sign(&x->services->files.objects, &x->arena, &file->object, &grant, &url, err))
         return false;
-    /* A URL is of unreserved characters, per cent signs and &, so it needs no escaping. */
+    /* A URL has only unreserved characters, per cent signs and &, so JSON needs no escapes. */
     return buf_printf(&x->response.body, "{\"part\":%lld,\"offset\":%lld,\"size\":%lld,\"url\":\"%s\"}",
                       (long long)part, (long long)before,
                       (long long)(left < file->object.block_bytes ? left : file->object.block_bytes), url) ||
            err_set(err, ERR_BUG, "answer is too long");
 }
 
-/* What a client needs to go on, from this part on. */
+/* Writes what a client needs to continue from this part on. */
 static bool describe(struct exchange *x, const struct file *file, int64_t from, struct err *err)
 {
     const struct object_ops *back_end = file_back_end(file, err);
@@ -79,7 +83,7 @@ static bool describe(struct exchange *x, const struct file *file, int64_t from, 
            err_set(err, ERR_BUG, "answer is too long");
 }
 
-/* The storage is told of the upload once; a worker may have died before it was. */
+/* Begins the upload with the storage, unless that was done: a worker may have died before it. */
 static bool begin(struct exchange *x, struct file *file, struct err *err)
 {
     struct upload *upload;
@@ -87,7 +91,7 @@ static bool begin(struct exchange *x, struct file *file, struct err *err)
 
     if (file->object.upload[0] != '\0')
         return true;
-    if (!file_answer_open(x, &file->id, &upload, err))
+    if (!file_lookup_lease(x, &file->id, &upload, err))
         return false;
     begun = upload_begin(upload, err);
     upload_leave(upload);
@@ -131,7 +135,7 @@ static bool plan_file(struct exchange *x, struct file_plan *plan, struct err *er
     if (!exchange_fields(x, &fields, err) || !json_text(fields, "name", &name, err) ||
         !json_text(fields, "type", &type, err) || !read_size(x, &plan->size, err))
         return false;
-    if (!file_answer_name(name != NULL ? name : "", safe, err))
+    if (!file_name_read(name != NULL ? name : "", safe, err))
         return false;
     disposition_key(safe, strlen(safe), key);
     media_type_normalise(type != NULL ? type : "", claimed);
@@ -159,7 +163,7 @@ static bool create(struct exchange *x, void *arg, struct err *err)
     return response_header(&x->response, "Location", location, err);
 }
 
-/* The URLs are no part of the outcome that is kept: a repeated request gets fresh ones for the same file. */
+/* The URLs are not part of the stored outcome. A repeated request gets new URLs for the same file. */
 bool api_direct_create(struct exchange *x, struct err *err)
 {
     struct file_plan plan = {.size = 0};
@@ -177,7 +181,7 @@ bool api_direct_create(struct exchange *x, struct err *err)
     if (!find(x, &id, &file, err))
         return false;
     if (file.state == FILE_COMMITTED)
-        return file_answer_add(&x->response.body, &file, err);
+        return file_json_add(&x->response.body, &file, err);
     return begin(x, &file, err) && describe(x, &file, 1, err);
 }
 
@@ -190,7 +194,7 @@ bool api_direct_parts(struct exchange *x, struct err *err)
     struct uuid id;
     int64_t from = 1;
 
-    if (!file_answer_id(x, &id, err) || !query_text(x, "from", &text, err) || !find(x, &id, &file, err))
+    if (!file_lookup_id(x, &id, err) || !query_text(x, "from", &text, err) || !find(x, &id, &file, err))
         return false;
     if (file.state == FILE_COMMITTED)
         return err_set(err, ERR_CONFLICT, "this upload is complete");
@@ -252,7 +256,7 @@ bool api_direct_note(struct exchange *x, struct err *err)
     struct noting noting = {.count = 0};
     struct uuid id;
 
-    if (!file_answer_id(x, &id, err) || !read_parts(x, &noting, err) || !find(x, &id, &noting.file, err))
+    if (!file_lookup_id(x, &id, err) || !read_parts(x, &noting, err) || !find(x, &id, &noting.file, err))
         return false;
     if (noting.file.state == FILE_COMMITTED)
         return err_set(err, ERR_CONFLICT, "this upload is complete");
@@ -283,7 +287,7 @@ static bool agrees(const struct claim *claim, const unsigned char sha256[SHA256_
     return !claim->given || memcmp(claim->sha256, sha256, SHA256_BYTES) == 0;
 }
 
-/* The parts can't be sent again, so the file goes. */
+/* Drops the file, since its parts can't be sent again. */
 static bool refuse(struct exchange *x, const struct upload *upload, struct err *err)
 {
     if (file_give_up(&x->services->files, &x->arena, &upload->file.id, &x->session.account, err) == DB_FAIL)
@@ -294,7 +298,7 @@ static bool refuse(struct exchange *x, const struct upload *upload, struct err *
 static bool tell_created(struct exchange *x, const struct file *file, struct err *err)
 {
     x->response.status = 201;
-    return file_answer_add(&x->response.body, file, err);
+    return file_json_add(&x->response.body, file, err);
 }
 
 static bool commit(struct exchange *x, struct upload *upload, const struct claim *claim, struct err *err)
@@ -305,10 +309,10 @@ static bool commit(struct exchange *x, struct upload *upload, const struct claim
     sha256_end(&hash, sha256);
     if (!agrees(claim, sha256))
         return refuse(x, upload, err);
-    return file_answer_commit(x, upload, tell_created, err);
+    return file_finish_sealed(x, upload, tell_created, err);
 }
 
-/* Any worker goes on from there. */
+/* Any worker can continue from there. */
 static bool say_how_far(struct exchange *x, struct upload *upload, struct err *err)
 {
     x->response.status = 202;
@@ -331,14 +335,14 @@ bool api_direct_complete(struct exchange *x, struct err *err)
     struct file file;
     struct uuid id;
 
-    if (!file_answer_id(x, &id, err) || !read_claim(x, &claim, err) || !find(x, &id, &file, err))
+    if (!file_lookup_id(x, &id, err) || !read_claim(x, &claim, err) || !find(x, &id, &file, err))
         return false;
     if (file.state == FILE_COMMITTED) {
         if (!agrees(&claim, file.sha256))
             return err_field(err, ERR_CHECKSUM, "sha256", "the file has another SHA-256");
         return tell_created(x, &file, err);
     }
-    if (!file_answer_open(x, &file.id, &upload, err))
+    if (!file_lookup_lease(x, &file.id, &upload, err))
         return false;
     if (check(x, upload, &claim, err))
         return true;

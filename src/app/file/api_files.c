@@ -1,5 +1,6 @@
 #include "app/api.h"
-#include "app/file/file_answer.h"
+#include "app/file/file_lookup.h"
+#include "app/file/file_name.h"
 #include "app/file/file_reader.h"
 #include "app/file/file_redirect.h"
 #include "app/file/file_tag.h"
@@ -11,6 +12,7 @@
 #include "http/disposition.h"
 #include "http/problem.h"
 #include "http/range.h"
+#include "media/media_type.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +52,7 @@ bool api_files_list(struct exchange *x, struct err *err)
 struct sending {
     struct file_reader *reader;
     const char *at;
-    size_t held; /* bytes that were read and not given yet */
+    size_t held; /* bytes that were read and not sent yet */
 };
 
 static bool read_on(struct exchange *x, struct sending *sending, struct err *err)
@@ -118,10 +120,13 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
     if (!file_reader_new(x, file, &sending->reader, err))
         return false;
     file_reader_seek(sending->reader, range->offset, range->length);
-    /* Before anything is said: a storage that is away is 503, and no answer that breaks off. */
+    /*
+     * Read before the head is sent, so that a storage that can't be reached is answered with 503 and not with an answer
+     * that is cut off.
+     */
     if (x->request.method == METHOD_GET && !read_on(x, sending, err))
         return false;
-    /* In one record with the head: it is no stream, for which there would have to be room. */
+    /* Sent in one record with the head: it needs no room among the streams. */
     if (range->length <= FILE_SMALL_BYTES && sending->held == (size_t)range->length)
         return send_whole(x, sending->at, sending->held, err);
     x->stream = sending;
@@ -132,10 +137,12 @@ static bool send_bytes(struct exchange *x, const struct file *file, const struct
 
 static bool describe(struct exchange *x, const struct file *file, bool redirects, const char *tag, struct err *err)
 {
-    /* Of an answer that nginx follows it keeps these two, also when the storage fails and it asks again. */
+    /*
+     * nginx keeps these two headers of an answer with X-Accel-Redirect, also when the storage fails and it asks again.
+     */
     bool kept = x->request.storage_failed[0] != '\0';
     char disposition[DISPOSITION_BYTES], date[DATE_BYTES];
-    /* nginx would keep it for its error page when the storage fails. */
+    /* nginx would keep this header for its error page when the storage fails. */
     const char *name = redirects ? "X-Mayfly-Object-Disposition" : "Content-Disposition";
 
     disposition_format(media_type_inline(file->type) ? DISPOSITION_INLINE : DISPOSITION_ATTACHMENT, file->name,
@@ -151,7 +158,7 @@ static bool describe(struct exchange *x, const struct file *file, bool redirects
            response_header(&x->response, "Cross-Origin-Resource-Policy", "same-origin", err);
 }
 
-/* The problem with its Content-Range, by which a client learns the length (RFC 9110, section 15.5.17). */
+/* Answers 416 with a Content-Range, from which the client learns the length (RFC 9110, section 15.5.17). */
 static bool refuse_range(struct exchange *x, const struct file *file, struct err *err)
 {
     struct err refused = {.kind = ERR_NONE};
@@ -163,7 +170,7 @@ static bool refuse_range(struct exchange *x, const struct file *file, struct err
     return response_header(&x->response, "Content-Range", content_range, err);
 }
 
-/* What of the file is asked for. */
+/* Finds the part of the file that is asked for. */
 static enum range_answer asked_part(const struct exchange *x, const struct file *file, const char *tag,
                                     struct range *range)
 {
@@ -180,7 +187,7 @@ static enum range_answer asked_part(const struct exchange *x, const struct file 
 
 enum file_sends file_sends(const struct exchange *x, const struct file *file, int64_t *bytes)
 {
-    struct err refused = {.kind = ERR_NONE}; /* file_send says it */
+    struct err refused = {.kind = ERR_NONE}; /* file_send reports it */
     char tag[FILE_TAG_BYTES];
     struct range range;
     bool same;
@@ -202,7 +209,7 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
     struct range range;
 
     file_tag(file, tag);
-    /* The conditions come before the range (RFC 9110, section 13.2.2). */
+    /* Conditions are evaluated before the range (RFC 9110, section 13.2.2). */
     if (!file_tag_check(x, file, &same, err))
         return false;
     part = asked_part(x, file, tag, &range);
@@ -226,12 +233,11 @@ bool file_send(struct exchange *x, const struct file *file, struct err *err)
 
 bool api_files_get(struct exchange *x, struct err *err)
 {
-    /* An answer that may be 304 needs no content. */
+    /* The content is not read for an answer that may be 304. */
     bool sends = x->request.method == METHOD_GET && x->request.if_none_match[0] == '\0';
     struct file file;
 
-    return (sends ? file_answer_find_small(x, &file, err) : file_answer_find(x, &file, err)) &&
-           file_send(x, &file, err);
+    return (sends ? file_lookup_small(x, &file, err) : file_lookup(x, &file, err)) && file_send(x, &file, err);
 }
 
 /* --- PATCH and DELETE /files/ID --- */
@@ -260,8 +266,8 @@ bool api_files_rename(struct exchange *x, struct err *err)
     struct renaming renaming;
     const char *name;
 
-    if (!file_answer_id(x, &renaming.id, err) || !exchange_field(x, "name", &name, err) ||
-        !file_answer_name(name, renaming.name, err))
+    if (!file_lookup_id(x, &renaming.id, err) || !exchange_field(x, "name", &name, err) ||
+        !file_name_read(name, renaming.name, err))
         return false;
     return once(x, rename_file, &renaming, err);
 }
@@ -284,5 +290,5 @@ bool api_files_delete(struct exchange *x, struct err *err)
 {
     struct uuid id;
 
-    return file_answer_id(x, &id, err) && once(x, drop, &id, err);
+    return file_lookup_id(x, &id, err) && once(x, drop, &id, err);
 }

@@ -1,5 +1,5 @@
 #include "app/api.h"
-#include "app/file/file_answer.h"
+#include "app/file/file_lookup.h"
 #include "app/once.h"
 #include "app/page/page.h"
 #include "base/bytes.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Links to files: made, listed and revoked by the owner; api_shared.c is what they open. */
+/* The owner makes, lists and revokes links to files here. api_shared.c answers requests for links. */
 
 #define SHARED "/shared/"
 
@@ -23,7 +23,7 @@ static bool no_file(struct err *err)
 
 /* --- POST /files/ID/link */
 
-/* A whole number, of JSON or of a form; `otherwise` when it is not there. */
+/* Reads a whole number from JSON or a form; `otherwise` when it is missing. */
 static bool number_field(const json_t *fields, const char *name, int64_t otherwise, int64_t least, int64_t most,
                          int64_t *number, struct err *err)
 {
@@ -86,7 +86,7 @@ bool api_links_make(struct exchange *x, struct err *err)
 
     if (!exchange_fields(x, &fields, err) ||
         !number_field(fields, "expires_in", usual, 1, config->link_max_s, &making.seconds, err) ||
-        !number_field(fields, "uses", 0, 1, FILE_LINK_USES_MAX, &making.uses, err) || !file_answer_find(x, &file, err))
+        !number_field(fields, "uses", 0, 1, FILE_LINK_USES_MAX, &making.uses, err) || !file_lookup(x, &file, err))
         return false;
     making.file = file.id;
     if (!once(x, make, &making, err))
@@ -103,7 +103,7 @@ bool api_links_list(struct exchange *x, struct err *err)
 
     if (request_wants_page(&x->request))
         return page_links(x, err);
-    if (!file_answer_id(x, &id, err))
+    if (!file_lookup_id(x, &id, err))
         return false;
     if (file_link_list(&x->services->files, &x->arena, &id, &x->session.account, &json, err) != DB_ROW)
         return no_file(err);
@@ -138,7 +138,7 @@ bool api_links_revoke(struct exchange *x, struct err *err)
 {
     struct revoking revoking;
 
-    if (!file_answer_id(x, &revoking.file, err))
+    if (!file_lookup_id(x, &revoking.file, err))
         return false;
     if (!uuid_parse(x->match.second, &revoking.link))
         return err_set(err, ERR_ABSENT, "there is no such link of yours");

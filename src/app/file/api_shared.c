@@ -1,5 +1,4 @@
 #include "app/api.h"
-#include "app/file/file_answer.h"
 #include "app/file/file_reader.h"
 #include "app/file/file_tag.h"
 #include "app/once.h"
@@ -10,18 +9,19 @@
 #include <string.h>
 
 /*
- * GET /shared/TOKEN, POST /shared/TOKEN: what a link opens, for whoever has it; nobody is asked who they are.
+ * GET and POST /shared/TOKEN: the file of a link, for anybody who has the link, without a log-in.
  *
- * Of a link for a number of downloads a GET counts one, and gives the bytes, unless it may be nobody's wish: a browser
- * (Accept: text/html) gets a page with a button, and so does what looks ahead or makes previews for a chat. The button's
- * POST counts, and leads to the bytes by a ticket (?use=), which is that use. store/file_link.h says what a use is good for.
+ * If the link has a number of downloads, a GET counts one and answers with the bytes. It does not count for a browser
+ * (Accept: text/html), for a prefetch, or for a program that makes previews for a chat: these get a page with a button.
+ * The button's POST counts, and leads to the bytes with a ticket (?use=), which stands for that use. store/file_link.h
+ * says what a use allows.
  */
 
 #define SHARED "/shared/"
 
 /*
- * The address is the secret: it shall not travel, not even to us, since a line of nginx's error log has what a browser came
- * from; nor be found by searching.
+ * The address is secret. It must not be sent in Referer, not even to this site, because the error log of nginx has that
+ * header, and it must not be indexed by search engines.
  */
 bool shared_add_headers(struct exchange *x, struct err *refused, struct err *err)
 {
@@ -37,12 +37,12 @@ static bool no_link(struct err *err)
     return err_set(err, ERR_ABSENT, "this link is not valid, or has ended; ask the sender for a new one");
 }
 
-/* A request for a link, and whose use of it that would be. */
+/* A request for a link, and the holder of its use. */
 struct wish {
     struct file_link_state link;
     struct file_link_holder holder;
     bool by_ticket;
-    int64_t bytes; /* that it asks for */
+    int64_t bytes; /* of the file that it asks for */
 };
 
 static bool read_wish(struct exchange *x, struct wish *wish, struct err *err)
@@ -69,7 +69,10 @@ static bool has_word(const char *text, const char *word)
     return strcasestr(text, word) != NULL;
 }
 
-/* Those that fetch what a link in a chat or a mail shows, and say so. None of these words is in a browser's or curl's name. */
+/*
+ * Whether the program makes previews of links in chats or mails, by its name. No browser, and not curl, has one of
+ * these words in its name.
+ */
 static bool makes_previews(const char *agent)
 {
     static const char *const words[] = {
@@ -84,7 +87,10 @@ static bool makes_previews(const char *agent)
     return false;
 }
 
-/* Whether nobody may have wished for this yet (Sec-Purpose: prefetch; what is prerendered says the same). */
+/*
+ * Whether the request may not be a person's wish to download: a prefetch (Sec-Purpose), a preview, or a browser before
+ * the button.
+ */
 static bool is_asked_first(const struct exchange *x)
 {
     const struct request *request = &x->request;
@@ -103,8 +109,8 @@ static bool use(struct exchange *x, void *arg, struct err *err)
 }
 
 /*
- * Once, when nginx tries again on another pool; whoever asks again by himself uses the link again, whatever key he sends.
- * The answer's beginning is there already and is no part of the outcome.
+ * Counts once, also when nginx tries another pool. A client that asks again uses the link again, whatever key it sends.
+ * The beginning of the answer is made before, and is not part of the outcome.
  */
 static bool count(struct exchange *x, struct wish *wish, struct err *err)
 {
@@ -118,7 +124,10 @@ static bool count(struct exchange *x, struct wish *wish, struct err *err)
     return true;
 }
 
-/* A retry of nginx's may take its bytes twice, which is no matter: there are FILE_LINK_TIMES as many as the file has. */
+/*
+ * A retry of nginx may count its bytes twice, which does no harm: a holder may ask for FILE_LINK_TIMES the bytes of the
+ * file.
+ */
 static bool settle(struct exchange *x, struct wish *wish, bool begins, struct err *err)
 {
     if (wish->by_ticket || (!begins && wish->link.is_held)) {
@@ -135,8 +144,8 @@ static bool settle(struct exchange *x, struct wish *wish, bool begins, struct er
 }
 
 /*
- * What the storage can't give shall not count: the first bytes are read before. nginx would fetch them from the storage
- * after the answer, so it is not asked to (file_redirect.h).
+ * Reads the first bytes before counting, so that a file that the storage can't give does not count. nginx would fetch
+ * them from the storage after the answer, so it does not send this file itself (file_redirect.h).
  */
 static bool send_counted(struct exchange *x, struct wish *wish, struct err *err)
 {
@@ -165,7 +174,7 @@ bool api_shared(struct exchange *x, struct err *err)
 
 /* --- POST */
 
-/* The storage is asked first: while it is away, or has lost the bytes, nothing counts. */
+/* Asks the storage before counting: while it can't be reached, or has lost the bytes, nothing counts. */
 static bool is_there(struct exchange *x, const struct file *file, struct err *err)
 {
     const struct object_ops *back_end = file_back_end(file, err);

@@ -1,270 +1,23 @@
 #include "app/api.h"
-#include "app/file/file_answer.h"
-#include "app/file/file_reader.h"
+#include "app/file/file_lookup.h"
+#include "app/file/thumbnail_request.h"
 #include "app/page/query.h"
 #include "base/decimal.h"
-#include "media/thumbnail.h"
-#include "store/file_thumbnail.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/queue.h>
-#include <unistd.h>
 
 /*
- * GET /files/ID/thumbnail?size=N. It is made by the first who asks and kept like a file; whoever asks meanwhile waits for
- * it. All of it is a job, so a worker serves others while it copies the image, while the child decodes, and while it waits.
- *
- * The image goes to the child in memory without a name (memfd_create): it dies with the request and needs no folder that
- * can be written to, which the units do not give.
- *
- * What a worker has little of is counted by itself: children, and images in memory. Who waits for the object storage has no
- * child, and the images that come from there are counted apart from PostgreSQL's, so a slow storage holds up nobody else.
+ * GET /files/ID/thumbnail?size=N. The first request makes the thumbnail and stores it like a file; requests that come
+ * meanwhile wait for it. thumbnail_request.h says how.
  */
 
-enum {
-    SIZE_DEFAULT = 256,
-    /* Each has a processor, and as much memory as thumbnail_memory_bytes says. */
-    CHILDREN_AT_ONCE = 2,
-    /* Each is up to thumbnail_image_bytes; so many from PostgreSQL, and as many from the storage. */
-    IMAGES_AT_ONCE = 2,
-    /* Of one account, in one worker, most of which wait: a page of GET /files may be FILE_PAGE_MAX images, and HTTP/2 asks for all of
-       them at once. nginx lets an address have as many requests (limit_conn mayfly_address), and worker_streams_max more streams. */
-    ACCOUNT_WAITING_MAX = 256,
-    CHILD_PAUSE_MS = 5, /* an ordinary image takes 20 and more */
-    PAUSE_MIN_MS = 20,  /* for somebody else's, then twice as long each time, */
-    PAUSE_MAX_MS = 250, /* up to this; */
-    PAUSE_HERE_MS = 20, /* for what this worker itself knows of, so that nobody is asked: so long for each before it, */
-    PAUSE_HERE_MAX_MS = 500,   /* up to this */
-    CLAIM_BEYOND_MS = 10000,   /* the child's deadline: to copy the image and to keep the thumbnail */
-    PATIENCE_BEYOND_MS = 5000, /* the same: to see a maker fail, and try */
-    /* A hundred photographs of an account, one after the other, take 20 s; nginx waits for 120. */
-    SHARE_PATIENCE_MS = 30000,
-};
-
-_Static_assert((int)ACCOUNT_WAITING_MAX >= (int)FILE_PAGE_MAX, "a page is shown whole");
+enum { SIZE_DEFAULT = 256 };
 
 static const int sizes[] = {64, 128, 256, 512, 1024};
 
-/* What a request waits for. */
-enum awaited {
-    NOTHING,
-    ROOM,  /* in this worker, for one more image */
-    CHILD, /* the same, for one more child */
-    MAKER, /* somebody else, who makes this thumbnail */
-    SHARE, /* another thumbnail of the account */
-};
+/* --- Finding a thumbnail, or making it */
 
-/* Requests of one account for thumbnails of its files. */
-struct thumbing_account {
-    struct uuid id;
-    int count;                   /* in hand */
-    int making;                  /* of these */
-    TAILQ_HEAD(, thumbing) line; /* those that want to make one, as they came; only the first of them asks */
-    LIST_ENTRY(thumbing_account) in_all;
-};
-
-struct thumbing {
-    struct file original;
-    int box;
-    int64_t until_us; /* who waits waits no longer */
-    int64_t pause_ms;
-    enum awaited awaited;
-    bool is_crowded; /* it has waited for another thumbnail of its account */
-    bool (*stage)(struct exchange *, struct thumbing *, bool *done, struct err *);
-    struct thumbings *all;
-    struct thumbing_account *account;
-    bool is_in_line;
-    TAILQ_ENTRY(thumbing) in_line;
-    /* From here on only for who makes it. */
-    bool has_claim;
-    struct uuid id, lease;
-    struct file_reader *reader;
-    int *images; /* the count of those that are stored where this one is */
-    int image;   /* descriptor; -1 */
-    struct zygote_job *child;
-    int64_t child_since_us;
-};
-
-static struct thumbing_account *account_of(struct thumbings *all, const struct uuid *id)
-{
-    struct thumbing_account *account;
-
-    LIST_FOREACH(account, &all->accounts, in_all)
-    if (memcmp(&account->id, id, sizeof *id) == 0)
-        return account;
-    account = calloc(1, sizeof *account);
-    if (account == NULL)
-        return NULL;
-    account->id = *id;
-    TAILQ_INIT(&account->line);
-    LIST_INSERT_HEAD(&all->accounts, account, in_all);
-    return account;
-}
-
-static void leave_line(struct thumbing *thumbing)
-{
-    if (thumbing->is_in_line)
-        TAILQ_REMOVE(&thumbing->account->line, thumbing, in_line);
-    thumbing->is_in_line = false;
-}
-
-static void join_line(struct thumbing *thumbing)
-{
-    if (!thumbing->is_in_line)
-        TAILQ_INSERT_TAIL(&thumbing->account->line, thumbing, in_line);
-    thumbing->is_in_line = true;
-}
-
-/* How many of its account come before it, in this worker. */
-static int before(const struct services *services, const struct thumbing *thumbing)
-{
-    const struct thumbing *one;
-    int count = thumbing->account->making >= services->config.thumbnail_account_at_once;
-
-    TAILQ_FOREACH(one, &thumbing->account->line, in_line)
-    {
-        if (one == thumbing)
-            break;
-        count++;
-    }
-    return count;
-}
-
-static void note_child(struct thumbing *thumbing, struct zygote_job *child)
-{
-    thumbing->all->children += (child != NULL) - (thumbing->child != NULL);
-    thumbing->child = child;
-}
-
-static void note_image(struct thumbing *thumbing, int image)
-{
-    if (thumbing->image >= 0)
-        close(thumbing->image);
-    *thumbing->images += (image >= 0) - (thumbing->image >= 0);
-    thumbing->image = image;
-}
-
-static void note_claim(struct thumbing *thumbing, bool has_claim)
-{
-    thumbing->account->making += has_claim - thumbing->has_claim;
-    thumbing->has_claim = has_claim;
-}
-
-static void release(void *arg)
-{
-    struct thumbing *thumbing = arg;
-    struct thumbing_account *account = thumbing->account;
-
-    leave_line(thumbing);
-    note_child(thumbing, NULL);
-    note_image(thumbing, -1);
-    note_claim(thumbing, false);
-    if (--account->count > 0)
-        return;
-    LIST_REMOVE(account, in_all);
-    free(account);
-}
-
-/* --- making */
-
-struct keeping {
-    struct upload *upload;
-    struct arena *arena;
-    const char *type;
-};
-
-static bool keep(struct db *db, void *arg, struct err *err)
-{
-    const struct keeping *keeping = arg;
-
-    (void)db;
-    return upload_commit(keeping->upload, keeping->arena, keeping->type, err);
-}
-
-static bool keep_and_send(struct exchange *x, struct thumbing *thumbing, const struct thumbnail *thumbnail,
-                          struct err *err)
-{
-    struct keeping keeping = {.arena = &x->arena, .type = thumbnail->type};
-
-    switch (file_thumbnail_open(&x->services->files, &x->arena, &thumbing->id, &thumbing->original, &thumbing->lease,
-                                &keeping.upload, err)) {
-    case DB_FAIL:
-        return false;
-    case DB_NONE:
-        return err_set(err, ERR_ABSENT, "the image was removed meanwhile");
-    case DB_ROW:
-        break;
-    }
-    if (!upload_add(keeping.upload, thumbnail->bytes, thumbnail->length, err) || !upload_seal(keeping.upload, err) ||
-        !db_transaction(x->services->files.db, keep, &keeping, err))
-        return false;
-    note_claim(thumbing, false);
-    return file_send(x, &keeping.upload->file, err);
-}
-
-static bool attend(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
-{
-    struct thumbnail thumbnail = {.cpu_ms = 0};
-    bool ok = thumbnail_attend(&x->services->config, &x->services->log, thumbing->child, 0, done, &thumbnail, err);
-
-    if (!ok || *done) {
-        note_child(thumbing, NULL);
-        note_image(thumbing, -1);
-        file_thumbnail_spend(&x->services->files, &x->arena, &thumbing->original, thumbnail.cpu_ms);
-    }
-    if (!ok)
-        return false;
-    x->pause_ms = CHILD_PAUSE_MS;
-    return !*done || keep_and_send(x, thumbing, &thumbnail, err);
-}
-
-static bool wait_for(struct exchange *, struct thumbing *, enum awaited, struct err *);
-
-static bool start(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
-{
-    struct zygote_job *child;
-
-    (void)done;
-    if (thumbing->all->children >= CHILDREN_AT_ONCE)
-        return wait_for(x, thumbing, CHILD, err);
-    thumbing->stage = attend;
-    thumbing->child_since_us = x->services->clock->monotonic_us();
-    if (!thumbnail_start(&x->services->thumbnailer, &x->services->config, &x->arena, thumbing->image, thumbing->box,
-                         &child, err))
-        return false;
-    note_child(thumbing, child);
-    return true;
-}
-
-static bool copy(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
-{
-    const void *bytes;
-    size_t length;
-
-    if (!file_reader_next(x, thumbing->reader, &bytes, &length, err))
-        return false;
-    if (length > 0)
-        return write(thumbing->image, bytes, length) == (ssize_t)length ||
-               err_set(err, ERR_DOWN, "no memory for an image: %s", strerror(errno));
-    thumbing->stage = start;
-    return start(x, thumbing, done, err);
-}
-
-static bool begin_copy(struct exchange *x, struct thumbing *thumbing, struct err *err)
-{
-    note_image(thumbing, memfd_create("image", MFD_CLOEXEC));
-    if (thumbing->image < 0)
-        return err_set(err, ERR_DOWN, "no memory for an image: %s", strerror(errno));
-    thumbing->stage = copy;
-    return file_reader_new(x, &thumbing->original, &thumbing->reader, err);
-}
-
-/* --- finding, or waiting */
-
-/* As it was told the first time. */
+/* Answers with the error that the first request got. */
 static bool refuse_again(const struct file_thumbnail *found, struct err *err)
 {
     static const enum err_kind kinds[] = {ERR_TYPE, ERR_LARGE, ERR_VALUE};
@@ -275,71 +28,30 @@ static bool refuse_again(const struct file_thumbnail *found, struct err *err)
     return err_set(err, ERR_BUG, "a thumbnail was refused as %s", found->refused);
 }
 
-/* For others of the account, for room, or for a child: what this worker knows of by itself. */
-static bool wait_here(struct exchange *x, struct thumbing *thumbing, int ahead)
-{
-    /* Each of those before it takes as long at least. */
-    int64_t pause_ms = (int64_t)PAUSE_HERE_MS * (1 + ahead);
-
-    x->pause_ms = pause_ms < PAUSE_HERE_MAX_MS ? pause_ms : PAUSE_HERE_MAX_MS;
-    thumbing->pause_ms = PAUSE_MIN_MS;
-    return true;
-}
-
-static bool wait_for(struct exchange *x, struct thumbing *thumbing, enum awaited awaited, struct err *err)
-{
-    int ahead = 0;
-
-    thumbing->awaited = awaited;
-    if (awaited == SHARE || awaited == ROOM) {
-        join_line(thumbing);
-        ahead = before(x->services, thumbing);
-    }
-    if (awaited == SHARE && !thumbing->is_crowded) {
-        thumbing->is_crowded = true;
-        thumbing->until_us = x->started_us + SHARE_PATIENCE_MS * INT64_C(1000);
-    }
-    if (x->services->clock->monotonic_us() > thumbing->until_us)
-        return thumbing->is_crowded
-                   ? err_set(err, ERR_LIMIT, "other thumbnails of this account come first; ask again later")
-                   : err_set(err, ERR_DOWN, "a thumbnail is not made in time");
-    if (awaited == ROOM || awaited == CHILD || ahead > 0)
-        return wait_here(x, thumbing, ahead);
-    x->pause_ms = thumbing->pause_ms;
-    thumbing->pause_ms = thumbing->pause_ms * 2 < PAUSE_MAX_MS ? thumbing->pause_ms * 2 : PAUSE_MAX_MS;
-    return true;
-}
-
-static bool has_room(const struct thumbing *thumbing)
-{
-    return *thumbing->images < IMAGES_AT_ONCE;
-}
-
-static bool try_to_make(struct exchange *x, struct thumbing *thumbing, struct err *err)
+static bool try_to_make(struct exchange *x, struct thumbnail_request *request, struct err *err)
 {
     struct services *services = x->services;
 
-    join_line(thumbing);
-    if (before(services, thumbing) > 0)
-        return wait_for(x, thumbing, SHARE, err);
-    if (!has_room(thumbing))
-        return wait_for(x, thumbing, ROOM, err);
-    switch (file_thumbnail_claim(&services->files, &x->arena, &thumbing->original, thumbing->box,
-                                 services->config.thumbnail_timeout_ms + CLAIM_BEYOND_MS, &thumbing->lease,
-                                 &thumbing->id, err)) {
+    thumbnail_request_queue(request);
+    if (thumbnail_request_ahead(services, request) > 0)
+        return thumbnail_request_wait(x, request, THUMBNAIL_AWAITS_SHARE, err);
+    if (!thumbnail_request_has_room(request))
+        return thumbnail_request_wait(x, request, THUMBNAIL_AWAITS_ROOM, err);
+    switch (file_thumbnail_claim(&services->files, &x->arena, &request->original, request->box,
+                                 thumbnail_request_claim_ms(&services->config), &request->lease, &request->id, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
-        return wait_for(x, thumbing, SHARE, err);
+        return thumbnail_request_wait(x, request, THUMBNAIL_AWAITS_SHARE, err);
     case DB_ROW:
         break;
     }
-    leave_line(thumbing);
-    note_claim(thumbing, true);
-    return begin_copy(x, thumbing, err);
+    thumbnail_request_unqueue(request);
+    thumbnail_request_set_claim(request, true);
+    return thumbnail_request_make(x, request, err);
 }
 
-/* Whether the storage has another object than the row says, or none. Whatever else fails may pass. */
+/* Whether the storage has no object, or another one than the row says. Any other error may be temporary. */
 static bool is_lost(struct exchange *x, const struct file *file, const struct err *reason)
 {
     const struct object_ops *back_end = object_ops_named(file->back_end);
@@ -353,7 +65,7 @@ static bool is_lost(struct exchange *x, const struct file *file, const struct er
     return absent.kind == ERR_ABSENT;
 }
 
-/* One that is lost goes, so that the next turn finds none and makes it anew. */
+/* Drops a thumbnail whose object is lost, so that the next step finds none and makes it again. */
 static bool send_kept(struct exchange *x, const struct file *file, bool *done, struct err *err)
 {
     const struct response response = x->response;
@@ -371,48 +83,49 @@ static bool send_kept(struct exchange *x, const struct file *file, bool *done, s
     return file_thumbnail_drop(&x->services->files, &x->arena, &file->id, err);
 }
 
-static bool find(struct exchange *x, struct thumbing *thumbing, bool *done, struct err *err)
+static bool find(struct exchange *x, struct thumbnail_request *request, bool *done, struct err *err)
 {
     struct file_thumbnail found;
 
-    /* What this worker knows already need not be asked. */
-    if (thumbing->is_in_line && before(x->services, thumbing) > 0)
-        return wait_for(x, thumbing, SHARE, err);
-    if (thumbing->awaited == ROOM && !has_room(thumbing))
-        return wait_for(x, thumbing, ROOM, err);
-    switch (file_thumbnail_find(&x->services->files, &x->arena, &thumbing->original, thumbing->box, &found, err)) {
+    /* The database is not asked for what this worker knows. */
+    if (request->is_queued && thumbnail_request_ahead(x->services, request) > 0)
+        return thumbnail_request_wait(x, request, THUMBNAIL_AWAITS_SHARE, err);
+    if (request->awaits == THUMBNAIL_AWAITS_ROOM && !thumbnail_request_has_room(request))
+        return thumbnail_request_wait(x, request, THUMBNAIL_AWAITS_ROOM, err);
+    switch (file_thumbnail_find(&x->services->files, &x->arena, &request->original, request->box, &found, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:
-        return try_to_make(x, thumbing, err);
+        return try_to_make(x, request, err);
     case DB_ROW:
         break;
     }
     if (found.file.state == FILE_COMMITTED) {
-        leave_line(thumbing);
+        thumbnail_request_unqueue(request);
         return send_kept(x, &found.file, done, err);
     }
     if (!found.is_claimed)
-        return try_to_make(x, thumbing, err);
-    leave_line(thumbing);
-    return found.refused[0] != '\0' ? refuse_again(&found, err) : wait_for(x, thumbing, MAKER, err);
+        return try_to_make(x, request, err);
+    thumbnail_request_unqueue(request);
+    return found.refused[0] != '\0' ? refuse_again(&found, err)
+                                    : thumbnail_request_wait(x, request, THUMBNAIL_AWAITS_MAKER, err);
 }
 
-/* --- the job */
+/* --- The job */
 
 static void quit(struct exchange *x)
 {
-    struct thumbing *thumbing = x->stream;
+    struct thumbnail_request *request = x->stream;
 
-    if (thumbing->has_claim)
-        file_thumbnail_release(&x->services->files, &x->arena, &thumbing->id, &thumbing->lease);
-    note_claim(thumbing, false);
-    /* A client that went away to begin anew has had this, too. */
-    if (thumbing->child != NULL)
-        file_thumbnail_spend(&x->services->files, &x->arena, &thumbing->original,
-                             (x->services->clock->monotonic_us() - thumbing->child_since_us) / 1000);
-    note_child(thumbing, NULL);
-    note_image(thumbing, -1);
+    if (request->has_claim)
+        file_thumbnail_release(&x->services->files, &x->arena, &request->id, &request->lease);
+    thumbnail_request_set_claim(request, false);
+    /* A client that goes away and asks again has used this time, too. */
+    if (request->child != NULL)
+        file_thumbnail_spend(&x->services->files, &x->arena, &request->original,
+                             (x->services->clock->monotonic_us() - request->child_since_us) / 1000);
+    thumbnail_request_set_child(request, NULL);
+    thumbnail_request_set_image(request, -1);
 }
 
 static bool is_about_the_image(const struct err *err)
@@ -422,19 +135,21 @@ static bool is_about_the_image(const struct err *err)
 
 static bool step(struct exchange *x, bool *done, struct err *err)
 {
-    struct thumbing *thumbing = x->stream;
-    struct err ignored = {.kind = ERR_NONE}; /* then the claim runs out, and somebody tries again */
+    struct thumbnail_request *request = x->stream;
+    struct err ignored = {.kind = ERR_NONE}; /* the claim then runs out, and another request tries again */
 
-    if (thumbing->stage(x, thumbing, done, err))
+    if (request->stage(x, request, done, err))
         return true;
-    if (thumbing->has_claim && thumbing->stage == attend && is_about_the_image(err))
-        (void)!file_thumbnail_refuse(&x->services->files, &x->arena, &thumbing->id, &thumbing->lease, err, &ignored);
+    if (request->has_claim && thumbnail_request_is_decoded(request) && is_about_the_image(err))
+        (void)!file_thumbnail_refuse(&x->services->files, &x->arena, &request->id, &request->lease, err, &ignored);
     else
         quit(x);
     return false;
 }
 
 static const struct job job = {.step = step, .quit = quit};
+
+/* --- The request */
 
 static bool read_size(struct exchange *x, int *size, struct err *err)
 {
@@ -453,7 +168,7 @@ static bool read_size(struct exchange *x, int *size, struct err *err)
     return err_field(err, ERR_VALUE, "size", "size: 64, 128, 256, 512 or 1024 pixels");
 }
 
-/* What is no image or too long is refused without a look at it. */
+/* Refuses what is not an image, or is too long, by its row. */
 static bool check(const struct exchange *x, const struct file *file, struct err *err)
 {
     static const char *const types[] = {"image/jpeg", "image/png", "image/webp", "image/gif"};
@@ -470,40 +185,27 @@ static bool check(const struct exchange *x, const struct file *file, struct err 
 
 bool api_thumbnail(struct exchange *x, struct err *err)
 {
-    struct thumbing *thumbing = arena_zalloc(&x->arena, sizeof *thumbing);
-    int64_t patience_ms = x->services->config.thumbnail_timeout_ms + PATIENCE_BEYOND_MS;
+    struct thumbnail_request *request = arena_zalloc(&x->arena, sizeof *request);
+    struct thumbnail_load *load = &x->services->thumbnail_load;
     const struct object_ops *back_end;
-    struct thumbings *all = &x->services->thumbings;
 
-    if (thumbing == NULL)
+    if (request == NULL)
         return err_memory(err);
-    thumbing->image = -1;
-    if (!read_size(x, &thumbing->box, err) || !file_answer_find(x, &thumbing->original, err) ||
-        !check(x, &thumbing->original, err))
+    request->image = -1;
+    if (!read_size(x, &request->box, err) || !file_lookup(x, &request->original, err) ||
+        !check(x, &request->original, err))
         return false;
-    back_end = file_back_end(&thumbing->original, err);
+    back_end = file_back_end(&request->original, err);
     if (back_end == NULL)
         return false;
-    thumbing->images = &all->images[back_end->in_database];
-    thumbing->all = all;
-    thumbing->account = account_of(all, &thumbing->original.account);
-    if (thumbing->account == NULL)
-        return err_memory(err);
-    thumbing->account->count++;
-    if (!arena_defer(&x->arena, release, thumbing)) {
-        release(thumbing);
-        return err_memory(err);
-    }
-    if (thumbing->account->count > ACCOUNT_WAITING_MAX) {
-        err_set(err, ERR_LIMIT, "too many thumbnails of this account are asked for at once; ask again later");
-        err->retry_after_s = 1;
+    request->images = &load->images[back_end->in_database];
+    request->load = load;
+    if (!thumbnail_request_enter(x, request, err))
         return false;
-    }
-    thumbing->lease = uuid_new(x->services->clock);
-    thumbing->until_us = x->services->clock->monotonic_us() + patience_ms * 1000;
-    thumbing->pause_ms = PAUSE_MIN_MS;
-    thumbing->stage = find;
-    x->stream = thumbing;
+    request->lease = uuid_new(x->services->clock);
+    request->until_us = thumbnail_request_deadline_us(x->services);
+    request->stage = find;
+    x->stream = request;
     x->job = &job;
     return true;
 }

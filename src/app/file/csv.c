@@ -51,7 +51,7 @@ static void keep(struct csv *csv, const char *bytes, size_t length)
     csv->field_length += length;
 }
 
-/* The field without spaces around it; NULL when it is too long to have been kept. */
+/* The field without spaces around it. NULL: it was too long to be kept. */
 static const char *kept_field(struct csv *csv)
 {
     const char *text = csv->field;
@@ -65,7 +65,7 @@ static const char *kept_field(struct csv *csv)
     return text + strspn(text, " ");
 }
 
-/* Whether a field of the first row may be the name of a column; nameless ones may be. */
+/* Whether a field of the first row may be the name of a column. An empty one may. */
 static bool may_be_name(const char *text, enum csv_type type)
 {
     return text != NULL && (type == CSV_TEXT || type == CSV_EMPTY);
@@ -79,7 +79,7 @@ static void end_field(struct csv *csv)
         csv->first_is_names =
             csv->first_is_names && may_be_name(text, text != NULL ? csv_type_of(text, csv->delimiter) : CSV_TEXT);
     } else if (csv->row_fields < CSV_COLUMNS_MAX) {
-        /* A column of text stays one, so its fields need no look. */
+        /* The type of a column of text does not change, so its fields are not read. */
         bool is_text = text == NULL || csv->column[csv->row_fields].type == CSV_TEXT;
         enum csv_type type = is_text ? CSV_TEXT : csv_type_of(text, csv->delimiter);
 
@@ -154,7 +154,7 @@ static void end_sequence(struct csv *csv)
     csv->sequence_left = 0;
 }
 
-/* The same rules as utf8_check, but a sequence may be cut by the end of a slice. */
+/* Checks UTF-8 by the rules of utf8_check; a sequence may be continued in the next slice. */
 static void check_high(struct csv *csv, unsigned char byte)
 {
     if (csv->sequence_left > 0 && byte >= csv->sequence_low && byte <= csv->sequence_high) {
@@ -250,7 +250,7 @@ static void scan(struct csv *csv, const char *at, const char *end)
     while (at < end) {
         const char *from = at;
 
-        /* One byte of plain text tells what the whole run of it means. */
+        /* All bytes of a run of plain text are of the same class, so one of them is enough. */
         take_byte(csv, at, csv->byte_class[(unsigned char)*at]);
         if (csv->byte_class[(unsigned char)*at++] != BYTE_TEXT)
             continue;
@@ -287,7 +287,7 @@ static void take(struct csv *csv, const char *at, const char *end)
 
 /* --- the encoding */
 
-/* The first bytes tell: a byte order mark of UTF-8 is passed over, those of UTF-16 say that it is that. */
+/* Finds the encoding: a byte order mark of UTF-8 is skipped, one of UTF-16 selects UTF-16. */
 static void take_head(struct csv *csv, char byte)
 {
     static const char utf8_mark[] = "\xEF\xBB\xBF";
@@ -333,7 +333,7 @@ void csv_feed(struct csv *csv, const void *bytes, size_t length)
 
 /* --- the end */
 
-/* Names may be missing, as an index's, and come twice; a row of nothing else is none of names. */
+/* Whether the first row has names of columns. Some names may be missing or the same, but not all missing. */
 static bool first_is_header(const struct csv *csv)
 {
     bool has_name = false;
@@ -358,13 +358,13 @@ void csv_finish(struct csv *csv)
 
     if (csv->encoding == CSV_UNKNOWN)
         take(csv, csv->head, csv->head + csv->head_length);
-    /* A character that is cut off, which no text of UTF-8 has. */
+    /* Half a character at the end becomes a byte that is not valid UTF-8. */
     if (csv->encoding == CSV_UTF16 && utf16_is_cut(&csv->utf16))
         take(csv, no_text, no_text + 1);
     if (!csv->delimiter_is_known)
         choose_delimiter(csv);
     end_sequence(csv);
-    /* Whatever else was wrong: it is this quote that swallowed the rest. */
+    /* Reported instead of other faults of the row, because the open quote has caused them. */
     if (csv->state == CSV_QUOTED)
         csv->fault = (struct csv_bad){csv->quote_line, csv->row_fields + 1, CSV_FAULT_OPEN_QUOTE};
     if (!csv->row_is_empty)

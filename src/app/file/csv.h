@@ -1,9 +1,9 @@
 /*
- * Comma-separated values (RFC 4180) read as they come, in slices of any size, to say what is in them: how many rows and
- * columns, of which types, and which lines are bad. Memory is this struct alone, however long the text, its lines and its
- * fields are. What RFC 4180 does not allow is read as well as can be: line ends are CR LF, LF or CR, the delimiter is , ; or
- * TAB, whichever the first rows agree on, or what a line sep= before them says; a byte order mark and empty lines are passed
- * over. The text is UTF-8, or UTF-16 with a byte order mark.
+ * Reads comma-separated values (RFC 4180) in slices of any size and describes them: how many rows and columns, of which
+ * types, and which lines are bad. It needs only the memory of this struct, however long the text, its lines and its
+ * fields are. Some deviations from RFC 4180 are accepted: line ends are CR LF, LF or CR; the delimiter is , ; or TAB,
+ * as the first rows or a line sep= before them show; a byte order mark and empty lines are skipped. The text is UTF-8,
+ * or UTF-16 with a byte order mark.
  */
 #ifndef MAYFLY_APP_FILE_CSV_H
 #define MAYFLY_APP_FILE_CSV_H
@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 enum {
-    CSV_COLUMNS_MAX = 1024, /* whose names and types are kept; what is beyond them is still counted */
-    CSV_FIELD_BYTES = 64,   /* of a field that are looked at: no number, date or column's name needs more */
-    CSV_BAD_MAX = 100,      /* bad lines that are listed; a person will not read more, and all are counted */
+    CSV_COLUMNS_MAX = 1024, /* columns whose names and types are kept; further columns are counted */
+    CSV_FIELD_BYTES = 64,   /* bytes of a field that are read; numbers, dates and names of columns are shorter */
+    CSV_BAD_MAX = 100,      /* bad lines that are listed; all are counted */
 };
 
 enum csv_fault {
@@ -27,38 +27,38 @@ enum csv_fault {
     CSV_FAULT_COLUMNS,     /* not as many as the first row has */
     CSV_FAULT_QUOTE,       /* a quote within a field that does not begin with one */
     CSV_FAULT_AFTER_QUOTE, /* text after a closing quote */
-    CSV_FAULT_OPEN_QUOTE,  /* a quote that is never closed; the line is where it was opened */
+    CSV_FAULT_OPEN_QUOTE,  /* a quote that is never closed; `line` is where it was opened */
     CSV_FAULT_UTF8,
     CSV_FAULT_NUL,
 };
 
-/* A constant sentence for whoever wrote the file. */
+/* A constant sentence for the author of the file. */
 const char *csv_fault_text(enum csv_fault);
 
-/* A row's first fault. */
+/* The first fault of a row. */
 struct csv_bad {
-    int64_t line;   /* from 1, as an editor counts: line ends within quotes count too */
-    int64_t column; /* from 1; of CSV_FAULT_COLUMNS the first that is missing or too many */
+    int64_t line;   /* from 1, counting line ends within quotes too, as an editor does */
+    int64_t column; /* from 1; for CSV_FAULT_COLUMNS the first column that is missing or too many */
     enum csv_fault fault;
 };
 
 struct csv_column {
     char name[CSV_FIELD_BYTES]; /* "" without a header */
-    enum csv_type type;         /* of all its fields in rows that are not bad */
+    enum csv_type type;         /* of its fields in all rows that are not bad */
 };
 
-/* Public after csv_finish; to be read only. */
+/* The first members are the result, to be read after csv_finish. */
 struct csv {
     char delimiter;
-    bool has_header;  /* the first row is not bad, and its fields are text and short; some may be empty, or the same */
-    int64_t rows;     /* with the bad ones, without the header */
-    int64_t columns;  /* as the first row has */
-    int64_t bad_rows; /* with a fault, of all rows */
-    size_t bad_count; /* of those that are listed */
+    bool has_header;  /* the first row is not bad, and its fields are short texts; some may be empty or the same */
+    int64_t rows;     /* including bad ones, without the header */
+    int64_t columns;  /* columns of the first row */
+    int64_t bad_rows; /* rows with a fault */
+    size_t bad_count; /* rows in `bad` */
     struct csv_bad bad[CSV_BAD_MAX];
     struct csv_column column[CSV_COLUMNS_MAX];
 
-    /* While it is read. */
+    /* The state while the text is read. */
     enum csv_state { CSV_FIELD_BEGIN, CSV_PLAIN, CSV_QUOTED, CSV_QUOTE_IN_QUOTED } state;
     unsigned char byte_class[256];
     enum csv_encoding { CSV_UNKNOWN, CSV_UTF8, CSV_UTF16 } encoding;
@@ -72,14 +72,14 @@ struct csv {
     int64_t quote_line;   /* where the last quote was opened */
     int64_t row_line;     /* where the row begins */
     struct csv_bad fault; /* the row's first */
-    bool row_is_empty;    /* no byte of it yet */
-    int64_t row_fields;   /* that have ended */
+    bool row_is_empty;    /* the row has no bytes yet */
+    int64_t row_fields;   /* fields of the row that have ended */
     size_t field_length;  /* in bytes, of which only the first are kept */
     char field[CSV_FIELD_BYTES];
     unsigned char row_type[CSV_COLUMNS_MAX];
     unsigned char first_type[CSV_COLUMNS_MAX]; /* of the first row */
     bool first_is_bad;
-    bool first_is_names; /* its fields so far may be names of columns */
+    bool first_is_names; /* all its fields so far may be names of columns */
 
     struct csv_sample sample; /* the first rows, until the delimiter is known */
     bool delimiter_is_known;

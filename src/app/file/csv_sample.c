@@ -5,7 +5,7 @@
 
 static const char delimiters[CSV_DELIMITERS] = {',', ';', '\t', ','};
 
-/* The last of them: commas without those of decimal numbers. In 1,5;2,5 only these count. */
+/* PLAIN_COMMAS are commas other than those of decimal numbers: none in 1,5;2,5. */
 enum { COMMAS, SEMICOLONS, TABS, PLAIN_COMMAS };
 
 static bool is_digit(unsigned char byte)
@@ -15,7 +15,7 @@ static bool is_digit(unsigned char byte)
 
 static void count(struct csv_sample *sample, unsigned char byte)
 {
-    /* A comma is a decimal number's when the digit after it comes. */
+    /* A comma between two digits is counted as a decimal comma when the second digit comes. */
     bool decimal = is_digit(byte) && sample->before[0] == ',' && is_digit(sample->before[1]);
 
     sample->count[COMMAS] += byte == ',';
@@ -56,7 +56,10 @@ static void look_at(struct csv_sample *sample, unsigned char byte)
         end_sampled_row(sample);
 }
 
-/* That of the first row by which the fewest other rows have another number of fields; else the one it has most often. */
+/*
+ * The delimiter with which the fewest rows differ from the first in their number of fields; among equals, the one that
+ * the first row has most often.
+ */
 static char best_delimiter(struct csv_sample *sample)
 {
     size_t commas, best;
@@ -75,7 +78,7 @@ static char best_delimiter(struct csv_sample *sample)
     return delimiters[best];
 }
 
-/* Excel's own line before the first: sep= and the delimiter. The bytes it has with its end; 0: there is none. */
+/* The length of Excel's line before the first row, sep= and the delimiter, with its line end. 0: there is none. */
 static size_t separator_line(const struct csv_sample *sample)
 {
     const char *text = sample->bytes, *end = text + sample->length;

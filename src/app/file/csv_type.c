@@ -100,7 +100,7 @@ static bool is_boolean(const char *text)
            strcasecmp(text, "no") == 0;
 }
 
-/* A '+' is no sign here: it begins telephone numbers. */
+/* A number has no '+', which begins telephone numbers. */
 static enum csv_type number_type(const char *text, const char *points)
 {
     static const char digits[] = "0123456789";

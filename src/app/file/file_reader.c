@@ -17,7 +17,7 @@ static void release(void *arg)
     let_go(reader);
 }
 
-/* As much as is wanted of the next block; after a range's first piece they are the back end's own. */
+/* The bytes wanted of the next block. After the first piece of a range, pieces are blocks of the back end. */
 static size_t wanted(const struct file_reader *reader)
 {
     int64_t left = reader->end - reader->offset, block = FILE_READER_BYTES - reader->offset % FILE_READER_BYTES;
@@ -83,7 +83,7 @@ void file_reader_expect(struct file_reader *reader)
     reader->expects = true;
 }
 
-/* What fails is read again by file_reader_next, which says why. */
+/* After an error the bytes are read again by file_reader_next, which reports it. */
 void file_reader_settle(struct file_reader *reader)
 {
     struct err ignored = {.kind = ERR_NONE};

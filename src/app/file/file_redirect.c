@@ -4,20 +4,23 @@
 
 #include <string.h>
 
-/* nginx asks at once; the rest is for clocks that differ. A transfer that has begun may take longer. */
+/*
+ * Validity of the URL. nginx uses it at once; the rest is for clocks that differ. A transfer that has begun may take
+ * longer.
+ */
 enum { URL_SECONDS = 60 };
 
 bool file_redirects(const struct exchange *x, const struct file *file, const struct range *range)
 {
     const struct object_ops *back_end = object_ops_named(file->back_end);
 
-    /* HEAD needs no bytes, so the storage is not asked. */
+    /* HEAD needs no bytes from the storage. */
     return x->request.method == METHOD_GET && x->request.storage[0] != '\0' && x->request.storage_failed[0] == '\0' &&
            x->services->config.s3_accel && range->length > FILE_READER_BYTES && back_end != NULL &&
            back_end->sign != NULL;
 }
 
-/* nginx knows how to get there; what it needs is the host, as it was signed, and what follows it. */
+/* nginx knows the storage's address; it needs the host, as it was signed, and the rest of the URL. */
 static bool add_url(struct exchange *x, const char *url, struct err *err)
 {
     const char *host = strstr(url, "://");
@@ -66,7 +69,7 @@ bool file_redirect(struct exchange *x, const struct file *file, const struct ran
     length = arena_printf(&x->arena, "%lld", (long long)range->length);
     if (text == NULL || length == NULL)
         return err_memory(err);
-    /* A body has a type, and this answer has none of its own. */
+    /* The type is set here, because this answer has no body of its own. */
     return response_header(&x->response, "Content-Type", file->type, err) &&
            (x->response.status != 206 || response_header(&x->response, "X-Mayfly-Object-Range", text, err)) &&
            response_header(&x->response, "X-Mayfly-Object-Length", length, err) &&

@@ -1,10 +1,11 @@
 /*
- * A file that nginx gets from the object storage itself, by a URL that is signed for this one request: its bytes pass no
- * worker. nginx/mayfly-locations.conf has the other end, location @mayfly_s3.
+ * A file that nginx itself gets from the object storage, by a URL that is signed for this request. Its bytes pass
+ * through no worker. Location @mayfly_s3 in nginx/mayfly-locations.conf is the other half.
  *
- * nginx passes on whatever the storage answers with a 2xx, so the worker reads a byte first, and whether it is one of that
- * file, and of its length. What comes in one piece is sent by the worker, which then has asked as often. When nginx is refused
- * all the same it asks again (@mayfly_s3_failed), and the worker sends the file or says why not.
+ * nginx passes on any 2xx answer of the storage, so the worker first reads one byte, and checks that the object is the
+ * file's and has its length. A part that fits into one piece is sent by the worker, which then has sent one request as
+ * well. When nginx is refused nevertheless, it asks again (@mayfly_s3_failed), and the worker sends the file or an
+ * error.
  */
 #ifndef MAYFLY_APP_FILE_FILE_REDIRECT_H
 #define MAYFLY_APP_FILE_FILE_REDIRECT_H
@@ -13,14 +14,14 @@
 #include "http/range.h"
 
 /*
- * Whether this part of the file is nginx's to send: it offers that (MAYFLY_S3) and has not failed, s3_accel agrees, the back
- * end signs URLs, and it is more than a piece.
+ * Whether nginx sends this part of the file: nginx offers to (MAYFLY_S3) and has not failed, s3_accel permits it, the
+ * back end signs URLs, and the part is longer than a piece.
  */
 bool file_redirects(const struct exchange *, const struct file *, const struct range *);
 
 /*
- * Looks whether the storage gives the file out, and adds what nginx needs to know. The answer's other headers are to be there
- * as if the worker sent it. Errors are those of file_reader_next.
+ * Checks that the storage has the file, and adds the headers that nginx needs. The other headers must be set as if the
+ * worker sent the file. Errors are those of file_reader_next.
  */
 bool file_redirect(struct exchange *, const struct file *, const struct range *, struct err *) MUST_CHECK;
 

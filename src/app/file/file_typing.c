@@ -7,9 +7,13 @@
 #include <string.h>
 
 enum {
-    WAIT_MS = 20, /* for the answer itself, which takes some milliseconds; a client that has gone is seen after it */
-    PAUSE_MS = 3, /* where nobody can wait for the answer itself */
-    PATIENCE_MS = 5000, /* for a place; the files of others have theirs for two seconds at most */
+    /*
+     * a coroutine waits so long for the answer, which takes some milliseconds; then it checks that the client is still
+     * there
+     */
+    WAIT_MS = 20,
+    PAUSE_MS = 3,       /* without a coroutine: between two looks at the answer */
+    PATIENCE_MS = 5000, /* for a place; another file has its place for at most two seconds */
 };
 
 _Static_assert((int)UPLOAD_HEAD_BYTES >= (int)MEDIA_TYPE_SNIFF_BYTES, "an upload keeps as much as types are told by");
@@ -22,7 +26,7 @@ static void release(void *arg)
     if (!typing->has_place)
         return;
     typing->has_place = sniffing->places[typing->place].taken = false;
-    /* Whose turn it is each finds out for itself: it may be another account's place. */
+    /* Wakes all: each checks itself whether it gets the place, which may be that of another account. */
     TAILQ_FOREACH(next, &sniffing->line, in_line)
     coroutine_wake(next->waits);
 }
@@ -53,12 +57,12 @@ bool file_typing_begin(struct exchange *x, struct upload *upload, struct file_ty
     media_type_normalise(upload->file.claimed_type, claimed);
     if (!upload_head(upload, typing->head, size, &typing->head_length, err))
         return false;
-    /* No bytes contradict nothing. */
+    /* An empty file contradicts no type. */
     known = typing->head_length > 0 ? media_type_known(typing->head, typing->head_length) : claimed;
     return known != NULL ? settle(typing, known, err) : arena_defer(&x->arena, release, typing) || err_memory(err);
 }
 
-/* False: this account has its place, or all are taken. */
+/* False: this account has a place already, or all are taken. */
 static bool take_place(struct file_typing *typing)
 {
     struct sniffing *sniffing = &typing->x->services->sniffing;
@@ -79,7 +83,7 @@ static bool take_place(struct file_typing *typing)
     return true;
 }
 
-/* In the line, where there is one; for some milliseconds. */
+/* Waits in the line for some milliseconds, if it runs in a coroutine. */
 static bool line_up(struct file_typing *typing)
 {
     struct services *services = typing->x->services;
@@ -100,7 +104,7 @@ static bool line_up(struct file_typing *typing)
     return taken;
 }
 
-/* What fails here is nothing that whoever uploads could mend: the file is kept, with a type that promises nothing. */
+/* Stores the file with a type that promises nothing: the uploader can't correct the error. */
 static bool give_up(struct file_typing *typing, const struct err *reason, struct err *err)
 {
     char unknown[MEDIA_TYPE_BYTES];
@@ -124,7 +128,7 @@ static bool wait_for_place(struct file_typing *typing, struct err *err)
     return give_up(typing, &reason, err);
 }
 
-/* Waits for the answer itself as long as one usually takes; after that others look whether the client is there still. */
+/* Waits for the answer as long as one usually takes. Then the caller checks that the client is still there. */
 static void look(struct file_typing *typing, char sniffed[MEDIA_TYPE_BYTES], bool *over)
 {
     struct services *services = typing->x->services;

@@ -1,7 +1,8 @@
 #include "app/file/tus_join.h"
 
-#include "app/file/file_answer.h"
+#include "app/file/file_finish.h"
 #include "app/file/file_reader.h"
+#include "store/file_parts.h"
 
 struct joining {
     struct upload *upload;
@@ -21,9 +22,9 @@ static bool go_on(struct exchange *x, struct joining *joining, bool *done, struc
         return upload_add(joining->upload, bytes, length, err);
     if (++joining->at < joining->count)
         return file_reader_turn_to(x, joining->reader, &joining->parts[joining->at], err);
-    if (!file_answer_complete(x, joining->upload, NULL, err))
+    if (!file_finish(x, joining->upload, NULL, err))
         return false;
-    *done = x->stream == joining; /* unless its type is looked for */
+    *done = x->stream == joining; /* not while its type is being found */
     return true;
 }
 
@@ -33,27 +34,27 @@ static bool step(struct exchange *x, bool *done, struct err *err)
 
     if (go_on(x, joining, done, err))
         return true;
-    upload_leave(joining->upload); /* who asks again need not wait for the lease to end */
+    upload_leave(joining->upload); /* a repeated request need not wait for the end of the lease */
     return false;
 }
 
 static void quit(struct exchange *x)
 {
     const struct joining *joining = x->stream;
-    struct err ignored = {.kind = ERR_NONE}; /* then the lease ends by itself */
+    struct err ignored = {.kind = ERR_NONE}; /* the lease then expires */
 
     (void)!upload_keep(joining->upload, &ignored);
 }
 
 static const struct job job = {.step = step, .quit = quit};
 
-/* The reader stands where the file's bytes end. */
+/* Opens the parts, and places the reader behind the bytes that the file has. */
 static bool open_parts(struct exchange *x, struct joining *joining, struct err *err)
 {
     const struct file *file = &joining->upload->file;
     int64_t offset = file->received, size = 0;
 
-    if (!file_parts(&x->services->files, &x->arena, &file->id, &joining->parts, &joining->count, err))
+    if (!file_parts_list(&x->services->files, &x->arena, &file->id, &joining->parts, &joining->count, err))
         return false;
     for (size_t i = 0; i < joining->count; i++)
         size += joining->parts[i].received;
@@ -74,7 +75,7 @@ bool tus_join(struct exchange *x, struct upload *upload, struct err *err)
     if (joining == NULL)
         return err_memory(err);
     if (upload->file.sealed)
-        return file_answer_complete(x, upload, NULL, err);
+        return file_finish(x, upload, NULL, err);
     joining->upload = upload;
     if (!open_parts(x, joining, err)) {
         upload_leave(upload);

@@ -2,7 +2,7 @@
 
 #include "base/utf8.h"
 
-/* A pair is four bytes of four, a lone half one byte: neither is more than three of two. */
+/* A pair of four bytes becomes four, half a pair one: never more than three bytes for two. */
 static size_t take_unit(struct utf16 *utf16, uint32_t unit, char *text)
 {
     bool low = unit >= 0xDC00 && unit < 0xE000, waited = utf16->high != 0;

@@ -1,6 +1,6 @@
 #include "app/page/files_page.h"
 
-#include "app/file/file_answer.h"
+#include "app/file/file_lookup.h"
 #include "app/page/page_limit.h"
 #include "app/page/query.h"
 #include "base/percent.h"
@@ -13,7 +13,7 @@
 
 enum {
     SIZE_TEXT_BYTES = 32,
-    /* Of a name's ending, where there is no picture to show. */
+    /* Characters of a file's ending that stand in the place of a picture. */
     ENDING_MAX = 4,
 };
 
@@ -22,7 +22,7 @@ static bool set_text(json_t *object, const char *name, const char *text)
     return json_object_set_new(object, name, json_string(text)) == 0;
 }
 
-/* "7 bytes", "1.5 MB", "15 MB"; files.js writes sizes alike. */
+/* "7 bytes", "1.5 MB", "15 MB". files.js writes sizes in the same way. */
 static void size_text(int64_t bytes, char text[SIZE_TEXT_BYTES])
 {
     static const char *const units[] = {"KB", "MB", "GB", "TB", "PB"};
@@ -33,7 +33,7 @@ static void size_text(int64_t bytes, char text[SIZE_TEXT_BYTES])
         snprintf(text, SIZE_TEXT_BYTES, "%" PRId64 " byte%s", bytes, bytes == 1 ? "" : "s");
         return;
     }
-    /* What would be rounded to 1024 is one of the next unit. */
+    /* A size that would be rounded to 1024 is written in the next unit. */
     for (; size >= 1023.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         size /= 1024;
     snprintf(text, SIZE_TEXT_BYTES, "%.*f %s", size < 9.95 && fabs(size - round(size)) >= 0.05 ? 1 : 0, size,
@@ -48,7 +48,7 @@ static bool set_size(json_t *object, const char *name, int64_t bytes)
     return set_text(object, name, text);
 }
 
-/* Those that mayfly-thumbnail reads. */
+/* The types that mayfly-thumbnail reads. */
 static bool has_thumbnail(const char *type)
 {
     static const char *const types[] = {"image/jpeg", "image/png", "image/webp", "image/gif"};
@@ -59,7 +59,7 @@ static bool has_thumbnail(const char *type)
     return false;
 }
 
-/* "pdf" of "report.pdf"; "" when a name has no short ending. */
+/* "pdf" for "report.pdf"; "" when the name has no short ending. */
 static const char *ending_of(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -83,7 +83,7 @@ static bool add_file_texts(json_t *file, struct err *err)
     return true;
 }
 
-/* The address of a page of the same search; before: behind this file, or NULL for the newest. */
+/* Sets the address of a page of the same search. before: the page begins behind this file; NULL: with the newest. */
 static bool set_address(struct exchange *x, json_t *values, const char *name, const char *contains, const char *before,
                         struct err *err)
 {
@@ -103,7 +103,7 @@ static bool set_files(struct exchange *x, json_t *values, const char *contains, 
     json_t *files, *file;
     size_t index;
 
-    /* One more than is shown tells whether there are more. */
+    /* One more than is shown is read, to know whether there are more. */
     if (!file_list(&x->services->files, &x->arena, &x->session.account, contains, before, PAGE_FILES_MAX + 1, &list,
                    err) ||
         !json_read(&x->arena, list, strlen(list), &files, err))
@@ -195,7 +195,7 @@ bool files_page_fill_links(struct exchange *x, json_t *values, struct err *err)
 
     if (shown == NULL || json_object_set_new(values, "file", shown) != 0)
         return err_memory(err);
-    if (!file_answer_find(x, &file, err))
+    if (!file_lookup(x, &file, err))
         return false;
     if (file_link_list(&x->services->files, &x->arena, &file.id, &x->session.account, &list, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such file of yours");
