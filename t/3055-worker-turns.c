@@ -15,7 +15,6 @@
 #include "fcgi-stream.h"
 #include "offline-services.h"
 
-static struct services services;
 static struct turns turns;
 static struct loop loop, beside;
 static struct stream stream;
@@ -270,19 +269,6 @@ static void what_waited_goes_on_between_streams(void **state)
     loop_close(&loop);
     for (size_t i = 0; i < STREAMS; i++)
         loop_forget(&streams[i]);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    signal(SIGPIPE, SIG_IGN);
-    return offline_services_open(&services);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return offline_services_close(&services);
 }
 
 int main(void)

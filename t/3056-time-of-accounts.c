@@ -10,7 +10,6 @@
 /* More than one gathering gives, of one account; and one of each other. */
 enum { MANY = 3 * TURNS_BATCH_MAX, OTHERS = 3, ROUNDS = 200 };
 
-static struct services services;
 static struct turns turns;
 static struct loop loop;
 static int64_t step_us;
@@ -134,18 +133,6 @@ static void those_that_slept_go_on(void **state)
         (void)turns_take(&turns, 0, &any);
     assert_true(fewest(steps, MANY) > 0);
     close_turns();
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return offline_services_open(&services);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return offline_services_close(&services);
 }
 
 int main(void)

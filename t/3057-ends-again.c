@@ -5,7 +5,6 @@
 
 #include "offline-services.h"
 
-static struct services services;
 static struct exchange x;
 static int64_t now_us;
 static int meets; /* so many times another's lock */
@@ -148,18 +147,6 @@ static void who_goes_meanwhile_is_cut_off(void **state)
     serve_quit(&x);
     assert_int_equal(ends_cut, 1);
     close_exchange();
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return offline_services_open(&services);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return offline_services_close(&services);
 }
 
 int main(void)

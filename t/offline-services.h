@@ -1,22 +1,27 @@
-/* The services of a process whose database and cache are nowhere: for tests of what asks neither. */
+/* The services of a worker without a database and a cache, for tests of code that needs neither. */
 #ifndef MAYFLY_T_OFFLINE_SERVICES_H
 #define MAYFLY_T_OFFLINE_SERVICES_H
 
 #include "app/services.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* From a file of settings and one of a secret, which are gone again afterwards; 0, as cmocka has it. */
-static inline int offline_services_open(struct services *services)
+static struct services services;
+
+/* For cmocka_run_group_tests: opens the services with a file of settings and one of a secret, and removes both files. */
+static int set_up(void **state)
 {
     char folder[] = "/tmp/mayfly-offline-XXXXXX", secret[sizeof folder + 16], config[sizeof folder + 16];
     struct err err = {.kind = ERR_NONE};
     FILE *file;
     bool opened = false;
 
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
     if (mkdtemp(folder) == NULL)
         return -1;
     snprintf(secret, sizeof secret, "%s/secret", folder);
@@ -27,23 +32,24 @@ static inline int offline_services_open(struct services *services)
         opened = file != NULL &&
                  fprintf(file, "database = host=%s dbname=none\ncache = unix:%s/none\nsecret_file = %s\n", folder,
                          folder, secret) > 0 &&
-                 fclose(file) == 0 && services_open(services, config, "test", &err) &&
-                 coroutines_new(&services->coroutines, services->clock, &err);
+                 fclose(file) == 0 && services_open(&services, config, "test", &err) &&
+                 coroutines_new(&services.coroutines, services.clock, &err);
     }
     if (!opened)
         fprintf(stderr, "%s\n", err.detail);
-    services->log.level = LOG_ERROR;
+    services.log.level = LOG_ERROR;
     unlink(secret);
     unlink(config);
     rmdir(folder);
     return opened ? 0 : -1;
 }
 
-static inline int offline_services_close(struct services *services)
+static int tear_down(void **state)
 {
-    coroutines_free(services->coroutines);
-    services->coroutines = NULL;
-    services_close(services);
+    (void)state;
+    coroutines_free(services.coroutines);
+    services.coroutines = NULL;
+    services_close(&services);
     return 0;
 }
 
