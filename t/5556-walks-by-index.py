@@ -79,8 +79,8 @@ with Database(LAST, ACCOUNTS) as database:
     few("file_give_back", (first, HOLDER, "{}"), 100, "of an account that has many")
     few("file_thumbnail_claim", (id_of(FILES + 9), first, id_of(2), 64, "postgres", 262144, HOLDER, 1000, 1000, 2), 300, "of an account that has many")
     few("file_sweep_claim", (60, 100), 300, "when few are due")
-    few("file_link_sweep", (1000,), 20, "when none has expired")
-    few("account_sweep", (100,), 20, "when no account closes")
+    few("file_link_expire", (1000,), 20, "when none has expired")
+    few("account_remove", (100,), 20, "when no account closes")
     plan = pages("truths", 1 << 26)[1]
     check(not re.search(r'"Node Type": "Seq Scan"[^}]*"Relation Name": "file"', plan), "gauges are read without all files", plan)
 done()

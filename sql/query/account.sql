@@ -48,7 +48,7 @@ WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
         WHERE id = $1::uuid AND closing_at IS NULL)
 SELECT s.id FROM s;
 
--- name: account_sweep (most)
+-- name: account_remove (most)
 -- -> of the account that has been closing the longest, and that nobody else sweeps: how many files were let go,
 -- whether it is gone itself. Whoever holds a file's row is passed by, and comes up again.
 WITH c AS MATERIALIZED (

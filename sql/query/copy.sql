@@ -19,7 +19,7 @@ WHERE file_id = $1::uuid AND removals = $2::int AND back_end = $4::text AND leas
 DELETE FROM file_copy WHERE file_id = $1::uuid AND back_end = $2::text AND removals > 0 AND lease IS NULL
 RETURNING file_id;
 
--- name: file_link_sweep (most)
+-- name: file_link_expire (most)
 -- -> those that were removed, since they had expired
 DELETE FROM file_link WHERE id IN (
     SELECT id FROM file_link WHERE expires_at <= statement_timestamp() LIMIT $1::int FOR UPDATE SKIP LOCKED)

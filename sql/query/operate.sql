@@ -1,4 +1,4 @@
--- name: sweep (outcome_keep_s, attempt_keep_s, most)
+-- name: rows_expire (outcome_keep_s, attempt_keep_s, most)
 SELECT sweep($1::int, $2::int, $3::int);
 
 -- name: outcomes_turn

@@ -6,6 +6,22 @@ SET lock_timeout = 0;
 \set asked 'SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :''step'') AS todo'
 \set done 'INSERT INTO schema_step (name) VALUES (:''step'');'
 
+-- Assigns to the rows of a table that meet a condition, some hundred in a transaction, in the order of their ids.
+CREATE OR REPLACE PROCEDURE pg_temp.rewrite_rows(table_name text, assignment text, condition text)
+LANGUAGE plpgsql AS $$
+DECLARE
+    at uuid := '00000000-0000-0000-0000-000000000000';
+    ids uuid[];
+BEGIN
+    LOOP
+        EXECUTE format('SELECT ARRAY(SELECT id FROM %I WHERE id > $1 ORDER BY id LIMIT 200)', table_name) INTO ids USING at;
+        EXIT WHEN ids = '{}';
+        EXECUTE format('UPDATE %I SET %s WHERE id = ANY ($1) AND (%s)', table_name, assignment, condition) USING ids;
+        at := ids[cardinality(ids)];
+        COMMIT;
+    END LOOP;
+END $$;
+
 -- Indexes that were broken off.
 SELECT format('DROP INDEX CONCURRENTLY %s', indexrelid::regclass) FROM pg_index JOIN pg_class ON oid = indexrelid
 WHERE NOT indisvalid AND relnamespace = 'mayfly'::regnamespace \gexec
@@ -28,19 +44,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS file_thumbnail_claims ON file (account_i
 \set step 'profile_photo'
 :asked \gset
 \if :todo
-DO $$
-DECLARE
-    at uuid := '00000000-0000-0000-0000-000000000000';
-    ids uuid[];
-BEGIN
-    LOOP
-        ids := ARRAY(SELECT id FROM account WHERE id > at ORDER BY id LIMIT 200);
-        EXIT WHEN ids = '{}';
-        UPDATE account SET updated_at = updated_at WHERE id = ANY (ids) AND (profile::json -> 'photo') IS NULL;
-        at := ids[cardinality(ids)];
-        COMMIT;
-    END LOOP;
-END $$;
+CALL pg_temp.rewrite_rows('account', 'updated_at = updated_at', $$(profile::json -> 'photo') IS NULL$$);
 :done
 \endif
 
@@ -95,19 +99,7 @@ DROP INDEX CONCURRENTLY IF EXISTS account_email_before;
 DROP FUNCTION IF EXISTS name_key_before(text);
 \if :differed
 -- What files are found by; a trigger makes it anew.
-DO $$
-DECLARE
-    at uuid := '00000000-0000-0000-0000-000000000000';
-    ids uuid[];
-BEGIN
-    LOOP
-        ids := ARRAY(SELECT id FROM file WHERE id > at ORDER BY id LIMIT 200);
-        EXIT WHEN ids = '{}';
-        UPDATE file SET name = name WHERE id = ANY (ids) AND name_key <> name_key(name);
-        at := ids[cardinality(ids)];
-        COMMIT;
-    END LOOP;
-END $$;
+CALL pg_temp.rewrite_rows('file', 'name = name', 'name_key <> name_key(name)');
 \endif
 :done
 \endif

@@ -58,19 +58,19 @@ bool system_routes(struct ctl *ctl, struct err *err)
 }
 
 /* In small steps, so that no lock is held for long and a sweep that is interrupted keeps its progress. */
-static bool sweep_rows(struct ctl *ctl, int64_t *total, struct err *err)
+static bool expire_rows(struct ctl *ctl, int64_t *total, struct err *err)
 {
     bool watched = isatty(STDERR_FILENO) != 0;
     int64_t removed;
 
     do {
-        if (!operate_sweep(ctl->services.sessions.db, &ctl->arena, &ctl->services.config, &removed, err))
+        if (!operate_expire(ctl->services.sessions.db, &ctl->arena, &ctl->services.config, &removed, err))
             return false;
         arena_reset(&ctl->arena);
         *total += removed;
         if (watched)
             fprintf(stderr, "\r%" PRId64 " rows removed ", *total);
-    } while (removed >= SWEEP_BATCH);
+    } while (removed >= EXPIRE_BATCH);
     if (watched)
         fputs("\r", stderr);
     return true;
@@ -116,7 +116,7 @@ bool system_sweep(struct ctl *ctl, struct err *err)
     int64_t partitions = 0, rows = 0;
     struct sweep_result files = {.taken = 0};
     bool done =
-        keep_partitions(ctl, &partitions, err) && sweep_rows(ctl, &rows, err) && sweep_objects(ctl, &files, err);
+        keep_partitions(ctl, &partitions, err) && expire_rows(ctl, &rows, err) && sweep_objects(ctl, &files, err);
 
     if (done || files.taken > 0)
         fprintf(stderr,

@@ -62,12 +62,12 @@ enum db_rc operate_file_show(struct db *db, struct arena *arena, const struct uu
     return db_query(db, arena, sql_file_show(id), rows, err);
 }
 
-bool operate_sweep(struct db *db, struct arena *arena, const struct config *config, int64_t *removed, struct err *err)
+bool operate_expire(struct db *db, struct arena *arena, const struct config *config, int64_t *removed, struct err *err)
 {
-    int64_t attempt_keep_s = config->login_window_s; /* a bucket that was not touched for so long has drained */
+    int64_t attempt_keep_s = config->login_window_s; /* after this time a bucket counts nothing */
     struct db_result row;
 
-    if (!db_query_one(db, arena, sql_sweep(config->outcome_keep_s, attempt_keep_s, SWEEP_BATCH), &row, err))
+    if (!db_query_one(db, arena, sql_rows_expire(config->outcome_keep_s, attempt_keep_s, EXPIRE_BATCH), &row, err))
         return false;
     *removed = db_number(&row, 0, 0);
     return true;

@@ -4,11 +4,11 @@
 
 enum { ARENA_BYTES = 4 * 1024 * 1024 };
 
-/* What is swept, as a claim answers it. */
+/* A row whose bytes are to be removed, as the claim answers it. */
 struct sweep_row {
     struct object object;
     const char *back_end;
-    int64_t removals; /* before */
+    int64_t removals; /* removals before this one */
 };
 
 static struct db_call file_done(const struct sweep_row *row, int64_t again_s)
@@ -31,12 +31,13 @@ static struct db_call copy_forget(const struct sweep_row *row)
     return sql_file_copy_sweep_forget(&row->object.id, row->back_end);
 }
 
-/* A table of rows whose bytes are to go. */
+/* A table of rows whose bytes are to be removed. */
 struct sweep_kind {
     struct db_call (*claim)(int64_t claim_s, int64_t most);
-    struct db_call (*done)(const struct sweep_row *, int64_t again_s); /* a tombstone after the first removal */
-    struct db_call (*forget)(const struct sweep_row *);                /* gone after the second */
-    bool has_tail; /* of an unfinished upload, which is in PostgreSQL whatever the back end */
+    /* makes the row a tombstone, after the first removal */
+    struct db_call (*done)(const struct sweep_row *, int64_t again_s);
+    struct db_call (*forget)(const struct sweep_row *); /* deletes the row, after the second removal */
+    bool has_tail; /* an unfinished upload has a tail in PostgreSQL, whatever its back end */
 };
 
 static const struct sweep_kind files = {
@@ -81,7 +82,7 @@ static bool sweep_row(struct file_store *store, struct arena *arena, const struc
         return true;
     }
     file_point(store, "sweep-removed");
-    /* No row: another did it meanwhile. */
+    /* No row: another sweeper has done it meanwhile. */
     if (db_query(store->db, arena, gone ? kind->forget(row) : kind->done(row, store->config->sweep_again_s), &told,
                  err) == DB_FAIL)
         return false;
@@ -118,7 +119,7 @@ static bool sweep_account(struct file_store *store, struct arena *arena, struct 
 {
     struct db_result row;
 
-    if (!db_query_one(store->db, arena, sql_account_sweep(SWEEP_LET_GO), &row, err))
+    if (!db_query_one(store->db, arena, sql_account_remove(SWEEP_ACCOUNT_FILES_MAX), &row, err))
         return false;
     result->taken += db_number(&row, 0, 0) + db_number(&row, 0, 1);
     result->accounts += db_number(&row, 0, 1);
@@ -131,14 +132,14 @@ static bool sweep_links(struct file_store *store, struct arena *arena, struct sw
 {
     struct db_result rows;
 
-    if (db_query(store->db, arena, sql_file_link_sweep(SWEEP_LINKS_MAX), &rows, err) == DB_FAIL)
+    if (db_query(store->db, arena, sql_file_link_expire(SWEEP_LINKS_MAX), &rows, err) == DB_FAIL)
         return false;
     result->taken += rows.rows;
     result->links += rows.rows;
     return true;
 }
 
-/* Each hour one partition of the ring becomes free; whoever comes first within it empties it. */
+/* Each hour one partition of the ring becomes free. The first sweeper of the hour empties it. */
 static bool turn_outcomes(struct file_store *store, struct arena *arena, struct err *err)
 {
     struct db_result row;

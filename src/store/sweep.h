@@ -1,15 +1,16 @@
 /*
- * Removes what nobody wants any more: accounts that are closing, files that were dropped, uploads that nobody went on with,
- * copies that `mayflyctl files move` left behind, links that have expired, outcomes of request ids that are hours old.
+ * The sweeper removes closed accounts, files that were dropped, uploads that were not continued, objects that
+ * `mayflyctl files move` has copied, expired links, and outcomes of request ids that are hours old. It runs in idle
+ * workers and in `mayflyctl sweep`.
  *
- *   sweep claims a row: its state is deleting, and other sweepers leave it alone for SWEEP_CLAIM_S
+ *   it claims a row: the state becomes deleting, and other sweepers leave the row alone for SWEEP_CLAIM_S
  *     the bytes are removed; the row stays as a tombstone for sweep_again_s
- *     claimed again: the bytes are removed again, since a write that was under way may have landed; the row goes
+ *     claimed again: the bytes are removed again, since a late write may have arrived; the row is deleted
  *
- *   an account is closing (account_close): its files are let go, SWEEP_LET_GO a call; when it has none left, its row goes
+ *   an account is closing (account_close): each call drops SWEEP_ACCOUNT_FILES_MAX of its files, the last one its row
  *
- * Any number of sweepers may run. One that dies loses nothing: each step may be repeated, and what it had claimed comes up
- * again.
+ * Any number of sweepers may run. When one dies nothing is lost: each step may be repeated, and what it had claimed is
+ * claimed again.
  */
 #ifndef MAYFLY_STORE_SWEEP_H
 #define MAYFLY_STORE_SWEEP_H
@@ -17,25 +18,29 @@
 #include "store/file.h"
 
 enum {
-    /* Rows of one call: even where each is slow they are done before their claim ends. */
+    /* Rows of one call: even if the removal of each is slow, all are done before their claim ends. */
     SWEEP_ROWS_MAX = 10,
-    /* Ten times s3_timeout_ms as it is by default. */
+    /* Ten times the default of s3_timeout_ms. */
     SWEEP_CLAIM_S = 300,
     SWEEP_LINKS_MAX = 1000,
-    /* Some 20 ms: nobody but a worker that has nothing to do, or mayflyctl, waits for them. */
-    SWEEP_LET_GO = 500,
+    /* Some 20 ms. Only an idle worker or mayflyctl waits for them. */
+    SWEEP_ACCOUNT_FILES_MAX = 500,
 };
 
 struct sweep_result {
-    int64_t taken;   /* rows; 0: nothing is left for now */
-    int64_t removed; /* of these, now without bytes */
-    int64_t gone;    /* of these, removed for the second time */
+    int64_t taken;   /* rows that were claimed; 0: none is left for now */
+    int64_t removed; /* of these, rows whose bytes were removed */
+    int64_t gone;    /* of these, rows that were deleted, after the second removal */
     int64_t links;
-    int64_t accounts;  /* that were closing, and are gone now */
-    struct err reason; /* why others still have theirs: their back end is away; they come up again after their claim */
+    int64_t accounts; /* closed accounts whose rows were deleted */
+    /* why the bytes of other rows were not removed: their back end can't be reached; they are claimed again later */
+    struct err reason;
 };
 
-/* One bounded piece of work, rows at most SWEEP_ROWS_MAX. False: the database is away. Adds to the result. */
+/*
+ * Does a bounded part of the work: at most so many rows, which are at most SWEEP_ROWS_MAX. Adds to the result. False:
+ * the database can't be reached.
+ */
 bool sweep_files(struct file_store *, int rows, struct sweep_result *, struct err *) MUST_CHECK;
 
 #endif
