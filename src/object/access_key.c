@@ -11,7 +11,7 @@
 
 enum { PATH_BYTES = 1024 };
 
-/* A session token and its name. */
+/* A session token with its name. */
 enum { LINE_BYTES = ACCESS_KEY_TOKEN_MAX + 254 };
 _Static_assert((int)LINE_BYTES <= (int)LINE_MAX_BYTES, "the longest line is read");
 
@@ -21,7 +21,7 @@ struct part {
     size_t max;
 };
 
-/* The three parts of a key; ends with a NULL name. */
+/* The three parts of a key; the last row has a NULL name. */
 #define PARTS(key)                                                                                                     \
     {                                                                                                                  \
         {"AWS_ACCESS_KEY_ID", (key)->id, ACCESS_KEY_ID_MAX},                                                           \
@@ -41,7 +41,7 @@ static bool set_part(const struct part *part, const char *value, struct err *err
     return true;
 }
 
-/* An unknown name is not shown: a value may stand where a name should. */
+/* An error does not show an unknown name, since it may be a value in the wrong place. */
 static bool take_line(void *arg, char *line, int number, struct err *err)
 {
     const struct part *parts = arg;
@@ -49,7 +49,7 @@ static bool take_line(void *arg, char *line, int number, struct err *err)
 
     (void)number;
     line += strspn(line, " \t");
-    /* The AWS tools' file names its profile; this one is to have one only. */
+    /* The file of the AWS tools names a profile. Only the profile [default] is accepted. */
     if (line[0] == '\0' || line[0] == '#' || line[0] == ';' || strcmp(line, "[default]") == 0)
         return true;
     value = strchr(line, '=');

@@ -1,6 +1,6 @@
 /*
- * The key to an object storage: what S3 calls access key id, secret access key and session token. Kept in memory of
- * libsodium's that is locked, guarded and wiped; never logged.
+ * The key to an object storage: S3's access key id, secret access key and session token. It is kept in memory that
+ * libsodium locks, guards and wipes, and is never logged.
  */
 #ifndef MAYFLY_OBJECT_ACCESS_KEY_H
 #define MAYFLY_OBJECT_ACCESS_KEY_H
@@ -20,10 +20,10 @@ struct access_key {
 };
 
 /*
- * Reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN: from the file, where they are lines of
- * `name = value` in capitals or not (so the AWS tools' own file will do), or from the environment when path is "". A path
+ * Reads AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN from a file, or from the environment when path
+ * is "". The file has lines of `name = value`, in upper or lower case, so the file of the AWS tools is accepted. A path
  * without a slash is a file in $CREDENTIALS_DIRECTORY, where systemd's LoadCredential puts it. ERR_INPUT says what is
- * missing, and never shows a value. sodium_init must have been called.
+ * missing and shows no value. sodium_init must have been called.
  */
 bool access_key_load(struct access_key **keyp, const char *path, struct err *) MUST_CHECK;
 void access_key_free(struct access_key *);

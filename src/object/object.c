@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The back ends there are. */
+/* All back ends. */
 static const struct object_ops *const back_ends[] = {
     &object_postgres,
     &object_s3,

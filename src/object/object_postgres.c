@@ -8,9 +8,11 @@
 #include <time.h>
 
 enum {
-    /* The best of those measured: larger ones write no faster, and a range reads at most one too much. */
+    /* The best of the measured sizes: larger blocks write no faster, and a range reads at most one block too much. */
     BLOCK_BYTES = 256 * 1024,
-    /* Removed in one statement: 4 MiB, which is for how long a request may wait that comes to a worker while it sweeps. */
+    /*
+     * Blocks that one statement removes: 4 MiB. A request that comes to the worker meanwhile waits for one statement.
+     */
     REMOVE_AT_ONCE = 16,
 };
 
@@ -21,7 +23,7 @@ static int64_t block_bytes(const struct object_store *store, int64_t size)
     return BLOCK_BYTES;
 }
 
-/* Nothing to begin: rows need no upload. */
+/* There is nothing to begin: rows need no upload. */
 static bool begin(struct object_store *store, struct arena *arena, const struct object *object, const char *type,
                   const char **upload, struct err *err)
 {
@@ -44,7 +46,7 @@ static bool put_block(struct object_store *store, struct arena *arena, const str
     return db_queue(store->db, sql_file_chunk_put(&object->id, number * BLOCK_BYTES, DB_BYTES(bytes, length)), err);
 }
 
-/* list is NULL when the caller has kept none, since blocks have no tags here. */
+/* Checks that blocks are in order. list is NULL when the caller has kept none, since blocks have no tags here. */
 static bool in_order(const struct object_block *list, size_t blocks, struct err *err)
 {
     for (size_t i = 0; list != NULL && i < blocks; i++)
@@ -53,7 +55,7 @@ static bool in_order(const struct object_block *list, size_t blocks, struct err 
     return true;
 }
 
-/* Whether all blocks are there; none is, after the object was removed. */
+/* Whether all blocks are there. After the object was removed there are none. */
 static bool has_blocks(struct object_store *store, struct arena *arena, const struct object *object, size_t blocks,
                        struct err *err)
 {
@@ -69,9 +71,9 @@ static bool has_blocks(struct object_store *store, struct arena *arena, const st
 }
 
 /*
- * The tail becomes the last chunk. An object is finished when its last chunk is no full block: so one that ends with a
- * full block, or has no bytes at all, gets an empty chunk. Without it a whole object could not be told from a part of
- * one but by the file's row (t/1100).
+ * The tail becomes the last chunk. An object is finished when its last chunk is not a full block. So an object that
+ * ends with a full block, or that has no bytes, gets an empty chunk; otherwise only the row of the file could tell a
+ * whole object from a part of one (t/1100).
  */
 static bool finish(struct object_store *store, struct arena *arena, const struct object *object, const char *type,
                    const struct object_block *list, size_t blocks, const void *tail, size_t tail_length,
@@ -122,7 +124,7 @@ static void expect(struct object_store *store, const struct object *object, int6
         store->expected = (struct object_part){object->id, offset, size};
 }
 
-/* DB_FAIL: this part was not expected, or its answer was lost. */
+/* Takes the part that expect has begun to read. DB_FAIL: another part was expected, or its answer was lost. */
 static enum db_rc read_expected(struct object_store *store, struct arena *arena, const struct object *object,
                                 int64_t offset, size_t size, struct db_result *row)
 {
@@ -134,7 +136,7 @@ static enum db_rc read_expected(struct object_store *store, struct arena *arena,
                : DB_FAIL;
 }
 
-/* One chunk's part; *got 0 beyond the last one. */
+/* Reads the part that is in one chunk. *got is 0 beyond the last chunk. */
 static bool read_chunk(struct object_store *store, struct arena *arena, const struct object *object, int64_t offset,
                        void *bytes, size_t size, size_t *got, struct err *err)
 {
@@ -162,7 +164,7 @@ static bool read_chunk(struct object_store *store, struct arena *arena, const st
 static bool read_bytes(struct object_store *store, struct arena *arena, const struct object *object, int64_t offset,
                        void *bytes, size_t size, size_t *length, struct err *err)
 {
-    struct arena rows; /* the driver's copies go at once, however much is read */
+    struct arena rows; /* reset after each chunk, so that copies of the driver do not add up */
     bool ok = true;
 
     (void)arena;
@@ -187,7 +189,7 @@ static bool read_bytes(struct object_store *store, struct arena *arena, const st
 static bool remove_object(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
     const struct db_call call = sql_file_chunks_remove(&object->id, 0, REMOVE_AT_ONCE);
-    struct arena scratch; /* the driver's copies go at once, however many chunks there are */
+    struct arena scratch; /* reset after each statement, so that copies of the driver do not add up */
     struct db_result rows = {.rows = 0};
     bool ok = object_key_check(object->key, err);
 
@@ -203,7 +205,7 @@ static bool remove_object(struct object_store *store, struct arena *arena, const
     return ok;
 }
 
-/* When the file began, which its id says (RFC 9562, section 5.7): chunks have no time of their own. */
+/* The time at which the file was created, from its id (RFC 9562, section 5.7). Chunks have no time of their own. */
 static const char *time_of(const struct object_store *store, struct arena *arena, const struct uuid *id)
 {
     enum { TIME_BYTES = sizeof "2026-11-24T12:00:00Z", TIMESTAMP_BYTES = 6, DAY_MS = 86400000 };
@@ -215,7 +217,7 @@ static const char *time_of(const struct object_store *store, struct arena *arena
     for (int i = 0; i < TIMESTAMP_BYTES; i++)
         ms = ms << 8 | id->bytes[i];
     seconds = (time_t)(ms / 1000);
-    /* An id of the future is none that uuid_new has made, so its object is as old as can be. */
+    /* An id from the future was not made by uuid_new; its object counts as very old. */
     if (text != NULL && (ms > store->clock->now_ms() + DAY_MS || gmtime_r(&seconds, &utc) == NULL ||
                          strftime(text, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0))
         text[0] = '\0';
@@ -237,7 +239,7 @@ static bool read_entry(const struct object_store *store, struct arena *arena, co
     return (entry->key != NULL && entry->time != NULL) || err_memory(err);
 }
 
-/* Keys are the ids alone: what name an object has, its row knows. */
+/* Keys are ids without names: the row of the file has the name. */
 static bool list(struct object_store *store, struct arena *arena, const char *after, size_t most,
                  struct object_listing *listing, struct err *err)
 {

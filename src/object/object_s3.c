@@ -15,7 +15,7 @@ static bool has_place(const struct object_store *store, const struct object *obj
     return object_key_check(object->key, err);
 }
 
-/* Every operation that asks S3 begins here. */
+/* Checks before each operation that sends a request to S3. */
 static bool ready(const struct object_store *store, const struct object *object, struct err *err)
 {
     return has_place(store, object, err) &&
@@ -23,7 +23,7 @@ static bool ready(const struct object_store *store, const struct object *object,
             err_set(err, ERR_BUG, "S3 is asked for " OBJECT_SHOWN " within a transaction", object->key));
 }
 
-/* So that the whole file needs no more parts than S3 takes; the tail is one of them. */
+/* The block size with which the whole file, tail included, needs no more parts than S3 takes. */
 static int64_t s3_block_bytes(const struct object_store *store, int64_t size)
 {
     int64_t bytes = store->config->s3_part_bytes;
@@ -52,7 +52,7 @@ static bool s3_put_block(struct object_store *store, struct arena *arena, const 
     return s3_upload_part(store->s3, arena, object->key, object->upload, number + 1, bytes, length, tag, err);
 }
 
-/* Where parts can't be given up, they are for a rule of the bucket to remove (doc/object-storage.md). */
+/* If the storage can't abort an upload, a rule of the bucket removes its parts (doc/object-storage.md). */
 static bool abandon(struct object_store *store, struct arena *arena, const struct object *object, const char *upload,
                     struct err *err)
 {
@@ -65,7 +65,7 @@ static bool abandon(struct object_store *store, struct arena *arena, const struc
     return false;
 }
 
-/* Whether the object is there, as long as it is to be: an earlier attempt may have made it whole. */
+/* Whether the object exists with the expected length: an earlier attempt may have made it whole. */
 static bool is_whole(struct object_store *store, struct arena *arena, const struct object *object, int64_t size,
                      struct err *err)
 {
@@ -82,7 +82,7 @@ static bool is_whole(struct object_store *store, struct arena *arena, const stru
     return found == size || err_set(err, ERR_BUG, "the object has %" PRId64 " bytes instead of %" PRId64, found, size);
 }
 
-/* The parts of the finished object, with the tail as the last. */
+/* Completes the upload, with the tail as the last part. */
 static bool finish_upload(struct object_store *store, struct arena *arena, const struct object *object,
                           const struct object_block *blocks, size_t count, const void *tail, size_t tail_length,
                           struct err *err)
@@ -118,13 +118,13 @@ static bool s3_finish(struct object_store *store, struct arena *arena, const str
 
     if (!ready(store, object, err))
         return false;
-    /* Without a tail the last block may be it, so then only S3 knows. */
+    /* Without a tail the last block may be shorter, so only S3 knows the length. */
     if (given != size && (count == 0 || tail_length > 0))
         return err_set(err, ERR_BUG, "%" PRId64 " bytes are given for an object of %" PRId64, given, size);
     if (count == 0)
         return s3_put(store->s3, arena, object->key, type, tail, tail_length, err) &&
                abandon(store, arena, object, object->upload, err);
-    /* An upload that is gone was completed, or removed. What else S3 answers, a completion may have been carried out. */
+    /* A missing upload was completed or removed. After any other error the completion may have been carried out too. */
     (void)!finish_upload(store, arena, object, blocks, count, tail, tail_length, &reason);
     if (is_whole(store, arena, object, size, &other))
         return true;
@@ -147,7 +147,7 @@ static bool s3_size(struct object_store *store, struct arena *arena, const struc
     return ready(store, object, err) && s3_head(store->s3, arena, object->key, size, err);
 }
 
-/* Those of a prefix; none where the storage does not tell. */
+/* Lists unfinished uploads with a prefix; none if the storage can't list them. */
 static bool known_uploads(struct object_store *store, struct arena *arena, const char *prefix, const char *after,
                           size_t most, struct s3_page *uploads, bool *untold, struct err *err)
 {
@@ -164,10 +164,10 @@ static bool known_uploads(struct object_store *store, struct arena *arena, const
     return false;
 }
 
-/* All uploads of the key go, so also those whose id was lost between begin and its commit. */
+/* Removes all uploads with the key, including those whose id was lost between begin and its commit. */
 static bool s3_tidy(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
-    /* More than one is left only by crashes within begin; what is beyond goes with the next sweep. */
+    /* Only crashes within begin leave more than one upload. The sweeper removes the rest the next time. */
     enum { UPLOADS_AT_ONCE = 16 };
     struct s3_page uploads;
     bool untold;
@@ -182,14 +182,14 @@ static bool s3_tidy(struct object_store *store, struct arena *arena, const struc
     return true;
 }
 
-/* Uploads first, then the object: completed in between, an upload becomes the object. */
+/* Removes uploads before the object, since an upload that is completed meanwhile becomes the object. */
 static bool s3_remove(struct object_store *store, struct arena *arena, const struct object *object, struct err *err)
 {
     return ready(store, object, err) && abandon(store, arena, object, object->upload, err) &&
            s3_tidy(store, arena, object, err) && s3_delete(store->s3, arena, object->key, err);
 }
 
-/* Length of what may be put: of the object, or of one of its parts; -1: it is not known. */
+/* The length that may be put, of the object or of one of its parts; -1: not known. */
 static int64_t length_to_put(const struct object *object, int64_t part)
 {
     int64_t rest = object->size - (part - 1) * object->block_bytes;
@@ -234,7 +234,7 @@ static bool s3_blocks(struct object_store *store, struct arena *arena, const str
     return true;
 }
 
-/* Adds the next key of the two lists, which are both in order. */
+/* Adds the next key of the two lists, which both are in order. */
 static void merge_one(const struct s3_page *objects, const struct s3_page *uploads, size_t *o, size_t *u,
                       struct object_entry *entry)
 {
@@ -251,7 +251,7 @@ static void merge_one(const struct s3_page *objects, const struct s3_page *uploa
         ++*u;
 }
 
-/* The last key up to which a page is complete; NULL: all of it is. */
+/* The last key up to which a page is complete. NULL: the page is the last. */
 static const char *known_to(const struct s3_page *page)
 {
     return page->more && page->count > 0 ? page->items[page->count - 1].key : NULL;
@@ -284,7 +284,7 @@ static bool s3_list(struct object_store *store, struct arena *arena, const char 
             break;
         listing->count++;
     }
-    /* The limit is itself an entry, so a page that is not the last is never empty. */
+    /* The limit is an entry itself, so only the last page can be empty. */
     if (listing->count > 0 && (limit != NULL || o < objects.count || u < uploads.count))
         listing->next = listing->entries[listing->count - 1].key;
     return true;

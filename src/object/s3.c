@@ -36,7 +36,10 @@ bool s3_put(struct s3 *s3, struct arena *arena, const char *key, const char *typ
     return s3_call(s3, arena, &request, &answer, err);
 }
 
-/* The storage, or a proxy before it, does not do what S3 does: until that is changed nothing of it can be used. */
+/*
+ * For an answer that S3 would not give: the storage, or a proxy before it, can't be used until an administrator has
+ * changed something.
+ */
 #define NONSENSE(err, ...) (err_set(err, ERR_BUG, __VA_ARGS__), s3_refusal_nonsense(err))
 
 static bool get_range(struct s3 *s3, struct arena *arena, const char *key, int64_t offset, int64_t whole, void *bytes,
@@ -57,7 +60,7 @@ static bool get_range(struct s3 *s3, struct arena *arena, const char *key, int64
         return false;
     if (answer.status == 416)
         return true;
-    /* Whoever passes over the range gives another part of the file, or another file. */
+    /* An answer that ignores the range has other bytes than were asked for. */
     if (answer.status != 206 ||
         sscanf(answer.header[S3_HEADER_RANGE], "bytes %" SCNd64 "-%" SCNd64 "/%" SCNd64, &first, &last, &total) != 3 ||
         first != offset || last != offset + (int64_t)request.length - 1 ||
@@ -70,7 +73,10 @@ static bool get_range(struct s3 *s3, struct arena *arena, const char *key, int64
     return true;
 }
 
-/* To some the 0 at the end of "bytes=0-0" is no end (s3rver), so one byte is asked for together with the next. */
+/*
+ * s3rver takes the 0 at the end of "bytes=0-0" for a missing end, so the first byte is asked for together with the
+ * second.
+ */
 bool s3_get(struct s3 *s3, struct arena *arena, const char *key, int64_t offset, int64_t whole, void *bytes,
             size_t size, size_t *length, struct err *err)
 {
@@ -96,7 +102,7 @@ bool s3_head(struct s3 *s3, struct arena *arena, const char *key, int64_t *size,
     return s3_number(answer.header[S3_HEADER_LENGTH], size, err) || s3_refusal_nonsense(err);
 }
 
-/* What is not there need not be removed. */
+/* A missing object is not an error. */
 static bool perform_removal(struct s3 *s3, struct arena *arena, struct s3_request *request, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
@@ -117,11 +123,11 @@ bool s3_delete(struct s3 *s3, struct arena *arena, const char *key, struct err *
 
 /* --- Uploads in parts */
 
-/* Keeps one element's text. */
+/* The text of one element of an answer. */
 struct wanted {
     struct arena *arena;
     const char *path;
-    const char *text; /* NULL: it did not come */
+    const char *text; /* NULL: the answer does not have it */
 };
 
 static void wanted_begin(void *arg)
@@ -186,7 +192,7 @@ bool s3_upload_part(struct s3 *s3, struct arena *arena, const char *key, const c
     struct s3_answer answer;
 
     *tag = NULL;
-    /* libcurl would name a form's type. */
+    /* Without this header libcurl sends the type of a form. */
     s3_request_header(&request, "content-type", "application/octet-stream");
     if (!add_part(&request, arena, upload, number, err) || !s3_call(s3, arena, &request, &answer, err))
         return false;
@@ -221,7 +227,7 @@ bool s3_upload_copy(struct s3 *s3, struct arena *arena, const char *key, const c
     return *tag != NULL || NONSENSE(err, "PUT part copy: S3 gives no ETag");
 }
 
-/* The parts' numbers and tags, as S3 wants them. */
+/* Writes the numbers and tags of the parts as S3 expects them. */
 static bool complete_text(struct arena *arena, const struct s3_part *parts, size_t count, struct buf *text,
                           struct err *err)
 {

@@ -13,10 +13,13 @@
 #include <unistd.h>
 
 enum {
-    FIRST_WAIT_MS = 50,     /* doubled with each retry; the wait is a random part of it, so that workers spread */
-    LONGEST_WAIT_MS = 5000, /* also of what Retry-After may ask for */
-    SKEW_MAX_MS = 24 * 3600 * 1000, /* a server that is further off is wrong itself */
-    /* In hand of one worker at a time, each on a connection of its own: a worker with one processor fills no more of them. */
+    /* doubled with each retry; the wait is a random part of it, so that workers do not retry together */
+    FIRST_WAIT_MS = 50,
+    LONGEST_WAIT_MS = 5000,         /* also of what Retry-After may ask for */
+    SKEW_MAX_MS = 24 * 3600 * 1000, /* a server with a larger difference has a wrong clock itself */
+    /*
+     * Requests of one worker at a time, each on a connection of its own. A worker with one processor can't fill more.
+     */
     EXCHANGES_MAX = 16,
     LACKING_MAX = 4, /* operations that may be lacking (may_lack of s3_request) */
 };
@@ -25,22 +28,22 @@ struct s3 {
     const struct config *config;
     const struct clock *clock;
     const struct log *log;
-    struct coroutines *coroutines; /* NULL: who calls waits */
+    struct coroutines *coroutines; /* NULL: the caller blocks */
     struct semaphore exchanges;
     struct s3_endpoint inside, outside;
-    struct access_key *key; /* NULL until the first call, as the next */
+    struct access_key *key; /* NULL until the first call, like the next member */
     struct s3_http *http;
-    int64_t skew_ms;       /* what the server's clock is ahead of ours, learnt when it refuses our time */
-    int64_t down_until_us; /* after it could not be reached */
+    int64_t skew_ms;       /* by which the server's clock is ahead, known after it has refused a request for its time */
+    int64_t down_until_us; /* set after it could not be reached */
     int64_t answered_at_us;
-    const char *lacking[LACKING_MAX]; /* operations that the storage does without, as far as the log has them */
+    const char *lacking[LACKING_MAX]; /* operations that the storage does not have, and that were logged */
 };
 
 /* One attempt. */
 struct attempt {
     struct s3_request *request;
     struct s3_xml *xml;
-    long status; /* as long as the body comes */
+    long status; /* while the body comes */
     struct s3_refusal refusal;
     struct s3_answer *answer;
 };
@@ -115,7 +118,7 @@ void s3_free(struct s3 *s3)
     free(s3);
 }
 
-/* Whoever asks for a file can't help it when the key is missing. */
+/* A missing key is not the client's fault. */
 static bool load_key(struct s3 *s3, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
@@ -138,7 +141,10 @@ static struct sigv4_signer signer_of(const struct s3 *s3)
         .key = s3->key, .region = s3->config->s3_region, .service = "s3", .now_ms = s3->clock->now_ms() + s3->skew_ms};
 }
 
-/* The elements of an error are ours, all others the request's. A 200 can be an error too: completing an upload takes long. */
+/*
+ * Elements of an error are read here, all others by the request. An answer with status 200 may be an error too, because
+ * completing an upload takes long.
+ */
 static bool on_element(void *arg, const char *path, const char *text, struct err *err)
 {
     struct attempt *attempt = arg;
@@ -166,13 +172,13 @@ static bool on_body(void *arg, long status, const char *bytes, size_t length, st
     if (attempt->xml == NULL || s3_xml_feed(attempt->xml, bytes, length, is_list ? err : &ignored))
         return true;
     attempt->xml = NULL;
-    /* A proxy's error page is no XML; its status is enough. */
+    /* The error page of a proxy is not XML; its status is enough. */
     return !is_list;
 }
 
-/* --- What an answer changes for us */
+/* --- Learning from refusals */
 
-/* When the server refuses our time, ours is wrong, or both are: its own counts. False when that was tried already. */
+/* When the server refuses the time of a request, its own clock is used from then on. False: that was tried already. */
 static bool learn_time(struct s3 *s3, const struct attempt *attempt)
 {
     int64_t theirs_ms, skew_ms;
@@ -190,7 +196,7 @@ static bool learn_time(struct s3 *s3, const struct attempt *attempt)
     return true;
 }
 
-/* A key that is refused may have been replaced in its file: session tokens live for hours. False when it was not. */
+/* Reads the key again when it is refused: session tokens are replaced after hours. False: it has not changed. */
 static bool renew_key(struct s3 *s3, const struct attempt *attempt)
 {
     static const char *const codes[] = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"};
@@ -211,7 +217,7 @@ static bool renew_key(struct s3 *s3, const struct attempt *attempt)
     return true;
 }
 
-/* A key without its last part, which may be somebody's name for a file. */
+/* A key without its last part, which may be the name of a user's file. */
 static const char *place_of(struct arena *arena, const char *key)
 {
     const char *slash = strrchr(key, '/');
@@ -219,7 +225,7 @@ static const char *place_of(struct arena *arena, const char *key)
     return slash == NULL ? "" : arena_strndup(arena, key, (size_t)(slash - key));
 }
 
-/* What the storage does without is told once in each process. */
+/* Whether this missing operation was logged; it is logged once in each process. */
 static bool is_told(struct s3 *s3, const char *operation)
 {
     size_t i = 0;
@@ -247,7 +253,7 @@ static bool refused(struct s3 *s3, struct arena *arena, const struct attempt *at
     return false;
 }
 
-/* What the server asks for; -1: nothing. A date, which HTTP allows as well, S3 does not send. */
+/* Reads Retry-After; -1: there is none. HTTP allows a date too, but S3 does not send one. */
 static int64_t retry_after_ms(const struct s3_answer *answer)
 {
     int64_t seconds;
@@ -257,7 +263,7 @@ static int64_t retry_after_ms(const struct s3_answer *answer)
     return seconds > LONGEST_WAIT_MS / 1000 ? LONGEST_WAIT_MS : seconds * 1000;
 }
 
-/* One attempt. AGAIN sets *err as well, for the case that there is no further one. */
+/* Makes one attempt. AGAIN sets *err too, for the case that there is no further attempt. */
 static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t remaining_ms,
                         struct s3_answer *answer, struct err *err)
 {
@@ -286,7 +292,7 @@ static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *r
     }
     if (answer->status >= 200 && answer->status < 300 && attempt.refusal.code[0] == '\0')
         return DONE;
-    /* From the end of an object on there is nothing, which is no fault of the question. */
+    /* Beyond the end of an object there are no bytes, which is not an error. */
     if (answer->status == 416 && request->size > 0)
         return DONE;
     if (s3_refusal_passes(&attempt.refusal, answer) || learn_time(s3, &attempt) || renew_key(s3, &attempt)) {
@@ -297,7 +303,7 @@ static enum outcome ask(struct s3 *s3, struct arena *arena, struct s3_request *r
     return REFUSED;
 }
 
-/* When others have as many in hand as may be, this waits for one of theirs to end. */
+/* Waits while other requests of this worker use all EXCHANGES_MAX. */
 static enum outcome ask_in_turn(struct s3 *s3, struct arena *arena, struct s3_request *request, int64_t end_us,
                                 struct s3_answer *answer, struct err *err)
 {
@@ -317,7 +323,7 @@ static enum outcome ask_in_turn(struct s3 *s3, struct arena *arena, struct s3_re
     return outcome;
 }
 
-/* A random time up to a bound that doubles ("full jitter"), or what the server asks for. */
+/* Waits for a random time up to a limit that doubles ("full jitter"), or as long as the server asks for. */
 static int64_t wait_before(int64_t retry, int64_t asked_ms)
 {
     int64_t bound_ms = FIRST_WAIT_MS << retry;
@@ -327,7 +333,10 @@ static int64_t wait_before(int64_t retry, int64_t asked_ms)
     return 1 + random_below((uint32_t)(bound_ms < LONGEST_WAIT_MS ? bound_ms : LONGEST_WAIT_MS));
 }
 
-/* What the last attempt failed with is the error. Others may have been answered while it waited: then the storage is there. */
+/*
+ * The error of the last attempt is the result. When other requests were answered meanwhile, the storage is not marked
+ * as down.
+ */
 static bool give_up(struct s3 *s3, enum outcome outcome, const struct s3_answer *answer, int64_t since_us,
                     const struct err *reason, struct err *err)
 {
@@ -341,7 +350,7 @@ static bool give_up(struct s3 *s3, enum outcome outcome, const struct s3_answer 
     return false;
 }
 
-/* False: nobody is to wait any more. */
+/* False: the request may not wait any longer. */
 static bool pause_until(struct s3 *s3, int64_t until_us)
 {
     while (s3->clock->monotonic_us() < until_us)

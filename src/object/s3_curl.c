@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Its soname since 2006: what was compiled by libcurl's headers needs this and no other. */
+/* Its soname since 2006. Code that was compiled with libcurl's headers needs this version of the library. */
 #define LIBCURL "libcurl.so.4"
 
 bool s3_curl_load(struct libcurl *lib, struct err *err)

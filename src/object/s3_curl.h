@@ -1,8 +1,8 @@
 /*
- * libcurl, loaded when S3 is first asked: with all that it links to, it would be a tenth of every worker's start, and a
- * site whose files are in PostgreSQL never needs it. With a bucket in the settings `mayfly-worker --test` loads it, so
- * that a missing one shows at the start. (libpq would be half of the start, but every worker needs it soon.) For
- * s3_http and s3_multi only.
+ * libcurl, loaded at the first request to S3. With all that it links to it would take a tenth of each worker's start,
+ * and a site whose files are in PostgreSQL does not need it. With a bucket in the settings, `mayfly-worker --test`
+ * loads it, so that a missing library shows at the start. (libpq takes half of the start, but every worker needs it
+ * soon.) For s3_http and s3_multi only.
  */
 #ifndef MAYFLY_OBJECT_S3_CURL_H
 #define MAYFLY_OBJECT_S3_CURL_H
@@ -11,7 +11,7 @@
 
 #include <curl/curl.h>
 
-/* Its functions under their names without curl_. */
+/* Its functions; the members have their names without curl_. */
 #define LIBCURL_FUNCTIONS(FUNCTION)                                                                                    \
     FUNCTION(global_init)                                                                                              \
     FUNCTION(global_cleanup)                                                                                           \
@@ -40,7 +40,7 @@ struct libcurl {
 #undef LIBCURL_MEMBER
 };
 
-/* It stays loaded until the process ends, as does what it has loaded. ERR_BUG says what is missing. */
+/* Loads it until the process ends. ERR_BUG says what is missing. */
 bool s3_curl_load(struct libcurl *, struct err *) MUST_CHECK;
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STALL_BYTES_PER_S = 1024 /* with s3_stall_s: no server that works is slower */ };
+enum { STALL_BYTES_PER_S = 1024 /* with s3_stall_s: a server that works is not slower */ };
 
 struct s3_http {
     struct libcurl lib;
@@ -15,8 +15,8 @@ struct s3_http {
 };
 
 /*
- * One exchange. It has a handle of its own: the multi handle keeps the connections, so this costs no handshake, and
- * libcurl 7.88 uses freed memory when a handle has had a header that went over several lines and is used again
+ * One exchange, with a handle of its own. The multi handle keeps the connections, so this costs no handshake; and
+ * libcurl 7.88 uses freed memory when a handle that has had a header of several lines is used again
  * (t/fuzz/past/s3_answer).
  */
 struct s3_exchange {
@@ -72,7 +72,7 @@ void s3_http_free(struct s3_http *http)
     free(http);
 }
 
-/* --- What is sent. One function for each type that options have, since libcurl's own takes anything. */
+/* --- Sending. One function for each type of option, since libcurl's function takes any type. */
 
 static void set_number(struct s3_exchange *exchange, CURLoption option, int64_t number)
 {
@@ -86,7 +86,7 @@ static void set_text(struct s3_exchange *exchange, CURLoption option, const char
 
 static void set_body(struct s3_exchange *exchange, const void *body, size_t length)
 {
-    /* From memory, so that libcurl can begin anew by itself on a kept connection that was closed. */
+    /* From memory, so that libcurl can repeat the request itself when a kept connection was closed. */
     set_number(exchange, CURLOPT_POST, 1);
     exchange->lib->easy_setopt(exchange->curl, CURLOPT_POSTFIELDS, length > 0 ? body : "");
     exchange->lib->easy_setopt(exchange->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
@@ -101,10 +101,13 @@ static bool append(struct s3_exchange *exchange, const char *line)
     return longer != NULL;
 }
 
-/* The headers as libcurl wants them. */
+/* Sets the headers. */
 static bool set_headers(struct s3_exchange *exchange, struct arena *arena, const struct s3_signed *what)
 {
-    /* Without a value: libcurl is not to add its own. It would wait a second for a server that does not know Expect. */
+    /*
+     * A header without a value keeps libcurl from adding its own. With Expect it would wait a second for a server that
+     * ignores it.
+     */
     bool ok = append(exchange, "Expect:") && append(exchange, "Accept:");
 
     for (size_t i = 0; i < what->header_count; i++)
@@ -124,10 +127,10 @@ static void set_options(struct s3_exchange *exchange, const struct s3_http *http
     set_text(exchange, CURLOPT_PROTOCOLS_STR, http->secure ? "https" : "http");
     set_number(exchange, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     set_number(exchange, CURLOPT_FOLLOWLOCATION, 0);
-    /* Whatever the environment says of proxies was not meant for this. */
+    /* Proxies that the environment names are not used. */
     set_text(exchange, CURLOPT_PROXY, "");
     set_number(exchange, CURLOPT_NOSIGNAL, 1);
-    /* A name server that does not answer is waited for by a thread of libcurl's, which is not waited for by us. */
+    /* A thread of libcurl waits for a name server that does not answer; the process does not wait for that thread. */
     set_number(exchange, CURLOPT_QUICK_EXIT, 1);
     set_number(exchange, CURLOPT_TCP_KEEPALIVE, 1);
     set_number(exchange, CURLOPT_CONNECTTIMEOUT_MS, config->s3_connect_ms);
@@ -145,9 +148,12 @@ static void set_options(struct s3_exchange *exchange, const struct s3_http *http
     set_text(exchange, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-/* --- What comes */
+/* --- Receiving */
 
-/* libcurl 7.88 takes `HTTP/1.1 200 OK` and a broken connection for a whole answer: only an empty line ends a head. */
+/*
+ * libcurl 7.88 takes `HTTP/1.1 200 OK` and a closed connection for a whole answer, so only an empty line counts as the
+ * end of the head.
+ */
 static size_t on_head(char *line, size_t one, size_t length, void *arg)
 {
     struct s3_exchange *exchange = arg;
@@ -187,7 +193,7 @@ static void set_callbacks(struct s3_exchange *exchange)
     exchange->lib->easy_setopt(exchange->curl, CURLOPT_ERRORBUFFER, exchange->message);
 }
 
-/* What failed on the way; all else is a wrong setting or a flaw. */
+/* Whether the transfer was cut on the way. Any other code is a wrong setting or a bug. */
 static bool cut_off(CURLcode code)
 {
     switch (code) {
@@ -205,7 +211,7 @@ static bool cut_off(CURLcode code)
     }
 }
 
-/* They go with the handle, so they are copied. */
+/* Copies the headers, which are freed with the handle. */
 static bool keep_head(const struct s3_exchange *exchange, struct arena *arena, struct s3_answer *answer)
 {
     static const char *const names[S3_HEADER_COUNT] = {
@@ -229,7 +235,7 @@ static bool keep_head(const struct s3_exchange *exchange, struct arena *arena, s
     return true;
 }
 
-/* What it came to, after all that could be set up was. */
+/* Carries out the exchange that was set up, and finds its outcome. */
 static enum s3_http_outcome perform(struct s3_exchange *exchange, struct s3_http *http, struct arena *arena,
                                     const char *name, struct s3_answer *answer)
 {

@@ -6,15 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list as it comes in: which elements are meant, and the item that is being read. */
+/* A list that is being read: which elements it has, and the current item. */
 struct listing {
     struct arena *arena;
     const char *item, *truncated; /* paths */
     struct s3_item current, *items;
-    struct s3_part part, *parts; /* in place of items, for parts */
+    struct s3_part part, *parts; /* instead of items, for a list of parts */
     size_t count, most;
-    bool more, is_one; /* the answer is a list of this kind */
-    bool by_parameter; /* that makes it one: who passes over it answers with what is asked for without it */
+    bool more, is_one; /* the answer is a list of this kind (is_one), and has more pages (more) */
+    /* the query parameter that asks for the list; a storage that ignores it answers with something else */
+    bool by_parameter;
 };
 
 static void listing_begin(void *arg)
@@ -33,7 +34,7 @@ static bool keep_text(struct arena *arena, const char *text, const char **kept, 
     return *kept != NULL || err_memory(err);
 }
 
-/* A member of the item that is being read. */
+/* Takes a member of the current item. */
 static bool on_member(struct listing *list, const char *name, const char *text, struct err *err)
 {
     if (strcmp(name, "Key") == 0)
@@ -126,7 +127,7 @@ bool s3_upload_parts(struct s3 *s3, struct arena *arena, const char *key, const 
     return true;
 }
 
-/* A list of the bucket; *call has what makes it one of objects or of uploads. */
+/* Lists the bucket; *call says whether objects or uploads. */
 static bool list_bucket(struct s3 *s3, struct arena *arena, struct s3_request *request, struct listing *list,
                         const char *prefix, const char *after_name, const char *after, const char *most_name,
                         size_t most, struct s3_page *page, struct err *err)
@@ -154,12 +155,12 @@ bool s3_objects(struct s3 *s3, struct arena *arena, const char *prefix, const ch
     s3_request_query(&request, "list-type", "2");
     if (!list_bucket(s3, arena, &request, &list, prefix, "start-after", after, "max-keys", most, page, err))
         return false;
-    /* The older list of objects knows no start-after, and would give its first page for ever. */
+    /* The first version of the operation ignores start-after, and would give its first page again and again. */
     return page->count == 0 || strcmp(page->items[0].key, after) > 0 ||
            err_set(err, ERR_METHOD, "GET objects: S3 begins its list anew");
 }
 
-/* A page of uploads from a marker on, which may begin with some of `after` itself. */
+/* Lists uploads from a marker on; the page may begin with uploads of `after` itself. */
 static bool uploads_from(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, const char *upload,
                          size_t most, struct s3_page *page, struct err *err)
 {
@@ -175,13 +176,13 @@ static bool uploads_from(struct s3 *s3, struct arena *arena, const char *prefix,
 }
 
 /*
- * Without an upload's id as a marker, AWS goes on after the key, radosgw with it, and AWS takes no made-up id: what is
- * not after the marker is dropped.
+ * Without the id of an upload as a marker, AWS continues after the key but radosgw with the key, and AWS refuses an
+ * invented id. So entries that are not after the marker are dropped.
  */
 bool s3_uploads(struct s3 *s3, struct arena *arena, const char *prefix, const char *after, size_t most,
                 struct s3_page *page, struct err *err)
 {
-    /* Of one key there are as many as workers died in s3_upload_begin. */
+    /* A key has as many uploads as workers have died in s3_upload_begin. */
     enum { PAGES_MAX = 1000 };
     const char *upload = "";
 

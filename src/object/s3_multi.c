@@ -11,9 +11,9 @@
 enum { EVENTS_MAX = 16 };
 
 /*
- * One of those who wait is the driver: it waits for libcurl's sockets and for the time that libcurl asks for, and hands them
- * to libcurl, for all. The others wait to be woken: each when its transfer is over, or because the driver's is and somebody
- * has to take its place.
+ * One of the waiting transfers is the driver: it waits for libcurl's sockets and for the time that libcurl asks for,
+ * and reports both to libcurl for all transfers. The others wait to be woken: when their transfer is over, or when the
+ * driver's is and another one has to become the driver.
  */
 struct transfer {
     CURLcode code;
@@ -28,15 +28,15 @@ struct s3_multi {
     struct coroutines *set;
     CURLM *curl;
     int epoll_fd;   /* libcurl's sockets */
-    int64_t due_us; /* when libcurl has something to do, whatever the sockets say */
+    int64_t due_us; /* when libcurl has something to do even if no socket is ready */
     LIST_HEAD(, transfer) all;
     bool is_driven;
     struct coroutine *driver;
 };
 
-/* --- What libcurl says */
+/* --- Callbacks of libcurl */
 
-/* Called by libcurl when it wants to know other things of a socket than before. */
+/* libcurl calls this to change the events of a socket. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of_socket)
 {
     struct s3_multi *multi = arg;
@@ -50,7 +50,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of
     }
     event.events = ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U);
     if (epoll_ctl(multi->epoll_fd, EPOLL_CTL_MOD, fd, &event) != 0 && errno == ENOENT)
-        epoll_ctl(multi->epoll_fd, EPOLL_CTL_ADD, fd, &event); /* failed: the transfer's deadline finds it */
+        epoll_ctl(multi->epoll_fd, EPOLL_CTL_ADD, fd, &event); /* on failure the deadline of the transfer ends it */
     return 0;
 }
 
@@ -74,8 +74,8 @@ static void collect_ends(struct s3_multi *multi)
 }
 
 /*
- * libcurl would rather tell times by a callback, but tells one that it has told before, and that came a moment too early, not
- * again; so it is asked.
+ * Asks for libcurl's time instead of using its callback, which is not called again for a time that it has reported
+ * before and that came a moment too early.
  */
 static void ask_for_time(struct s3_multi *multi)
 {
@@ -95,7 +95,7 @@ static void act(struct s3_multi *multi, curl_socket_t fd, int events)
     multi->lib->multi_socket_action(multi->curl, fd, events, &running);
 }
 
-/* What has become ready or due. */
+/* Handles sockets that are ready and times that have come. */
 static void get_on(struct s3_multi *multi)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -138,7 +138,7 @@ static bool wait_for(struct s3_multi *multi, struct transfer *transfer)
     return ok;
 }
 
-/* Somebody has to drive, if any are left. */
+/* Removes a transfer. If it was the driver, another becomes the driver. */
 static void forget(struct s3_multi *multi, struct transfer *transfer)
 {
     struct transfer *other;
@@ -173,7 +173,7 @@ bool s3_multi_perform(struct s3_multi *multi, CURL *easy, CURLcode *code, struct
     return ok || err_set(err, ERR_DOWN, "the exchange with S3 is given up, since this process ends");
 }
 
-/* --- From its beginning to its end */
+/* --- A transfer */
 
 static bool start(struct s3_multi *multi, int connections)
 {

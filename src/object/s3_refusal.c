@@ -24,7 +24,7 @@ bool s3_refusal_element(struct s3_refusal *refusal, const char *path, const char
     return true;
 }
 
-/* "Error Responses" of the API reference: what says "try again" although its status may not. */
+/* The codes that mean "try again" whatever the status, from "Error Responses" of the API reference. */
 bool s3_refusal_passes(const struct s3_refusal *refusal, const struct s3_answer *answer)
 {
     static const char *const codes[] = {"RequestTimeout",   "SlowDown",           "InternalError",
@@ -33,7 +33,7 @@ bool s3_refusal_passes(const struct s3_refusal *refusal, const struct s3_answer 
     return IS_ONE_OF(refusal->code, codes) || answer->status == 429 || (answer->status >= 500 && answer->status != 501);
 }
 
-/* A 404 that has a body without S3's word comes from somebody else: of the object it tells nothing. */
+/* A 404 with a body that has no code of S3's comes from a proxy and says nothing about the object. */
 static bool absent(const struct s3_refusal *refusal, const struct s3_answer *answer)
 {
     static const char *const codes[] = {"NoSuchKey", "NoSuchUpload"};
@@ -41,7 +41,7 @@ static bool absent(const struct s3_refusal *refusal, const struct s3_answer *ans
     return answer->status == 404 && (IS_ONE_OF(refusal->code, codes) || !refusal->has_body);
 }
 
-/* Whether it is not for this request that we are refused, but for where or as whom we ask. */
+/* Whether every request would be refused: for the address or the key, not for what this request asks. */
 static bool shut_out(const struct s3_refusal *refusal, const struct s3_answer *answer)
 {
     static const char *const codes[] = {
@@ -51,7 +51,7 @@ static bool shut_out(const struct s3_refusal *refusal, const struct s3_answer *a
     switch (answer->status) {
     case 401:
     case 403:
-    case 404: /* of the bucket */
+    case 404: /* of the bucket, which is missing */
     case 407:
         return true;
     default:
@@ -59,7 +59,7 @@ static bool shut_out(const struct s3_refusal *refusal, const struct s3_answer *a
     }
 }
 
-/* What need not be there, and is refused as such. */
+/* Whether the storage lacks the operation, which the request allows for. */
 static bool lacking(const struct s3_refusal *refusal, const struct s3_request *request, const struct s3_answer *answer)
 {
     static const char *const codes[] = {"NotImplemented", "MethodNotAllowed"};

@@ -1,35 +1,38 @@
-/* What an answer of S3's means that is no success. For object/s3_call only. */
+/* The meaning of an answer that is not a success. For object/s3_call only. */
 #ifndef MAYFLY_OBJECT_S3_REFUSAL_H
 #define MAYFLY_OBJECT_S3_REFUSAL_H
 
 #include "object/s3_request.h"
 
 enum {
-    S3_CODE_BYTES = 64,     /* of S3's word for an error; the longest documented has 46 */
-    S3_REFUSED_RETRY_S = 30 /* somebody has to look into it, so a second is too soon to come again */
+    S3_CODE_BYTES = 64,     /* of the code of an error; the longest documented code has 46 */
+    S3_REFUSED_RETRY_S = 30 /* an administrator has to act, so the client is told to wait for longer than a second */
 };
 
-/* What is read of it beside its head. */
+/* What is read of the body of an error. */
 struct s3_refusal {
-    char code[S3_CODE_BYTES];   /* "": it has no word */
-    char region[S3_CODE_BYTES]; /* where the bucket is, when it says so */
+    char code[S3_CODE_BYTES];   /* "": it has no code */
+    char region[S3_CODE_BYTES]; /* the region of the bucket, if the error names it */
     bool has_body;
 };
 
-/* Takes an element of the body; false when it belongs to no error. */
+/* Takes an element of the body. False: it does not belong to an error. */
 bool s3_refusal_element(struct s3_refusal *, const char *path, const char *text);
 
-/* Whether it may pass by itself, so that the same is asked again. */
+/* Whether the error may be temporary, so that the request is repeated. */
 bool s3_refusal_passes(const struct s3_refusal *, const struct s3_answer *);
 
 /*
- * Sets the error and returns false. ERR_ABSENT, ERR_CONFLICT and ERR_METHOD are as object/s3.h has them; ERR_DOWN when the
- * storage lets nobody of ours in, which goes on until its administrator or ours has changed something, and then is over
- * for the same request; ERR_BUG when it would refuse this request for ever.
+ * Sets the error and returns false. ERR_ABSENT, ERR_CONFLICT and ERR_METHOD are as object/s3.h says. ERR_DOWN: the
+ * storage refuses every request, until an administrator changes something; the same request then works. ERR_BUG: it
+ * would refuse this request always.
  */
 bool s3_refusal_set(const struct s3_refusal *, const struct s3_request *, const struct s3_answer *, struct err *);
 
-/* What came is no answer of S3's: a proxy may be in the way, or a setting wrong. Turns ERR_BUG into ERR_DOWN; returns false. */
+/*
+ * For an answer that S3 would not give, from a proxy or because of a wrong setting. Turns ERR_BUG into ERR_DOWN;
+ * returns false.
+ */
 bool s3_refusal_nonsense(struct err *);
 
 #endif

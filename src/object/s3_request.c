@@ -32,14 +32,14 @@ bool s3_endpoint_parse(const char *setting, const char *url, struct s3_endpoint 
                        setting, url);
     memcpy(endpoint->host, host, length);
     endpoint->host[length] = '\0';
-    /* libcurl leaves it out of the Host header, which is signed. */
+    /* libcurl leaves the standard port out of the Host header, which is signed. */
     standard_port = endpoint->secure ? ":443" : ":80";
     if (length > strlen(standard_port) && strcmp(endpoint->host + length - strlen(standard_port), standard_port) == 0)
         endpoint->host[length - strlen(standard_port)] = '\0';
     return true;
 }
 
-/* These two count also what has no room, so that sound can tell. */
+/* This and the next function also count what has no room, so that sound notices it. */
 void s3_request_query(struct s3_request *request, const char *name, const char *value)
 {
     if (request->query_count < S3_QUERY_MAX)
@@ -54,7 +54,7 @@ void s3_request_header(struct s3_request *request, const char *name, const char 
     request->header_count++;
 }
 
-/* Whether all parameters and headers found room, and no value ends its header early. */
+/* Whether there was room for all parameters and headers, and no value contains the end of a header. */
 static bool sound(const struct s3_request *request, struct err *err)
 {
     if (request->query_count > S3_QUERY_MAX || request->header_count > S3_HEADERS_MAX)
@@ -67,7 +67,7 @@ static bool sound(const struct s3_request *request, struct err *err)
     return true;
 }
 
-/* The path and the host of a key, in one of the two styles. */
+/* Sets the path and the host of a key, in one of the two styles. */
 static bool place(struct arena *arena, const struct config *config, const struct s3_endpoint *endpoint, const char *key,
                   const char **path, const char **host, struct err *err)
 {
@@ -97,7 +97,7 @@ static void add(struct s3_signed *out, const char *name, const char *value)
     out->headers[out->header_count++] = (struct sigv4_pair){name, value};
 }
 
-/* The headers that every request has beside its own. */
+/* Adds the headers that every request has. */
 static bool add_headers(struct arena *arena, const struct sigv4_signer *signer, const struct s3_request *request,
                         const char *host, const char *payload, struct s3_signed *out)
 {
@@ -186,11 +186,11 @@ bool s3_number(const char *text, int64_t *number, struct err *err)
 
 const char *s3_tag(struct arena *arena, const char *tag)
 {
-    /* AWS's is hex; what others write needs no escape in XML either. */
+    /* AWS's ETags are hexadecimal. The characters that other storages use need no escape in XML either. */
     static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_+/=.:~";
     size_t length = strlen(tag);
 
-    /* A proxy that compresses makes a weak one of it; S3 knows the part by the same word. */
+    /* A proxy that compresses makes the tag a weak one; S3 knows the part by the same text. */
     if (strncmp(tag, "W/\"", 3) == 0) {
         tag += 2;
         length -= 2;

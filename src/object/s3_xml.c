@@ -8,11 +8,11 @@ struct s3_xml {
     XML_Parser parser;
     s3_xml_element *element;
     void *arg;
-    struct err *err; /* of the call that is under way */
+    struct err *err; /* of the current call */
     size_t total;
     int depth;
-    bool stopped; /* expat may still end an empty element after that */
-    bool begun;   /* white space before the root is over: AWS may send some to keep a connection alive */
+    bool stopped; /* after it, expat may still end an empty element */
+    bool begun;   /* the root has begun; before it AWS may send white space to keep a connection alive */
     char path[S3_XML_PATH_MAX];
     size_t path_length;
     char text[S3_XML_TEXT_MAX];

@@ -7,7 +7,7 @@
 #include <time.h>
 
 enum {
-    PAIRS_MAX = 24,            /* our largest request has 14 */
+    PAIRS_MAX = 24,            /* mayfly's largest request has 14 */
     CANONICAL_MAX = 64 * 1024, /* a key, a token in the query and one in a header, each encoded */
     DAY_LENGTH = 8,            /* of "20130524" in a date */
 };
@@ -60,7 +60,7 @@ static int by_name_and_value(const void *a, const void *b)
     return names != 0 ? names : strcmp(left->value, right->value);
 }
 
-/* name=value&… in the order of the encoded names, as the canonical request and the URL have it. */
+/* Writes name=value&…, in the order of the encoded names, for the canonical request and for the URL. */
 static const char *query_text(struct arena *arena, const struct sigv4_pair *pairs, size_t count)
 {
     struct sigv4_pair encoded[PAIRS_MAX];
@@ -80,7 +80,7 @@ static const char *query_text(struct arena *arena, const struct sigv4_pair *pair
     return text.bytes;
 }
 
-/* A header's value without white space around it, and with one space for several within. */
+/* Adds the value of a header without white space around it, and with single spaces within. */
 static bool add_trimmed(struct buf *text, const char *value)
 {
     bool first = true;
@@ -95,7 +95,7 @@ static bool add_trimmed(struct buf *text, const char *value)
     return true;
 }
 
-/* The headers as the canonical request has them, then their names alone. */
+/* Writes the headers for the canonical request, then their names alone. */
 static bool header_texts(struct arena *arena, const struct sigv4_request *request, struct buf *lines, struct buf *names)
 {
     struct sigv4_pair sorted[PAIRS_MAX];
@@ -122,7 +122,7 @@ static bool canonical_text(struct arena *arena, const struct sigv4_request *requ
     return result->canonical != NULL;
 }
 
-/* The key of a day, region and service (kSigning), then the signature of the canonical request. */
+/* Derives the key of a day, region and service (kSigning) and signs the canonical request with it. */
 static bool sign(struct arena *arena, const struct sigv4_signer *signer, const char *scope, struct sigv4_signed *result)
 {
     char first[ACCESS_KEY_SECRET_MAX + sizeof "AWS4"];
@@ -154,7 +154,7 @@ static const char *scope_text(struct arena *arena, const struct sigv4_signer *si
     return arena_printf(arena, "%.*s/%s/%s/%s", DAY_LENGTH, date, signer->region, signer->service, terminator);
 }
 
-/* Room for what presigning adds to the query. */
+/* Checks that there is room for the parameters that presigning adds. */
 static bool fits(const struct sigv4_request *request, struct err *err)
 {
     enum { ADDED = 6 };
