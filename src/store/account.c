@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* What is shown to others, and told to a terminal by mayflyctl. */
+/* Checks a text that pages show to others and that mayflyctl prints on a terminal. */
 static bool check_text(enum text_kind kind, const char *field, const char *text, struct err *err)
 {
     return text_check(kind, field, text, err) && (!utf8_has_control(text, strlen(text)) ||
@@ -37,7 +37,7 @@ static bool check_username(const char *username, struct err *err)
     case PRECIS_FINE:
         break;
     }
-    /* '@' would make it look like an address, by which people log in too. */
+    /* An '@' would make it look like an e-mail address, which is a second way to name the account at a log-in. */
     return strpbrk(mapped, "@\"'<>/\\:;,") == NULL || refuse_username(err);
 }
 
@@ -56,7 +56,7 @@ static uint32_t next_code(const char **at)
     return code;
 }
 
-/* Only what every address has; whether mail arrives is found out by sending some. */
+/* Checks only what every address has. Whether mail arrives is not known before some is sent. */
 static bool check_email(const char *email, struct err *err)
 {
     const char *at = strrchr(email, '@');
@@ -74,7 +74,10 @@ static bool check_email(const char *email, struct err *err)
     return true;
 }
 
-/* Emoji and some scripts are composed with characters that show nothing, each after one that does. */
+/*
+ * A display name may have invisible characters, each after a visible one: emoji and some scripts are composed with
+ * them.
+ */
 static bool check_name(const char *name, struct err *err)
 {
     bool shown = false, good = true;
@@ -102,7 +105,7 @@ bool account_check(const struct account_fields *fields, struct err *err)
     return fields->name == NULL || check_name(fields->name, err);
 }
 
-/* What the database sees in a name: characters that NFKC makes of others, and what a check here would have seen. */
+/* The database compares names in the form NFKC, which may have characters that the check of the typed text refuses. */
 static void name_refusal(struct err *err)
 {
     bool username = strcmp(err->field, "account_username_plain") == 0;
@@ -116,7 +119,7 @@ static void name_refusal(struct err *err)
         refuse_email(err);
 }
 
-/* The unique index that was hit says which field is taken. */
+/* Names the field that is taken, by the unique index that the row has violated. */
 static bool name_conflict(struct err *err)
 {
     /* account_username, account_email, and the same in the order of bytes. */

@@ -13,31 +13,33 @@ struct account {
     const char *profile; /* ready JSON */
 };
 
-/* A name and how to reach somebody, without spaces around them; NULL where a member is not given. Checked by account_check. */
+/*
+ * The fields that a user chooses, without spaces around them. NULL: the member is not given. account_check checks them.
+ */
 struct account_fields {
     const char *username;
     const char *email;
     const char *name;
 };
 
-/* ERR_VALUE with the field that can't be taken. */
+/* ERR_VALUE names the field that is refused. */
 bool account_check(const struct account_fields *, struct err *) MUST_CHECK;
 
-/* ERR_CONFLICT with the field that somebody else has, or that looks like somebody else's. */
+/* ERR_CONFLICT names the field that another account has, or that looks like another account's. */
 bool account_create(struct db *, struct arena *, const struct uuid *id, const struct account_fields *,
                     const char *password_hash, const char **profile, struct err *) MUST_CHECK;
 
 /*
- * By username or e-mail address, however it is spelt and whatever spaces are around it; *key is the one spelling that stands for all, also with DB_NONE.
- * ERR_VALUE for a text that nobody can have registered, before the database sees it.
+ * Finds an account by its username or e-mail address. Case, normal form and spaces around the text do not matter. *key
+ * is the canonical spelling, also with DB_NONE. ERR_VALUE: no account can have this text; the database is not asked.
  */
 enum db_rc account_by_login(struct db *, struct arena *, const char *login, struct account *, const char **key,
                             struct err *) MUST_CHECK;
 enum db_rc account_by_id(struct db *, struct arena *, const struct uuid *id, struct account *, struct err *) MUST_CHECK;
 
 /*
- * Inside a transaction: DB_ROW when the account still has this hash and may log in, and keeps it so until COMMIT. A
- * password that was verified before can have been changed meanwhile.
+ * In a transaction: DB_ROW when the account still has this hash and may log in. It stays so until COMMIT, because the
+ * row is locked. The password may have been changed after it was verified.
  */
 enum db_rc account_confirm(struct db *, struct arena *, const struct account *, struct err *) MUST_CHECK;
 
@@ -50,15 +52,15 @@ enum db_rc account_set_password(struct db *, struct arena *, const struct uuid *
                                 const char *replaced, struct err *) MUST_CHECK;
 
 /*
- * Inside a transaction, with the account's row locked (account_confirm, operate_account_lock): nothing of it can be reached any
- * more, and its names are free. Its files follow (store/sweep.h). The ids of its sessions go to *ended.
+ * In a transaction that has locked the account's row (account_confirm, operate_account_lock): disables the account and
+ * frees its names. The sweeper removes its rows and files (store/sweep.h). *ended gets the ids of its sessions.
  */
 bool account_close(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended,
                    struct err *) MUST_CHECK;
 
 enum db_rc account_set_disabled(struct db *, struct arena *, const struct uuid *id, bool disabled,
                                 struct err *) MUST_CHECK;
-/* A file of theirs is the profile's picture from now on. */
+/* Makes a file of the account the picture of its profile. */
 enum db_rc account_set_photo(struct db *, struct arena *, const struct uuid *id, const struct uuid *file,
                              struct err *) MUST_CHECK;
 

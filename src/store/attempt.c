@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The longest that is told apart: the key of a name, with an address, is no longer where one can be registered. */
+/* The longest name is an account's key with an address. Longer names share a bucket; no account can have one. */
 enum { MESSAGE_BYTES = 512 };
 
-/* Of a password that was tried. */
+/* Bytes that are kept of the MAC of a password that was tried. */
 enum { PASSWORD_MAC_BYTES = 2 };
 
 static void bucket_key(struct attempt *attempt, const struct secret *secret, enum attempt_bucket bucket,
@@ -83,7 +83,7 @@ void attempt_password(struct attempt *attempt, const struct secret *secret, cons
     attempt->has_password = true;
 }
 
-/* Keys of buckets by each key of the secret, those of the first one first; or a limit for each. */
+/* The keys of the buckets, by each key of the secret, the first key first; or a limit for each of them. */
 struct keys {
     unsigned char keys[SECRET_KEYS_MAX * ATTEMPT_BUCKETS][ATTEMPT_KEY_BYTES];
     int64_t limits[SECRET_KEYS_MAX * ATTEMPT_BUCKETS];
@@ -117,13 +117,13 @@ static void take_limits(struct keys *keys, const struct attempt *attempt, const 
         keys->limits[i] = limits[attempt->first + i % buckets];
 }
 
-/* What stands for the attempt itself; nothing without a password. */
+/* The keys by which the same password is recognised. None without a password. */
 static struct db_keys again_of(const struct attempt *attempt)
 {
     return (struct db_keys){attempt->again, attempt->has_password ? attempt->secrets : 0, ATTEMPT_KEY_BYTES};
 }
 
-/* Asked for an unknown name as well, so that the answer's time tells nobody which names there are. */
+/* The database is asked for an unknown name too, so that the time of the answer does not tell which names exist. */
 static bool known_address(struct db *db, struct arena *arena, const struct attempt *attempt, bool *known,
                           struct err *err)
 {
@@ -164,7 +164,7 @@ bool attempt_take(struct db *db, struct arena *arena, const struct config *confi
         return false;
     if (wait_s <= 0)
         return true;
-    /* Only one who is refused costs this question. */
+    /* Asked only when the attempt is refused. */
     if (attempt->end == ATTEMPT_BUCKETS && attempt->from_address && !known_address(db, arena, attempt, &known, err))
         return false;
     if (known) {

@@ -1,15 +1,16 @@
 /*
- * Attempts at a password, counted in buckets that all workers share: of an account from an address, of an address, and
- * of an account from everywhere. An address is one of IPv4 or a /64 of IPv6. The last bucket does not hold its owner
- * off: it is not asked for an address from which the account has a session.
+ * Counts the attempts to verify a password, in buckets that all workers share: one for an account and an address, one
+ * for an address, one for an account. An address is an IPv4 address or a /64 of IPv6. The last bucket does not apply to
+ * an address from which the account has a session, so its owner is not locked out.
  *
- * What shows that it belongs to the account, a session or a device that has logged in before, has one bucket of its own
- * instead of these three, so neither strangers nor neighbours hold it off.
+ * An attempt with a device cookie or a session of the account has one bucket of its own instead of these three.
+ * Attempts of strangers and neighbours do not count in it.
  *
- * The same password tried again counts once in a window: a program with an old password locks nobody out.
+ * The same wrong password counts once in a window. A program with an old password therefore locks nobody out.
  *
- * A refused attempt leaves no row. Only what counts makes rows, at most four (while the secret is rotated, by each of its keys):
- * three buckets, and one by which the same password is known again. They end with the window.
+ * A refused attempt makes no row. An attempt that counts makes at most four rows for each key of the secret (there is
+ * more than one while the secret is rotated): three buckets, and one by which the same password is recognised. They
+ * expire with the window.
  */
 #ifndef MAYFLY_STORE_ATTEMPT_H
 #define MAYFLY_STORE_ATTEMPT_H
@@ -24,26 +25,27 @@ enum { ATTEMPT_KEY_BYTES = 32, ATTEMPT_BUCKETS = 3 };
 enum attempt_bucket { ATTEMPT_PAIR, ATTEMPT_ADDRESS, ATTEMPT_ACCOUNT };
 
 /*
- * One attempt by somebody; the keys are MACs, so that the table tells no names. A bucket has one by each key of the secret, and each of
- * them counts: the fullest holds off, so a rotation neither forgives nor gives a second count.
+ * One attempt. The keys of its buckets are MACs, so the table contains no names. A bucket has a key by each key of the
+ * secret, each of them counts, and the fullest decides: a rotation of the secret neither forgets attempts nor allows
+ * them twice.
  */
 struct attempt {
     char address[ADDRESS_KEY_TEXT_BYTES];
-    bool from_address; /* nginx says "unix:" of a client on a unix socket */
-    bool known;        /* whose account it is */
+    bool from_address; /* nginx gives "unix:" for a client on a unix socket */
+    bool known;        /* the account exists */
     struct uuid account;
     size_t secrets; /* keys of the secret */
     unsigned char keys[SECRET_KEYS_MAX][ATTEMPT_BUCKETS][ATTEMPT_KEY_BYTES];
-    size_t first, end; /* those from first up to end count */
+    size_t first, end; /* the buckets from first to before end apply */
     bool has_password;
     unsigned char again[SECRET_KEYS_MAX]
-                       [ATTEMPT_KEY_BYTES]; /* with has_password: the same as long as nothing differs */
-    bool repeated;                          /* once taken: it was counted before, so nothing was */
+                       [ATTEMPT_KEY_BYTES]; /* with has_password: equal for the same attempt with the same password */
+    bool repeated;                          /* set by attempt_take: it was counted before and does not count again */
 };
 
 /*
- * Of an account, however its name was spelt; of a name that nobody has, by its key (account_by_login); of a device or session
- * that belongs to the account; of an address alone, such as a registration.
+ * Sets the buckets: of an account, whatever spelling of its name was given; of a name without an account, by its key
+ * (account_by_login); of a device or session of the account; of an address alone, for a registration.
  */
 void attempt_by_account(struct attempt *, const struct secret *, const struct uuid *account, const char *address);
 void attempt_by_name(struct attempt *, const struct secret *, const char *key, const char *address);
@@ -51,18 +53,21 @@ void attempt_by_device(struct attempt *, const struct secret *, const struct uui
 void attempt_by_address(struct attempt *, const struct secret *, const char *address);
 
 /*
- * What is tried, so that the same again is known. 16 bits of its MAC are kept: a new guess is taken for an old one once in 65,536
- * times, and whoever has the table and the secret too can't tell which password it was.
+ * Sets the password that is tried, so that the same one is recognised. Only 16 bits of its MAC are kept: one new guess
+ * in 65,536 is taken for an old one, and a thief of the table and the secret can't tell which password it was.
  */
 void attempt_password(struct attempt *, const struct secret *, const char *password);
 
 /*
- * Takes the attempt in advance, so that parallel guesses can't pass the limit. ERR_LIMIT with retry_after_s when a bucket
- * is full.
+ * Counts the attempt before the password is verified, so that parallel guesses can't exceed the limit. ERR_LIMIT, with
+ * retry_after_s: a bucket is full.
  */
 bool attempt_take(struct db *, struct arena *, const struct config *, struct attempt *, struct err *) MUST_CHECK;
 
-/* The password was right: forgets the pair's failures and gives the attempt back to the others. */
+/*
+ * The password was right: deletes the count of the account and address, and takes the attempt back from the other
+ * buckets.
+ */
 bool attempt_clear(struct db *, struct arena *, const struct attempt *, struct err *) MUST_CHECK;
 
 #endif

@@ -20,7 +20,7 @@ int64_t direct_parts(const struct file *file)
     return (file->size + file->object.block_bytes - 1) / file->object.block_bytes;
 }
 
-/* --- What the client tells */
+/* --- Parts that the client has reported */
 
 bool direct_note(struct file_store *store, struct arena *arena, const struct file *file,
                  const struct direct_part *parts, size_t count, struct err *err)
@@ -47,7 +47,7 @@ bool direct_note(struct file_store *store, struct arena *arena, const struct fil
                &row, err) != DB_FAIL;
 }
 
-/* All of them, when the client has told them; *count is less otherwise. */
+/* Gives all parts if the client has reported all; otherwise *count is less. */
 static bool noted_parts(struct upload *upload, struct object_block *parts, int64_t wanted, int64_t *count,
                         struct err *err)
 {
@@ -63,7 +63,7 @@ static bool noted_parts(struct upload *upload, struct object_block *parts, int64
     return true;
 }
 
-/* --- What the storage tells */
+/* --- Parts that the storage lists */
 
 /* All parts in order. */
 static bool list_parts(struct upload *upload, struct object_block *parts, int64_t count, struct err *err)
@@ -85,7 +85,9 @@ static bool list_parts(struct upload *upload, struct object_block *parts, int64_
     return known == count || err_field(err, ERR_CONFLICT, "parts", "part %lld is not there yet", (long long)known + 1);
 }
 
-/* There is no such upload: an earlier attempt has made the object of it, or it was removed from outside. */
+/*
+ * The storage does not know the upload: an earlier attempt has made the object of it, or it was removed from outside.
+ */
 static bool is_sealed(struct upload *upload, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
@@ -107,7 +109,7 @@ static bool finish(struct upload *upload, const struct object_block *parts, int6
                                     "application/octet-stream", parts, (size_t)count, NULL, 0, err);
 }
 
-/* What a finish that failed comes to. */
+/* Turns an error of the back end's finish into the error for the client. */
 static bool unfinished(struct upload *upload, const struct err *reason, struct err *err)
 {
     if (reason->kind == ERR_ABSENT)
@@ -121,7 +123,7 @@ static bool unfinished(struct upload *upload, const struct err *reason, struct e
     return false;
 }
 
-/* What is noted costs no question; when the storage has other parts, what it tells is the truth. */
+/* Uses the noted parts, which need no request to the storage. When the storage refuses them, its own list is used. */
 static bool make_whole(struct upload *upload, struct err *err)
 {
     int64_t count = direct_parts(&upload->file), noted;
@@ -143,7 +145,7 @@ static bool make_whole(struct upload *upload, struct err *err)
            unfinished(upload, &reason, err);
 }
 
-/* The row knows with the first stretch that is checked. */
+/* The row is marked as sealed by the first direct_check. */
 bool direct_seal(struct upload *upload, struct err *err)
 {
     if (upload->file.sealed)
@@ -161,7 +163,7 @@ static bool read_on(struct upload *upload, unsigned char *bytes, int64_t ms, str
     int64_t end_us = clock->monotonic_us() + ms * 1000;
     struct file *file = &upload->file;
 
-    file->object.size = file->size; /* however much of it was checked before */
+    file->object.size = file->size; /* whatever part of it was checked before */
     while (file->received < file->size) {
         int64_t left = file->size - file->received;
         size_t wanted = left < READ_BYTES ? (size_t)left : READ_BYTES, length;

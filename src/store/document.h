@@ -1,6 +1,6 @@
 /*
- * The JSON document of a session or of an account. It has a version that only grows; one that was never written is {}
- * with version 0. Removing it writes {} with the next version, so that no version ever means two contents.
+ * The JSON document of a session or of an account. Its version only grows. A document that was never written is {} with
+ * version 0. Removing a document writes {} with the next version, so a version never stands for two contents.
  */
 #ifndef MAYFLY_STORE_DOCUMENT_H
 #define MAYFLY_STORE_DOCUMENT_H
@@ -10,7 +10,10 @@
 
 enum document_kind { DOCUMENT_SESSION, DOCUMENT_PROFILE };
 
-/* As the database writes it. Its own check (data_size) is for the release before, which left this to it. */
+/*
+ * Length as the database writes it. The check data_size in the schema is for workers of the release before, which rely
+ * on it.
+ */
 enum { DOCUMENT_MAX_BYTES = 64 * 1024 };
 
 struct document {
@@ -22,15 +25,15 @@ bool document_get(struct db *, struct arena *, enum document_kind, const struct 
                   struct err *) MUST_CHECK;
 
 /*
- * Inside a transaction: makes writers take turns and tells what is there; the text only when it is wanted, else it is NULL.
- * DB_NONE: the owner is gone.
+ * In a transaction: locks the document and gives its version, and its text if that is wanted; otherwise the text is
+ * NULL. DB_NONE: the owner is gone.
  */
 enum db_rc document_lock(struct db *, struct arena *, enum document_kind, const struct uuid *owner, bool wants_text,
                          struct document *, struct err *) MUST_CHECK;
 
 /*
- * Queues the next version of the locked document, to leave with what is sent next. json, borrowed until then, is an object as
- * jsonb_write makes it, of at most DOCUMENT_MAX_BYTES.
+ * Queues the next version of the locked document. It is sent with the next statement. json is borrowed until then; it
+ * is an object as jsonb_write makes it, of at most DOCUMENT_MAX_BYTES.
  */
 bool document_put(struct db *, enum document_kind, const struct uuid *owner, const char *json, struct err *) MUST_CHECK;
 

@@ -16,7 +16,7 @@ enum {
     COLUMN_HELD,
 };
 
-/* Of the release before. */
+/* The hash that the release before uses. */
 static void keyed_hash(const struct secret *secret, size_t key, const unsigned char raw[RAW_BYTES],
                        unsigned char mac[SECRET_MAC_BYTES])
 {
@@ -76,7 +76,7 @@ static bool same_bytes(struct arena *arena, const char *kept_text, const unsigne
     return kept != NULL && length == size && bytes_equal(kept, bytes, size);
 }
 
-/* One of the release before is tried with every key, whichever fits. */
+/* Compares the token with the stored hash. A hash of the release before is tried with each key of the secret. */
 static bool is_right(const struct secret *secret, struct arena *arena, const unsigned char raw[RAW_BYTES],
                      const struct db_result *row)
 {
@@ -102,7 +102,7 @@ void file_link_ticket(char ticket[FILE_LINK_TICKET_BYTES])
     bytes_wipe(raw, sizeof raw);
 }
 
-/* One kind of holder can't stand in for the other. */
+/* Hashes a holder together with its kind, so that a ticket can't equal an address. */
 static void hash_holder(char kind, const void *bytes, size_t length, struct file_link_holder *holder)
 {
     struct sha256 hash;

@@ -10,7 +10,7 @@
 enum {
     DETAIL_BYTES = 256,
     FILES_PAGE = 500,
-    KEY_BYTES = 1024 + 1, /* what S3 lists may be longer than keys of ours */
+    KEY_BYTES = 1024 + 1, /* S3 may list keys that are longer than mayfly's */
 };
 
 static const char *const words[] = {
@@ -75,7 +75,7 @@ static bool more_objects(struct fsck_pass *pass, struct err *err)
             *err = reason;
             return false;
         }
-        /* Each file's object is asked for then. */
+        /* The object of each file is asked for instead. */
         pass->fsck->unlisted = pass->ops->name;
         pass->objects = (struct object_listing){.next = ""};
     }
@@ -97,7 +97,7 @@ static bool refill(struct fsck_pass *pass, struct err *err)
     return true;
 }
 
-/* Less than 0: the file comes first; 0: they belong together. */
+/* Less than 0: the file comes first. 0: they belong together. Greater than 0: the object comes first. */
 static int order(const struct fsck_pass *pass)
 {
     const struct object_entry *entry;
@@ -174,7 +174,7 @@ static bool check_back_end(struct fsck *fsck, const struct object_ops *ops, stru
     return ok;
 }
 
-/* Its settings are missing: fine, unless there are files. */
+/* A back end without settings is an error only if there are files in it. */
 static bool check_unreachable(struct fsck *fsck, const struct object_ops *ops, struct err *err)
 {
     const struct uuid first = {.bytes = {0}};

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* The row may have gone, or its bytes been moved, since its page was read. */
+/* Checks the row again: it may have been removed, or its bytes moved, since its page was read. */
 static bool still_there(struct fsck_pass *pass, const struct uuid *id, bool *there, struct err *err)
 {
     struct db_result row;
@@ -23,7 +23,7 @@ static bool file_object_of(struct fsck_pass *pass, int file, struct object *obje
                        db_value(&pass->files, file, FSCK_COLUMN_NAME), object, err);
 }
 
-/* A thumbnail whose bytes are lost or wrong goes: whoever asks next makes it anew, of its file. */
+/* Drops a thumbnail whose bytes are lost or wrong. The next request makes it again from its original. */
 static bool drop_thumbnail(struct fsck_pass *pass, int file, bool *repaired, struct err *err)
 {
     struct uuid id;
@@ -36,7 +36,7 @@ static bool drop_thumbnail(struct fsck_pass *pass, int file, bool *repaired, str
     return *repaired;
 }
 
-/* The length of the object as it is now, since the list had none or another. */
+/* Asks for the length of the object now, since the list had none or another. */
 static bool check_length(struct fsck_pass *pass, int file, bool *right, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
@@ -66,7 +66,7 @@ static bool check_length(struct fsck_pass *pass, int file, bool *right, struct e
     return true;
 }
 
-/* ERR_ABSENT as reason: the object ended early. */
+/* reason ERR_ABSENT: the object ended early. */
 static bool hash_object(struct fsck_pass *pass, const struct object *object, unsigned char digest[SHA256_BYTES],
                         struct err *err)
 {
@@ -127,7 +127,7 @@ static bool check_bytes(struct fsck_pass *pass, int file, struct err *err)
     return true;
 }
 
-/* An upload that was begun twice, the first time by a worker that died before it could say so. */
+/* Checks for an upload that was begun twice, the first time by a worker that died before it had noted it in the row. */
 static bool check_unfinished(struct fsck_pass *pass, int file, const struct object_entry *entry, struct err *err)
 {
     struct object object;

@@ -27,7 +27,10 @@ static bool remove_object(struct fsck_pass *pass, const struct uuid *id, const c
     return pass->ops->remove(fsck_objects(pass), &pass->scratch, &object, err);
 }
 
-/* What is wrong with an entry that no committed row of this back end was found for: FSCK_ORPHAN, FSCK_TAIL, or -1. */
+/*
+ * Finds out what is wrong with an entry that has no committed row in this back end: FSCK_ORPHAN, FSCK_TAIL, or -1 for
+ * nothing.
+ */
 static bool judge(struct fsck_pass *pass, const struct uuid *id, const char *name, int *kind, struct err *err)
 {
     bool named = name[0] != '\0';

@@ -1,4 +1,4 @@
-/* What the parts of fsck share: fsck.c walks both lists, fsck_file.c and fsck_object.c look at what stands in them. */
+/* What the files of fsck share: fsck.c walks through both lists, fsck_file.c and fsck_object.c check their entries. */
 #ifndef MAYFLY_STORE_FSCK_PASS_H
 #define MAYFLY_STORE_FSCK_PASS_H
 
@@ -7,7 +7,7 @@
 enum {
     FSCK_READ_BYTES = 256 * 1024,
     FSCK_ARENA_BYTES = 8 * 1024 * 1024,
-    /* "2026-11-24T12:00:00", as far as all back ends agree. */
+    /* "2026-11-24T12:00:00": the precision that all back ends have. */
     FSCK_TIME_LENGTH = 19,
 };
 
@@ -15,9 +15,9 @@ enum {
 struct fsck_pass {
     struct fsck *fsck;
     const struct object_ops *ops;
-    char grown[FSCK_TIME_LENGTH + 1]; /* what is older than this is not on its way any more */
+    char grown[FSCK_TIME_LENGTH + 1]; /* what is older than this is not unfinished work */
     struct arena file_arena, object_arena;
-    struct arena scratch; /* of the check of one file or object */
+    struct arena scratch; /* for the check of one file or object */
     struct db_result files;
     int file; /* of the page */
     struct uuid files_after;
@@ -47,16 +47,19 @@ void fsck_report(struct fsck *, enum fsck_kind, const char *back_end, const char
                  const char *format, ...) PRINTF_LIKE(6, 7);
 void fsck_progress(struct fsck *);
 
-/* The id in a key; false for a key that is none of ours. *name is "" where the back end keeps none. */
+/*
+ * Splits a key into the id and the name. False: the key is not one of mayfly's. *name is "" where the back end keeps no
+ * names.
+ */
 bool fsck_split_key(const char *key, struct uuid *id, const char **name) MUST_CHECK;
 
-/* An object that no row of the list belongs to. */
+/* Checks an object for which the list has no row. */
 bool fsck_check_object(struct fsck_pass *, const struct object_entry *, struct err *) MUST_CHECK;
 
-/* A row of the page, with its object; entry is NULL when the list has none. */
+/* Checks a row of the page, with its object; entry is NULL when the list has none. */
 bool fsck_check_file(struct fsck_pass *, int file, const struct object_entry *, struct err *) MUST_CHECK;
 
-/* What is counted for each account. */
+/* Checks the usage that is counted for each account. */
 bool fsck_check_accounts(struct fsck *, struct err *) MUST_CHECK;
 
 #endif

@@ -1,10 +1,10 @@
-/* fsck: what is counted for accounts. */
+/* fsck: the usage of accounts. */
 #include "store/fsck_pass.h"
 
 #include <string.h>
 
 enum {
-    /* An account may have 100,000 files, and a page is one statement. */
+    /* An account may have 100,000 files, and a page is counted by one statement. */
     ACCOUNTS_PAGE = 50,
 };
 

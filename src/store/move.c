@@ -7,7 +7,7 @@
 
 enum {
     FILES_PAGE = 100,
-    /* Renewed with each block, which takes s3_timeout_ms at most. */
+    /* Renewed with each block; a block takes s3_timeout_ms at most. */
     LEASE_S = 60,
     /* One file's tags: 10,000 parts. */
     ARENA_BYTES = 8 * 1024 * 1024,
@@ -58,7 +58,7 @@ static bool claim(struct moving *moving, struct err *err)
            err_set(err, ERR_LOCKED, "another is moving it, or an older copy of it is to be swept first");
 }
 
-/* upload: what the back end calls the upload, NULL: as it is. */
+/* upload: the back end's name of the upload; NULL leaves it unchanged. */
 static bool renew(struct moving *moving, const char *upload, struct err *err)
 {
     const struct db_call call =
@@ -114,7 +114,7 @@ static bool finish(struct db *db, void *arg, struct err *err)
                                     moving->block_count, moving->buffer, moving->held, err);
 }
 
-/* The bytes that are asked for, all of them. */
+/* Reads exactly so many bytes. */
 static bool read_exactly(struct moving *moving, const struct object_ops *ops, const struct object *object,
                          int64_t offset, void *bytes, size_t size, struct err *err)
 {
@@ -151,11 +151,11 @@ static bool copy(struct moving *moving, struct err *err)
         if (moving->move->progress != NULL)
             moving->move->progress(moving->move->arg, moving->move);
     }
-    /* What is full is a block, also at the end. */
+    /* A full last block is a block, not a tail. */
     return is_right(moving, &hash, moving->from_name, err) &&
            ((int64_t)moving->held < block || send_block(moving, err)) &&
            object_write(objects_of(moving), moving->move->to, finish, moving, err) &&
-           /* Another, who was stopped, may have begun it too. */
+           /* Another process that was stopped may have begun an upload too. */
            (moving->block_count == 0 || moving->move->to->tidy == NULL ||
             moving->move->to->tidy(objects_of(moving), &moving->scratch, &moving->target, err));
 }
@@ -180,7 +180,7 @@ static bool verify(struct moving *moving, struct err *err)
     return is_right(moving, &hash, moving->move->to->name, err);
 }
 
-/* After a COMMIT whose answer was lost it was done before. */
+/* When the answer to a COMMIT was lost, an earlier run may have done it. */
 static bool switch_row(struct db *db, void *arg, struct err *err)
 {
     struct moving *moving = arg;
@@ -205,7 +205,7 @@ static bool switch_row(struct db *db, void *arg, struct err *err)
 static void give_up(struct moving *moving)
 {
     const struct db_call call = sql_file_copy_give_up(&moving->source.id, moving->move->to->name, &moving->lease);
-    struct err ignored = {.kind = ERR_NONE}; /* the lease ends by itself */
+    struct err ignored = {.kind = ERR_NONE}; /* the lease expires */
     struct db_result row;
 
     (void)!db_query(db_of(moving), &moving->scratch, call, &row, &ignored);
@@ -261,7 +261,7 @@ static bool read_row(struct moving *moving, const struct db_result *rows, int ro
     return true;
 }
 
-/* False when it makes no sense to go on with other files. */
+/* False: other files would fail as well. */
 static bool move_file(struct move *move, const struct db_result *rows, int row, struct err *err)
 {
     struct moving moving = {.move = move};

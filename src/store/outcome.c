@@ -1,6 +1,6 @@
 #include "store/outcome.h"
 
-/* Each minute some of them have had their day. */
+/* Some outcomes expire each minute. */
 enum { QUOTA_RETRY_S = 60 };
 
 static bool read_outcome(struct arena *arena, const struct db_result *row, struct outcome *outcome, struct err *err)
@@ -33,7 +33,7 @@ bool outcome_claim(struct db *db, struct arena *arena, const struct outcome_key 
            outcome_find(db, arena, key, outcome, err) != DB_FAIL;
 }
 
-/* Not exact where several requests come at once, which a bound of what is kept need not be. */
+/* Not exact when several requests come at once; the limit need not be exact. */
 bool outcome_check_quota(struct db *db, struct arena *arena, const struct config *config, const struct outcome_key *key,
                          struct err *err)
 {

@@ -1,6 +1,6 @@
 #include "store/truths.h"
 
-/* Whatever is smaller is read whole, in some tenths of a second at most; what is larger is estimated from so much of it. */
+/* A smaller table is read whole, in some tenths of a second. A larger one is estimated from a sample of this size. */
 enum { SAMPLED_BYTES = 64 * 1024 * 1024 };
 
 const struct truth_name truth_names[TRUTH_COUNT] = {

@@ -1,4 +1,4 @@
-/* What is true of the whole cluster at a moment: read by one statement that reads a bounded part of each table. */
+/* The state of the whole cluster, read by one statement that reads a bounded part of each table. */
 #ifndef MAYFLY_STORE_TRUTHS_H
 #define MAYFLY_STORE_TRUTHS_H
 
@@ -25,7 +25,7 @@ enum truth {
     TRUTH_COUNT
 };
 
-/* What it is called in /metrics, and what it says. */
+/* Its name in /metrics, and its description. */
 struct truth_name {
     const char *name;
     const char *help;
