@@ -34,7 +34,7 @@ static void add_line(struct admission *admission, struct admission_entry *line)
     admission->last = line;
 }
 
-/* Puts another line, or none, in the place of this one. */
+/* Replaces a line by another one, or removes it. */
 static void replace_line(struct admission *admission, struct admission_entry *line, struct admission_entry *other)
 {
     struct admission_entry *before = NULL;
@@ -53,7 +53,7 @@ static void replace_line(struct admission *admission, struct admission_entry *li
         admission->last = other != NULL ? other : before;
 }
 
-/* The second of a line becomes its first; NULL when there is none. */
+/* Makes the second entry of a line the first. NULL: there is none. */
 static struct admission_entry *without_first(const struct admission_entry *line)
 {
     struct admission_entry *second = line->next;
@@ -82,7 +82,7 @@ static void append(struct admission *admission, struct admission_entry *entry)
     }
 }
 
-/* The last entry of a line that counts; there is one. */
+/* The last entry of a line that counts; the line has one. */
 static struct admission_entry *last_counted(struct admission_entry *line)
 {
     struct admission_entry *found = NULL;

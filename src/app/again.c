@@ -2,7 +2,7 @@
 
 #include "base/backoff.h"
 
-/* What is kept for the next run lies before the mark, all else goes when it begins. */
+/* Memory before the mark is kept for the next run. The rest is freed when that begins. */
 static void set_mark(struct exchange *x)
 {
     struct again *again = &x->again;
@@ -45,7 +45,7 @@ void again_begin(struct exchange *x)
     x->stream = NULL;
     x->answer_left = 0;
     x->meaning = (struct buf){.length = 0};
-    x->has_session = false; /* its texts were in the arena */
+    x->has_session = false; /* its strings were in the arena */
     x->forgets = (struct session_ids){.count = 0};
     x->replayed = false;
     x->ends_session = false;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* A guest who opens a page is shown the way in, and comes back from there. */
+/* Sends a visitor without a session to the log-in page, which leads back here. */
 static bool send_to_login(struct exchange *x, struct err *err)
 {
     const char *way = signed_in_way_here(x);
@@ -45,13 +45,16 @@ static void log_refusal(struct exchange *x, const struct err *err)
         log_error(&x->services->log, LOG_DEBUG, "refused", err);
 }
 
-/* nginx's own is hexadecimal; anything else is not sent back. */
+/* nginx's own request id is hexadecimal; any other is not sent back. */
 static bool request_id_is_plain(const char *id)
 {
     return id != NULL && id[0] != '\0' && strspn(id, "0123456789abcdef-") == strlen(id);
 }
 
-/* Head and body as CGI wants them (RFC 3875, section 6): nginx makes HTTP of it. Without printf, which would cost a tenth. */
+/*
+ * Writes head and body for CGI (RFC 3875, section 6), which nginx turns into HTTP. printf would make an answer a tenth
+ * slower.
+ */
 static bool write_answer(struct exchange *x, struct buf *answer)
 {
     const struct response *response = &x->response;
@@ -89,7 +92,7 @@ static void log_request(struct exchange *x, int64_t duration_us)
               LOG_NUMBER("cache_hit", x->has_session && x->lookup.from_cache), LOG_NUMBER("replayed", x->replayed));
 }
 
-/* The response that was made, or that says what failed; what fails on the way is said as plainly as can be. */
+/* Completes the response, or makes one of the error. If that fails too, the response is as short as possible. */
 static void settle_response(struct exchange *x, const struct err *err)
 {
     const struct route *route = x->match.route;

@@ -54,10 +54,10 @@ bool api_files_get(struct exchange *, struct err *);
 bool api_files_rename(struct exchange *, struct err *);
 bool api_files_delete(struct exchange *, struct err *);
 
-/* For other families that answer with a file's bytes: with all headers, ranges and conditions. */
+/* For other handlers that answer with the bytes of a file: sends it with all headers, ranges and conditions. */
 bool file_send(struct exchange *, const struct file *, struct err *) MUST_CHECK;
 
-/* Which bytes that would be, and how many. */
+/* Which bytes file_send would send, and how many. */
 enum file_sends { FILE_SENDS_NOTHING, FILE_SENDS_BEGINNING, FILE_SENDS_LATER };
 enum file_sends file_sends(const struct exchange *, const struct file *, int64_t *bytes);
 

@@ -28,7 +28,7 @@ static const char *own_origin(const struct exchange *x)
 
 enum proof { PROOF_FOREIGN, PROOF_NONE, PROOF_SAME };
 
-/* Fetch Metadata and Origin come from the browser itself; a page can't forge them. */
+/* The browser itself sends Fetch Metadata and Origin; a page can't forge them. */
 static enum proof origin_proof(const struct exchange *x)
 {
     const struct request *request = &x->request;
@@ -41,7 +41,10 @@ static enum proof origin_proof(const struct exchange *x)
     return strcasecmp(request->origin_header, own_origin(x)) == 0 ? PROOF_SAME : PROOF_FOREIGN;
 }
 
-/* A form can be sent by any page, so it must carry the session's token; scripts' bodies need same-origin rights. */
+/*
+ * Checks a change that is authorised by a cookie. A form can be sent by any page, so it must have the session's token.
+ * A body that only a script can send must come from the same origin.
+ */
 static bool check_origin(struct exchange *x, struct err *err)
 {
     bool form = request_has_type(&x->request, "application/x-www-form-urlencoded") ||
@@ -50,7 +53,7 @@ static bool check_origin(struct exchange *x, struct err *err)
     const char *token = x->request.csrf_token;
     const json_t *fields;
 
-    /* No other site's page can send a bearer's token. */
+    /* A page of another site can't send a bearer token. */
     if (x->has_session && !x->by_cookie)
         return true;
     if (proof == PROOF_FOREIGN)
@@ -65,15 +68,15 @@ static bool check_origin(struct exchange *x, struct err *err)
     }
     if (token != NULL && form_token_valid(&x->services->secret, &x->session, token))
         return true;
-    /* An empty POST from our own script proves itself by its origin. */
+    /* An empty POST from a script of this site is proved by its origin. */
     if (proof == PROOF_SAME && x->request.content_length == 0 && !request_wants_page(&x->request))
         return true;
     return err_set(err, ERR_DENIED, "the form's token is missing or old; load the page again");
 }
 
 /*
- * This may be the second try of a logout: the session is dead because the first one succeeded. It may have been any of the tokens;
- * another that is still live must not be taken for it.
+ * Looks for the outcome of a request without a live session: it may be the second attempt of a log-out whose first
+ * attempt has ended the session. Any of the tokens may be that session's, but not one that is still live.
  */
 static bool find_outcome(struct exchange *x, struct err *err)
 {

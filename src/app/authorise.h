@@ -1,13 +1,13 @@
-/* Who asks, and may they? */
+/* Decides which session a request has, and whether it may do what it asks for. */
 #ifndef MAYFLY_APP_AUTHORISE_H
 #define MAYFLY_APP_AUTHORISE_H
 
 #include "app/exchange.h"
 
 /*
- * Looks the session up as the route needs it and checks the origin of mutations. ERR_LOGIN without a live session where
- * one is needed; ERR_DENIED for a cookie's mutation that another site may have caused; ERR_DOWN when it can't be known:
- * an outage is not a logout.
+ * Looks up the session if the route needs it, and checks the origin of a change. ERR_LOGIN: the route needs a live
+ * session and there is none. ERR_DENIED: another site may have caused a change that is authorised by a cookie.
+ * ERR_DOWN: this can't be decided now. An outage is never answered like a log-out.
  */
 bool authorise(struct exchange *, struct err *) MUST_CHECK;
 

@@ -7,8 +7,9 @@
 #include <strings.h>
 
 /*
- * Whether Authorization says which session is meant: then cookies say nothing, however bad it is. Another scheme is for somebody
- * else, such as a staging site's auth_basic, and a Bearer without a token comes from a script that has none.
+ * Whether Authorization names the session. Cookies are then ignored, even if the token is invalid. Another scheme is
+ * meant for others, such as a staging site's auth_basic, and a Bearer without a token comes from a script that has
+ * none.
  */
 static bool find_bearer(struct exchange *x)
 {
@@ -52,7 +53,7 @@ size_t exchange_lookups(struct exchange *x, struct session_lookup **lookups)
 
 void exchange_choose(struct exchange *x)
 {
-    /* One that can't be looked up now may be the live one, so it is better than one that has ended. */
+    /* A session that can't be looked up now may be live, so it is preferred to one that has ended. */
     static const int worth[] = {[DB_ROW] = 2, [DB_FAIL] = 1, [DB_NONE] = 0};
 
     for (size_t i = 0; i < x->others_count; i++)

@@ -1,7 +1,7 @@
 /*
- * Limits that belong together. Each line is a promise: what may be stored can be shown, what is accepted can be finished. Two
- * that disagree make an error for good, which the one who meets it can do nothing about. t/4550 tries the extremes on the stack,
- * and holds what nginx takes against the same numbers.
+ * Limits that depend on each other. Each assertion says that what may be stored can be shown, or that what is accepted
+ * can be completed. If two limits disagree, requests fail for ever with an error that no user can avoid. t/4550 tries
+ * the extremes on the stack, and compares nginx's limits with the same numbers.
  */
 #include "app/file/csv.h"
 #include "app/page/page_limit.h"
@@ -19,21 +19,21 @@
 #include "store/session.h"
 
 enum {
-    /* The most that one byte of text becomes: &quot; on a page; in JSON \" or, of control characters, \u001f. */
+    /* The longest form of a byte of text: &quot; on a page; in JSON \" or, for a control character, \u001f. */
     ON_PAGE = 6,
     IN_JSON = 2,
     IN_JSON_CONTROL = 6,
-    /* The most that one character takes in UTF-8, or becomes in JSON or on a page when it is one byte. */
+    /* The longest form of a character: in UTF-8, and, of a character of one byte, in JSON and on a page. */
     CHARACTER_ON_PAGE = 6,
     CHARACTER_IN_JSON = 4,
-    /* What stands around what varies: the members' names, ids, times and numbers. */
+    /* The constant text around: names of members, ids, times and numbers. */
     JSON_AROUND = 400,
-    FILE_AROUND = 3 * 1024,  /* an item of files.html */
-    SESSION_AROUND = 1024,   /* and of account.html */
-    PAGE_AROUND = 64 * 1024, /* a page without its lists: header, forms, a profile with its names and 100 groups */
-    NAMES_OF_FILE = 7,       /* how often files.html says a file's name */
-    AGENTS_OF_SESSION = 2,   /* how often account.html says what a device calls itself */
-    USER_AGENT_MAX = 256,    /* characters, as base/text_limit.c has it; t/4550 compares */
+    FILE_AROUND = 3 * 1024,  /* of an item of files.html */
+    SESSION_AROUND = 1024,   /* of an item of account.html */
+    PAGE_AROUND = 64 * 1024, /* of a page without its lists: header, forms, a profile with its names and 100 groups */
+    NAMES_OF_FILE = 7,       /* how often files.html has the name of a file */
+    AGENTS_OF_SESSION = 2,   /* how often account.html has the User-Agent of a session */
+    USER_AGENT_MAX = 256,    /* characters, as in base/text_limit.c; t/4550 compares */
     HEADERS_AROUND = 1024,   /* Location, Upload-Offset, Upload-Expires, a cookie */
     NAME_MAX = DISPOSITION_NAME_BYTES - 1,
 };

@@ -5,7 +5,7 @@
 
 enum { PART_BYTES = 48 };
 
-/* A dot would begin another level of the name, and a colon its value. */
+/* Makes a part of a name: a dot would begin another level, and a colon the value. */
 static void as_part(char part[PART_BYTES], const char *text, size_t length)
 {
     snprintf(part, PART_BYTES, "%.*s", (int)length, text);

@@ -8,7 +8,10 @@
 #include <string.h>
 
 enum {
-    /* A document of no more than what the rest of an outcome is, some hundred bytes, twice over. */
+    /*
+     * The longest document that an outcome keeps. The rest of an outcome is some hundred bytes; a longer document would
+     * make most of it.
+     */
     BODY_KEPT_MAX = 1024,
 };
 
@@ -22,7 +25,7 @@ static void begin_answer(struct exchange *x)
     x->body_hash = NULL;
 }
 
-/* Among the headers of an outcome, the last of them: the hash in the place of the body. No answer has it. */
+/* The last header of an outcome without a body is the hash of the body. No answer has it. */
 static const char hash_header[] = "Mayfly-Body";
 
 void once_hash(const void *body, size_t length, char text[ONCE_HASH_BYTES])
@@ -48,14 +51,14 @@ static bool take_hash(struct exchange *x, struct err *err)
     return true;
 }
 
-/* What is packed is the answer, but for a body that is kept elsewhere. */
+/* Packs the answer without a body that is kept elsewhere. */
 static bool pack(struct exchange *x, struct buf *packed, struct err *err)
 {
     struct response kept = x->response;
     struct buf *headers = &x->response.headers;
     size_t length = headers->length;
     char made[ONCE_HASH_BYTES];
-    const char *hash = x->body_hash; /* of an answer that was kept before, under another key */
+    const char *hash = x->body_hash; /* of an answer that was kept before under another key */
     bool ok;
 
     if (hash == NULL && (!x->body_elsewhere || x->response.body.length <= BODY_KEPT_MAX))
@@ -82,7 +85,7 @@ static bool check_same(const struct outcome *outcome, struct err *err)
                      "precondition; take another key");
 }
 
-/* Fills the response with an answer that was kept. */
+/* Fills the response with a kept answer. */
 static bool recall(struct exchange *x, const struct outcome_key *key, const struct outcome *outcome, struct err *err)
 {
     char *packed;
@@ -97,7 +100,7 @@ static bool recall(struct exchange *x, const struct outcome_key *key, const stru
     return true;
 }
 
-/* Whether the session that this answer began, if it began one, has ended since: its token is no answer any more. */
+/* Whether the answer began a session that has ended since, so that its token is no longer valid. */
 static bool tells_dead_token(struct exchange *x, bool *dead, struct err *err)
 {
     const char *cookie = response_header_find(&x->response, &x->arena, "Set-Cookie");
@@ -119,7 +122,7 @@ static bool mark_replayed(struct exchange *x, struct err *err)
     return response_header(&x->response, "Idempotent-Replayed", "true", err);
 }
 
-/* Under those of the keys that have no outcome, or under all of them. */
+/* Stores the outcome under the keys that have none, or under all keys. */
 static bool keep(struct exchange *x, struct db *db, const struct once_names *names, bool all, struct err *err)
 {
     struct buf packed;
@@ -148,7 +151,10 @@ struct work {
     struct once_names names;
 };
 
-/* A logout wins, also over what was begun before it and waited: a lock, a slow body. Costs no round trip of its own. */
+/*
+ * A log-out also prevents changes that began before it and waited, for a lock or a slow body. This needs no round trip
+ * of its own.
+ */
 static bool confirm(struct exchange *x, struct err *err)
 {
     bool by_session = x->match.route->need == NEED_LOGIN || x->match.route->need == NEED_PAGE;
@@ -156,7 +162,7 @@ static bool confirm(struct exchange *x, struct err *err)
     return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->session, err);
 }
 
-/* A log-in may be done again when its session has ended: its password was verified again. Nothing else may. */
+/* Only a log-in whose session has ended may be done again, because its password was verified again. */
 static bool may_begin_again(const struct exchange *x)
 {
     return x->match.route->need == NEED_GUEST;
@@ -168,8 +174,8 @@ static bool refuse_dead_token(struct err *err)
 }
 
 /*
- * Claims all of the request's keys, in the order of their bytes, so that workers of which each has another first one do not wait for
- * each other. *found: what was kept under one of them is in the response.
+ * Claims all keys of the request in the order of their bytes, so that workers with different first keys do not wait for
+ * each other. *found: the response is the answer that was kept under one of them.
  */
 static bool claim(struct exchange *x, struct db *db, struct once_names *names, bool *found, struct err *err)
 {

@@ -7,7 +7,7 @@
 
 enum {
     IDEMPOTENCY_KEY_MAX = 255,
-    /* A request's head (nginx takes 32 KiB), and what is said of the files of one form. */
+    /* A request's head, for which nginx takes 32 KiB, and the names and types of the files of a form. */
     FINGERPRINT_MAX_BYTES = 512 * 1024,
 };
 
@@ -24,7 +24,7 @@ static bool check_idempotency_key(const char *key, struct err *err)
     return true;
 }
 
-/* Of whom a key is: the letter keeps one kind from standing in for another. */
+/* The owner of a key. The letter distinguishes the kinds of owners. */
 struct owner {
     char letter;
     const void *bytes;
@@ -36,7 +36,7 @@ static bool has_own_key(const struct exchange *x)
     return x->request.idempotency_key[0] != '\0';
 }
 
-/* What is another thing in each session, though its path is the same: with another session it is another request. */
+/* Whether the path means another thing in each session, so that a request of another session is another request. */
 static bool concerns_session(const struct exchange *x)
 {
     static const char *const paths[] = {"/logout", "/session/data", "/sessions", "/sessions/end-others"};
@@ -48,8 +48,8 @@ static bool concerns_session(const struct exchange *x)
 }
 
 /*
- * Without a credential the body stands in for it: two strangers who choose the same Idempotency-Key must not meet, and
- * one who knows the whole log-in could log in anyway.
+ * Without a credential the key is bound to the body: two strangers may choose the same Idempotency-Key, and a stranger
+ * who knows the whole body of a log-in could log in anyway.
  */
 static bool bind_key(struct exchange *x, size_t secret_key, const struct owner *owner,
                      unsigned char mac[OUTCOME_KEY_BYTES], struct err *err)
@@ -65,7 +65,7 @@ static bool bind_key(struct exchange *x, size_t secret_key, const struct owner *
                     own ? request->idempotency_key : request->request_id) &&
          buf_add(&message, owner->bytes, owner->length);
     if (!own && request->request_id[0] == '\0') {
-        /* Nobody will repeat what has no name. */
+        /* A request without an id is never repeated. */
         random_bytes(random, sizeof random);
         ok = ok && buf_add(&message, random, sizeof random);
     }
@@ -75,7 +75,7 @@ static bool bind_key(struct exchange *x, size_t secret_key, const struct owner *
     return true;
 }
 
-/* A form's parameters are its boundary, which is chosen anew each time. */
+/* The parameter of a form's type is its boundary, which differs each time. */
 static int length_of_type(const struct request *request)
 {
     size_t length = strlen(request->content_type);
@@ -84,8 +84,8 @@ static int length_of_type(const struct request *request)
 }
 
 /*
- * All that says what is to be done, beside method and path, which are in the key. How it is answered (Accept) and who
- * proves what (cookies, tokens) says nothing of that. t/4710 compares this with what a request has.
+ * Hashes everything that says what is to be done, except method and path, which are in the key. The form of the answer
+ * (Accept) and the proofs (cookies, tokens) do not belong to it. t/4710 compares this with the members of a request.
  */
 static bool fingerprint(struct exchange *x, size_t secret_key, const unsigned char body_mac[OUTCOME_KEY_BYTES],
                         unsigned char mac[OUTCOME_KEY_BYTES], struct err *err)
@@ -120,7 +120,7 @@ static bool fingerprint(struct exchange *x, size_t secret_key, const unsigned ch
     return true;
 }
 
-/* Whom the first key of a request with an Idempotency-Key is bound to. */
+/* The owner of the first key of a request with an Idempotency-Key. */
 static struct owner owner_of(const struct exchange *x, const unsigned char *body_mac)
 {
     if (x->match.route->need == NEED_GUEST || !x->has_token)
@@ -167,7 +167,7 @@ bool once_names_make(struct exchange *x, struct once_names *names, struct err *e
     }
     for (size_t i = 0; i < names->count; i++)
         names->keys[i].of_client = has_own_key(x);
-    /* The other names of the same outcome count for nobody. */
+    /* The other keys of the same outcome do not count for the account. */
     names->keys[0].has_account = x->has_session;
     if (x->has_session)
         names->keys[0].account = x->session.account;

@@ -37,7 +37,7 @@ const struct route routes[] = {
     {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete, NULL, HAS_TAG},
 
     {METHOD_POST, "/upload", NEED_LOGIN, api_upload, NULL, PACE_MAY_WAIT},
-    /* nginx asks, before it takes a long body */
+    /* nginx asks before it takes a long body */
     {METHOD_GET, "/upload/admit", NEED_LOGIN, api_upload_admit, NULL, PACE_AT_ONCE},
     {METHOD_OPTIONS, "/uploads", NEED_NOTHING, api_tus_options, tus_add_headers, PACE_AT_ONCE},
     {METHOD_OPTIONS, "/uploads/", NEED_NOTHING, api_tus_options, tus_add_headers, PACE_AT_ONCE}, /* as tusd has it */

@@ -3,7 +3,7 @@
 
 #include "http/route.h"
 
-/* The whole surface of mayfly, one row each; `mayflyctl routes` prints it. */
+/* All routes, one row each. `mayflyctl routes` prints them. */
 extern const struct route routes[];
 extern const size_t routes_count;
 

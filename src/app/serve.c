@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where nobody can wait but the worker itself: who holds a row for longer than a statement takes must not cost it more than this. */
+/* For work that blocks the worker: another transaction's lock may cost it no more than this. */
 enum { LOCK_WAIT_MS = 250 };
 
-/* Whether the answer depends on the session. A page shows at its top whether the visitor is logged in, an error's page too. */
+/* Whether the answer depends on the session. Each page, also that of an error, shows the name of the visitor. */
 static bool wants_session(const struct exchange *x)
 {
     bool by_route = x->match.route != NULL && x->match.route->need != NEED_NOTHING;
@@ -22,8 +22,8 @@ static bool wants_session(const struct exchange *x)
 }
 
 /*
- * What of the database a request may take. What can be run again waits for no lock, nor does what runs in a coroutine, which
- * waits by itself (db/db_lock.h). Bytes that came, and a job's step, can't be given back: elsewhere they wait a moment.
+ * How long a request may wait for locks of the database. A handler does not wait, since it can be run again, or waits
+ * as a coroutine (db/db_lock.h). Bytes that came and steps of a job can't be repeated, so they wait for a moment.
  */
 enum turn { TURN_HANDLER, TURN_ENDING, TURN_STREAM };
 
@@ -41,7 +41,7 @@ static void limit(const struct services *services, enum turn turn)
 
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
 {
-    struct arena *arena = &exchanges[0]->arena; /* lives as long as the batch */
+    struct arena *arena = &exchanges[0]->arena; /* has the lifetime of the batch */
     struct session_lookup **lookups;
     size_t most = 0, wanted = 0;
 
@@ -54,7 +54,7 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
 
         if (opened[i].kind != ERR_NONE)
             continue;
-        /* Without a route opened[i] says so; a browser gets a page of this error, which shows the visitor's name. */
+        /* Without a route the error is in opened[i]. Its page for a browser shows the visitor's name. */
         if (!route_find(routes, routes_count, x->request.method, x->request.path, &x->match, &opened[i]) &&
             !request_wants_page(&x->request))
             continue;
@@ -81,7 +81,10 @@ static bool answer_options(struct exchange *x, struct err *err)
     return response_header(&x->response, "Allow", route_allow(&x->match, allow), err);
 }
 
-/* If-Match where nothing has an entity tag. OPTIONS and POST select no representation, so their conditions mean nothing (section 13.2.1). */
+/*
+ * Refuses If-Match for a resource without an entity tag. OPTIONS and POST select no representation and evaluate none
+ * (RFC 9110, section 13.2.1).
+ */
 static bool check_untagged(const struct exchange *x, struct err *err)
 {
     static const struct validators none = {.tag = NULL};
@@ -101,7 +104,7 @@ static bool handle(struct exchange *x, struct err *err)
         return false;
     if (x->replayed)
         return true;
-    /* Others of the batch are answered and gone while it waits. */
+    /* The other requests of the batch may be closed while this one waits. */
     if ((x->match.route->traits & PACE_MAY_WAIT) != 0 && !exchange_stay(x, err))
         return false;
     if ((x->match.route->traits & HAS_TAG) == 0 && !check_untagged(x, err))
@@ -117,7 +120,7 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
                                                                                        : SERVING_ANSWER;
 }
 
-/* Lines of the log carry the request's id while it is served; the id dies with the request. */
+/* Lines of the log have the id of the request while it is served. The id is freed with the request. */
 static void turn_begin(struct exchange *x, enum turn turn)
 {
     x->services->log.trace = &x->trace;
@@ -149,7 +152,7 @@ static void quit_job(struct exchange *x)
         job->quit(x);
 }
 
-/* No turn is to come, whatever the handler asked for before. */
+/* Completes the answer now and drops any job, sink or source. */
 static enum serving complete_now(struct exchange *x, const struct err *err, struct buf *answer)
 {
     drop_sink(x);
@@ -158,14 +161,16 @@ static enum serving complete_now(struct exchange *x, const struct err *err, stru
     return complete(x, err, answer);
 }
 
-/* --- a request that met another's lock: app/again.h */
+/* --- A request that has met another transaction's lock: app/again.h */
 
 static bool run_again(struct exchange *x, bool *done, struct err *err)
 {
     struct session_lookup *lookups[COOKIES_MAX];
 
     again_begin(x);
-    /* Anew, since it may have ended meanwhile, and since what the batch had found lived in the memory of its first. */
+    /*
+     * Looked up again: the session may have ended, and the result of the batch was in the memory of its first request.
+     */
     if (wants_session(x)) {
         sessions_find(&x->services->sessions, &x->arena, lookups, exchange_lookups(x, lookups));
         exchange_choose(x);
@@ -183,13 +188,13 @@ static bool end_again(struct exchange *x, bool *done, struct err *err)
     if (!x->sink->end(x, x->again.whole, err))
         return false;
     x->sink = NULL;
-    *done = x->job == job; /* else it has left the rest to another */
+    *done = x->job == job; /* otherwise another job does the rest */
     return true;
 }
 
 static const struct job handler_again = {.step = run_again}, ending_again = {.step = end_again};
 
-/* Whether x is now a job that runs this again. What the handler had begun is let go, a body that is taken is not. */
+/* Makes x a job that runs this again. What the handler had begun is freed, but not a body that is being taken. */
 static bool put_aside(struct exchange *x, const struct job *job, struct err *err)
 {
     struct err failure = {.kind = ERR_NONE};
@@ -203,7 +208,7 @@ static bool put_aside(struct exchange *x, const struct job *job, struct err *err
     return true;
 }
 
-/* A handler has returned, for the first time or again. */
+/* After a handler has returned, in its first run or a later one. */
 static enum serving settle(struct exchange *x, bool handled, struct err *err, struct buf *answer)
 {
     enum serving serving;
@@ -269,7 +274,7 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
     return serving;
 }
 
-/* The next run of a handler or of a body's end. */
+/* Runs a handler, or the end of a body, again. */
 static enum serving step_again(struct exchange *x, struct buf *answer)
 {
     const struct job *job = x->job;
@@ -318,7 +323,7 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
     return serving;
 }
 
-/* A body whose end was to be run again ends as one that was cut off: it is kept, or let go. */
+/* Ends a body whose end was to be run again like one that was cut off: its bytes are kept, or dropped. */
 static void cut_off(struct exchange *x)
 {
     if (!x->sink->end(x, false, &x->failure))

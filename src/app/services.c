@@ -25,7 +25,7 @@ const char *default_config_path(void)
     return path != NULL && path[0] != '\0' ? path : DEFAULT_CONFIG;
 }
 
-/* S3 also where new files go elsewhere: older ones may be there. */
+/* Opens S3 also when new files go elsewhere, since older files may be there. */
 static bool open_files(struct services *services, struct err *err)
 {
     struct file_store *files = &services->files;
@@ -47,8 +47,8 @@ static bool open_files(struct services *services, struct err *err)
 }
 
 /*
- * A unit's LoadCredential= hands the secret over in a file that nobody else can see. What it has for a file that is missing
- * is a lone #: then secret_file is tried, to say what is missing.
+ * A unit's LoadCredential= gives the secret in a file that only the unit can read. For a missing source that file is a
+ * lone #; then secret_file is tried, whose error says what is missing.
  */
 static bool load_secret(struct services *services, struct err *err)
 {
@@ -78,7 +78,7 @@ static bool open_measuring(struct services *services, struct err *err)
     return statsd_open(&services->statsd, config->statsd, err);
 }
 
-/* Makes all that the settings are needed for. */
+/* Opens everything that depends on the settings. */
 static bool open_all(struct services *services, struct err *err)
 {
     struct session_store *store = &services->sessions;
@@ -122,7 +122,10 @@ bool services_prepare(struct services *services, const char *config_path, const 
            (open_all(services, &reason) || config_refuse(&services->config, config_path, &reason, err));
 }
 
-/* mayflyctl secret reads it: which worker has which keys. These come first, since a pool's name may be cut off. */
+/*
+ * The names of connections, from which mayflyctl secret reads which worker has which keys. The names of the keys come
+ * first, since the name of a pool may be cut off.
+ */
 static void name_connections(struct services *services)
 {
     char text[DB_NAME_BYTES] = "mayfly ";

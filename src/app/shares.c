@@ -28,7 +28,7 @@ static size_t home(const struct shares *shares, const unsigned char key[SHARE_KE
     return (size_t)(mixed ^ (mixed >> 29)) & (shares->size - 1);
 }
 
-/* The key's place, or the free one that it would have. */
+/* The index of the key, or the free one that it would get. */
 static size_t find(const struct shares *shares, const unsigned char key[SHARE_KEY_BYTES])
 {
     size_t at = home(shares, key);
@@ -49,7 +49,7 @@ bool shares_take(struct shares *shares, const unsigned char key[SHARE_KEY_BYTES]
     return true;
 }
 
-/* Those behind a place that became free, up to the next free one, move to where they are looked for. */
+/* Moves entries behind a place that became free to where they are looked for, up to the next free place. */
 static void close_gap(struct shares *shares, size_t gap)
 {
     for (size_t at = (gap + 1) & (shares->size - 1); shares->places[at].amount > 0;

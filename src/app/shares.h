@@ -1,4 +1,4 @@
-/* How much of something limited each account or address has: amounts by key, in one table of a fixed size. */
+/* Amounts by key in a table of fixed size: how much of a limited resource each account or address uses. */
 #ifndef MAYFLY_APP_SHARES_H
 #define MAYFLY_APP_SHARES_H
 
@@ -12,21 +12,24 @@ enum { SHARE_KEY_BYTES = 16 };
 
 struct share {
     unsigned char key[SHARE_KEY_BYTES];
-    uint64_t amount; /* 0: a free place */
+    uint64_t amount; /* 0: the place is free */
 };
 
 struct shares {
     struct share *places;
-    size_t size; /* a power of two, at least twice as many as there can be keys at a time */
+    size_t size; /* a power of two, at least twice the greatest number of keys */
     uint64_t most_per_key;
-    uint64_t seed; /* so that nobody can choose keys that meet */
+    uint64_t seed; /* random, so that nobody can choose keys that collide */
 };
 
-/* False: memory is out. At most `most` keys have something at a time. */
+/* False: memory is out. At most `most` keys have an amount at a time. */
 bool shares_init(struct shares *, size_t most, uint64_t most_per_key, uint64_t seed) MUST_CHECK;
 void shares_free(struct shares *);
 
-/* False: with this amount, which is not 0, the key would have more than it may. One that has nothing may take any amount. */
+/*
+ * Takes an amount, which is not 0. False: the key would have more than it may. A key that has nothing may take any
+ * amount.
+ */
 bool shares_take(struct shares *, const unsigned char key[SHARE_KEY_BYTES], uint64_t amount) MUST_CHECK;
 
 /* Gives back what was taken. */

@@ -10,7 +10,7 @@ static void note_lost(struct exchange *x, const struct session_ids *ids)
     LOG_EVENT(&x->services->log, LOG_WARN, "tombstone_lost", LOG_NUMBER("sessions", (int64_t)ids->count));
 }
 
-/* False: a node hangs, and may still have a copy that is trusted. */
+/* Writes the tombstones. False: a node hangs, and may still have a copy that other workers trust. */
 static bool tell(struct exchange *x)
 {
     struct cache *cache = x->services->sessions.cache;

@@ -1,9 +1,9 @@
 /*
- * The cached copies of sessions that a change has ended or altered (x->forgets): after COMMIT and before the answer each gets its
- * tombstone. That order is what makes a log-out win.
+ * After COMMIT and before the answer, the cached copy of each session that a change has ended or altered (x->forgets)
+ * is replaced by a tombstone. This order guarantees that a session has ended everywhere when its log-out is answered.
  *
- *   COMMIT --told--> answered
- *   COMMIT --a node hangs--> waits, as a job --told, or cache_fresh_s (10 s at most) are over--> answered
+ *   COMMIT --written--> answered
+ *   COMMIT --a node hangs--> waits, as a job --written, or cache_fresh_s (10 s at most) are over--> answered
  *   COMMIT --a node is unreachable--> answered, and tombstone_lost is logged
  */
 #ifndef MAYFLY_APP_TOMBSTONES_H
@@ -11,10 +11,13 @@
 
 #include "app/exchange.h"
 
-/* The answer is made but for what the handler adds after this. Sets x->job when a node has to be waited for. */
+/*
+ * Writes the tombstones. The answer is complete except for what the handler adds after this. Sets x->job when a node
+ * has to be waited for.
+ */
 void tombstones(struct exchange *);
 
-/* Of one session, where nobody can wait: what hangs is taken for lost. */
+/* Writes the tombstone of one session without waiting: for a node that hangs, tombstone_lost is logged. */
 void tombstone_at_once(struct exchange *, const struct uuid *id);
 
 #endif

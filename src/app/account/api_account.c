@@ -11,7 +11,7 @@
 
 struct registration {
     struct account_fields fields;
-    const char *way_back; /* NULL: none was asked for */
+    const char *way_back; /* NULL: none was given */
     char hash[PASSWORD_HASH_BYTES];
 };
 
@@ -40,7 +40,7 @@ static bool create_account(struct exchange *x, void *arg, struct err *err)
     return response_header(&x->response, "Location", "/profile", err);
 }
 
-/* In the place of *text, which may be NULL, a copy without the spaces around it. */
+/* Replaces *text, which may be NULL, by a copy without spaces around it. */
 static bool trim(struct exchange *x, const char **text, struct err *err)
 {
     if (*text != NULL && (*text = text_trim(&x->arena, *text)) == NULL)
@@ -53,7 +53,10 @@ static const char *none_if_empty(const char *text)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Registrations are limited too. The last one that was allowed may be this very request, done by a worker that then died. */
+/*
+ * Counts a registration. When the limit is reached, the last one that was allowed may be this request, done by a worker
+ * that then died.
+ */
 static bool take_attempt(struct exchange *x, struct err *err)
 {
     struct services *services = x->services;
@@ -107,11 +110,11 @@ bool api_profile_get(struct exchange *x, struct err *err)
 struct change {
     struct account_fields fields;
     bool email_changes;
-    struct account account; /* with email_changes: whose password was confirmed */
+    struct account account; /* with email_changes: the account whose password was confirmed */
     struct attempt attempt;
 };
 
-/* Between the check of the password and the transaction it can have been changed, by whoever means to keep others out. */
+/* The password may have been changed between its check and the transaction. */
 static bool confirmed(struct exchange *x, const struct account *account, const struct attempt *attempt, struct err *err)
 {
     if (account_confirm(x->services->sessions.db, &x->arena, account, err) != DB_ROW)
@@ -162,7 +165,7 @@ static bool is_email(const struct exchange *x, const char *email)
     return strcmp(email != NULL ? email : "", x->session.email) == 0;
 }
 
-/* A form sends all as it was, and what stays need not be what may be chosen today. */
+/* Drops fields that do not change: a form sends all fields, and an old value may violate rules of today. */
 static bool forget_same(struct exchange *x, struct change *change, struct err *err)
 {
     json_t *profile;
@@ -181,8 +184,9 @@ static bool forget_same(struct exchange *x, struct change *change, struct err *e
 }
 
 /*
- * RFC 7396: what is not named stays, null empties. The address is a way to log in and to a new password, so a session
- * alone, which may be a stolen one, does not change it (ASVS 7.5.1). A form sends the address as it was.
+ * RFC 7396: a member that is missing stays, null empties it. The address is a way to log in and to get a new password,
+ * so it is not changed by a session alone, which may be stolen (ASVS 7.5.1). A form sends the address even if it does
+ * not change.
  */
 bool api_profile_patch(struct exchange *x, struct err *err)
 {
@@ -257,7 +261,7 @@ struct password_change {
     char hash[PASSWORD_HASH_BYTES];
 };
 
-/* All or nothing: new hash, new token for this session, and the end of the others. */
+/* In one transaction: the new hash, a new token for this session, and the end of the other sessions. */
 static bool change_password(struct exchange *x, void *arg, struct err *err)
 {
     struct password_change *change = arg;
@@ -285,7 +289,7 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     return ok;
 }
 
-/* What others call "password" is here a member of another name. */
+/* Refuses a member that has another name here than in other APIs. */
 static bool refuse_member(const char *name, struct err *err)
 {
     if (strcmp(err->field, "password") == 0)
@@ -303,10 +307,15 @@ bool api_password(struct exchange *x, struct err *err)
     if (!exchange_field(x, "current", &current, err) || !exchange_field(x, "new", &new, err) ||
         !exchange_fields(x, &fields, err))
         return false;
-    /* An unticked box is not sent, so a form says nothing when the others shall stay; JSON must say false. */
+    /*
+     * A form does not send a box that is not ticked, so a missing field of a form means that other sessions stay; JSON
+     * must say false.
+     */
     form = request_has_type(&x->request, "application/x-www-form-urlencoded");
     change.keep_others = form ? !json_flag(fields, "end_others") : json_is_false(json_object_get(fields, "end_others"));
-    /* Before the current one is looked at: a new one that is refused is no failed attempt. */
+    /*
+     * Checked before the current password, so that a new password that is refused does not count as a failed attempt.
+     */
     if (!password_check(new, strlen(new), (const char *[]){x->session.username, x->session.email, current, NULL}, err))
         return refuse_member("new", err);
     if (!credentials_confirm(x, current, &change.account, &change.attempt, err))

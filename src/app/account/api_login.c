@@ -14,7 +14,7 @@ struct login {
     struct attempt attempt;
     struct session_limits limits;
     const char *location;
-    char rehashed[PASSWORD_HASH_BYTES]; /* "" when the hash is as it would be made today */
+    char rehashed[PASSWORD_HASH_BYTES]; /* "" when the hash need not be made again */
 };
 
 static struct session_limits limits_of(const struct config *config, bool remember)
@@ -26,7 +26,7 @@ static struct session_limits limits_of(const struct config *config, bool remembe
     };
 }
 
-/* The session that the browser had before: a log-in never goes on with it. */
+/* Ends the session that the browser had before. A log-in never continues it. */
 static bool end_previous(struct exchange *x, struct err *err)
 {
     struct session_store *store = &x->services->sessions;
@@ -93,7 +93,9 @@ bool api_login(struct exchange *x, struct err *err)
         return false;
     done = signed_in_once(x, log_in, &login, err);
     if (!done && err->kind == ERR_LOGIN) {
-        /* Between the check and the transaction another log-in made the hash anew, or the password was changed. */
+        /*
+         * Another log-in has made the hash again, or the password was changed, between the check and the transaction.
+         */
         err_clear(err);
         login.rehashed[0] = '\0';
         if (!credentials_check(x, name, password, &login.account, &login.attempt, &stale, err))

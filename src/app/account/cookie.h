@@ -1,4 +1,4 @@
-/* Our cookies (RFC 6265bis). */
+/* The cookies of mayfly (RFC 6265bis). */
 #ifndef MAYFLY_APP_ACCOUNT_COOKIE_H
 #define MAYFLY_APP_ACCOUNT_COOKIE_H
 
@@ -11,8 +11,8 @@ enum cookie {
 };
 
 /*
- * "__Host-mayfly" and "__Host-mayfly-device": bound to this host, so no other may set them; "__Secure-…" with a domain;
- * "mayfly" and "mayfly-device" without TLS.
+ * "__Host-mayfly" and "__Host-mayfly-device", which only this host can set; "__Secure-…" with a domain; "mayfly" and
+ * "mayfly-device" without TLS.
  */
 const char *cookie_name(const struct config *, enum cookie);
 

@@ -14,7 +14,7 @@ struct password_cost credentials_cost(const struct config *config)
     };
 }
 
-/* *stale: the hash should be made anew, by another cost or of the password's present form. */
+/* Verifies the password. *stale: the hash should be made again, with another cost or of the password's present form. */
 static bool fits(struct exchange *x, const struct account *account, const char *password, bool *stale)
 {
     const struct password_cost cost = credentials_cost(&x->services->config);
@@ -25,7 +25,7 @@ static bool fits(struct exchange *x, const struct account *account, const char *
     return good && !account->disabled;
 }
 
-/* What was found before another's lock came in the way: the same guess is neither counted nor hashed twice. */
+/* What an earlier run has found, so that a run after another transaction's lock neither counts nor hashes again. */
 struct known {
     struct account account;
     struct attempt attempt;
@@ -57,7 +57,10 @@ static bool remember(struct exchange *x, const struct account *account, const st
     return true;
 }
 
-/* Nothing of what it takes tells whether the name is somebody's: only the account's own device is asked for its bucket first. */
+/*
+ * Counts the attempt. Its time does not tell whether the name exists: the bucket of a device is asked for only with a
+ * cookie of the account.
+ */
 static bool take_attempt(struct exchange *x, const struct account *account, const char *key, const char *password,
                          struct attempt *attempt, struct err *err)
 {
@@ -65,13 +68,13 @@ static bool take_attempt(struct exchange *x, const struct account *account, cons
     struct db *db = services->sessions.db;
     struct device device;
 
-    /* Of a name that is nobody's it takes as long. */
+    /* This takes as long for an unknown name. */
     if (device_cookie_find(x, account != NULL ? &account->id : NULL, &device)) {
         attempt_by_device(attempt, &services->secret, &account->id, &device.id);
         attempt_password(attempt, &services->secret, password);
         if (attempt_take(db, &x->arena, &services->config, attempt, err) || err->kind != ERR_LIMIT)
             return err->kind == ERR_NONE;
-        /* A device that has had its guesses is one as any other. */
+        /* A device that has used up its own attempts is treated like any other. */
         err_clear(err);
     }
     if (account != NULL)
@@ -104,11 +107,11 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
     struct services *services = x->services;
     struct db *db = services->sessions.db;
     enum db_rc rc;
-    bool stale; /* a log-in makes hashes anew */
+    bool stale; /* ignored: only a log-in makes a hash again */
 
     if (recall(x, account, attempt, &stale))
         return true;
-    /* A session shows more than any device: strangers and neighbours have no part in its count. */
+    /* A session proves more than a device cookie. Attempts of others do not count in its bucket. */
     attempt_by_device(attempt, &services->secret, &x->session.account, &x->session.id);
     attempt_password(attempt, &services->secret, password);
     if (!attempt_take(db, &x->arena, &services->config, attempt, err))
@@ -118,12 +121,15 @@ bool credentials_confirm(struct exchange *x, const char *password, struct accoun
         return false;
     if (fits(x, rc == DB_ROW ? account : NULL, password, &stale))
         return remember(x, account, attempt, stale, err);
-    /* This very request may have changed it: its worker died after COMMIT, and the cache still had the session. */
+    /*
+     * This request may have changed the password already: its worker died after COMMIT, and the cache still had the
+     * session.
+     */
     if (!once_find(x, err))
         return false;
     if (x->replayed)
         return credentials_forgive(x, attempt, err);
-    /* The session is good, so this is no 401: a client would take it for a logout. */
+    /* Not 401: the session is valid, and a client would take 401 for a log-out. */
     return err_field(err, ERR_DENIED, "password", "the current password is wrong");
 }
 
@@ -134,10 +140,10 @@ bool credentials_forgive(struct exchange *x, const struct attempt *attempt, stru
 
 bool credentials_settle(struct exchange *x, const struct attempt *attempt, bool done, const struct err *err)
 {
-    struct err ignored = {.kind = ERR_NONE}; /* then it counts until the window is over */
+    struct err ignored = {.kind = ERR_NONE}; /* the attempt then counts until its window is over */
     bool counts = !done && (err->kind == ERR_LOGIN || err->kind == ERR_DENIED || err->kind == ERR_DOWN);
 
-    /* The effect that was done has forgiven by itself. */
+    /* An effect that was done has cleared the attempt itself. */
     if (!counts && (!done || x->replayed))
         (void)!credentials_forgive(x, attempt, &ignored);
     return done;

@@ -7,7 +7,7 @@ struct sign {
     const char *name;
 };
 
-/* Browsers also name those they descend from, so descendants come first. */
+/* A browser also names the browsers that it descends from, so descendants come first. */
 static const struct sign programs[] = {
     {"Edg", "Edge"},           {"OPR/", "Opera"},        {"SamsungBrowser/", "Samsung Internet"},
     {"Firefox/", "Firefox"},   {"FxiOS/", "Firefox"},    {"CriOS/", "Chrome"},

@@ -32,7 +32,9 @@ static bool read_device(const struct exchange *x, const char *text, size_t lengt
         return false;
     memcpy(device->account.bytes, cookie, UUID_BYTES);
     memcpy(device->id.bytes, cookie + UUID_BYTES, UUID_BYTES);
-    /* This host's clock, against "One clock": a cookie that counts a second longer or shorter is no matter. */
+    /*
+     * Uses this host's clock, although times are the database's elsewhere: some seconds do not matter for this cookie.
+     */
     return x->services->clock->now_ms() - uuid_ms(&device->id) < x->services->config.device_keep_s * 1000;
 }
 

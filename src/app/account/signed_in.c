@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Longer than any address that a person is sent to; three times as long it still fits a header. */
+/* Longer than any address in use; escaped, three times as long, it still fits into a header. */
 enum { WAY_BACK_MAX = 1024 };
 
 bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err *err)
@@ -43,7 +43,7 @@ bool signed_in_once(struct exchange *x, bool (*effect)(struct exchange *, void *
 
 const char *signed_in_location(const char *rd, const char *fallback)
 {
-    /* "//host" and "/\host" name another host; control characters are dropped by browsers and would hide one. */
+    /* "//host" and "/\host" name another host. Browsers drop control characters, which could hide one. */
     if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\' || strlen(rd) > WAY_BACK_MAX)
         return fallback;
     for (const char *at = rd; *at != '\0'; at++)
@@ -60,7 +60,7 @@ const char *signed_in_query(struct exchange *x, const char *way)
     return percent_add(&text, way, "/") ? text.bytes : NULL;
 }
 
-/* A path of which nginx has decoded everything, and a query as it was sent. */
+/* The path was decoded by nginx; the query is as it was sent. */
 const char *signed_in_way_here(struct exchange *x)
 {
     struct buf way;

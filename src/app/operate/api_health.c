@@ -8,8 +8,10 @@ bool api_health_live(struct exchange *x, struct err *err)
     return response_json(&x->response, 200, "{\"status\":\"live\"}", err);
 }
 
-/* An old schema has no table of changes at all, or one that ends before what this build needs. Texts or bytes that come otherwise
- * than workers read them, of an encoding or by a setting, make every request fail. */
+/*
+ * An old schema has no table of changes, or fewer changes than this build needs. If texts or bytes come in another form
+ * than workers read, because of an encoding or a setting, every request fails.
+ */
 static const char *database_state(struct exchange *x)
 {
     struct err err = {.kind = ERR_NONE};
@@ -23,7 +25,7 @@ static const char *database_state(struct exchange *x)
     return number >= SCHEMA_NUMBER ? "up" : "old schema";
 }
 
-/* Ready means that log-ins and writes work; without its cache mayfly is only slower. */
+/* Ready means that log-ins and writes work. Without its cache mayfly is only slower. */
 bool api_health_ready(struct exchange *x, struct err *err)
 {
     struct cache *cache = x->services->sessions.cache;

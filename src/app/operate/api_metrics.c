@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* OpenMetrics 1.0. All are gauges, so the same text is good for readers of Prometheus' older format. */
+/* OpenMetrics 1.0. All metrics are gauges, so the text is also valid in Prometheus' older format. */
 static const char metrics_type[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 static bool add_gauge(struct buf *body, const char *name, const char *help)
@@ -27,7 +27,7 @@ static bool add_truths(struct buf *body, const int64_t values[TRUTH_COUNT])
     return true;
 }
 
-/* A name within quotes: OpenMetrics escapes three characters. */
+/* Adds a name in quotes. OpenMetrics escapes three characters. */
 static bool add_label(struct buf *body, const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -45,7 +45,7 @@ static bool add_of_node(struct buf *body, const char *metric, const struct cache
            buf_printf(body, "\"} %" PRId64 "\n", value);
 }
 
-/* Members of a node, by the gauge that shows them. A node that is down shows nothing but that. */
+/* Statistics of a cache node, by the gauge that shows them. A node that is down has only the first. */
 static const struct {
     const char *name;
     const char *help;
@@ -78,7 +78,7 @@ static bool add_cache(struct exchange *x, struct buf *body)
     return fits;
 }
 
-/* They tell strangers how large a site is, and cost more than other answers: nobody gets them who is not named. */
+/* Only addresses in metrics_allow get the metrics: they tell how large a site is, and cost more than other answers. */
 bool api_metrics(struct exchange *x, struct err *err)
 {
     struct err down = {.kind = ERR_NONE};
@@ -92,7 +92,7 @@ bool api_metrics(struct exchange *x, struct err *err)
     if (!known)
         log_error(&x->services->log, LOG_WARN, "no_truths", &down);
     x->response.type = metrics_type;
-    /* An outage is itself what is to be seen, so it is no error here. */
+    /* An outage is not an error here, because the metrics show it. */
     return (add_number(body, "mayfly_database_up", "Whether PostgreSQL answers this worker.", known) &&
             (!known || add_truths(body, values)) && add_cache(x, body) &&
             add_gauge(body, "mayfly_build_info", "This worker's version, and the schema that it needs.") &&

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* Only files of this site are loaded, so that injected markup can't run anything. */
+/* A page loads only files of this site, so injected markup can't run anything. */
 static const char policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
                              "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -42,7 +42,7 @@ static bool set_user(struct exchange *x, json_t *values)
            set_text(values, "csrf", token);
 }
 
-/* Pages of routes that need no session, and of errors, show the visitor's name as well. */
+/* Looks up the visitor for pages that need no session, and for pages of errors: they show the name too. */
 static void know_visitor(struct exchange *x)
 {
     if (x->has_session || !x->has_token || x->lookup.found != DB_ROW)
@@ -51,13 +51,13 @@ static void know_visitor(struct exchange *x)
     x->session = x->lookup.session;
 }
 
-/* Whether a token came that could not be looked up, since the database is away. */
+/* Whether the request has a token that could not be looked up, because the database can't be reached. */
 static bool is_unknown(const struct exchange *x)
 {
     return x->has_token && !x->has_session && x->lookup.found == DB_FAIL;
 }
 
-/* What every page shows: here is its name. NULL when memory is out. */
+/* Makes the values that every page has. here: the name of the page. NULL: memory is out. */
 static json_t *common_values(struct exchange *x, const char *here, const char *title)
 {
     const struct config *config = &x->services->config;
@@ -76,7 +76,7 @@ static json_t *common_values(struct exchange *x, const char *here, const char *t
 
 static bool render(struct exchange *x, const char *name, const json_t *values, struct err *err)
 {
-    /* A page may have told another one already. */
+    /* The page may have set another policy. */
     bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
 
     x->response.type = "text/html; charset=utf-8";
@@ -86,7 +86,9 @@ static bool render(struct exchange *x, const char *name, const json_t *values, s
            template_render(&template_pages, name, values, &x->response.body, err);
 }
 
-/* The page's address names what has just succeeded. The texts are constants, so no address can show other words. */
+/*
+ * The address of the page names what has just succeeded. The texts are constants, so an address can't show other words.
+ */
 static const char *notice(struct exchange *x)
 {
     static const struct {
@@ -133,7 +135,10 @@ bool page_workers(struct exchange *x, struct err *err)
     return show(x, "workers", "Workers", err);
 }
 
-/* Where to go after the log-in, for a form's field; and for the links between log-in and registration, so that neither loses it. */
+/*
+ * Sets where to go after the log-in, for a field of the form and for the links between log-in and registration, which
+ * keep it.
+ */
 static bool set_way_back(struct exchange *x, json_t *values, const char *rd)
 {
     const char *way = signed_in_location(rd, NULL);
@@ -160,7 +165,7 @@ bool page_register(struct exchange *x, struct err *err)
     return show_entrance(x, "register", "Create an account", err);
 }
 
-/* Text of a document as a person reads it, and what is to say that it is only its beginning. */
+/* Sets the text of a document, indented, and whether it is cut off. */
 static bool set_document(struct exchange *x, json_t *values, const char *name, const char *cut_name,
                          enum document_kind kind, const struct uuid *owner, struct err *err)
 {
@@ -262,7 +267,7 @@ bool page_shared(struct exchange *x, const struct file *file, int64_t left, stru
     return response_header(&x->response, "Referrer-Policy", "no-referrer", err) && render(x, "shared", values, err);
 }
 
-/* The page of the form that was refused, by the route that refused it. */
+/* The page with the form that was refused, by the route that has refused it. */
 static const char *form_page(const struct exchange *x)
 {
     static const struct {
@@ -288,7 +293,7 @@ static const char *form_page(const struct exchange *x)
     return NULL;
 }
 
-/* What was typed is shown again, except for passwords. */
+/* Shows what was typed again, except passwords. */
 static bool set_typed(struct exchange *x, json_t *values)
 {
     static const char *const names[] = {"username", "email", "name"};
@@ -304,7 +309,7 @@ static bool set_typed(struct exchange *x, json_t *values)
            (!json_flag(x->fields, "remember") || set_true(values, "remember"));
 }
 
-/* The account page has two inputs that handlers call "password". */
+/* The account page has two inputs that handlers call "password"; this finds the right one. */
 static const char *invalid_input(const struct exchange *x, const struct err *shown)
 {
     const char *path = x->match.route != NULL ? x->match.route->path : "";

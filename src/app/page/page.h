@@ -1,4 +1,4 @@
-/* The pages: the same facts as the API, rendered from src/page for browsers. They work without JavaScript. */
+/* The pages for browsers, rendered from src/page with the same data as the API. They work without JavaScript. */
 #ifndef MAYFLY_APP_PAGE_PAGE_H
 #define MAYFLY_APP_PAGE_PAGE_H
 
@@ -11,19 +11,19 @@ bool page_account(struct exchange *, struct err *);
 bool page_workers(struct exchange *, struct err *);
 bool page_files(struct exchange *, struct err *);
 
-/* The links of the file that the path names. */
+/* Shows the links of the file that the path names. */
 bool page_links(struct exchange *, struct err *) MUST_CHECK;
 
 /*
- * Shows what POST /files/ID/link has answered, {"url", "expires_at"} in the response's body, as a page: the link is told
- * this once. For handlers whose request wants a page; leaves status and headers.
+ * Shows the answer of POST /files/ID/link, {"url", "expires_at"} in the response's body, as a page. The link is shown
+ * only this once. For handlers whose request wants a page. Status and headers stay as they are.
  */
 bool page_link(struct exchange *, struct err *) MUST_CHECK;
 
-/* A file that a link for `left` more downloads opens, and a button that uses it. */
+/* Shows a file that a link for `left` more downloads opens, with a button that uses the link. */
 bool page_shared(struct exchange *, const struct file *, int64_t left, struct err *) MUST_CHECK;
 
-/* Shows an error: in the form that caused it where there is one. x->response is initialised and gets the body only. */
+/* Shows an error, in the form that caused it if there is one. x->response is initialised, and gets only the body. */
 bool page_error(struct exchange *, const struct err *shown, struct err *) MUST_CHECK;
 
 #endif

@@ -1,15 +1,15 @@
-/* How much a page shows of what may be stored; app/limits.c holds it against what an answer may have. */
+/* How much of the stored data a page shows. app/limits.c compares it with the size of an answer. */
 #ifndef MAYFLY_APP_PAGE_PAGE_LIMIT_H
 #define MAYFLY_APP_PAGE_PAGE_LIMIT_H
 
 enum {
-    /* Files: some 2 KB each, within nginx's buffers, and each image among them asks for its thumbnail. */
+    /* Files: some 2 KB each, which fits nginx's buffers; a thumbnail is asked for each image among them. */
     PAGE_FILES_MAX = 30,
-    /* Sessions; who has more ends the others all at once. */
+    /* Sessions. The page can end all others at once. */
     PAGE_SESSIONS_MAX = 50,
-    /* Bytes of a document, indented. Its own address gives the whole. */
+    /* Bytes of an indented document. The whole document is at its own address. */
     PAGE_DOCUMENT_BYTES = 16 * 1024,
-    /* Bytes of an input of a form that was refused, to be shown again: more is no name, address or path. */
+    /* Bytes of an input that are shown again after a form was refused. Names, addresses and paths are shorter. */
     PAGE_TYPED_BYTES = 1024,
 };
 

@@ -12,7 +12,7 @@ static const struct uuid *owner_of(const struct exchange *x, enum document_kind 
     return kind == DOCUMENT_SESSION ? &x->session.id : &x->session.account;
 }
 
-/* A document is always there: one that was never written is {} at version 0. */
+/* Checks the conditions. A document always exists: one that was never written is {} with version 0. */
 static bool check(struct exchange *x, int64_t version, bool *same, struct err *err)
 {
     char text[ETAG_BYTES];
@@ -45,7 +45,7 @@ static bool get(struct exchange *x, enum document_kind kind, struct err *err)
     return response_json(&x->response, 200, document.json, err);
 }
 
-/* Two documents as trees: a megabyte and a half each when they are nothing but small values, and the result's text. */
+/* Two documents as trees, each of a megabyte and a half when all its values are small, and the text of the result. */
 enum { MERGE_MAX_BYTES = 8 * 1024 * 1024 };
 
 enum change_kind { CHANGE_PUT, CHANGE_PATCH, CHANGE_DELETE };
@@ -53,11 +53,11 @@ enum change_kind { CHANGE_PUT, CHANGE_PATCH, CHANGE_DELETE };
 struct change {
     enum document_kind kind;
     enum change_kind change;
-    const char *json; /* the document that is to be; of a patch, as it was sent */
+    const char *json; /* the new document; for a patch, the patch as it was sent */
     size_t length;
 };
 
-/* *text, in the arena of x, is what the database is given and gives back. */
+/* Writes the document as the database takes it. *text is in the arena of x. */
 static bool write_text(struct exchange *x, const struct jsonb *document, const char **text, struct err *err)
 {
     if (jsonb_size(document) > DOCUMENT_MAX_BYTES)
@@ -66,7 +66,7 @@ static bool write_text(struct exchange *x, const struct jsonb *document, const c
     return *text != NULL || err_memory(err);
 }
 
-/* What is there is ours, so what is wrong with it is no fault of the patch. */
+/* Reads the stored document. An error of it is a bug, not the patch's. */
 static bool read_stored(struct arena *arena, const char *json, struct jsonb **document, struct err *err)
 {
     struct err reason = {.kind = ERR_NONE};
@@ -75,7 +75,10 @@ static bool read_stored(struct arena *arena, const char *json, struct jsonb **do
            err_set(err, ERR_BUG, "the stored document can't be read: %s", reason.detail);
 }
 
-/* The trees live in an arena of their own: a transaction may be run several times. stored is NULL when nothing is merged. */
+/*
+ * Makes the new document. The trees are in an arena of their own, since a transaction may run several times. stored is
+ * NULL when nothing is merged.
+ */
 static bool settle(struct exchange *x, const char *stored, const char *sent, size_t length, const char **text,
                    struct err *err)
 {
@@ -103,7 +106,7 @@ static bool write_change(struct exchange *x, void *arg, struct err *err)
 
     if (document_lock(db, &x->arena, change->kind, owner, patches, &document, err) != DB_ROW)
         return err_set(err, ERR_LOGIN, "the session ended just now");
-    /* On the locked row, so that nothing can change between the check and the write. */
+    /* Checked on the locked row, so that nothing changes between the check and the write. */
     if (!check(x, document.version, &same, err) ||
         (patches && !settle(x, document.json, change->json, change->length, &text, err)) ||
         !document_put(db, change->kind, owner, text, err) || !tag(x, document.version + 1, err))
@@ -117,8 +120,8 @@ static bool write_change(struct exchange *x, void *arg, struct err *err)
 }
 
 /*
- * A repetition has the first answer's status and ETag. Its body is what was sent, of a PUT, or the document that is there, as long
- * as nobody has changed it since; else there is none.
+ * Completes the answer of a repeated request, which has the status and the ETag of the first. Its body is the document
+ * that was sent, for a PUT, or the stored document if it has not changed since; otherwise it has none.
  */
 static bool rebuild(struct exchange *x, const struct change *change, struct err *err)
 {
@@ -137,7 +140,7 @@ static bool rebuild(struct exchange *x, const struct change *change, struct err 
     return strcmp(hash, x->body_hash) != 0 || response_json(&x->response, 200, text, err);
 }
 
-/* A patch is read twice, so that what is wrong with it is said before anything is locked. */
+/* Reads the patch before anything is locked, so that errors in it are found first. It is read again later. */
 static bool check_patch(struct change *change, const struct buf *body, struct err *err)
 {
     struct jsonb *patch;

@@ -27,8 +27,8 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
         return false;
     case DB_NONE:
         /*
-         * Somebody else may have ended it just now and died before the cached copy was gone. Of a stranger's live session this only
-         * costs a look into the database.
+         * Another worker may have ended it and died before it had removed the cached copy. For another account's live
+         * session this only costs a query.
          */
         tombstone_at_once(x, id);
         return err_set(err, ERR_ABSENT, "there is no such session of yours");
