@@ -17,7 +17,8 @@ enum {
 /* Two kinds of programs are run. */
 enum child_kind {
     CHILD_HELPER, /* a program of ours: it gets only its input, and no process of it outlives its end or this process */
-    CHILD_COMMAND, /* a command of the administrator: it gets our environment, and processes that it leaves running continue */
+    /* a command of the administrator: it gets our environment, and processes that it leaves running continue */
+    CHILD_COMMAND,
 };
 
 /* What to run. Strings are borrowed for the call. */

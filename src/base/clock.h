@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct clock {
-    int64_t (*now_ms)(
-        void); /* since 1970, this host's clock: compare with database times; store in ids only, and what says the same */
+    /* since 1970, this host's clock: compare with database times; store in ids only, and what says the same */
+    int64_t (*now_ms)(void);
     int64_t (*monotonic_us)(void); /* for durations and deadlines */
 };
 

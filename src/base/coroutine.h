@@ -1,12 +1,15 @@
 /*
- * Plain functions that may wait without holding up others of their process: each runs on a stack of its own, and while it
- * waits the process goes on with others. There are no threads: a function is left only where it calls coroutine_wait.
+ * Plain functions that may wait without holding up others of their process: each runs on a stack of its own, and while
+ * it waits the process goes on with others. There are no threads: a function is left only where it calls
+ * coroutine_wait.
  *
- *   coroutine_new --coroutine_resume--> running --coroutine_wait--> waiting --its descriptor is ready, its time has come,
- *   or it is woken: coroutines_gather--> ready --coroutine_resume--> running --the function returns--> gone
+ *   coroutine_new --coroutine_resume--> running --coroutine_wait--> waiting
+ *   waiting --its descriptor is ready, its time has come, or it is woken: coroutines_gather--> ready
+ *   ready --coroutine_resume--> running --the function returns--> gone
  *
- * The owner of the process's loop watches coroutines_fd, wakes up after coroutines_timeout_ms, calls coroutines_gather and
- * resumes the ready ones. Where there is no such loop, as in mayflyctl, the set is NULL, and coroutine_wait simply waits.
+ * The owner of the process's loop watches coroutines_fd, wakes up after coroutines_timeout_ms, calls coroutines_gather
+ * and resumes the ready ones. Where there is no such loop, as in mayflyctl, the set is NULL, and coroutine_wait simply
+ * waits.
  *
  * Everything that a function shares with others may have changed when coroutine_wait returns.
  */

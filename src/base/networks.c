@@ -44,7 +44,10 @@ bool network_has(const struct network *network, const unsigned char bytes[ADDRES
            (rest == 0 || (network->bytes[whole] ^ bytes[whole]) >> (8 - rest) == 0);
 }
 
-/* Copies the next entry of *list and moves past it: its length; 0 when there is none. NETWORK_TEXT_BYTES: it is too long. */
+/*
+ * Copies the next entry of *list and moves past it: its length; 0 when there is none. NETWORK_TEXT_BYTES: it is too
+ * long.
+ */
 static size_t next_entry(const char **list, char entry[NETWORK_TEXT_BYTES])
 {
     size_t length;

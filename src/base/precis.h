@@ -19,7 +19,10 @@ enum {
 
 enum precis_fault {
     PRECIS_FINE,
-    PRECIS_CHARACTER, /* a character that is not allowed in identifiers, or not at this place: RFC 8264, section 4.2, RFC 5892, appendix A */
+    /*
+     * a character that is not allowed in identifiers, or not at this place: RFC 8264, section 4.2, RFC 5892, appendix A
+     */
+    PRECIS_CHARACTER,
     PRECIS_DIRECTION, /* characters of both directions, so that their order is ambiguous: RFC 5893, section 2 */
 };
 

@@ -31,7 +31,8 @@ const struct ctl_command ctl_commands[] = {
      .run = user_passwd, .least = 1, .most = 1, .takes = TAKES(GENERATE)},
     {"user", "disable", "NAME", "refuse log-ins and end all sessions", .run = user_disable, .least = 1, .most = 1},
     {"user", "delete", "NAME", "close the account and remove all it owns", .run = user_delete, .least = 1, .most = 1,
-     .notes = "Its name and address become free and its sessions and links end at once. Its files are removed later, a bounded\n"
+     .notes = "Its name and address become free and its sessions and links end at once. "
+              "Its files are removed later, a bounded\n"
               "number at a time, by idle workers and by mayflyctl sweep.\n"},
     {"user", "enable", "NAME", "accept log-ins again", .run = user_enable, .least = 1, .most = 1},
     {"user", "groups", "NAME A,B,C", "set the groups; '' for none", .run = user_groups, .least = 2, .most = 2,
@@ -46,51 +47,66 @@ const struct ctl_command ctl_commands[] = {
     {"sweep", NULL, "", "remove what has expired; run it hourly", .run = system_sweep, .walks = true},
     {"fsck", NULL, "[--repair] [--deep] [--json]", "compare the rows of files with the bytes that are stored",
      .run = files_fsck, .walks = true, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = CTL_EXIT_USAGE,
-     .notes = "--repair removes what belongs to no file and corrects what is counted wrong; it never touches a file's bytes.\n"
+     .notes = "--repair removes what belongs to no file and corrects what is counted wrong; "
+              "it never touches a file's bytes.\n"
               "With --json each line is one finding.\n"
-              "Exit status: 0 nothing is wrong, or all of it was repaired; 1 something is wrong; 2 the check failed.\n"},
+              "Exit status: 0 nothing is wrong, or all of it was repaired; 1 something is wrong; "
+              "2 the check failed.\n"},
     {"files", "list", "NAME [--json]", "list the files of an account, newest first",
      .run = files_list, .walks = true, .least = 1, .most = 1, .takes = TAKES(JSON)},
     {"files", "show", "ID [--json]", "show what is known of a file", .run = files_show, .least = 1, .most = 1,
      .takes = TAKES(JSON)},
     {"files", "move", "[ID] --to BACKEND [--account NAME]", "move files to postgres or s3 while workers serve",
      .run = files_move, .walks = true, .most = 1, .takes = TAKES(TO) | TAKES(ACCOUNT),
-     .notes = "Moves all files, those of one account, or one. Each copy is read again and compared by SHA-256 before the row\n"
+     .notes = "Moves all files, those of one account, or one. "
+              "Each copy is read again and compared by SHA-256 before the row\n"
               "changes. When the command was stopped, run it again: it continues with the file that it was copying.\n"},
     {"deploy", NULL, "", "restart this host's pools, one after the other", .run = system_deploy, .need = NEED_NO_CONFIG,
-     .notes = "Run it as root. Each pool must answer again before the next one is restarted, so no request fails. The command\n"
-              "stops at the first pool that does not come back; the others keep their workers until these are replaced\n"
+     .notes = "Run it as root. Each pool must answer again before the next one is restarted, so no request fails. "
+              "The command\n"
+              "stops at the first pool that does not come back; "
+              "the others keep their workers until these are replaced\n"
               "(worker_max_age_s).\n"},
     {"prove", NULL, "[ARGUMENT ...]", "deprecated: runs mayfly-prove with these arguments",
      .run = system_prove, .need = NEED_NO_CONFIG, .reads_options = true, .failure = CTL_EXIT_USAGE},
     {"top", NULL, "[--once]", "watch the cluster", .run = system_top, .takes = TAKES(ONCE),
-     .notes = "It shows the state of the cluster, and the load of each pool and route. Workers report the load to the address in\n"
+     .notes = "It shows the state of the cluster, and the load of each pool and route. "
+              "Workers report the load to the address in\n"
               "the setting `statsd`, where this command listens while it runs. Control-C ends it.\n"},
     {"secret", "list", "", "list the keys of the installation's secret, and the workers without them",
      .run = secret_list, .stays_root = true},
     {"secret", "add", "", "add a key that verifies", .run = secret_add, .stays_root = true,
-     .notes = "It prints the key's name. This is the first of four steps that no client notices: add, deploy on every host,\n"
+     .notes = "It prints the key's name. This is the first of four steps that no client notices: add, "
+              "deploy on every host,\n"
               "promote, deploy again.\n"},
     {"secret", "promote", "KEY [--now]", "sign with another key",
      .run = secret_promote, .stays_root = true, .least = 1, .most = 1, .takes = TAKES(NOW),
-     .notes = "It is refused while a worker that is connected to the database does not have the key; --now skips this check.\n"},
+     .notes = "It is refused while a worker that is connected to the database does not have the key; "
+              "--now skips this check.\n"},
     {"secret", "remove", "KEY [--now]", "remove an old key",
      .run = secret_remove, .stays_root = true, .least = 1, .most = 1, .takes = TAKES(NOW),
-     .notes = "It is refused while something that the key has signed is valid; --now makes that invalid, for a key that has leaked.\n"},
-    {"site", "add", "NAME ORIGIN ... --require RULE ... | --rules FILE [--title TEXT] [--order N]", "put a site behind the gate",
+     .notes = "It is refused while something that the key has signed is valid; "
+              "--now makes that invalid, for a key that has leaked.\n"},
+    {"site", "add",
+     "NAME ORIGIN ... --require RULE ... | --rules FILE [--title TEXT] [--order N]", "put a site behind the gate",
      .run = site_make, .least = 2, .most = 1 + SITE_ORIGINS_MAX,
      .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
     {"site", "list", "[--json]", "list the sites", .run = site_print_all, .takes = TAKES(JSON),
      .notes = "Exit status: 1 when the rules of a site were damaged, so that nobody passes there.\n"},
-    {"site", "show", "NAME [--json]", "show a site and its rules", .run = site_print, .least = 1, .most = 1, .takes = TAKES(JSON)},
-    {"site", "edit", "NAME [ORIGIN ...] [--require RULE ... | --rules FILE] [--title TEXT] [--order N]", "change a site",
+    {"site", "show", "NAME [--json]", "show a site and its rules",
+     .run = site_print, .least = 1, .most = 1, .takes = TAKES(JSON)},
+    {"site", "edit",
+     "NAME [ORIGIN ...] [--require RULE ... | --rules FILE] [--title TEXT] [--order N]", "change a site",
      .run = site_change, .least = 1, .most = 1 + SITE_ORIGINS_MAX,
      .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
-    {"site", "remove", "NAME", "take a site away, so that nobody passes there", .run = site_drop, .least = 1, .most = 1},
-    {"site", "try", "URL [--user NAME] [--factors N] [--method METHOD] [--address ADDRESS]", "judge a request by the rules",
+    {"site", "remove", "NAME", "take a site away, so that nobody passes there",
+     .run = site_drop, .least = 1, .most = 1},
+    {"site", "try",
+     "URL [--user NAME] [--factors N] [--method METHOD] [--address ADDRESS]", "judge a request by the rules",
      .run = site_try, .least = 1, .most = 1, .failure = CTL_EXIT_USAGE,
      .takes = TAKES(USER) | TAKES(FACTORS) | TAKES(METHOD) | TAKES(ADDRESS),
-     .notes = "A GET of somebody who is not logged in, or of NAME, who has just proved N factors, 1 if nothing else is said.\n"
+     .notes = "A GET of somebody who is not logged in, or of NAME, who has just proved N factors, "
+              "1 if nothing else is said.\n"
               "Exit status: 0 it passes, 1 it does not, 2 it could not be found out.\n"},
     {"completion", NULL, "bash|zsh", "print a script that completes mayflyctl's words",
      .run = completion_print, .need = NEED_NO_CONFIG, .least = 1, .most = 1, .choices = "bash zsh",

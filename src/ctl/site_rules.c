@@ -52,7 +52,10 @@ static bool read_given(struct ctl *ctl, struct buf *text, struct err *err)
     return true;
 }
 
-/* The line before the character and with some behind it, without what a terminal obeys; its length in characters up to there. */
+/*
+ * The line before the character and with some behind it, without what a terminal obeys; its length in characters up to
+ * there.
+ */
 static int show_line(struct arena *arena, const struct buf *text, const struct rules_place *place,
                      char shown[SHOWN_BYTES])
 {

@@ -19,8 +19,8 @@ enum {
 struct cache {
     /*
      * Two connections to each node, NULL when no cache is configured. What readers do goes over the first: a SET there
-     * waits in its buffer for the GETS that follows. libmemcached can't have that for some SETs only, and those of a change
-     * are waited for, so they have a second.
+     * waits in its buffer for the GETS that follows. libmemcached can't have that for some SETs only, and those of a
+     * change are waited for, so they have a second.
      */
     memcached_st *nodes;
     memcached_st *writers;

@@ -1,10 +1,10 @@
 /*
  * The one file that knows libmemcached. The cache is never needed: an operation that fails or takes longer than
- * cache_timeout_ms is a miss, and its node is skipped for cache_retry_s. Keys never move to another node when one fails,
- * so a node that comes back holds no other node's past.
+ * cache_timeout_ms is a miss, and its node is skipped for cache_retry_s. Keys never move to another node when one
+ * fails, so a node that comes back holds no other node's past.
  *
- * Every value begins with a struct cache_seal (db/cache_seal.h), which this file fills in and checks: so nothing comes out
- * of memcached that nobody with the installation's secret has put in under that very key.
+ * Every value begins with a struct cache_seal (db/cache_seal.h), which this file fills in and checks: so nothing comes
+ * out of memcached that nobody with the installation's secret has put in under that very key.
  */
 #ifndef MAYFLY_DB_CACHE_H
 #define MAYFLY_DB_CACHE_H
@@ -52,7 +52,9 @@ void cache_use_secret(struct cache *, const struct secret *);
 /* Whether a cache is configured at all. */
 bool cache_enabled(const struct cache *);
 
-/* Reads count keys in one round trip per node; values are copied into the arena. Never fails: what fails is not there. */
+/*
+ * Reads count keys in one round trip per node; values are copied into the arena. Never fails: what fails is not there.
+ */
 void cache_get(struct cache *, struct arena *, const struct cache_key *keys, struct cache_item *items, size_t count);
 
 /* Writes one value to each of the keys, sealed for each, and reads what is there then: one round trip per node. */
@@ -67,8 +69,8 @@ void cache_compare_and_set(struct cache *, const struct cache_key *, void *bytes
 void cache_compare_and_remove(struct cache *, const struct cache_key *, struct cache_stamp);
 
 /*
- * Nodes that could not be reached in one operation, which may write many keys: each of them is tried once. Zeroes at its
- * beginning.
+ * Nodes that could not be reached in one operation, which may write many keys: each of them is tried once. Zeroes at
+ * its beginning.
  */
 struct cache_losses {
     uint64_t nodes; /* a bit for each */
@@ -78,13 +80,14 @@ struct cache_losses {
 enum cache_written {
     CACHE_WRITTEN,
     CACHE_UNREACHABLE, /* no connection, or it ended: the node has it or not, and is not asked again */
-    CACHE_HANGS, /* connected and without an answer: the node may go on at any time, and serve others before it reads this */
+    /* connected and without an answer: the node may go on at any time, and serve others before it reads this */
+    CACHE_HANGS,
 };
 
 /*
- * Writes in any case: on a new connection when the old one fails, and also to a node that cache_get skips. Not to one that is
- * among the losses; and one that hangs is tried again only after cache_hang_pause_ms, so that however many wait for it, it takes
- * no more than a fifth of the worker's time (t/5535).
+ * Writes in any case: on a new connection when the old one fails, and also to a node that cache_get skips. Not to one
+ * that is among the losses; and one that hangs is tried again only after cache_hang_pause_ms, so that however many wait
+ * for it, it takes no more than a fifth of the worker's time (t/5535).
  */
 enum cache_written cache_set(struct cache *, const struct cache_key *, void *bytes, size_t length, int ttl_s,
                              struct cache_losses *) MUST_CHECK;

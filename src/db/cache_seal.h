@@ -1,7 +1,8 @@
 /*
- * What every item in memcached begins with: the number of its layout and a MAC, so that nobody without the installation's
- * secret can make an item that is believed. The MAC is keyed BLAKE2b of 128 bits over the item's key, the layout and the rest,
- * with a key derived from the secret for this use alone. An item can't stand under another's key, and a part of it is none.
+ * What every item in memcached begins with: the number of its layout and a MAC, so that nobody without the
+ * installation's secret can make an item that is believed. The MAC is keyed BLAKE2b of 128 bits over the item's key,
+ * the layout and the rest, with a key derived from the secret for this use alone. An item can't stand under another's
+ * key, and a part of it is none.
  *
  * What a MAC can't see is that an item is an old one of the same key. Its reader holds it against the times in it.
  */

@@ -160,7 +160,10 @@ static enum db_rc query_once(struct db *db, struct arena *arena, const struct db
         return DB_FAIL;
     case DB_REFUSED:
         PQclear(pg);
-        /* The server said that it goes away, or that it is no primary any more: a transaction too begins anew elsewhere. */
+        /*
+         * The server said that it goes away, or that it is no primary any more: a transaction too begins anew
+         * elsewhere.
+         */
         if (db->unfit || PQstatus(db->pg) == CONNECTION_BAD) {
             disconnect(db);
             *again = old;

@@ -1,9 +1,9 @@
 /*
- * PostgreSQL, by libpq, which only this folder knows. A connection is made when it is first needed and made again after it was lost;
- * statements come by name from sql/query; every wait has a deadline.
+ * PostgreSQL, by libpq, which only this folder knows. A connection is made when it is first needed and made again after
+ * it was lost; statements come by name from sql/query; every wait has a deadline.
  *
- * What can ride together does: BEGIN travels with the first statement of a transaction, a preparation with the first use
- * of its statement, and statements queued by db_queue with whatever is sent next, at the latest COMMIT.
+ * What can ride together does: BEGIN travels with the first statement of a transaction, a preparation with the first
+ * use of its statement, and statements queued by db_queue with whatever is sent next, at the latest COMMIT.
  */
 #ifndef MAYFLY_DB_DB_H
 #define MAYFLY_DB_DB_H
@@ -38,8 +38,8 @@ enum { DB_NAME_BYTES = 64 };
 void db_call(struct db *, const char *name);
 
 /*
- * From now on a statement may take so long, and wait so long for another's lock; PostgreSQL enforces both, and err->busy
- * tells a lock from all else. At first: database_timeout_ms for both.
+ * From now on a statement may take so long, and wait so long for another's lock; PostgreSQL enforces both, and
+ * err->busy tells a lock from all else. At first: database_timeout_ms for both.
  */
 struct db_limits {
     int64_t statement_ms;
@@ -48,13 +48,16 @@ struct db_limits {
 void db_limit(struct db *, struct db_limits);
 struct db_limits db_limited(const struct db *);
 
-/* Where statements and transactions that meet another's lock wait for it (db/db_lock.h); borrowed, NULL at first: nowhere. */
+/*
+ * Where statements and transactions that meet another's lock wait for it (db/db_lock.h); borrowed, NULL at first:
+ * nowhere.
+ */
 void db_wait_in(struct db *, struct coroutines *);
 
 /*
- * Runs a statement with its parameters, which statements.h puts together: db_query(db, arena, sql_session_ids(account), …). Outside of
- * a transaction a lost connection is made again once. ERR_DOWN: the database can't be reached or took too long. ERR_CONFLICT: a
- * unique key, ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.
+ * Runs a statement with its parameters, which statements.h puts together: db_query(db, arena, sql_session_ids(account),
+ * …). Outside of a transaction a lost connection is made again once. ERR_DOWN: the database can't be reached or took
+ * too long. ERR_CONFLICT: a unique key, ERR_LARGE or ERR_VALUE: a check, with the constraint's name in err->field.
  */
 enum db_rc db_query(struct db *, struct arena *, struct db_call, struct db_result *, struct err *) MUST_CHECK;
 
@@ -66,18 +69,19 @@ const void *db_raw(const struct db_result *, int row, int column, size_t *length
 bool db_query_one(struct db *, struct arena *, struct db_call, struct db_result *row, struct err *) MUST_CHECK;
 
 /*
- * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and db_answer waits for
- * its rows. It is for bytes that can also be had by db_query_raw, which answers for all that may go wrong: false, when the statement
- * can't be sent now; DB_FAIL, without an error, when the connection was lost or when another statement was run in between, which has
- * dropped the answer. Whoever has asked takes the answer before others wait: until then the database keeps a snapshot.
+ * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and
+ * db_answer waits for its rows. It is for bytes that can also be had by db_query_raw, which answers for all that may go
+ * wrong: false, when the statement can't be sent now; DB_FAIL, without an error, when the connection was lost or when
+ * another statement was run in between, which has dropped the answer. Whoever has asked takes the answer before others
+ * wait: until then the database keeps a snapshot.
  */
 bool db_ask(struct db *, struct db_call) MUST_CHECK;
 enum db_rc db_answer(struct db *, struct arena *, struct db_result *) MUST_CHECK;
 void db_forget(struct db *); /* instead of db_answer, if there is one to come */
 
 /*
- * Notes a statement without an answer, which is sent together with the next one. Texts, bytes and lists that it is given are
- * borrowed until then (db/db_param.h).
+ * Notes a statement without an answer, which is sent together with the next one. Texts, bytes and lists that it is
+ * given are borrowed until then (db/db_param.h).
  */
 bool db_queue(struct db *, struct db_call, struct err *) MUST_CHECK;
 
@@ -97,12 +101,15 @@ bool db_id(const struct db_result *, int row, int column, struct uuid *, struct 
 bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err *), void *arg,
                     struct err *) MUST_CHECK;
 
-/* Whether that is so just now. Whoever lets others of this process get on meanwhile must not: the connection is theirs too. */
+/*
+ * Whether that is so just now. Whoever lets others of this process get on meanwhile must not: the connection is theirs
+ * too.
+ */
 bool db_in_transaction(const struct db *);
 
 /*
- * Between two statements of something long: in a coroutine, others go on before it does. Nothing inside of a transaction. False:
- * nobody can wait here, or the process is about to end.
+ * Between two statements of something long: in a coroutine, others go on before it does. Nothing inside of a
+ * transaction. False: nobody can wait here, or the process is about to end.
  */
 bool db_give_way(struct db *) MUST_CHECK;
 
@@ -112,7 +119,9 @@ void db_on_point(struct db *, void (*point)(const char *name));
 /* Bytes of PostgreSQL's hex text, in the arena; NULL when memory is out or the text is not hex. */
 unsigned char *db_parse_bytes(struct arena *, const char *text, size_t *length) MUST_CHECK;
 
-/* bytes of a column that are no secret: quicker. NULL when memory is out, or the value is none that PostgreSQL writes. */
+/*
+ * bytes of a column that are no secret: quicker. NULL when memory is out, or the value is none that PostgreSQL writes.
+ */
 unsigned char *db_stored_bytes(struct arena *, const struct db_result *, int row, int column,
                                size_t *length) MUST_CHECK;
 

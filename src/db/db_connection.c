@@ -49,8 +49,8 @@ static bool wait_connected(PGconn *pg, const struct clock *clock, int64_t deadli
  * Prepared statements keep one plan for all values. Our statements find rows by their keys, so a plan for the values at
  * hand is no better, and making it costs several times what running it does: sessions have a partition for each week.
  *
- * How values are written is told as well, whatever the database was set to. Behind PgBouncer both are left alone: the role's own
- * settings (apply.sql) say the same there.
+ * How values are written is told as well, whatever the database was set to. Behind PgBouncer both are left alone: the
+ * role's own settings (apply.sql) say the same there.
  */
 static bool settle_session(PGconn *pg, const struct clock *clock, int64_t deadline_us, struct err *err)
 {
@@ -201,9 +201,10 @@ static const struct {
 };
 
 /*
- * PostgreSQL says 57014 for the time limit of a statement, for pg_cancel_backend, and for a lock timeout that fires while a lock
- * is granted: a statement that then waits for its next lock resets the sign by which the server tells that timeout from a
- * cancellation (ProcSleep). After the time limit another try would take as long again; after the others it may succeed.
+ * PostgreSQL says 57014 for the time limit of a statement, for pg_cancel_backend, and for a lock timeout that fires
+ * while a lock is granted: a statement that then waits for its next lock resets the sign by which the server tells that
+ * timeout from a cancellation (ProcSleep). After the time limit another try would take as long again; after the others
+ * it may succeed.
  */
 static enum db_again try_again(const char *state, enum db_again again, bool in_time)
 {

@@ -22,8 +22,8 @@ PGconn *db_connection_open(const struct config *, const char *name, const struct
 bool db_connection_wait(PGconn *, bool for_write, const struct clock *, int64_t deadline_us, struct err *) MUST_CHECK;
 
 /*
- * Sets err from a failed result by its SQLSTATE; statement is a name for the log. in_time: the limit of a statement's time has
- * not passed since the batch was sent, so a cancelled statement was not cancelled for it.
+ * Sets err from a failed result by its SQLSTATE; statement is a name for the log. in_time: the limit of a statement's
+ * time has not passed since the batch was sent, so a cancelled statement was not cancelled for it.
  */
 enum db_again db_connection_error(const PGresult *, const char *statement, bool in_time, struct err *);
 

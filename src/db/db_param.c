@@ -9,7 +9,10 @@ enum { BYTES_MAX = 256 * 1024 * 1024 };
 /* Types of items as pg_type numbers them, in every release. */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25, OID_UUID = 2950 };
 
-/* Of an array before its items: dimensions, whether there are nulls, the items' type, their number, the first one's index. */
+/*
+ * Of an array before its items: dimensions, whether there are nulls, the items' type, their number, the first one's
+ * index.
+ */
 enum { LIST_HEAD_BYTES = 5 * 4, ITEM_HEAD_BYTES = 4 };
 
 /* Most significant byte first. */

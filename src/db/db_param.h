@@ -1,10 +1,12 @@
 /*
- * The parameters of a statement. sql/query gives each a name and a type, and build-aux/statements.awk makes of each statement a
- * function that takes them as C has them (db/statements.h). db_param_encode turns them into what PostgreSQL reads, when a batch is
- * written: ids, numbers, bytes and lists in its binary formats, so that no value is formatted, quoted or escaped.
+ * The parameters of a statement. sql/query gives each a name and a type, and build-aux/statements.awk makes of each
+ * statement a function that takes them as C has them (db/statements.h). db_param_encode turns them into what PostgreSQL
+ * reads, when a batch is written: ids, numbers, bytes and lists in its binary formats, so that no value is formatted,
+ * quoted or escaped.
  *
- * A pointer that is NULL is SQL's null. Ids and numbers are copied. Texts, bytes and the items of lists are borrowed until the
- * statement has been sent, which for a queued one is together with the next statement, at the latest with COMMIT.
+ * A pointer that is NULL is SQL's null. Ids and numbers are copied. Texts, bytes and the items of lists are borrowed
+ * until the statement has been sent, which for a queued one is together with the next statement, at the latest with
+ * COMMIT.
  */
 #ifndef MAYFLY_DB_DB_PARAM_H
 #define MAYFLY_DB_DB_PARAM_H
@@ -149,7 +151,10 @@ static inline struct db_param db_param_byteas(struct db_keys keys)
 
 /* For db.c and db_batch.c. */
 
-/* ERR_VALUE when a number does not fit its type, ERR_LARGE when what is to be sent is too long. name is the statement's, for the log. */
+/*
+ * ERR_VALUE when a number does not fit its type, ERR_LARGE when what is to be sent is too long. name is the
+ * statement's, for the log.
+ */
 bool db_params_check(const struct db_param *, int count, const char *name, struct err *) MUST_CHECK;
 
 /* What libpq sends. values point into numbers, into lists, and at what was borrowed. */

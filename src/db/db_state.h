@@ -65,15 +65,17 @@ struct db {
 enum db_sent { DB_SENT, DB_REFUSED, DB_LOST };
 
 /*
- * Sends everything that waits, then statement or command (NULL: none of them), in one round trip. *resultp is the last one's, for PQclear,
- * or NULL. DB_LOST: the connection can't be used any more. DB_REFUSED: the server refused something, and err says what.
+ * Sends everything that waits, then statement or command (NULL: none of them), in one round trip. *resultp is the last
+ * one's, for PQclear, or NULL. DB_LOST: the connection can't be used any more. DB_REFUSED: the server refused
+ * something, and err says what.
  */
 enum db_sent db_batch_send(struct db *, const struct db_statement *, const char *command, PGresult **resultp,
                            struct err *) MUST_CHECK;
 
 /*
- * The same in two halves: sends the statement outside of a transaction, and waits for its answer. False: there is no connection that is
- * free for it. db_batch_send forgets what was asked for; forgetting is false when the connection can't be used any more.
+ * The same in two halves: sends the statement outside of a transaction, and waits for its answer. False: there is no
+ * connection that is free for it. db_batch_send forgets what was asked for; forgetting is false when the connection
+ * can't be used any more.
  */
 bool db_batch_ask(struct db *, const struct db_statement *) MUST_CHECK;
 enum db_sent db_batch_answer(struct db *, PGresult **resultp, struct err *) MUST_CHECK;

@@ -9,7 +9,8 @@
 
 enum fcgi_body_state {
     FCGI_BODY_MORE, /* the rest is still to come */
-    FCGI_BODY_END, /* the body is complete, with the padding of its last record: what follows belongs to the next request */
+    /* the body is complete, with the padding of its last record: what follows belongs to the next request */
+    FCGI_BODY_END,
     FCGI_BODY_CUT, /* it is cut off: the peer has closed or aborted, or its records are invalid */
 };
 

@@ -28,9 +28,9 @@
  *   IN_HAND --fcgi_sent_all before the body's end, when the peer won't use the connection again--> LINGERING
  *   any --fcgi_abandon--> gone
  *
- * A peer that may use the connection again gets the end of an answer only when its request's body is at its end: until then
- * fcgi_send says that a part is left, and drains the body. Closing instead would break the pipe that nginx is writing to,
- * which nginx takes for a dead worker; so LINGERING reads to the body's end.
+ * A peer that may use the connection again gets the end of an answer only when its request's body is at its end: until
+ * then fcgi_send says that a part is left, and drains the body. Closing instead would break the pipe that nginx is
+ * writing to, which nginx takes for a dead worker; so LINGERING reads to the body's end.
  */
 enum fcgi_connection_state { FCGI_COLLECTING, FCGI_IDLE, FCGI_IN_HAND, FCGI_WAITING, FCGI_LINGERING };
 

@@ -23,7 +23,8 @@ struct fcgi_request;
 
 enum fcgi_stop {
     FCGI_RUN,
-    FCGI_RECYCLE, /* another worker replaces this one: accept no more, answer what is in hand. A signal only asks for it */
+    /* another worker replaces this one: accept no more, answer what is in hand. A signal only asks for it */
+    FCGI_RECYCLE,
     FCGI_LEAVE, /* the pool ends: unlink the socket's path, answer what is queued as well */
 };
 

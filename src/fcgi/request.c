@@ -72,7 +72,10 @@ void fcgi_resume(struct fcgi_request *request)
 void fcgi_put_back(struct fcgi_request *request)
 {
     fcgi_connection_enter(request, FCGI_WAITING);
-    /* The set still has it for what it waited for; one that waited for its time has to be told again that this has come. */
+    /*
+     * The set still has it for what it waited for; one that waited for its time has to be told again that this has
+     * come.
+     */
     if (request->events == EPOLLRDHUP)
         fcgi_wake_at(request, request->since_us);
 }

@@ -46,7 +46,8 @@ static bool check_listener(struct err *err)
 
     if (getsockopt(LISTEN_FD, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0)
         return err_set(err, ERR_INPUT,
-                       "descriptor 0 is not a listening socket; start with spawn-fcgi -n -s SOCKET -- mayfly-worker …");
+                       "descriptor 0 is not a listening socket; start with "
+                       "spawn-fcgi -n -s SOCKET -- mayfly-worker …");
     if (fcntl(LISTEN_FD, F_SETFL, fcntl(LISTEN_FD, F_GETFL) | O_NONBLOCK) != 0)
         return err_set(err, ERR_BUG, "O_NONBLOCK: %s", strerror(errno));
     return true;

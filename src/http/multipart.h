@@ -1,11 +1,11 @@
 /*
- * multipart/form-data (RFC 7578, RFC 2046), read as it arrives: the parts, their bytes and the errors do not depend on the
- * slices in which a body is fed. No bytes of a part are kept or copied; this struct is all the memory.
+ * multipart/form-data (RFC 7578, RFC 2046), read as it arrives: the parts, their bytes and the errors do not depend on
+ * the slices in which a body is fed. No bytes of a part are kept or copied; this struct is all the memory.
  *
  *   PREAMBLE --delimiter--> LINE --CR LF--> HEADER --empty line--> DATA --delimiter--> LINE --"--"--> EPILOGUE
  *
- * A delimiter is CR LF "--" boundary. The first one may begin the body, and the one after a part without bytes may follow its
- * header directly: then the CR LF before it counts for both.
+ * A delimiter is CR LF "--" boundary. The first one may begin the body, and the one after a part without bytes may
+ * follow its header directly: then the CR LF before it counts for both.
  */
 #ifndef MAYFLY_HTTP_MULTIPART_H
 #define MAYFLY_HTTP_MULTIPART_H

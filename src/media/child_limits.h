@@ -1,6 +1,6 @@
 /*
- * What mayfly-thumbnail and mayfly-sniff take from themselves before they look at the first byte of a stranger's file; and what a zygote
- * (media/zygote_loop.h) takes from itself and, of what it keeps, from each child.
+ * What mayfly-thumbnail and mayfly-sniff take from themselves before they look at the first byte of a stranger's file;
+ * and what a zygote (media/zygote_loop.h) takes from itself and, of what it keeps, from each child.
  */
 #ifndef MAYFLY_MEDIA_CHILD_LIMITS_H
 #define MAYFLY_MEDIA_CHILD_LIMITS_H
@@ -25,9 +25,9 @@ enum {
 };
 
 /*
- * For the rest of this process and irrevocably: resources as given, no core file, no new privileges, no other process may
- * look into it, and no system calls but those that decoding and sniffing need: no open, no exec, no socket. Before the image library
- * is set up, so that it finds no plug-ins. False with errno.
+ * For the rest of this process and irrevocably: resources as given, no core file, no new privileges, no other process
+ * may look into it, and no system calls but those that decoding and sniffing need: no open, no exec, no socket. Before
+ * the image library is set up, so that it finds no plug-ins. False with errno.
  */
 bool child_limits_apply(const struct child_limits *) MUST_CHECK;
 

@@ -10,7 +10,10 @@ static bool begins(const char *text, const char *part)
     return strncmp(text, part, strlen(part)) == 0;
 }
 
-/* Types that it tells by at least four bytes, or by the structure of the whole. The others it tells by two, which chance has, too. */
+/*
+ * Types that it tells by at least four bytes, or by the structure of the whole. The others it tells by two, which
+ * chance has, too.
+ */
 static bool has_signature(const char *type)
 {
     static const char *const prefixes[] = {"application/vnd.openxmlformats-",

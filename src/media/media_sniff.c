@@ -8,7 +8,10 @@
 #define INSTALLED_PROGRAM LIBEXEC_DIR "/mayfly-sniff"
 
 enum {
-    /* Of wall-clock time. It takes some milliseconds; its own limit of computing is a second, and a busy host does other things. */
+    /*
+     * Of wall-clock time. It takes some milliseconds; its own limit of computing is a second, and a busy host does
+     * other things.
+     */
     TIMEOUT_MS = 2000,
     /* What is longer than a type is no known one. */
     OUTPUT_MAX_BYTES = 2 * MEDIA_TYPE_BYTES,

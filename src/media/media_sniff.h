@@ -1,6 +1,6 @@
 /*
- * What libmagic takes a file for. It is a large parser of whatever strangers send, so it is not in a worker: the program
- * mayfly-sniff (media/sniff_program.c) asks it, in a process that may do little, for one file.
+ * What libmagic takes a file for. It is a large parser of whatever strangers send, so it is not in a worker: the
+ * program mayfly-sniff (media/sniff_program.c) asks it, in a process that may do little, for one file.
  */
 #ifndef MAYFLY_MEDIA_MEDIA_SNIFF_H
 #define MAYFLY_MEDIA_MEDIA_SNIFF_H

@@ -34,7 +34,9 @@ static const struct signature signatures[] = {
     SIGNATURE(0, "\x1F\x8B\x08", "application/gzip"),
 };
 
-/* Beginnings of HTML after white space, in any case; the tag's name ends with a space or '>', but a comment's does not. */
+/*
+ * Beginnings of HTML after white space, in any case; the tag's name ends with a space or '>', but a comment's does not.
+ */
 static const char *const html_tags[] = {
     "<!doctype html", "<html", "<head",  "<script", "<iframe", "<h1",    "<div",  "<font",
     "<table",         "<a",    "<style", "<title",  "<b",      "<body",  "<br",   "<p",
@@ -131,7 +133,10 @@ static bool starts_with(const char *text, const char *part)
     return strncmp(text, part, strlen(part)) == 0;
 }
 
-/* Other names for the same, as browsers and libmagic have them, and libmagic's guesses that browsers would take for more than a guess. */
+/*
+ * Other names for the same, as browsers and libmagic have them, and libmagic's guesses that browsers would take for
+ * more than a guess.
+ */
 static const char *known_as(const char *type)
 {
     static const struct {
@@ -238,7 +243,10 @@ static bool is_other_xml(const char *type)
            strcmp(type, "application/xhtml+xml") != 0;
 }
 
-/* Formats that are a ZIP, or a compound document of old Office, with rules for what is in it; sound or film of one format. */
+/*
+ * Formats that are a ZIP, or a compound document of old Office, with rules for what is in it; sound or film of one
+ * format.
+ */
 static bool is_container(const char *type, const char *container)
 {
     static const struct {

@@ -17,22 +17,22 @@ enum {
 };
 
 /*
- * The type of a file that begins so by the rules here, a constant: lower case, no parameters; "application/octet-stream" for an
- * empty file. NULL: libmagic is to be asked (media/media_sniff.h). length beyond MEDIA_TYPE_SNIFF_BYTES is not looked at.
+ * The type of a file that begins so by the rules here, a constant: lower case, no parameters;
+ * "application/octet-stream" for an empty file. NULL: libmagic is to be asked (media/media_sniff.h). length beyond
+ * MEDIA_TYPE_SNIFF_BYTES is not looked at.
  */
 const char *media_type_known(const void *bytes, size_t length);
 
 /*
- * Makes a type that was claimed comparable: lower case, without parameters, of the grammar of RFC 6838. What is not, such
- * as NULL or "", becomes "application/octet-stream", which claims nothing.
+ * Makes a type that was claimed comparable: lower case, without parameters, of the grammar of RFC 6838. What is not,
+ * such as NULL or "", becomes "application/octet-stream", which claims nothing.
  */
 void media_type_normalise(const char *claimed, char type[MEDIA_TYPE_BYTES]);
 
 /*
  * What to keep as a file's type, given two normalised ones. The claim counts only where it says more about what was
- * found: text/csv of text/plain, an EPUB of a ZIP, sound of a film's format, anything harmless of unknown bytes. One of the two
- * pointers.
- * *contradicted, when not NULL: the claim was a different one and can't be true.
+ * found: text/csv of text/plain, an EPUB of a ZIP, sound of a film's format, anything harmless of unknown bytes. One of
+ * the two pointers. *contradicted, when not NULL: the claim was a different one and can't be true.
  */
 const char *media_type_settle(const char *claimed, const char *sniffed, bool *contradicted);
 
@@ -40,10 +40,11 @@ const char *media_type_settle(const char *claimed, const char *sniffed, bool *co
 bool media_type_is_text(const char *type);
 
 /*
- * May a browser show this type, which may have charset=utf-8, on its own page, served from the site's own address, with nosniff and a sandbox policy? Raster images
- * and plain text: no script can be in them. All others are for "Content-Disposition: attachment" (ASVS 3.2.1): HTML, SVG,
- * XML and PDF run scripts in the site's name or have done so; sound and video lose nothing, since a page that embeds
- * them, like an image, goes by the bytes and not by the disposition.
+ * May a browser show this type, which may have charset=utf-8, on its own page, served from the site's own address, with
+ * nosniff and a sandbox policy? Raster images and plain text: no script can be in them. All others are for
+ * "Content-Disposition: attachment" (ASVS 3.2.1): HTML, SVG, XML and PDF run scripts in the site's name or have done
+ * so; sound and video lose nothing, since a page that embeds them, like an image, goes by the bytes and not by the
+ * disposition.
  */
 bool media_type_inline(const char *type);
 

@@ -1,7 +1,8 @@
 /*
- * mayfly-sniff: reads the first bytes of one file from descriptor 0, writes its type by libmagic to descriptor 1 and ends. It is
- * the only program of mayfly that has libmagic, and takes from itself all that guessing does not need (media/child_limits.c), as
- * soon as the table of types is loaded. A worker has it as a zygote (media/zygote.h), of which a child does this for one file.
+ * mayfly-sniff: reads the first bytes of one file from descriptor 0, writes its type by libmagic to descriptor 1 and
+ * ends. It is the only program of mayfly that has libmagic, and takes from itself all that guessing does not need
+ * (media/child_limits.c), as soon as the table of types is loaded. A worker has it as a zygote (media/zygote.h), of
+ * which a child does this for one file.
  */
 #include "media/media_type.h"
 #include "media/zygote_loop.h"
@@ -15,7 +16,10 @@
 #include <unistd.h>
 
 enum {
-    /* A tenth of it is the table and libraries; the least of files that is made to tire a guesser takes more than all of it. */
+    /*
+     * A tenth of it is the table and libraries; the least of files that is made to tire a guesser takes more than all
+     * of it.
+     */
     MEMORY_BYTES = 128 * 1024 * 1024,
     /* The least that can be said; ordinary files take a millisecond. */
     CPU_S = 1,
@@ -33,7 +37,9 @@ static const char usage[] =
     "\n"
     "Exit status: 0 printed, 1 the type is not known or the program failed\n";
 
-/* What libmagic may do with one file: it has had loops and deep recursion, and its own limits are for the command line. */
+/*
+ * What libmagic may do with one file: it has had loops and deep recursion, and its own limits are for the command line.
+ */
 static const struct {
     int parameter;
     size_t most;
@@ -65,7 +71,10 @@ static bool load(magic_t magic)
 
 static const struct child_limits limits = {MEMORY_BYTES, CPU_S, 0};
 
-/* By the descriptor, which holds the first bytes and no more: magic_buffer of libmagic 5.46 does not know a ZIP. NULL: *complaint says why. */
+/*
+ * By the descriptor, which holds the first bytes and no more: magic_buffer of libmagic 5.46 does not know a ZIP. NULL:
+ * *complaint says why.
+ */
 static const char *type_of(magic_t magic, int fd, const char **complaint)
 {
     const char *type = NULL;

@@ -1,6 +1,7 @@
 /*
- * A small picture of an image that somebody uploaded. Decoders of images are where memory errors live, so none is linked
- * into a worker: the program mayfly-thumbnail (media/thumbnail_program.c) decodes, in a process that may do little, for one image.
+ * A small picture of an image that somebody uploaded. Decoders of images are where memory errors live, so none is
+ * linked into a worker: the program mayfly-thumbnail (media/thumbnail_program.c) decodes, in a process that may do
+ * little, for one image.
  */
 #ifndef MAYFLY_MEDIA_THUMBNAIL_H
 #define MAYFLY_MEDIA_THUMBNAIL_H
@@ -11,7 +12,10 @@
 #include "base/log.h"
 #include "media/zygote.h"
 
-/* mayfly-thumbnail's exit status. Above what shells and libraries use for themselves, so that none is taken for another. */
+/*
+ * mayfly-thumbnail's exit status. Above what shells and libraries use for themselves, so that none is taken for
+ * another.
+ */
 enum thumbnail_status {
     THUMBNAIL_MADE = 0,
     THUMBNAIL_NO_IMAGE = 40,  /* none of the formats that are read */
@@ -53,13 +57,15 @@ void thumbnailer_init(struct thumbnailer *, const struct config *);
  * frame of an animation. input is a descriptor of a regular file that nobody writes to meanwhile; its offset is moved.
  * The bytes live in the arena. Waits for at most thumbnail_timeout_ms; nothing of the child outlives the call.
  *
- * ERR_TYPE: no JPEG, PNG, WebP or GIF. ERR_LARGE: too many pixels, rows or columns. ERR_VALUE: broken, or it takes more than the limits
- * allow. ERR_DOWN: the program can't be started. ERR_BUG: it failed in another way.
+ * ERR_TYPE: no JPEG, PNG, WebP or GIF. ERR_LARGE: too many pixels, rows or columns. ERR_VALUE: broken, or it takes more
+ * than the limits allow. ERR_DOWN: the program can't be started. ERR_BUG: it failed in another way.
  */
 bool thumbnail_make(struct thumbnailer *, const struct config *, const struct log *, struct arena *, int input, int box,
                     struct thumbnail *, struct err *) MUST_CHECK;
 
-/* The same in steps, as zygote_ask and zygote_attend; the errors come from either. input is borrowed until it is over. */
+/*
+ * The same in steps, as zygote_ask and zygote_attend; the errors come from either. input is borrowed until it is over.
+ */
 bool thumbnail_start(struct thumbnailer *, const struct config *, struct arena *, int input, int box,
                      struct zygote_job **, struct err *) MUST_CHECK;
 bool thumbnail_attend(const struct config *, const struct log *, struct zygote_job *, int wait_ms, bool *over,

@@ -151,8 +151,8 @@ static enum thumbnail_status failure(const struct options *options)
 }
 
 /*
- * GLib ends the process when an allocation or a thread fails; it says so here first. And while it shrinks an image, libvips
- * 8.14 only warns of a decoder's error, and goes on with a black tile.
+ * GLib ends the process when an allocation or a thread fails; it says so here first. And while it shrinks an image,
+ * libvips 8.14 only warns of a decoder's error, and goes on with a black tile.
  */
 static void on_log(const char *domain, GLogLevelFlags level, const char *message, void *options)
 {
@@ -200,8 +200,9 @@ static bool library_open(const char *program)
 }
 
 /*
- * Whether the image says what its colours mean. A profile for colours of another kind, as greyscale images have that of sRGB, says
- * nothing: browsers leave it alone, and libvips would refuse the image. Its colour space is at byte 16 (ICC.1, section 7.2).
+ * Whether the image says what its colours mean. A profile for colours of another kind, as greyscale images have that of
+ * sRGB, says nothing: browsers leave it alone, and libvips would refuse the image. Its colour space is at byte 16
+ * (ICC.1, section 7.2).
  */
 static bool has_profile(VipsImage *image)
 {
@@ -238,7 +239,9 @@ static enum thumbnail_status check_header(const struct options *options, bool *p
     return status;
 }
 
-/* The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed. */
+/*
+ * The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed.
+ */
 static VipsImage *shrink(const struct options *options, bool profile, bool jpeg)
 {
     VipsSource *source = vips_source_new_from_descriptor(options->input);
@@ -246,9 +249,10 @@ static VipsImage *shrink(const struct options *options, bool profile, bool jpeg)
     VipsImage *small = NULL, *coloured = NULL, *made = NULL;
 
     /*
-     * libvips 8.14 does not hand its option fail_on to the loader of a source; in the loader's own words it arrives. A JPEG that
-     * lacks its end is shown as far as it goes, as browsers do; it fails when there is nothing of its picture.
-     * And exported without a profile of its own an image would lose its blues, since its white is taken for another.
+     * libvips 8.14 does not hand its option fail_on to the loader of a source; in the loader's own words it arrives. A
+     * JPEG that lacks its end is shown as far as it goes, as browsers do; it fails when there is nothing of its
+     * picture. And exported without a profile of its own an image would lose its blues, since its white is taken for
+     * another.
      */
     if (source != NULL &&
         vips_thumbnail_source(source, &small, box, "height", box, "size", VIPS_SIZE_DOWN, "option_string",
@@ -369,7 +373,9 @@ static enum thumbnail_status run(const char *program, const struct options *opti
 
 /* --- the zygote */
 
-/* The zygote itself may have more than a child may: then nothing at all can be done, not even the library's complaint. */
+/*
+ * The zygote itself may have more than a child may: then nothing at all can be done, not even the library's complaint.
+ */
 static bool has_memory(void)
 {
     enum { LEAST_BYTES = 1024 * 1024 };

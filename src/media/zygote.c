@@ -151,7 +151,10 @@ static bool start(struct zygote *zygote, struct err *err)
 
 /* --- A job */
 
-/* To the one that runs; when that one takes no more, or there is none, to a new one. One that is stuck takes nothing, but is there. */
+/*
+ * To the one that runs; when that one takes no more, or there is none, to a new one. One that is stuck takes nothing,
+ * but is there.
+ */
 static bool hand_over(struct zygote *zygote, const struct zygote_task *task, int socket, struct err *err)
 {
     const struct zygote_order order = {.number = task->number};

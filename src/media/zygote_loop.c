@@ -219,7 +219,9 @@ static void take_no_more(struct loop *loop)
 static void note_end(struct loop *loop, struct child *child, int status, const struct rusage *usage)
 {
     if (child->state == WAITING) {
-        /* By itself only when it could not limit itself, as the next one could not either; or somebody has killed it. */
+        /*
+         * By itself only when it could not limit itself, as the next one could not either; or somebody has killed it.
+         */
         if (child->channel >= 0)
             take_no_more(loop);
         close_once(&child->channel);

@@ -1,7 +1,7 @@
 /*
- * The zygote's side of media/zygote.h, for programs that have loaded what their work needs. It reads no byte of any file: it hands the
- * descriptors of each piece of work to a child, of which some wait, reports how the child ended, and ends children whose work nobody
- * waits for.
+ * The zygote's side of media/zygote.h, for programs that have loaded what their work needs. It reads no byte of any
+ * file: it hands the descriptors of each piece of work to a child, of which some wait, reports how the child ended, and
+ * ends children whose work nobody waits for.
  */
 #ifndef MAYFLY_MEDIA_ZYGOTE_LOOP_H
 #define MAYFLY_MEDIA_ZYGOTE_LOOP_H
@@ -28,8 +28,8 @@ struct zygote_program {
 enum { ZYGOTE_WAITING = 2, ZYGOTE_CHILDREN_MAX = 8 };
 
 /*
- * Descriptor 0 is the worker's. zygote_limits_apply has filled the filter, and there is one thread only. Returns the exit status when the worker
- * has let go of this zygote, or is dead, and all work is done.
+ * Descriptor 0 is the worker's. zygote_limits_apply has filled the filter, and there is one thread only. Returns the
+ * exit status when the worker has let go of this zygote, or is dead, and all work is done.
  */
 int zygote_loop(const struct zygote_program *, const struct child_filter *);
 

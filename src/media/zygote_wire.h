@@ -8,14 +8,17 @@
 #include <stdint.h>
 
 /*
- * One message to the zygote is one piece of work. With it come the child's end of the work's own socket and, where there is one, a
- * descriptor of a file to read.
+ * One message to the zygote is one piece of work. With it come the child's end of the work's own socket and, where
+ * there is one, a descriptor of a file to read.
  */
 struct zygote_order {
     int32_t number; /* what it means is the program's */
 };
 
-/* What the zygote writes to that socket when the child has ended, behind all that the child has written. Then the socket ends. */
+/*
+ * What the zygote writes to that socket when the child has ended, behind all that the child has written. Then the
+ * socket ends.
+ */
 struct zygote_report {
     int32_t exited; /* 1: code is its exit status; 0: code is the signal that has ended it */
     int32_t code;

@@ -1,5 +1,6 @@
 /*
- * Requests that verify a password, each of which takes the whole worker: they wait here, whole, in the order of app/admission.h.
+ * Requests that verify a password, each of which takes the whole worker: they wait here, whole, in the order of
+ * app/admission.h.
  */
 #ifndef MAYFLY_WORKER_PASSWORD_QUEUE_H
 #define MAYFLY_WORKER_PASSWORD_QUEUE_H

@@ -1,6 +1,7 @@
 /*
- * Turns that may wait for somebody slow run in coroutines (base/coroutine.h). While one waits its request stays in hand; what it
- * shares with others, the log's trace and the database's limits, is its own again when it goes on. For turn.c and turns.c.
+ * Turns that may wait for somebody slow run in coroutines (base/coroutine.h). While one waits its request stays in
+ * hand; what it shares with others, the log's trace and the database's limits, is its own again when it goes on. For
+ * turn.c and turns.c.
  */
 #ifndef MAYFLY_WORKER_STINT_H
 #define MAYFLY_WORKER_STINT_H
@@ -13,7 +14,9 @@ enum stint_end {
     STINT_NOT_BEGUN, /* memory is out, or as many wait as may and this one has shown that it does */
 };
 
-/* Gets on with a request; returns whether it has ended. opened: what exchange_open said of one that begins, else NULL. */
+/*
+ * Gets on with a request; returns whether it has ended. opened: what exchange_open said of one that begins, else NULL.
+ */
 typedef bool stint_step(struct turns *, struct turn *, const struct err *opened);
 
 enum stint_end stint_run(struct turns *, struct turn *, const struct err *opened, stint_step *) MUST_CHECK;

@@ -23,7 +23,10 @@ bool turn_rest(struct turns *, struct turn *);
 void turn_read_ahead(struct turns *, struct turn *);
 void turn_read_no_more(struct turns *, struct turn *);
 
-/* Puts it aside until its connection is ready, or for a time. It keeps its exchange, also when it had been put aside before. */
+/*
+ * Puts it aside until its connection is ready, or for a time. It keeps its exchange, also when it had been put aside
+ * before.
+ */
 void turn_wait(struct turns *, struct turn *, enum fcgi_wait);
 void turn_wait_ms(struct turns *, struct turn *, int64_t ms);
 
@@ -33,8 +36,8 @@ void turn_client_gone(struct turns *);
 size_t turns_streams_max(const struct turns *);
 
 /*
- * A few readers may each hold a piece of which the socket took a part, and a few senders room for a block. Of many none does: each
- * reads when all of a piece is taken, and gives back what is empty.
+ * A few readers may each hold a piece of which the socket took a part, and a few senders room for a block. Of many none
+ * does: each reads when all of a piece is taken, and gives back what is empty.
  */
 bool turns_are_crowded(const struct turns *);
 

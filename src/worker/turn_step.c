@@ -24,7 +24,10 @@ static enum fcgi_body_state take_slices(struct turns *turns, struct turn *turn)
     return state;
 }
 
-/* A body that would hold its place for next to nothing. Readers need no such look: nginx takes 16 KiB of an answer at a time. */
+/*
+ * A body that would hold its place for next to nothing. Readers need no such look: nginx takes 16 KiB of an answer at a
+ * time.
+ */
 static bool too_slow(const struct turns *turns, const struct turn *turn)
 {
     const struct config *config = &turns->services->config;

@@ -8,17 +8,17 @@
 #include <string.h>
 
 /*
- * Streams that are ready together are continued for so long before others have their turn: new connections, and requests that
- * have waited for a child, a storage or a lock. A thousand streams may be ready: with one new connection in each round of
- * TURNS_BATCH_MAX, a small download waited 6 s beside 800 slow readers, and an upload waited for whole rounds when its file's
- * type was found (t/5850).
+ * Streams that are ready together are continued for so long before others have their turn: new connections, and
+ * requests that have waited for a child, a storage or a lock. A thousand streams may be ready: with one new connection
+ * in each round of TURNS_BATCH_MAX, a small download waited 6 s beside 800 slow readers, and an upload waited for whole
+ * rounds when its file's type was found (t/5850).
  */
 enum { STREAMS_US = 5000 };
 
 /*
- * Of what one gathering gives, an account's turns get so much time, and those behind them theirs in a later one. A turn can't be
- * cut short: of what reads blocks of files each takes 1 to 10 ms, so it is one of an account then, where 60 readings of CSV made a
- * stranger's download of 5 MB take 20 s.
+ * Of what one gathering gives, an account's turns get so much time, and those behind them theirs in a later one. A turn
+ * can't be cut short: of what reads blocks of files each takes 1 to 10 ms, so it is one of an account then, where 60
+ * readings of CSV made a stranger's download of 5 MB take 20 s.
  */
 enum { ACCOUNT_US = 2000 };
 
@@ -117,8 +117,8 @@ static struct account_time *find_time(struct account_time *times, size_t *count,
 }
 
 /*
- * A thousand streams may be ready at once. A request that comes meanwhile, or that goes on when a child, a storage or a lock has
- * answered it, does not wait for all of them.
+ * A thousand streams may be ready at once. A request that comes meanwhile, or that goes on when a child, a storage or a
+ * lock has answered it, does not wait for all of them.
  */
 static void go_on_with(struct turns *turns, struct turn *const *waiting, size_t count, size_t *begun)
 {
@@ -193,8 +193,8 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     timeout_ms = waiting ? 0 : coroutines_timeout_ms(turns->services->coroutines, timeout_ms);
     *any = take_ready(turns, timeout_ms, &begun) > 0 || waiting;
     /*
-     * The socket's own queue knows no addresses, so it is emptied between two passwords; not at once, since siblings that
-     * become free are to find something in it: as many as wait here already.
+     * The socket's own queue knows no addresses, so it is emptied between two passwords; not at once, since siblings
+     * that become free are to find something in it: as many as wait here already.
      */
     for (size_t more = turns->admission.count; more > 0 && take_ready(turns, 0, &begun) > 0; more--)
         ;

@@ -1,20 +1,21 @@
 /*
- * The requests that a worker has in hand. Most are answered in the batch in which they came. One whose body comes slowly,
- * or whose answer is long, keeps its turn and gets on whenever its connection is ready, so that it holds nobody up: opened ->
- * (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come between other requests
- * too: its connection is ready for the answer all the time, so it has a step in each round in which its account has time left.
+ * The requests that a worker has in hand. Most are answered in the batch in which they came. One whose body comes
+ * slowly, or whose answer is long, keeps its turn and gets on whenever its connection is ready, so that it holds nobody
+ * up: opened -> (SERVING_BODY: takes, or SERVING_JOB: steps) -> answered, or in pieces -> closed. A job's steps come
+ * between other requests too: its connection is ready for the answer all the time, so it has a step in each round in
+ * which its account has time left.
  *
- * Who waits costs little, since there may be thousands: a slow reader holds no bytes of the file, which are read again when there
- * is room for them, and a slow sender as much as has come of a block, up to worker_stream_bytes of all together. A body that can't
- * be left half way is not read before its memory is reserved (worker/body_memory.h).
+ * Who waits costs little, since there may be thousands: a slow reader holds no bytes of the file, which are read again
+ * when there is room for them, and a slow sender as much as has come of a block, up to worker_stream_bytes of all
+ * together. A body that can't be left half way is not read before its memory is reserved (worker/body_memory.h).
  *
- * What verifies a password takes the whole worker for tens of milliseconds, so it is queued (app/admission.h): whole requests
- * are taken from the socket between two passwords, one is served in each round, and what is beyond the queue's bounds is
- * answered at once.
+ * What verifies a password takes the whole worker for tens of milliseconds, so it is queued (app/admission.h): whole
+ * requests are taken from the socket between two passwords, one is served in each round, and what is beyond the queue's
+ * bounds is answered at once.
  *
- * Where a route may wait for somebody slow, such as the object storage, each turn is taken in a coroutine (base/coroutine.h).
- * While that waits the request stays in hand: nothing of it is read or sent, and that its client has gone is found out by the
- * turn after.
+ * Where a route may wait for somebody slow, such as the object storage, each turn is taken in a coroutine
+ * (base/coroutine.h). While that waits the request stays in hand: nothing of it is read or sent, and that its client
+ * has gone is found out by the turn after.
  */
 #ifndef MAYFLY_WORKER_TURNS_H
 #define MAYFLY_WORKER_TURNS_H
@@ -33,15 +34,17 @@ enum {
     /* Of worker_streams_max, one account's part: the fourth that does its worst still leaves room. */
     TURNS_SHARE = 4,
     /*
-     * Turns that wait for somebody slow at a time: the other streams are for those who wait for nothing but their clients.
-     * Whoever is beyond that, and was about to wait, hears at once that the storage is not to be had. One that waits takes some 30 KiB, most of it its stack.
+     * Turns that wait for somebody slow at a time: the other streams are for those who wait for nothing but their
+     * clients. Whoever is beyond that, and was about to wait, hears at once that the storage is not to be had. One that
+     * waits takes some 30 KiB, most of it its stack.
      */
     TURNS_WAITING_MAX = 256,
     /* And some of these are for others than the account that has the most of them. */
     TURNS_WAITING_PER_ACCOUNT = 128,
     /*
-     * Readers that wait for room keep what was read for them, up to so many at a time, of 256 KiB each; the one that has waited for
-     * longest gives its away first. So whoever keeps up has each block read once, and a slow reader holds nothing.
+     * Readers that wait for room keep what was read for them, up to so many at a time, of 256 KiB each; the one that
+     * has waited for longest gives its away first. So whoever keeps up has each block read once, and a slow reader
+     * holds nothing.
      */
     TURNS_READ_AHEAD_MAX = 16,
 };

@@ -21,7 +21,10 @@
 #include <unistd.h>
 
 enum {
-    /* Connections beside worker_streams_max: those that nginx keeps, `keepalive` for each of its processes, and new ones. */
+    /*
+     * Connections beside worker_streams_max: those that nginx keeps, `keepalive` for each of its processes, and new
+     * ones.
+     */
     CONNECTIONS_BESIDE = 2048,
     /* Wakes to look at its age and at connections whose requests do not arrive. */
     IDLE_MS = 1000,
@@ -35,7 +38,10 @@ enum {
     DRAIN_STREAMS_MS = 60000,
     /* Those that began in the last moment; nobody accepts for the pool meanwhile. */
     LAST_STREAMS_MS = 500,
-    /* How long a worker whose time has come waits for a moment in which it may fork, and then for its successor to serve. */
+    /*
+     * How long a worker whose time has come waits for a moment in which it may fork, and then for its successor to
+     * serve.
+     */
     ALONE_MS = 10000,
     SUCCESSOR_MS = 10000,
     /* What was wrong is looked at again after this; until then it is one line in the log. */
@@ -161,8 +167,8 @@ static void sweep_when_idle(struct worker *worker)
 }
 
 /*
- * True: this is another process now, and its successor serves or has failed to. False: there is none, and when this process has ended
- * multiwatch starts one. A pool that is told to leave or to recycle needs none.
+ * True: this is another process now, and its successor serves or has failed to. False: there is none, and when this
+ * process has ended multiwatch starts one. A pool that is told to leave or to recycle needs none.
  */
 static bool succeed(struct worker *worker)
 {
@@ -250,8 +256,9 @@ static void connect_early(struct worker *worker)
 }
 
 /*
- * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one (sched(7),
- * SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was chosen is left alone.
+ * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one
+ * (sched(7), SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was
+ * chosen is left alone.
  */
 static void preempt_nobody(void)
 {
@@ -334,9 +341,9 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     /*
-     * What libpq reads a block into comes from the heap, again and again from the same place; mapping it anew costs a third of a
-     * download. What streams hold for longer is mapped (base/block_pool.h), as are the parts of an object storage, which
-     * glibc would otherwise learn to keep.
+     * What libpq reads a block into comes from the heap, again and again from the same place; mapping it anew costs a
+     * third of a download. What streams hold for longer is mapped (base/block_pool.h), as are the parts of an object
+     * storage, which glibc would otherwise learn to keep.
      */
     mallopt(M_MMAP_THRESHOLD, 512 * 1024);
     mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
