@@ -58,6 +58,11 @@ struct call *call_add(struct prove *prove, struct prove_client *client, enum cal
     return call;
 }
 
+bool call_key_refused(const struct prove_answer *answer)
+{
+    return answer->status == 422 && strstr(answer->body, "Idempotency-Key") != NULL;
+}
+
 /* Accounts use the same keys on purpose: the site has to tell them apart by account. */
 void call_key(struct prove *prove, struct prove_client *client, struct call *call)
 {

@@ -81,6 +81,9 @@ struct call *call_add(struct prove *, struct prove_client *, enum call_kind, con
 /* A new Idempotency-Key for the call. */
 void call_key(struct prove *, struct prove_client *, struct call *);
 
+/* Whether the site took the call's key for one that was used before. */
+bool call_key_refused(const struct prove_answer *);
+
 /* Fills in name and password for a registration or a log-in; the password is the current one. */
 void call_credentials(struct prove *, struct prove_client *, struct call *);
 

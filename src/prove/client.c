@@ -132,6 +132,7 @@ static bool closed_site(const struct prove_client *client, const struct call *ca
                         struct err *err)
 {
     return call->kind == CALL_REGISTER && !client->user->registered && call->state == CALL_ANSWERED &&
+           !call_key_refused(answer) &&
            !err_set(err, ERR_INPUT, "accounts can't be made: POST /register answers %ld %.150s", answer->status,
                     answer->body);
 }

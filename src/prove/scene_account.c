@@ -36,6 +36,9 @@ static void registered(struct prove *prove, struct prove_client *client, struct 
         user->registered = true;
         tally_find(&prove->tally, FINDING_DONE_TWICE, 1, user->name,
                    "the account was made, and then tried to be made again under the same key");
+    } else if (call_key_refused(answer)) {
+        tally_find(&prove->tally, FINDING_MIXED_UP, 1, user->name,
+                   "the Idempotency-Key of its registration was taken for that of another account");
     }
 }
 
