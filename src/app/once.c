@@ -227,7 +227,7 @@ bool once(struct exchange *x, bool (*effect)(struct exchange *, void *, struct e
         begin_answer(x);
         return false;
     }
-    tombstones(x);
+    tombstones_write(x);
     return true;
 }
 
@@ -246,7 +246,7 @@ static bool replay_found(struct exchange *x, const struct outcome_key *key, cons
         return refuse_dead_token(err);
     if (!mark_replayed(x, err))
         return false;
-    tombstones(x);
+    tombstones_write(x);
     return true;
 }
 

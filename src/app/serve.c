@@ -25,17 +25,18 @@ static bool wants_session(const struct exchange *x)
  * How long a request may wait for locks of the database. A handler does not wait, since it can be run again, or waits
  * as a coroutine (db/db_lock.h). Bytes that came and steps of a job can't be repeated, so they wait for a moment.
  */
-enum turn { TURN_HANDLER, TURN_ENDING, TURN_STREAM };
+enum phase { PHASE_HANDLER, PHASE_ENDING, PHASE_STREAM };
 
-static void limit(const struct services *services, enum turn turn)
+static void limit(const struct services *services, enum phase phase)
 {
     const struct config *config = &services->config;
 
     db_limit(services->sessions.db,
              (struct db_limits){
-                 .statement_ms = turn == TURN_HANDLER ? config->database_budget_ms : config->database_timeout_ms,
-                 .lock_ms = turn == TURN_STREAM && !coroutine_may_wait(services->coroutines) ? LOCK_WAIT_MS
-                                                                                             : config->database_lock_ms,
+                 .statement_ms = phase == PHASE_HANDLER ? config->database_budget_ms : config->database_timeout_ms,
+                 .lock_ms = phase == PHASE_STREAM && !coroutine_may_wait(services->coroutines)
+                                ? LOCK_WAIT_MS
+                                : config->database_lock_ms,
              });
 }
 
@@ -66,7 +67,7 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
             wanted += exchange_lookups(x, lookups + wanted);
     }
     if (wanted > 0) {
-        limit(exchanges[0]->services, TURN_HANDLER);
+        limit(exchanges[0]->services, PHASE_HANDLER);
         sessions_find(&exchanges[0]->services->sessions, arena, lookups, wanted);
         for (size_t i = 0; i < count; i++)
             exchange_choose(exchanges[i]);
@@ -121,13 +122,13 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
 }
 
 /* Lines of the log have the id of the request while it is served. The id is freed with the request. */
-static void turn_begin(struct exchange *x, enum turn turn)
+static void phase_begin(struct exchange *x, enum phase phase)
 {
     x->services->log.trace = &x->trace;
-    limit(x->services, turn);
+    limit(x->services, phase);
 }
 
-static void turn_end(struct exchange *x)
+static void phase_end(struct exchange *x)
 {
     x->services->log.trace = NULL;
     db_limit(x->services->sessions.db,
@@ -232,19 +233,19 @@ enum serving serve(struct exchange *x, const struct err *opened, struct buf *ans
     struct err err = *opened;
     enum serving serving;
 
-    turn_begin(x, TURN_HANDLER);
+    phase_begin(x, PHASE_HANDLER);
     serving = settle(x, err.kind == ERR_NONE && handle(x, &err), &err, answer);
     x->again.rests = x->again.is_aside;
-    turn_end(x);
+    phase_end(x);
     return serving;
 }
 
 void serve_take(struct exchange *x, const void *bytes, size_t length)
 {
-    turn_begin(x, TURN_STREAM);
+    phase_begin(x, PHASE_STREAM);
     if (x->failure.kind == ERR_NONE && !x->sink->take(x, bytes, length, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
-    turn_end(x);
+    phase_end(x);
 }
 
 enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
@@ -252,13 +253,13 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
     enum serving serving;
     bool taken = x->failure.kind == ERR_NONE;
 
-    turn_begin(x, whole ? TURN_ENDING : TURN_STREAM);
+    phase_begin(x, whole ? PHASE_ENDING : PHASE_STREAM);
     if (taken && !x->sink->end(x, whole, &x->failure) && x->failure.kind == ERR_NONE)
         err_set(&x->failure, ERR_BUG, "a sink failed without a reason");
     x->again.whole = whole;
     if (taken && whole && put_aside(x, &ending_again, &x->failure)) {
         x->again.rests = true;
-        turn_end(x);
+        phase_end(x);
         return SERVING_JOB;
     }
     if (x->failure.kind != ERR_NONE)
@@ -270,7 +271,7 @@ enum serving serve_end(struct exchange *x, bool whole, struct buf *answer)
         quit_job(x);
         serving = complete(x, &x->failure, answer);
     }
-    turn_end(x);
+    phase_end(x);
     return serving;
 }
 
@@ -306,10 +307,10 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
     enum serving serving = SERVING_JOB;
     bool done = false;
 
-    turn_begin(x, x->job == &handler_again ? TURN_HANDLER : x->job == &ending_again ? TURN_ENDING : TURN_STREAM);
+    phase_begin(x, x->job == &handler_again ? PHASE_HANDLER : x->job == &ending_again ? PHASE_ENDING : PHASE_STREAM);
     if (again) {
         serving = step_again(x, answer);
-        turn_end(x);
+        phase_end(x);
         return serving;
     }
     x->pause_ms = 0;
@@ -319,7 +320,7 @@ enum serving serve_step(struct exchange *x, struct buf *answer)
         x->job = NULL;
         serving = complete(x, &x->failure, answer);
     }
-    turn_end(x);
+    phase_end(x);
     return serving;
 }
 
@@ -336,12 +337,12 @@ void serve_quit(struct exchange *x)
 {
     bool ends = x->job == &ending_again;
 
-    turn_begin(x, TURN_STREAM);
+    phase_begin(x, PHASE_STREAM);
     quit_job(x);
     if (ends)
         cut_off(x);
     again_end(x);
-    turn_end(x);
+    phase_end(x);
 }
 
 bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
@@ -349,11 +350,11 @@ bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *la
     struct err err = {.kind = ERR_NONE};
     bool ok;
 
-    turn_begin(x, TURN_STREAM);
+    phase_begin(x, PHASE_STREAM);
     ok = x->source->next(x, bytes, length, &err);
     if (!ok)
         log_error(&x->services->log, LOG_WARN, "answer_cut", &err);
-    turn_end(x);
+    phase_end(x);
     if (!ok)
         return false;
     x->answer_left -= (int64_t)*length;
@@ -371,9 +372,9 @@ static void read_ahead(struct exchange *x, void (*step)(struct exchange *))
 {
     if (step == NULL)
         return;
-    turn_begin(x, TURN_STREAM);
+    phase_begin(x, PHASE_STREAM);
     step(x);
-    turn_end(x);
+    phase_end(x);
 }
 
 void serve_expect(struct exchange *x)
@@ -392,8 +393,8 @@ enum serving serve_refuse(struct exchange *x, const struct err *err, struct buf 
     const struct err none = {.kind = ERR_NONE};
     enum serving serving;
 
-    turn_begin(x, TURN_STREAM);
+    phase_begin(x, PHASE_STREAM);
     serving = complete_now(x, x->job != NULL && x->job->answered ? &none : err, answer);
-    turn_end(x);
+    phase_end(x);
     return serving;
 }

@@ -43,7 +43,7 @@ static bool step(struct exchange *x, bool *done, struct err *err)
 
 static const struct job job = {.step = step, .answered = true};
 
-void tombstones(struct exchange *x)
+void tombstones_write(struct exchange *x)
 {
     int64_t fresh_s = x->services->config.cache_fresh_s;
 
@@ -52,7 +52,7 @@ void tombstones(struct exchange *x)
         x->job = &job;
 }
 
-void tombstone_at_once(struct exchange *x, const struct uuid *id)
+void tombstone_write_now(struct exchange *x, const struct uuid *id)
 {
     struct uuid copy = *id;
     const struct session_ids one = {.ids = &copy, .count = 1};

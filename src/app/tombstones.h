@@ -15,9 +15,9 @@
  * Writes the tombstones. The answer is complete except for what the handler adds after this. Sets x->job when a node
  * has to be waited for.
  */
-void tombstones(struct exchange *);
+void tombstones_write(struct exchange *);
 
 /* Writes the tombstone of one session without waiting: for a node that hangs, tombstone_lost is logged. */
-void tombstone_at_once(struct exchange *, const struct uuid *id);
+void tombstone_write_now(struct exchange *, const struct uuid *id);
 
 #endif

@@ -30,7 +30,7 @@ static bool end_one(struct exchange *x, void *arg, struct err *err)
          * Another worker may have ended it and died before it had removed the cached copy. For another account's live
          * session this only costs a query.
          */
-        tombstone_at_once(x, id);
+        tombstone_write_now(x, id);
         return err_set(err, ERR_ABSENT, "there is no such session of yours");
     case DB_ROW:
         break;
