@@ -1,6 +1,6 @@
 /*
- * Writes one JSON line for each event to stderr, with one write(2), or several lines together (log_gather). Callers never pass a
- * token, password, cookie or query string.
+ * Writes one JSON line for each event to stderr, with one write(2), or several lines together (log_gather). Callers
+ * never pass a token, password, cookie or query string.
  */
 #ifndef MAYFLY_BASE_LOG_H
 #define MAYFLY_BASE_LOG_H
@@ -36,8 +36,8 @@ struct log {
 };
 
 /*
- * From now until log_flush lines are kept, as many as there is room for, and written together: a batch of requests takes one call
- * instead of one for each. What is worse than LOG_INFO is written at once, behind those that are kept.
+ * From now until log_flush lines are kept, as many as there is room for, and written together: a batch of requests
+ * takes one call instead of one for each. What is worse than LOG_INFO is written at once, behind those that are kept.
  */
 void log_gather(struct log *, struct log_lines *);
 void log_flush(struct log *);

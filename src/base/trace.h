@@ -20,8 +20,8 @@ struct trace {
 
 /*
  * traceparent is the field as it came, or "". A field that the standard does not allow counts as absent: the trace id
- * is then the request id, which nginx makes of as many hexadecimal digits, or random when that is something else. worker
- * is "pool/pid", which makes the span of each attempt another one.
+ * is then the request id, which nginx makes of as many hexadecimal digits, or random when that is something else.
+ * worker is "pool/pid", which makes the span of each attempt another one.
  */
 void trace_begin(struct trace *, const char *worker, const char *traceparent, const char *request_id);
 

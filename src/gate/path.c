@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-/* What NFKC makes dots, slashes, backslashes, percent signs and semicolons of (or "..", "..."): forms of other width and size. */
+/*
+ * What NFKC makes dots, slashes, backslashes, percent signs and semicolons of (or "..", "..."): forms of other width
+ * and size.
+ */
 static bool is_double(uint32_t code)
 {
     return (code >= 0xFF01 && code <= 0xFF5E) || (code >= 0xFE50 && code <= 0xFE6B) ||

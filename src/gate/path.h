@@ -1,6 +1,6 @@
 /*
- * The path of a request, when everybody reads the same of it. nginx, an app and the server of its framework each decode a path in
- * their own way; a rule that lets a path pass counts for paths only that leave them no choice.
+ * The path of a request, when everybody reads the same of it. nginx, an app and the server of its framework each decode
+ * a path in their own way; a rule that lets a path pass counts for paths only that leave them no choice.
  */
 #ifndef MAYFLY_GATE_PATH_H
 #define MAYFLY_GATE_PATH_H
@@ -10,12 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* nginx's large_client_header_buffers have 8 kB for the whole line; an app's own addresses are shorter than this by far. */
+/*
+ * nginx's large_client_header_buffers have 8 kB for the whole line; an app's own addresses are shorter than this by
+ * far.
+ */
 enum { PATH_BYTES = 2048 };
 
 /*
- * Decodes the path of a request's target, as the client sent it and up to its '?', once. False, with "" in plain, when it can be
- * read in two ways: it does not begin with '/', or has
+ * Decodes the path of a request's target, as the client sent it and up to its '?', once. False, with "" in plain, when
+ * it can be read in two ways: it does not begin with '/', or has
  *   an empty segment before its last one ("//"), which some servers merge;
  *   a segment that ends with a dot or a space, which Windows drops: "." and ".." above all;
  *   ';', where Java's servers cut a segment off, '\', '#', '?' or a further '%' or '/' that was encoded;
@@ -25,8 +28,8 @@ enum { PATH_BYTES = 2048 };
 bool path_plain(const char *target, size_t length, char plain[PATH_BYTES]) MUST_CHECK;
 
 /*
- * Whether a plain path is that of a pattern, which is a plain path too: what ends with '/' stands for all beneath it, a segment
- * "*" for any one segment that is not empty. Case counts.
+ * Whether a plain path is that of a pattern, which is a plain path too: what ends with '/' stands for all beneath it, a
+ * segment "*" for any one segment that is not empty. Case counts.
  */
 bool path_matches(const char *pattern, const char *plain);
 

@@ -1,6 +1,6 @@
 /*
- * Who may pass at a site. A text of rules is read once, when it is written, and kept as a form that is small and checked
- * (rules_form.h); each request is judged by that. mayfly-rules(5) has the grammar:
+ * Who may pass at a site. A text of rules is read once, when it is written, and kept as a form that is small and
+ * checked (rules_form.h); each request is judged by that. mayfly-rules(5) has the grammar:
  *
  *     text = row, { ( "|" | end of line ), row }     one row has to hold
  *     row  = term, { term }                          all of its terms have to hold
@@ -17,7 +17,10 @@
 #include "base/uuid.h"
 
 enum {
-    /* Some screens of text: more than that is for groups. What is kept beside it, and read for each request, is no larger. */
+    /*
+     * Some screens of text: more than that is for groups. What is kept beside it, and read for each request, is no
+     * larger.
+     */
     RULES_TEXT_BYTES = 4096,
     RULES_ROWS_MAX = 64,
     RULES_TERMS_MAX = 256,
@@ -27,7 +30,10 @@ enum {
     RULES_RECENT_MOST_S = 366 * 86400,
     /* What a session can have: something known and something owned. */
     RULES_FACTORS_MAX = 2,
-    /* Hosts' clocks differ by less: a proof that is that much ahead was made just now, one that is more so was not made. */
+    /*
+     * Hosts' clocks differ by less: a proof that is that much ahead was made just now, one that is more so was not
+     * made.
+     */
     RULES_SKEW_S = 60,
 };
 
@@ -77,8 +83,8 @@ struct rules_place {
 struct rules_place rules_place_of(const char *text, size_t at);
 
 /*
- * Reads a text; everything is copied to the arena. ERR_VALUE says what was expected and what was found, and *place where. Whoever
- * keeps the rules finds the account of each user first: an account, not whoever will have the name.
+ * Reads a text; everything is copied to the arena. ERR_VALUE says what was expected and what was found, and *place
+ * where. Whoever keeps the rules finds the account of each user first: an account, not whoever will have the name.
  */
 bool rules_read(struct arena *, const char *text, size_t length, struct rules *, struct rules_place *,
                 struct err *) MUST_CHECK;
@@ -92,8 +98,8 @@ const char *rules_kind_name(enum rules_kind);
 bool rules_kind_has_values(enum rules_kind);
 
 /*
- * What is wrong with the terms of a row beside each other, whatever wrote them, or NULL; *term is the one. A row says who passes:
- * everybody (public), or whoever is logged in as any, as a user, of a group.
+ * What is wrong with the terms of a row beside each other, whatever wrote them, or NULL; *term is the one. A row says
+ * who passes: everybody (public), or whoever is logged in as any, as a user, of a group.
  */
 const char *rules_row_fault(const struct rules *, int row, int *term);
 

@@ -75,8 +75,8 @@ struct session_store {
 void sessions_find(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
 /*
- * The sweep makes partitions days ahead. On the day on which nobody swept, session_create fails with this as err->field;
- * the caller makes them outside of the transaction and tries once more.
+ * The sweep makes partitions days ahead. On the day on which nobody swept, session_create fails with this as
+ * err->field; the caller makes them outside of the transaction and tries once more.
  */
 #define SESSION_NO_PARTITION "partition"
 bool session_make_partitions(struct session_store *, struct arena *, struct err *) MUST_CHECK;
@@ -93,8 +93,8 @@ enum db_rc session_rotate(struct session_store *, struct arena *, const struct s
                           bool *remember, struct session_expiry *, struct err *) MUST_CHECK;
 
 /*
- * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Goes to
- * the database together with what comes next.
+ * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Goes
+ * to the database together with what comes next.
  */
 bool session_confirm(struct session_store *, const struct session *, struct err *) MUST_CHECK;
 
@@ -102,8 +102,8 @@ bool session_confirm(struct session_store *, const struct session *, struct err 
 enum db_rc session_lives(struct session_store *, struct arena *, const struct token *, struct err *) MUST_CHECK;
 
 /*
- * Before a session ends others of its account: each change locks its own session at the end (session_confirm), so two that end each
- * other would each wait for the other.
+ * Before a session ends others of its account: each change locks its own session at the end (session_confirm), so two
+ * that end each other would each wait for the other.
  */
 bool sessions_lock(struct session_store *, struct arena *, const struct uuid *account, struct err *) MUST_CHECK;
 

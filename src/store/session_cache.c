@@ -11,7 +11,9 @@ _Static_assert(sizeof KEY_PREFIX - 1 + UUID_TEXT_BYTES <= CACHE_KEY_BYTES, "a ke
 enum {
     /* Longer than any request runs, so that most of those that began before the change still meet it. */
     TOMBSTONE_TTL_S = 60,
-    /* Longer than a read of the database may take; a lease whose holder died blocks nobody, it only keeps fills away. */
+    /*
+     * Longer than a read of the database may take; a lease whose holder died blocks nobody, it only keeps fills away.
+     */
     LEASE_TTL_S = 10,
     /* A hint: entries are checked by their times, this only lets memcached forget what nobody asks for. */
     ENTRY_TTL_S = 300,
@@ -21,7 +23,10 @@ enum {
 
 enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED };
 
-/* What is stored; an entry is followed by its four strings, each with its NUL. Its layout's number is in db/cache_seal.c. */
+/*
+ * What is stored; an entry is followed by its four strings, each with its NUL. Its layout's number is in
+ * db/cache_seal.c.
+ */
 struct item {
     struct cache_seal seal;
     uint32_t kind;
@@ -75,7 +80,10 @@ static enum cached_state read_entry(const struct item *item, const struct cache_
     return CACHED_ENTRY;
 }
 
-/* What is not believed is replaced as a stale entry is; a later release's stays, or the two would go on replacing each other's. */
+/*
+ * What is not believed is replaced as a stale entry is; a later release's stays, or the two would go on replacing each
+ * other's.
+ */
 static enum cached_state state_of_refused(enum cache_trust trust)
 {
     return trust == CACHE_NEWER ? CACHED_UNKNOWN : CACHED_REFUSED;

@@ -140,7 +140,10 @@ static void ask_database(struct session_store *store, struct arena *arena, struc
     session_cache_settle(store->cache, arena, lookups, count);
 }
 
-/* A copy of any age knows the hash, which never changes: whoever has another secret is refused without a look elsewhere. */
+/*
+ * A copy of any age knows the hash, which never changes: whoever has another secret is refused without a look
+ * elsewhere.
+ */
 static bool decided_by_copy(const struct session_store *store, struct session_lookup *lookup)
 {
     bool fits;

@@ -1,6 +1,6 @@
 /*
- * Sites: what is behind the gate, where it is and who may pass there. Only checked rules are written. What changes one runs inside
- * of a transaction that site_begin was called in; run again after a lost COMMIT, it does the same.
+ * Sites: what is behind the gate, where it is and who may pass there. Only checked rules are written. What changes one
+ * runs inside of a transaction that site_begin was called in; run again after a lost COMMIT, it does the same.
  */
 #ifndef MAYFLY_STORE_SITE_H
 #define MAYFLY_STORE_SITE_H
@@ -27,8 +27,8 @@ struct site_rules {
 };
 
 /*
- * Reads rules, which end with a NUL beyond length, and finds the account of each user they name. ERR_VALUE: *place is where they are wrong, or where a user stands whom
- * nobody is called.
+ * Reads rules, which end with a NUL beyond length, and finds the account of each user they name. ERR_VALUE: *place is
+ * where they are wrong, or where a user stands whom nobody is called.
  */
 bool site_rules_read(struct db *, struct arena *, const char *text, size_t length, struct site_rules *,
                      struct rules_place *, struct err *) MUST_CHECK;
@@ -67,8 +67,8 @@ struct site {
 enum db_rc site_find(struct db *, struct arena *, const char *name, struct site *, struct err *) MUST_CHECK;
 
 /*
- * The site that has this target at the origin, whose own prefix is not looked at. DB_NONE: there is none, or it can't be told which
- * (origin_choose).
+ * The site that has this target at the origin, whose own prefix is not looked at. DB_NONE: there is none, or it can't
+ * be told which (origin_choose).
  */
 enum db_rc site_at(struct db *, struct arena *, const struct origin *, const char *target, struct site *,
                    struct err *) MUST_CHECK;
