@@ -61,6 +61,10 @@ same(sorted(shipped ^ set(re.findall(r"(?<=\s)(?:nginx/README|(?:sql|nginx|src)/
 flags = subprocess.run(["make", "-C", BUILD, "-n", "-W", "src/base/err.c", "V=1", "CFLAGS=-Og", "src/base/err.o"], capture_output=True, text=True).stdout
 check("-Og" in flags and not re.search(r"-O[123s]\b", flags), "who builds a package chooses how it is optimised", flags[:300])
 
+readmes = {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.rglob("README.md"))}
+same([f"{name}:{number}" for name, text in {**FILES, **readmes}.items() for number, line in enumerate(text.splitlines(), 1) if len(line) > 120],
+     [], "no line of a source or of a folder's README has more than 120 columns")
+
 # --- layers
 
 for layer, beneath in BENEATH.items():

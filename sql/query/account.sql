@@ -6,7 +6,7 @@ RETURNING a.profile;
 
 -- name: account_by_login (login, as_it_came)
 -- username or e-mail, without spaces around it and as it came -> what it is compared by, then id, password hash, disabled,
--- profile: null when nobody has it. Addresses of before may have spaces that are not ASCII's around them; they come first.
+-- profile; null when there is none. Older addresses may have other than ASCII spaces around them; they are found first.
 SELECT k.key, a.id, a.password_hash, a.disabled, a.profile
 FROM (SELECT name_key($1::text) AS key, name_key($2::text) AS came) k LEFT JOIN LATERAL (
     SELECT a.id, a.password_hash, a.disabled, a.profile FROM account a
@@ -36,8 +36,8 @@ WHERE id = $1::uuid AND ($3::text IS NULL OR password_hash = $3::text)
 RETURNING id;
 
 -- name: account_close (id)
--- -> ids of its sessions, whose cached copies must go. Its row is locked already. Names are free from now on, and whatever says
--- something of somebody is gone; how many files there are does not matter here.
+-- -> ids of its sessions, whose cached copies must be removed. Its row is locked already. Its names are free from now on, and
+-- personal data is removed. The number of its files does not matter here.
 WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
     d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM s))),
     e AS (DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM s))),
@@ -49,8 +49,8 @@ WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
 SELECT s.id FROM s;
 
 -- name: account_remove (most)
--- -> of the account that has been closing the longest, and that nobody else sweeps: how many files were let go,
--- whether it is gone itself. Whoever holds a file's row is passed by, and comes up again.
+-- -> of the account that has been closing for longest, and that no other sweeper has locked: how many files were dropped,
+-- and whether its row was deleted. A file whose row is locked is skipped, and found again later.
 WITH c AS MATERIALIZED (
     SELECT id FROM account WHERE closing_at IS NOT NULL ORDER BY closing_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED),
 l AS MATERIALIZED (

@@ -5,8 +5,7 @@ SELECT attempt_count($1::bytea[], $2::int[], $3::int, coalesce(
     ($4::bytea[])[1]));
 
 -- name: attempt_clear (pair, others, again)
--- The account's owner is in: forget the failures of this pair and this very attempt and give back
--- what this attempt took elsewhere. Rows are locked in the order of their keys, as attempt_count does; count reads them all
+-- The password was right: removes the failures of this pair and this attempt, and takes the attempt back from the other buckets. Rows are locked in the order of their keys, as attempt_count does; count reads them all
 -- before the first is changed.
 WITH locked AS MATERIALIZED (
         SELECT key FROM attempt WHERE key = ANY ($2::bytea[] || $1::bytea[]) ORDER BY key FOR UPDATE),

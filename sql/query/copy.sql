@@ -1,4 +1,4 @@
--- Bytes of a living file in a back end that is not its row's.
+-- Bytes of a file in a back end other than the one in its row.
 
 -- name: file_copy_sweep_claim (claim_s, most)
 -- As file_sweep_claim.
@@ -44,7 +44,7 @@ ORDER BY id LIMIT $5::int;
 
 -- name: file_copy_begin (id, back_end, object_name, block_bytes, holder, lease_s)
 -- -> id; none: another is at it, or an older copy is to go first.
--- What a holder who is gone left is begun anew.
+-- A copy that another holder has left is started again.
 INSERT INTO file_copy AS c (file_id, back_end, object_name, block_bytes, lease, sweep_at)
 VALUES ($1::uuid, $2::text, $3::text, $4::bigint, $5::uuid, statement_timestamp() + make_interval(secs => $6::int))
 ON CONFLICT (file_id, back_end) DO UPDATE SET lease = excluded.lease, sweep_at = excluded.sweep_at,
@@ -53,19 +53,19 @@ ON CONFLICT (file_id, back_end) DO UPDATE SET lease = excluded.lease, sweep_at =
 RETURNING file_id;
 
 -- name: file_copy_renew (id, back_end, holder, lease_s, upload)
--- upload: what the back end calls it; null: as it is -> id
+-- upload: the back end's name of it; null: unchanged -> id
 UPDATE file_copy SET sweep_at = statement_timestamp() + make_interval(secs => $4::int),
     object_upload = coalesce($5::text, object_upload)
 WHERE file_id = $1::uuid AND back_end = $2::text AND lease = $3::uuid RETURNING file_id;
 
 -- name: file_copy_give_up (id, back_end, holder)
--- The sweeper removes what there is.
+-- The sweeper removes the bytes.
 UPDATE file_copy SET lease = NULL, sweep_at = statement_timestamp()
 WHERE file_id = $1::uuid AND back_end = $2::text AND lease = $3::uuid;
 
 -- name: file_move_switch (id, from, to, holder, block_bytes, sha256, again_s)
--- again_s: for so long the old copy stays for whoever reads it -> id. No row: the file
--- is not what was copied any more, and then this must not be committed.
+-- again_s: for so long the old copy stays for readers -> id. No row: the file is no longer what was copied, and then this must
+-- not be committed.
 WITH c AS (
     DELETE FROM file_copy WHERE file_id = $1::uuid AND back_end = $3::text AND lease = $4::uuid RETURNING file_id),
 o AS (

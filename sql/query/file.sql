@@ -23,7 +23,8 @@ f.sealed
 f.concat
 
 -- name: file_create (id, account, via, back_end, object_name, block_bytes, name, claimed_type, metadata, size?, reserved, keep_s, most_bytes, most_files, concat, holder, lease_ms)
--- -> the row; none when the account would have more than it may. A lease is made when there is a holder. May be repeated, since the answer to the first time may be lost: the row is there then, and counted.
+-- -> the row. No row: the account would have more than it may. With a holder it has a lease. May be repeated, since the
+-- answer to the first time may be lost: the row then exists, and is counted.
 WITH e AS MATERIALIZED (SELECT f.* FROM file f WHERE f.id = $1::uuid),
 u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
@@ -43,8 +44,9 @@ SELECT {file_row}
 FROM (SELECT * FROM n UNION ALL SELECT * FROM e WHERE account_id = $2::uuid) f;
 
 -- name: file_put (id, account, via, back_end, object_name, block_bytes, name, claimed_type, bytes, sha256, type, most_bytes, most_files, made_ms)
--- An error (22003) when the account would have more than it may, so that it may go with the COMMIT: a transaction that waits for its
--- client meanwhile would keep the account's other files waiting. A file that came as a whole has no other row before.
+-- An error (22003) when the account would have more than it may, so that the statement can be sent together with
+-- COMMIT: a transaction that waits for its client delays the account's other files. A file that was sent as a whole has
+-- no row before this.
 WITH u AS (
     INSERT INTO account_usage AS a (account_id, bytes, files)
     SELECT $2::uuid, $9::bigint, 1 WHERE $9::bigint <= $12::bigint
@@ -63,31 +65,32 @@ FROM c WHERE c.good > 0;
 SELECT bytes, files FROM account_usage WHERE account_id = $1::uuid;
 
 -- name: file_find (id, account)
--- -> the row; not of garbage
+-- -> the row, unless its bytes are to be removed
 SELECT {file_row}
 FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
 -- name: file_find_small (id, account, most_bytes)
--- -> as file_find, and all bytes of a file that the database keeps and that has no more than so many; else null.
--- It is one statement with that of its only chunk, since of a small file a second one would cost as much as the first.
+-- -> as file_find, and all bytes of a file in the database that has no more than so many; otherwise null. It is one
+-- statement with that for its only chunk: for a small file a second statement would cost as much as the first.
 SELECT {file_row}, CASE WHEN f.state = 'committed' AND f.back_end = 'postgres' AND f.size <= $3::bigint
     THEN (SELECT bytes FROM file_chunk c WHERE c.file_id = f.id AND c.at = 0) END
 FROM file f WHERE id = $1::uuid AND account_id = $2::uuid AND state <> 'deleting' AND via <> 'thumbnail'
     AND (state = 'committed' OR sweep_at > statement_timestamp());
 
 -- name: file_lease (id, account, holder, lease_ms)
--- -> the row. PostgreSQL itself orders two writers of its own back end, so there the newer one
--- takes over at once; elsewhere the older one may still be sending a block. The sign of tail_pieces tells the trigger of schema 0012
--- that whoever takes this lease can read pieces.
+-- -> the row. With a back end in the database PostgreSQL orders two writers, so the newer one takes over at once. With
+-- another one the older writer may still be sending a block. The sign of tail_pieces tells the trigger of schema 0012
+-- that the new holder can read pieces.
 UPDATE file f SET tail_pieces = -tail_pieces, lease = $3::uuid, lease_until = statement_timestamp() + make_interval(secs => $4::int / 1000.0)
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND sweep_at > statement_timestamp()
     AND (lease IS NULL OR lease = $3::uuid OR lease_until <= statement_timestamp() OR back_end = 'postgres')
 RETURNING {file_row};
 
 -- name: file_advance (id, holder, before, received, hash_state, lease_ms, keep_s, sealed, pieces)
--- received before and now; a lease of 0 ms gives it back; pieces of the tail -> expiry in ms. May be repeated, since the answer to the first time may be lost. The expiry is written when a twentieth of the time has passed, so
--- that all other writes are heap-only updates: an index has it.
+-- received before and now; a lease of 0 ms gives it back; pieces of the tail -> expiry in ms. May be repeated, since
+-- the answer to the first time may be lost. The expiry is written when a twentieth of its time has passed: an index has
+-- it, and all other writes are heap-only updates.
 UPDATE file SET received = $4::bigint, hash_state = $5::bytea, sealed = $8::boolean, tail_pieces = $9::int, lease = CASE WHEN $6::int > 0 THEN lease END,
     lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
     sweep_at = CASE WHEN sweep_at > statement_timestamp() + make_interval(secs => $7::int * 0.95) THEN sweep_at
@@ -96,10 +99,10 @@ WHERE id = $1::uuid AND lease = $2::uuid AND received IN ($3::bigint, $4::bigint
 RETURNING to_ms(sweep_at);
 
 -- name: file_block_put (id, holder, before, received, hash_state, lease_ms, keep_s, place, bytes, is_told)
--- received before and now, place in the file of a full block, whether somebody is told of it before the file is committed -> expiry
--- in ms. file_advance with the block itself, where that is a row too: one
--- statement is one round trip, and whoever lost the lease writes nothing. What nobody is told of need not be on the disk before the
--- file's commit is.
+-- received before and now, offset of a full block, whether a client may be told of it before the commit -> expiry in
+-- ms. Like file_advance, with the block itself for a back end in the database: one statement is one round trip, and a
+-- worker that has lost the lease writes nothing. A block that no client is told of need not be on the disk before the
+-- commit.
 WITH u AS (
     UPDATE file SET received = $4::bigint, hash_state = $5::bytea, tail_pieces = 0,
         lease_until = statement_timestamp() + make_interval(secs => $6::int / 1000.0),
@@ -122,9 +125,9 @@ WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 UPDATE file SET lease = NULL, lease_until = NULL WHERE id = $1::uuid AND lease = $2::uuid;
 
 -- name: file_reserve (id, holder, before, reserved, most_bytes)
--- reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is
--- always allowed, and so is a repetition, since the answer to the first time may be lost. The row is locked first, as everywhere:
--- what the sweeper has given back is not counted again.
+-- reserved before and now, bytes that the account may have -> what is reserved; no row: too much. Giving back is always
+-- allowed, and so is a repetition, since the answer to the first time may be lost. The row is locked first, as in all
+-- statements, so that what the sweeper has given back is not counted again.
 WITH o AS (
     SELECT id, account_id, $4::bigint - reserved AS more FROM file
     WHERE id = $1::uuid AND lease = $2::uuid AND reserved IN ($3::bigint, $4::bigint) AND state = 'pending' FOR UPDATE),
@@ -135,18 +138,18 @@ u AS (
 UPDATE file f SET reserved = $4::bigint FROM o WHERE f.id = o.id AND EXISTS (SELECT FROM u) RETURNING f.reserved;
 
 -- name: file_set_size (id, account, size)
--- Once, or the same again, since the answer to the first time may be lost -> size
+-- Sets it once, or to the same value again, since the answer to the first time may be lost -> size
 UPDATE file SET size = $3::bigint
 WHERE id = $1::uuid AND account_id = $2::uuid AND state = 'pending' AND (size IS NULL OR size = $3::bigint) AND received <= $3::bigint
 RETURNING size;
 
 -- name: file_set_upload (id, holder, upload)
--- upload: what the back end calls it
+-- upload: the back end's name of it
 UPDATE file SET object_upload = $3::text WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' RETURNING id;
 
 -- name: file_commit (id, holder, size, sha256, type)
--- -> created at in ms; what was reserved too much is given back. A thumbnail counts nothing, and
--- is not kept when its original has gone meanwhile, perhaps before its removal could see the thumbnail's row.
+-- -> time of creation in ms; what was reserved too much is given back. A thumbnail does not count, and is not committed
+-- when its original was removed meanwhile, perhaps before the removal could see the thumbnail's row.
 WITH o AS (
     SELECT id, reserved, via, parent_id FROM file WHERE id = $1::uuid AND lease = $2::uuid AND state = 'pending' FOR UPDATE),
 p AS (
@@ -164,8 +167,8 @@ b AS (
 SELECT to_ms(created_at) FROM c;
 
 -- name: file_drop (id, account, pending_only)
--- -> id; the sweeper removes the bytes. Thumbnails go with their file; they
--- count for nobody. The account, whose picture it may be, is locked before the file, as everywhere.
+-- -> id; the sweeper removes the bytes. Thumbnails are removed with their file and do not count. The account, whose
+-- picture it may be, is locked before the file, as in all statements.
 WITH a AS MATERIALIZED (
     SELECT id FROM account WHERE id = $2::uuid AND photo_id = $1::uuid FOR NO KEY UPDATE),
 o AS MATERIALIZED (
@@ -182,8 +185,8 @@ p AS (
 SELECT id FROM o;
 
 -- name: file_give_back (account, holder, ours)
--- -> how many pending files of requests the holder has besides these; they are dropped. Whoever is just
--- committing one is waited for.
+-- -> how many pending files of requests the holder has besides these; they are dropped. A commit of one of them that is
+-- under way is waited for.
 WITH o AS (
     SELECT id, reserved FROM file
     WHERE account_id = $1::uuid AND lease = $2::uuid AND id <> ALL ($3::uuid[]) AND via = 'upload' AND state = 'pending'
@@ -197,8 +200,8 @@ u AS (
 SELECT count(*) FROM o;
 
 -- name: file_parts_claim (account, parts, keep_s)
--- -> how many of them are whole parts, and their bytes. They are nobody's own from now on and
--- count no more; whoever claims them makes them the parts of a file in the same transaction.
+-- -> how many of them are whole parts, and their bytes. They no longer belong to the account and no longer count; the
+-- same transaction makes them the parts of a file.
 WITH p AS (
     SELECT id, size, reserved FROM file
     WHERE id = ANY ($2::uuid[]) AND account_id = $1::uuid AND via = 'part' AND state = 'pending' AND sealed
@@ -224,13 +227,13 @@ SELECT {file_row}
 FROM file f WHERE parent_id = $1::uuid AND via = 'part' AND removals = 0 AND account_id IS NOT NULL ORDER BY part_number;
 
 -- name: file_parts_whole (account, part, concat)
--- -> id of the file that it went into by this very request
+-- -> id of the file that this request has made of the part
 SELECT f.id FROM file p JOIN file f ON f.id = p.parent_id
 WHERE p.id = $2::uuid AND p.account_id = $1::uuid AND p.via = 'part' AND f.account_id = $1::uuid AND f.state <> 'deleting'
     AND f.concat = $3::text;
 
 -- name: file_parts_drop (whole)
--- Its parts are not needed any more
+-- The parts are not needed any more.
 UPDATE file SET sweep_at = statement_timestamp()
 WHERE parent_id = $1::uuid AND via = 'part' AND state = 'deleting' AND removals = 0;
 
@@ -251,7 +254,7 @@ SELECT coalesce(json_agg(row_to_json(r) ORDER BY r.id DESC), '[]')::text FROM (
     ORDER BY id DESC LIMIT $4::int) r;
 
 -- name: file_block_add (id, number, tag)
--- The last one with a number counts.
+-- The last block with a number counts.
 INSERT INTO file_block (file_id, number, tag) VALUES ($1::uuid, $2::bigint, $3::text)
 ON CONFLICT (file_id, number) DO UPDATE SET tag = excluded.tag;
 
@@ -280,8 +283,9 @@ SELECT at - $2::bigint, bytes FROM file_chunk WHERE file_id = $1::uuid AND at >=
 DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint AND at < $3::bigint;
 
 -- name: file_object_read (id, place, most, block_bytes)
--- place in the file, at most so many bytes, a full block's -> bytes from there to the end of their chunk. Only of an object that
--- is finished: whose last chunk is no full block. A whole chunk is given as it is: substr would make one more copy of it.
+-- offset in the file, at most so many bytes, the length of a full block -> bytes from there to the end of their chunk.
+-- Only of a finished object, whose last chunk is not a full block. A whole chunk is given as it is, since substr would
+-- make one more copy.
 SELECT CASE WHEN at = $2::bigint AND octet_length(bytes) <= $3::int THEN bytes
     ELSE substr(bytes, ($2::bigint - at)::int + 1, $3::int) END FROM file_chunk
 WHERE file_id = $1::uuid AND at <= $2::bigint AND (
@@ -289,7 +293,7 @@ WHERE file_id = $1::uuid AND at <= $2::bigint AND (
 ORDER BY at DESC LIMIT 1;
 
 -- name: file_object_end (id, place, bytes)
--- The last chunk. What a write that was taken back left beyond it goes.
+-- The last chunk. Removes what a write that was rolled back has left behind it.
 WITH d AS (DELETE FROM file_chunk WHERE file_id = $1::uuid AND at > $2::bigint)
 INSERT INTO file_chunk (file_id, at, bytes) VALUES ($1::uuid, $2::bigint, $3::bytea)
 ON CONFLICT (file_id, at) DO UPDATE SET bytes = excluded.bytes;
@@ -303,13 +307,13 @@ SELECT count(*) FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
 SELECT at + octet_length(bytes), octet_length(bytes) FROM file_chunk WHERE file_id = $1::uuid ORDER BY at DESC LIMIT 1;
 
 -- name: file_chunks_remove (id, place, most)
--- From this place on -> their places
+-- From this offset on -> their offsets
 DELETE FROM file_chunk WHERE file_id = $1::uuid AND at IN (
     SELECT at FROM file_chunk WHERE file_id = $1::uuid AND at >= $2::bigint ORDER BY at LIMIT $3::int)
 RETURNING at;
 
 -- name: file_tails_remove (id, place)
--- Tails that were kept before it
+-- Tails before this offset
 DELETE FROM file_chunk WHERE file_id = $1::uuid AND at < $2::bigint;
 
 -- name: file_chunks_list (after, most)
@@ -325,9 +329,10 @@ FROM ids, LATERAL (SELECT at, bytes FROM file_chunk c WHERE c.file_id = ids.file
 ORDER BY ids.file_id;
 
 -- name: file_sweep_claim (claim_s, most)
--- seconds until somebody else may try -> rows to remove the bytes of: back end, id, object name, upload,
--- block bytes, removals before. Concurrent sweepers take different ones. Whoever writes still holds the lease, so his
--- upload is spared though it is overdue. A count that is wrong (fsck repairs it) keeps nothing from going. Accounts are locked in one order, so that no two sweepers wait for each other.
+-- seconds until another sweeper may try -> rows whose bytes are to be removed: back end, id, object name, upload, block
+-- bytes, removals before. Concurrent sweepers take different rows. A writer still holds its lease, so its upload is
+-- spared although it has expired. A wrong count, which fsck repairs, does not keep a row. Accounts are locked in one
+-- order, so that no two sweepers wait for each other.
 WITH o AS (
     SELECT id, account_id, reserved, state, via FROM file
     WHERE state <> 'committed' AND sweep_at <= statement_timestamp()
@@ -353,8 +358,8 @@ FROM l WHERE f.id = l.id
 RETURNING f.back_end, f.id, f.object_name, f.object_upload, f.block_bytes, f.removals;
 
 -- name: file_sweep_done (id, removals, again_s)
--- removals before, seconds until the second one -> id. The row stays as a tombstone, since a write that was under
--- way may land late. A thumbnail that was made while its file was removed follows.
+-- removals before, seconds until the second one -> id. The row stays as a tombstone, since a write that was under way
+-- may arrive late. A thumbnail that was made while its file was removed is removed next.
 WITH t AS (
     UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), reserved = 0
     WHERE parent_id = $1::uuid AND state <> 'deleting')
@@ -410,13 +415,13 @@ SELECT {file_row}, coalesce(lease_until > statement_timestamp(), false)
 FROM file f WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state <> 'deleting' AND account_id IS NOT NULL;
 
 -- name: file_thumbnail_retire (original, box)
--- One that nobody claims any more
+-- A row whose claim has expired.
 UPDATE file SET state = 'deleting', sweep_at = statement_timestamp(), lease = NULL
 WHERE parent_id = $1::uuid AND via = 'thumbnail' AND box = $2::int AND state = 'pending'
     AND (lease_until IS NULL OR lease_until <= statement_timestamp());
 
 -- name: file_thumbnail_drop (id)
--- One whose bytes are lost, or whose file is gone -> id. Who asks for it next makes another.
+-- A thumbnail whose bytes are lost, or whose file is gone -> id. The next request for it makes another.
 UPDATE file SET state = 'deleting', sweep_at = statement_timestamp()
 WHERE id = $1::uuid AND via = 'thumbnail' AND state = 'committed' RETURNING id;
 
@@ -424,8 +429,8 @@ WHERE id = $1::uuid AND via = 'thumbnail' AND state = 'committed' RETURNING id;
 INSERT INTO thumbnail_budget (account_id) VALUES ($1::uuid) ON CONFLICT DO NOTHING;
 
 -- name: file_thumbnail_turn (account)
--- -> ms of computing that its thumbnails have spent; no row: another request of the account is just claiming. Nobody
--- waits for the row; it orders the account's claims, so that each sees those before it.
+-- -> ms of computing time that the account's thumbnails have spent; no row: another request of the account is making a
+-- claim. No request waits for the row. It orders the account's claims, so that each sees those before it.
 SELECT thumbnail_spent(spent_ms, at) FROM thumbnail_budget WHERE account_id = $1::uuid FOR UPDATE SKIP LOCKED;
 
 -- name: file_thumbnail_spend (account, ms)
@@ -433,8 +438,8 @@ UPDATE thumbnail_budget SET spent_ms = thumbnail_spent(spent_ms, at) + $2::bigin
 WHERE account_id = $1::uuid;
 
 -- name: file_thumbnail_claim (id, account, original, box, back_end, block_bytes, holder, lease_ms, keep_s, share)
--- share: how many the account may claim at once -> id; no row: somebody else
--- has it, the account has its share in hand, or there is no such original. May be repeated, since the answer to COMMIT may be lost.
+-- share: how many the account may claim at once -> id; no row: another request has it, the account makes as many as it
+-- may, or there is no such original. May be repeated, since the answer to COMMIT may be lost.
 INSERT INTO file (id, account_id, via, parent_id, box, back_end, object_name, block_bytes, name, lease, lease_until, sweep_at)
 SELECT $1::uuid, o.account_id, 'thumbnail', o.id, $4::int, $5::text, 'thumbnail', $6::bigint, o.name, $7::uuid,
     statement_timestamp() + make_interval(secs => $8::int / 1000.0), statement_timestamp() + make_interval(secs => $9::int)

@@ -32,7 +32,7 @@ FROM (SELECT id FROM account WHERE id > $1::uuid AND closing_at IS NULL ORDER BY
 ORDER BY a.id;
 
 -- name: fsck_usage_lock (account)
--- From here on nobody counts anything for it, so that the next statement sees all that was.
+-- From here on no other transaction counts for the account, so that the next statement sees every change.
 INSERT INTO account_usage (account_id, bytes, files) VALUES ($1::uuid, 0, 0)
 ON CONFLICT (account_id) DO UPDATE SET bytes = account_usage.bytes;
 

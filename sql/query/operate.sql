@@ -2,7 +2,7 @@
 SELECT sweep($1::int, $2::int, $3::int);
 
 -- name: outcomes_turn
--- -> whether there was anything to let go; see schema 0010
+-- -> whether there was anything to remove; see schema 0010
 SELECT outcomes_turn();
 
 -- name: partitions_keep (days)
@@ -16,7 +16,7 @@ WHERE name_key(username) COLLATE "C" = name_key($1::text) OR name_key(email) COL
 ORDER BY (name_key(username) COLLATE "C" = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 
 -- name: account_lock (id)
--- Until the transaction ends nobody makes a session of this account: its foreign key waits here.
+-- Until the transaction ends no session of this account can be made: its foreign key waits here.
 SELECT id FROM account WHERE id = $1::uuid FOR UPDATE;
 
 -- name: session_overview (account)

@@ -1,5 +1,5 @@
 -- name: outcome_lock (key)
--- A claim: whoever comes with the same key waits here for the first one's transaction to end.
+-- A claim: a request with the same key waits here for the first one's transaction to end.
 SELECT outcome_lock($1::bytea);
 
 -- name: outcome_find (key, fingerprint)

@@ -69,8 +69,8 @@ struct session_store {
 };
 
 /*
- * Finds the sessions of all lookups: one round trip to the cache, and for those without a fresh copy one more and one to
- * the database. Sets found: DB_ROW, DB_NONE (there is none, it ended or expired, or the secret is wrong) or DB_FAIL.
+ * Finds the sessions of all lookups: one round trip to the cache, and for those without a fresh copy one more and one
+ * to the database. Sets found: DB_ROW, DB_NONE (there is none, it ended or expired, or the secret is wrong) or DB_FAIL.
  */
 void sessions_find(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
