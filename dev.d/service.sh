@@ -151,6 +151,8 @@ nginx_port() {
 nginx_start() {
     service_pid nginx && return
     nginx_check || return 1
+    # One that was killed has left its socket.
+    rm -f "$SCRATCH/run/gate.sock"
     spawn nginx /usr/sbin/nginx -e "$SCRATCH/log/nginx.log" -c "$SCRATCH/etc/nginx.conf"
     printf '%s\n' "$1" >"$SCRATCH/port"
     service_ready nginx port_taken "$1"

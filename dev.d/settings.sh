@@ -54,9 +54,10 @@ command_config() {
 nginx_write() {
     local etc=$SCRATCH/etc shipped=$INST/share/mayfly/nginx name
 
-    for name in locations pass fastcgi small params errors events; do
+    for name in locations pass fastcgi small params errors events gate ask refused protect{,-fastcgi,-uwsgi,-grpc} public; do
         cp "$shipped/mayfly-$name.conf" "$etc/snippets/"
     done
+    sed "s,/run/mayfly/nginx/,$SCRATCH/run/," "$shipped/mayfly-inner.conf" >"$etc/conf.d/mayfly-inner.conf"
     cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"
     mkdir -p "$etc/main.d"
     cp "$shipped/mayfly-main.conf" "$etc/main.d/"

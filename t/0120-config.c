@@ -96,6 +96,7 @@ static void each_refusal_names_its_line_and_what_to_do(void **state)
         {"log_level =\n", ":1: log_level: say error, warn, info or debug"},
         {"objects = disk\n", ":1: objects: say postgres or s3"},
         {"public_origin = banana\n", ":1: public_origin: say http:// or https:// and the host"},
+        {"home = auth.example.org\n", ":1: home: say http:// or https:// and the host"},
         {"public_origin = ftp://a\n", ":1: public_origin: say http:// or https:// and the host"},
         {"public_origin = https://\n", ":1: public_origin: say http:// or https:// and the host"},
         {"public_origin = https://a.b/\n", ":1: public_origin: say http:// or https:// and the host"},

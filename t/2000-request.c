@@ -39,6 +39,10 @@ static void every_parameter_finds_its_place(void **state)
         "HTTP_IF_NONE_MATCH=*",
         "HTTP_IDEMPOTENCY_KEY=k",
         "HTTP_X_CSRF_TOKEN=t",
+        "MAYFLY_TARGET=/x?y",
+        "MAYFLY_METHOD=POST",
+        "MAYFLY_REQUIRE=any",
+        "MAYFLY_PREFIX=/mayfly",
         NULL,
     };
     struct request request = {.method = METHOD_GET};
@@ -62,6 +66,10 @@ static void every_parameter_finds_its_place(void **state)
     assert_string_equal(request.if_none_match, "*");
     assert_string_equal(request.idempotency_key, "k");
     assert_string_equal(request.csrf_token, "t");
+    assert_string_equal(request.target, "/x?y");
+    assert_string_equal(request.asked, "POST");
+    assert_string_equal(request.require, "any");
+    assert_string_equal(request.prefix, "/mayfly");
 }
 
 static void what_was_not_sent_is_an_empty_text(void **state)

@@ -237,6 +237,7 @@ LIMITS = {
     "/components/headers/RetryAfter/schema": {"minimum": 1},
     "GET /files q": {"maxLength": T["SEARCH"][MOST]},
     "GET /files limit": {"minimum": 1, "maximum": C["FILE_PAGE_MAX"], "default": C["PAGE_DEFAULT"]},
+    "GET /enter to": {"maxLength": C["WAY_TEXT_BYTES"]},
     "GET /files/{id}/parts from": {"minimum": 1, "default": 1},
     "GET /files/{id}/thumbnail size": {"enum": SIZES, "default": C["SIZE_DEFAULT"]},
 }

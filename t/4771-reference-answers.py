@@ -358,6 +358,8 @@ def pages(person):
     guest = Watched()
     for path in ("/", "/?closed=1", "/login", "/login?registered=1&rd=/files", "/register?rd=/files", "/workers"):
         status(guest.get(path, headers=BROWSER), 200, path)
+    for to, wanted in (("", 303), ("?to=x", 422), ("?to=%ff", 400)):
+        status(Watched().get("/enter" + to, headers=BROWSER), wanted, f"/enter{to}")
     for path in ("/account?saved=1", "/account?ended=1"):
         status(person.client.get(path, headers=BROWSER), 200, path)
     for path in ("/account", "/files", f"/files/{NOBODY}/links"):
@@ -471,6 +473,8 @@ SLOT = ("/uploads", "/uploads/", "/uploads/{id}", "/upload")
 EXCUSED = {
     414: "of nginx before it knows the route; seen of one route", 431: "the same", 500: "a fault; seen of one route",
     429: "of nginx for any route, of log-ins here; t/4200, t/4520 and t/4985 have more",
+    **{("answer", "GET", "/enter", status): "of a site's own way: t/6013" for status in (200, 404)},
+    ("parameter", "to", "query"): "the same", ("content", ("GET", "/enter", 200), "text/html"): "the same",
     ("answer", "POST", "/password", 409): "two changes at the same moment: t/4120",
     ("answer", "POST", "/upload", 409): "an outcome that is swept at that moment",
     **{("answer", method, path, 423): "of uploads to S3 only: t/5960" for method in ("POST", "PATCH") for path in SLOT},

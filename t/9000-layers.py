@@ -25,7 +25,7 @@ BENEATH = {
     "base": {"base"}, "gate": {"base", "gate"}, "db": {"base", "db"}, "object": {"base", "db", "object"},
     "store": {"base", "gate", "db", "object", "store"},
     "fcgi": {"base", "fcgi"}, "http": {"base", "http"}, "media": {"base", "media"},
-    "app": {"base", "object", "store", "http", "media", "app"},
+    "app": {"base", "gate", "object", "store", "http", "media", "app"},
     "worker": {"base", "db", "store", "fcgi", "app", "worker"},
     "ctl": {"base", "gate", "store", "app", "ctl"}, "prove": {"base", "http", "prove"},
 }
@@ -289,7 +289,9 @@ same([path for _, path, _ in rows if path != "/" and not any(tests[kind](path, p
      "nginx knows each route's beginning")
 used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {
     "REQUEST_METHOD", "CONTENT_LENGTH", "MAYFLY_STREAM"}
-same(sorted(re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)), sorted(used_params),
+sent_params = re.findall(r"^fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-params.conf").read_text(), re.M)
+gate_params = set(re.findall(r"^\s*fastcgi_param (\w+)", (CHECKOUT / "nginx/mayfly-inner.conf").read_text() + (CHECKOUT / "nginx/mayfly-refused.conf").read_text(), re.M))
+same((sorted(set(sent_params) | gate_params), len(sent_params)), (sorted(used_params), len(set(sent_params))),
      "nginx sends the parameters that the worker reads, each once")
 
 # --- what is shipped has room for what the settings allow

@@ -54,3 +54,11 @@ SELECT {site_row} FROM site s WHERE (s.place, s.name) > ($1::int, $2::text) ORDE
 -- -> sites there; the last column is the prefix of each. A site may be there more than once.
 SELECT {site_row}, o.prefix FROM site_origin o JOIN site s ON s.id = o.site_id
 WHERE o.host = $1::text AND o.port = $2::int AND o.https = $3::boolean ORDER BY o.prefix;
+
+-- name: sites_in (buckets)
+-- For each bucket (store/site_cache.h) at least one row: bucket, read at (ms), and of each site there host, port, https, prefix, id,
+-- name, rules and form
+SELECT b, to_ms(statement_timestamp()), o.host, o.port, o.https, o.prefix, s.id, s.name, s.rules, s.rules_form
+FROM unnest($1::text[]) b
+LEFT JOIN site_origin o ON substr(encode(sha256(decode(o.host, 'escape')), 'hex'), 1, 3) = b
+LEFT JOIN site s ON s.id = o.site_id;

@@ -156,3 +156,11 @@ DROP INDEX CONCURRENTLY IF EXISTS account_email_hides;
 CREATE INDEX CONCURRENTLY account_email_hides ON account (name_seen(email)) WHERE name_hides(email);
 :done
 \endif
+
+-- What the gate looks sites up by (store/site_cache.h).
+\set step 'site_origin_bucket'
+:asked \gset
+\if :todo
+CREATE INDEX CONCURRENTLY IF NOT EXISTS site_origin_bucket ON site_origin (substr(encode(sha256(decode(host, 'escape')), 'hex'), 1, 3));
+:done
+\endif

@@ -11,6 +11,13 @@ bool api_profile_get(struct exchange *, struct err *);
 bool api_profile_patch(struct exchange *, struct err *);
 bool api_profile_delete(struct exchange *, struct err *);
 
+/* gate/api_gate.c */
+bool api_gate(struct exchange *, struct err *);
+bool api_gate_refused(struct exchange *, struct err *);
+
+/* gate/api_enter.c */
+bool api_enter(struct exchange *, struct err *);
+
 /* api_login.c */
 bool api_login(struct exchange *, struct err *);
 bool api_logout(struct exchange *, struct err *);

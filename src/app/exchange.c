@@ -17,6 +17,9 @@ static bool find_bearer(struct exchange *x)
     const char *text = request_bearer(&x->request, &length);
 
     x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);
+    /* At a site it may be the app's own; only what is a token of ours says anything there. */
+    if (x->request.target[0] != '\0')
+        return x->has_token;
     return x->has_token || (text != NULL && strncasecmp(x->request.authorization, "Bearer ", strlen("Bearer ")) == 0);
 }
 

@@ -11,7 +11,7 @@
 #include "http/route.h"
 #include "media/thumbnail.h"
 #include "store/file.h"
-#include "store/session.h"
+#include "store/lookups.h"
 
 #include <sys/queue.h>
 
@@ -64,6 +64,9 @@ struct services {
     struct sniffing sniffing; /* used by app/file/file_typing.c */
     struct zygote sniffer;
     struct thumbnailer thumbnailer;
+    /* Of app/gate/gate.c: one line in a while says which site there is not. */
+    int64_t no_site_told_us;
+    int64_t no_site_untold;
     void (*point)(const char *name);
 };
 
@@ -150,9 +153,10 @@ struct exchange {
     struct session_lookup lookup;
     struct session_lookup *others; /* look-ups of further cookies of the same name */
     size_t others_count;
-    bool has_token;   /* lookup.token is well-formed; it may be invalid */
-    bool by_cookie;   /* the token came as a cookie, so changes need a proof of origin */
-    bool has_session; /* session is valid and live */
+    struct site_lookup *site; /* of a route with AT_SITE; NULL: no site can be at this origin */
+    bool has_token;           /* lookup.token is well-formed; it may be invalid */
+    bool by_cookie;           /* the token came as a cookie, so changes need a proof of origin */
+    bool has_session;         /* session is valid and live */
     struct session session;
 
     struct buf body;

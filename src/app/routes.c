@@ -14,6 +14,11 @@ const struct route routes[] = {
     {METHOD_GET, "/workers", NEED_GUEST, page_workers, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/worker", NEED_NOTHING, api_worker, NULL, PACE_AT_ONCE},
 
+    /* of nginx, for the apps behind it */
+    {METHOD_GET, "/gate", NEED_GUEST, api_gate, NULL, AT_SITE},
+    {METHOD_GET, "/gate/refused", NEED_GUEST, api_gate_refused, NULL, AT_SITE},
+    {METHOD_GET, "/enter", NEED_GUEST, api_enter, NULL, PACE_AT_ONCE},
+
     {METHOD_GET, "/profile", NEED_LOGIN, api_profile_get, NULL, PACE_AT_ONCE},
     {METHOD_PATCH, "/profile", NEED_LOGIN, api_profile_patch, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/profile", NEED_LOGIN, api_profile_patch, NULL, PACE_AT_ONCE}, /* a form's way to PATCH */

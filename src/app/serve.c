@@ -3,6 +3,7 @@
 #include "app/again.h"
 #include "app/answer.h"
 #include "app/authorise.h"
+#include "app/gate/gate.h"
 #include "app/routes.h"
 #include "base/coroutine.h"
 #include "http/precondition.h"
@@ -19,6 +20,23 @@ static bool wants_session(const struct exchange *x)
     bool by_route = x->match.route != NULL && x->match.route->need != NEED_NOTHING;
 
     return x->has_token && (by_route || request_wants_page(&x->request));
+}
+
+static bool wants_site(const struct exchange *x)
+{
+    return x->match.route != NULL && (x->match.route->traits & AT_SITE) != 0;
+}
+
+/* Adds what x has to know to lookups, which have room for it. */
+static bool add_lookups(struct exchange *x, struct lookups *lookups, struct err *err)
+{
+    if (wants_site(x) && !gate_prepare(x, err))
+        return false;
+    if (wants_session(x))
+        lookups->session_count += exchange_lookups(x, lookups->sessions + lookups->session_count);
+    if (x->site != NULL)
+        lookups->sites[lookups->site_count++] = x->site;
+    return true;
 }
 
 /*
@@ -43,12 +61,13 @@ static void limit(const struct services *services, enum phase phase)
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
 {
     struct arena *arena = &exchanges[0]->arena; /* has the lifetime of the batch */
-    struct session_lookup **lookups;
-    size_t most = 0, wanted = 0;
+    struct lookups lookups = {.session_count = 0};
+    size_t most = 0;
 
     for (size_t i = 0; i < count; i++)
         most += exchanges[i]->others_count + 1;
-    lookups = arena_alloc(arena, most * sizeof *lookups);
+    lookups.sessions = arena_alloc(arena, most * sizeof *lookups.sessions);
+    lookups.sites = arena_alloc(arena, count * sizeof *lookups.sites);
 
     for (size_t i = 0; i < count; i++) {
         struct exchange *x = exchanges[i];
@@ -59,19 +78,17 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
         if (!route_find(routes, routes_count, x->request.method, x->request.path, &x->match, &opened[i]) &&
             !request_wants_page(&x->request))
             continue;
-        if (!wants_session(x))
-            continue;
-        if (lookups == NULL)
+        if (lookups.sessions == NULL || lookups.sites == NULL)
             err_memory(&opened[i]);
         else
-            wanted += exchange_lookups(x, lookups + wanted);
+            (void)!add_lookups(x, &lookups, &opened[i]);
     }
-    if (wanted > 0) {
-        limit(exchanges[0]->services, PHASE_HANDLER);
-        sessions_find(&exchanges[0]->services->sessions, arena, lookups, wanted);
-        for (size_t i = 0; i < count; i++)
-            exchange_choose(exchanges[i]);
-    }
+    if (lookups.session_count + lookups.site_count == 0)
+        return;
+    limit(exchanges[0]->services, PHASE_HANDLER);
+    lookups_find(&exchanges[0]->services->sessions, arena, &lookups);
+    for (size_t i = 0; i < count; i++)
+        exchange_choose(exchanges[i]);
 }
 
 static bool answer_options(struct exchange *x, struct err *err)
@@ -166,14 +183,18 @@ static enum serving complete_now(struct exchange *x, const struct err *err, stru
 
 static bool run_again(struct exchange *x, bool *done, struct err *err)
 {
-    struct session_lookup *lookups[COOKIES_MAX];
+    struct session_lookup *sessions[COOKIES_MAX];
+    struct site_lookup *sites[1];
+    struct lookups lookups = {.sessions = sessions, .sites = sites};
 
     again_begin(x);
     /*
      * Looked up again: the session may have ended, and the result of the batch was in the memory of its first request.
      */
-    if (wants_session(x)) {
-        sessions_find(&x->services->sessions, &x->arena, lookups, exchange_lookups(x, lookups));
+    if (!add_lookups(x, &lookups, err))
+        return false;
+    if (lookups.session_count + lookups.site_count > 0) {
+        lookups_find(&x->services->sessions, &x->arena, &lookups);
         exchange_choose(x);
     }
     if (!handle(x, err))

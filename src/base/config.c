@@ -73,7 +73,7 @@ static const char *text_cure(const char *name, const char *value)
         return "say error, warn, info or debug";
     if (strcmp(name, "objects") == 0 && !one_of(value, objects))
         return "say postgres or s3";
-    if (strcmp(name, "public_origin") == 0 && value[0] != '\0' && !origin_like(value))
+    if ((strcmp(name, "public_origin") == 0 || strcmp(name, "home") == 0) && value[0] != '\0' && !origin_like(value))
         return "say http:// or https:// and the host, such as https://example.org, with nothing after it";
     if (strcmp(name, "cookie_domain") == 0 && value[strspn(value, HOST_CHARACTERS)] != '\0')
         return "say a domain alone, such as example.org";

@@ -11,23 +11,27 @@ bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *acc
     return true;
 }
 
-/* As app/tombstones.h: a node that hangs is waited for until what it holds is too old. */
-static void tombstones(struct ctl *ctl, const struct session_ids *forgets)
+void ctl_tell_cache(struct ctl *ctl, enum cache_written (*tell)(struct cache *, const void *), const void *what,
+                    int64_t fresh_s)
 {
-    const struct session_store *store = &ctl->services.sessions;
-    int64_t pause_ms = cache_hang_pause_ms(store->cache);
+    struct cache *cache = ctl->services.sessions.cache;
+    int64_t pause_ms = cache_hang_pause_ms(cache);
     struct timespec pause = {.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000};
-    int64_t until_us = ctl->services.clock->monotonic_us() + store->config->cache_fresh_s * 1000000;
+    int64_t until_us = ctl->services.clock->monotonic_us() + fresh_s * 1000000;
     enum cache_written written;
 
-    while ((written = session_cache_forget(store->cache, forgets)) == CACHE_HANGS &&
-           ctl->services.clock->monotonic_us() < until_us)
+    while ((written = tell(cache, what)) == CACHE_HANGS && ctl->services.clock->monotonic_us() < until_us)
         nanosleep(&pause, NULL);
     if (written == CACHE_UNREACHABLE)
         fprintf(
             stderr,
             "mayflyctl: warning: a cache node is not reachable; what it holds may be accepted for up to %lld seconds\n",
-            (long long)store->config->cache_fresh_s);
+            (long long)fresh_s);
+}
+
+static enum cache_written tell_sessions(struct cache *cache, const void *forgets)
+{
+    return session_cache_forget(cache, forgets);
 }
 
 bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
@@ -39,7 +43,7 @@ bool ctl_apply(struct ctl_change *change, bool (*work)(struct db *, void *, stru
      * Also after a failure: COMMIT may have worked although its answer was lost. A copy removed too many costs one
      * read.
      */
-    tombstones(change->ctl, &change->forgets);
+    ctl_tell_cache(change->ctl, tell_sessions, &change->forgets, store->config->cache_fresh_s);
     return done;
 }
 

@@ -6,6 +6,7 @@
 #include "ctl/site_rules.h"
 #include "ctl/table.h"
 #include "store/account.h"
+#include "store/site_cache.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -30,6 +31,9 @@ struct change {
     int64_t place;
     char by[BY_BYTES];
     int tries;
+    /* Where it is, and was before: what the cache has of these is no longer true. */
+    const char *hosts[2 * SITE_ORIGINS_MAX];
+    size_t host_count;
 };
 
 /* --- What is given */
@@ -80,6 +84,54 @@ static bool find_site(struct ctl *ctl, const char *name, struct site *site, stru
 
 /* --- Changes */
 
+static enum cache_written tell_hosts(struct cache *cache, const void *what)
+{
+    const struct change *change = what;
+
+    return site_cache_forget(cache, change->hosts, change->host_count);
+}
+
+/* Once it is committed nobody is judged by what was before. After a failure too: COMMIT may have worked although its answer was lost. */
+static bool apply(struct change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
+{
+    const struct services *services = &change->ctl->services;
+    bool done = db_transaction(services->sessions.db, work, change, err);
+
+    for (size_t i = 0; i < change->draft.origin_count; i++)
+        change->hosts[change->host_count++] = change->origins[i].host;
+    ctl_tell_cache(change->ctl, tell_hosts, change, services->config.site_fresh_s);
+    return done;
+}
+
+/* In the transaction: where the site is, before it is changed. A second try finds the same, or what the first has made of it. */
+static bool note_hosts(struct change *change, struct err *err)
+{
+    struct arena *arena = &change->ctl->arena;
+    struct origin origin;
+    struct site site;
+    char *rest, *text;
+
+    switch (site_find(change->ctl->services.sessions.db, arena, change->name, &site, err)) {
+    case DB_FAIL:
+        return false;
+    case DB_NONE:
+        return true;
+    case DB_ROW:
+        break;
+    }
+    if (change->host_count > 0)
+        return true;
+    if ((rest = arena_strdup(arena, site.origins)) == NULL)
+        return err_memory(err);
+    while ((text = strsep(&rest, " ")) != NULL && change->host_count < SITE_ORIGINS_MAX) {
+        if (!origin_read(text, &origin, err))
+            return false;
+        if ((change->hosts[change->host_count++] = arena_strdup(arena, origin.host)) == NULL)
+            return err_memory(err);
+    }
+    return true;
+}
+
 static bool add(struct db *db, void *arg, struct err *err)
 {
     struct change *change = arg;
@@ -98,7 +150,7 @@ bool site_make(struct ctl *ctl, struct err *err)
     if (change.draft.rules.text == NULL)
         return ctl_usage(err, "say who may pass: --require RULE, or --rules FILE");
     change.id = uuid_new(ctl->services.clock);
-    if (!db_transaction(ctl->services.sessions.db, add, &change, err))
+    if (!apply(&change, add, err))
         return false;
     fprintf(stderr, "%s: the site is added\n", change.name);
     return true;
@@ -109,8 +161,9 @@ static bool edit(struct db *db, void *arg, struct err *err)
     struct change *change = arg;
     struct arena *arena = &change->ctl->arena;
 
-    return site_begin(db, arena, err) && (site_edit(db, arena, &change->id, &change->draft, err) == DB_ROW ||
-                                          err_set(err, ERR_ABSENT, "%s: the site was removed just now", change->name));
+    return site_begin(db, arena, err) && note_hosts(change, err) &&
+           (site_edit(db, arena, &change->id, &change->draft, err) == DB_ROW ||
+            err_set(err, ERR_ABSENT, "%s: the site was removed just now", change->name));
 }
 
 bool site_change(struct ctl *ctl, struct err *err)
@@ -126,7 +179,7 @@ bool site_change(struct ctl *ctl, struct err *err)
     if (!find_site(ctl, change.name, &site, err))
         return false;
     change.id = site.id;
-    if (!db_transaction(ctl->services.sessions.db, edit, &change, err))
+    if (!apply(&change, edit, err))
         return false;
     fprintf(stderr, "%s: the site is changed\n", change.name);
     return true;
@@ -139,7 +192,7 @@ static bool take_away(struct db *db, void *arg, struct err *err)
     struct arena *arena = &change->ctl->arena;
     enum db_rc rc;
 
-    if (!site_begin(db, arena, err))
+    if (!site_begin(db, arena, err) || !note_hosts(change, err))
         return false;
     rc = site_remove(db, arena, &change->id, err);
     return rc == DB_ROW ||
@@ -154,7 +207,7 @@ bool site_drop(struct ctl *ctl, struct err *err)
     if (!find_site(ctl, change.name, &site, err))
         return false;
     change.id = site.id;
-    if (!db_transaction(ctl->services.sessions.db, take_away, &change, err))
+    if (!apply(&change, take_away, err))
         return false;
     fprintf(stderr, "%s: the site is removed\n", change.name);
     return true;

@@ -26,7 +26,7 @@ const char *method_name(enum method method)
     return NULL;
 }
 
-/* The parameters that nginx/mayfly-params.conf names; others are ignored. */
+/* The parameters that nginx/mayfly-params.conf and nginx/mayfly-inner.conf name; others are ignored. */
 static const struct {
     const char *name;
     size_t length;
@@ -69,6 +69,10 @@ static const struct {
     ROW("HTTP_UPLOAD_METADATA", upload_metadata),
     ROW("HTTP_UPLOAD_CHECKSUM", upload_checksum),
     ROW("HTTP_UPLOAD_CONCAT", upload_concat),
+    ROW("MAYFLY_TARGET", target),
+    ROW("MAYFLY_METHOD", asked),
+    ROW("MAYFLY_REQUIRE", require),
+    ROW("MAYFLY_PREFIX", prefix),
     ROW("MAYFLY_STREAM", stream),
     ROW("MAYFLY_QUEUE", queue),
     ROW("MAYFLY_S3", storage),

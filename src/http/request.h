@@ -66,6 +66,10 @@ struct request {
     const char *upload_metadata;
     const char *upload_checksum;
     const char *upload_concat;
+    const char *target;  /* of the gate's questions: what is asked of a site, as the client sent it; else "" */
+    const char *asked;   /* and by which method */
+    const char *require; /* and a rule that narrows the site's */
+    const char *prefix;  /* beneath which mayfly answers at the site, such as "/mayfly" */
     const char *stream;  /* not "": the body comes in turns and can't be read whole */
     const char *queue;   /* "address": waits for a password's turn within its address's limits; "exempt": without */
     const char *storage; /* the storage from which nginx fetches files itself; "": none */

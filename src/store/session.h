@@ -69,10 +69,11 @@ struct session_store {
 };
 
 /*
- * Finds the sessions of all lookups: one round trip to the cache, and for those without a fresh copy one more and one
- * to the database. Sets found: DB_ROW, DB_NONE (there is none, it ended or expired, or the secret is wrong) or DB_FAIL.
+ * Of lookups to which the cache has been asked (store/lookups.h): finds those without a fresh copy, with one more round
+ * trip to the cache and one to the database. Sets found: DB_ROW, DB_NONE (there is none, it ended or expired, or the
+ * secret is wrong) or DB_FAIL.
  */
-void sessions_find(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
+void sessions_find_taken(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
 /*
  * The sweep makes partitions days ahead. On the day on which nobody swept, session_create fails with this as

@@ -126,18 +126,20 @@ static void take_over(struct session_lookup *lookup, const struct session_lookup
     lookup->session = alike->session;
 }
 
-void session_cache_get(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
+size_t session_cache_keys(struct session_lookup *const *lookups, size_t count, struct cache_key *keys)
 {
-    struct cache_key *keys = arena_alloc(arena, count * sizeof *keys);
-    struct cache_item *items = arena_alloc(arena, count * sizeof *items);
-    size_t asked = 0, read = 0;
+    size_t asked = 0;
 
-    if (keys == NULL || items == NULL || !cache_enabled(cache))
-        return;
     for (size_t i = 0; i < count; i++)
         if (first_alike(lookups, i) == i)
             keys[asked++] = key_of(&lookups[i]->token.id);
-    cache_get(cache, arena, keys, items, asked);
+    return asked;
+}
+
+void session_cache_take(struct session_lookup *const *lookups, size_t count, const struct cache_item *items)
+{
+    size_t read = 0;
+
     for (size_t i = 0; i < count; i++) {
         size_t first = first_alike(lookups, i);
 

@@ -6,7 +6,7 @@
  *   REFUSED --session_cache_settle (CAS)--> ENTRY
  *   any    --session_cache_forget (SET)--> ENDED --ttl--> ABSENT
  *
- * What a reader does with what session_cache_get found:
+ * What a reader does with what session_cache_take found:
  *   ENTRY with the hash of another secret  refuses the token; the database is not asked
  *   ENTRY, fresh and not due for a touch   serves it; the database is not asked
  *   ENTRY, else                            reads the database, then fills by CAS
@@ -40,8 +40,11 @@
 
 #include "store/session.h"
 
-/* Sets state, stamp and session of every lookup. */
-void session_cache_get(struct cache *, struct arena *, struct session_lookup *const *lookups, size_t count);
+/* The keys of the lookups, each once; returns how many. There is room for count. */
+size_t session_cache_keys(struct session_lookup *const *lookups, size_t count, struct cache_key *keys);
+
+/* What the cache has said of these keys, in the same order: sets state, stamp and session of every lookup. */
+void session_cache_take(struct session_lookup *const *lookups, size_t count, const struct cache_item *items);
 
 /*
  * Of those that are ABSENT: tries to become the one that fills, for all in one round trip. Sets state to LEASED and a

@@ -157,8 +157,8 @@ static bool decided_by_copy(const struct session_store *store, struct session_lo
     return true;
 }
 
-void sessions_find(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
-                   size_t count)
+void sessions_find_taken(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                         size_t count)
 {
     static const struct err out_of_memory = {.kind = ERR_DOWN, .detail = "out of memory"};
     struct session_lookup **missing = arena_alloc(arena, count * sizeof *missing);
@@ -169,7 +169,6 @@ void sessions_find(struct session_store *store, struct arena *arena, struct sess
         fail_all(lookups, count, &out_of_memory);
         return;
     }
-    session_cache_get(store->cache, arena, lookups, count);
     for (size_t i = 0; i < count; i++) {
         lookups[i]->found = DB_NONE;
         lookups[i]->from_cache = decided_by_copy(store, lookups[i]);

@@ -26,11 +26,11 @@ def load():
 
 
 def table():
-    """(METHOD, /path/{parameter}, NEED, line of its row) of each row of the routes' table."""
+    """(METHOD, /path/{parameter}, NEED, line of its row) of each row of the routes' table, but for what only nginx asks, for the gate."""
     found = re.findall(r'\{METHOD_([A-Z]+), "([^"]+)", NEED_([A-Z]+), (.*)', (CHECKOUT / "src/app/routes.c").read_text())
     if len(found) < 50:
         raise RuntimeError("src/app/routes.c can't be read")
-    return [(method, re.sub(r":(\w+)", r"{\1}", path), need, rest) for method, path, need, rest in found]
+    return [(method, re.sub(r":(\w+)", r"{\1}", path), need, rest) for method, path, need, rest in found if "AT_SITE" not in rest]
 
 
 def reason(error):

@@ -10,7 +10,7 @@
  *     any --session_cache_forget--> TOMBSTONE
  *     any --evicted, expired, flushed, restarted--> ABSENT
  *
- * session_cache_get only looks; sessions_find calls all but the forgetting.
+ * session_cache_take only looks; sessions_find_taken calls all but the forgetting.
  *
  * Workers are of two releases with two layouts of the item under one key. The
  * older one reads through when it meets the newer one's item; the newer one
@@ -118,12 +118,12 @@ inline finish(r) {                      /* a request keeps nothing */
         read_value[r] = NONE; read_age[r] = 0
 }
 
-/* sessions_find, request after request. Any step may take any time. */
+/* sessions_find_taken, request after request. Any step may take any time. */
 active [READERS] proctype Reader() {
         byte me = _pid;
         mtype at = FIND;
         do
-        /* session_cache_get */
+        /* session_cache_take */
         :: d_step { at == FIND && item == ENTRY && MINE(me) && item_age <= FRESH ->
                 POINT(1, true);         /* a hit */
                 serve(item_value) }

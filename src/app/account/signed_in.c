@@ -3,13 +3,23 @@
 #include "app/account/cookie.h"
 #include "app/account/credentials.h"
 #include "app/account/device_cookie.h"
+#include "app/gate/way.h"
 #include "app/once.h"
 #include "base/percent.h"
 
 #include <string.h>
 
-/* Longer than any address in use; escaped, three times as long, it still fits into a header. */
-enum { WAY_BACK_MAX = 1024 };
+enum {
+    /* Longer than any address of ours in use; escaped, three times as long, it still fits into a header. */
+    WAY_BACK_MAX = 1024,
+    /* A way of the gate (gate/way.h), which needs no escapes. */
+    WAY_ENTER_MAX = sizeof "/enter?to=" + WAY_TEXT_BYTES,
+};
+
+static size_t longest(const char *rd)
+{
+    return strncmp(rd, "/enter?to=", strlen("/enter?to=")) == 0 ? WAY_ENTER_MAX : WAY_BACK_MAX;
+}
 
 bool signed_in_answer(struct exchange *x, const struct signed_in *in, struct err *err)
 {
@@ -44,7 +54,7 @@ bool signed_in_once(struct exchange *x, bool (*effect)(struct exchange *, void *
 const char *signed_in_location(const char *rd, const char *fallback)
 {
     /* "//host" and "/\host" name another host. Browsers drop control characters, which could hide one. */
-    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\' || strlen(rd) > WAY_BACK_MAX)
+    if (rd == NULL || rd[0] != '/' || rd[1] == '/' || rd[1] == '\\' || strlen(rd) > longest(rd))
         return fallback;
     for (const char *at = rd; *at != '\0'; at++)
         if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7F || *at == '\\')
@@ -56,7 +66,7 @@ const char *signed_in_query(struct exchange *x, const char *way)
 {
     struct buf text;
 
-    buf_init(&text, &x->arena, 3 * WAY_BACK_MAX + 1);
+    buf_init(&text, &x->arena, 3 * WAY_ENTER_MAX + 1);
     return percent_add(&text, way, "/") ? text.bytes : NULL;
 }
 

@@ -160,6 +160,15 @@ bool page_login(struct exchange *x, struct err *err)
     return show_entrance(x, "login", "Log in", err);
 }
 
+bool page_login_to(struct exchange *x, const char *way, struct err *err)
+{
+    json_t *values = common_values(x, "login", "Log in");
+
+    if (values == NULL || !set_way_back(x, values, way))
+        return err_memory(err);
+    return render(x, "login", values, err);
+}
+
 bool page_register(struct exchange *x, struct err *err)
 {
     return show_entrance(x, "register", "Create an account", err);

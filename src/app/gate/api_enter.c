@@ -1,0 +1,32 @@
+/* GET /enter at mayfly's home: from a site to the log-in, and back from there. */
+#include "app/api.h"
+#include "app/gate/way.h"
+#include "app/page/page.h"
+#include "app/page/query.h"
+
+/* Whether the log-in that there is will do. A session's id tells when it was made. */
+static bool is_logged_in(const struct exchange *x, const struct way *way)
+{
+    return x->has_session && (!way->again || uuid_ms(&x->session.id) >= way->made_ms);
+}
+
+bool api_enter(struct exchange *x, struct err *err)
+{
+    const char *to, *here;
+    struct way way;
+
+    if (!query_text(x, "to", &to, err))
+        return false;
+    if (to == NULL)
+        return response_see_other(&x->response, "/", err);
+    if (!way_open(x, to, &way, err))
+        return false;
+    if (is_logged_in(x, &way))
+        return way_shares_cookie(x, &way)
+                   ? response_see_other(&x->response, way.url, err)
+                   : err_set(err, ERR_ABSENT, "this site is at another host, for which no log-in is built yet");
+    here = arena_printf(&x->arena, "/enter?to=%s", to);
+    if (here == NULL)
+        return err_memory(err);
+    return page_login_to(x, here, err);
+}

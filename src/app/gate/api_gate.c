@@ -1,0 +1,53 @@
+/*
+ * GET /gate: nginx's auth_request asks whether a request may pass. It understands 200, 401 and 403; whatever else becomes its 500, so 503
+ * is for what can't be known now. Each has an empty body with Content-Length 0, which keeps nginx's connection.
+ */
+#include "app/api.h"
+#include "app/gate/gate.h"
+#include "app/gate/gate_page.h"
+#include "app/gate/identity.h"
+#include "app/gate/way.h"
+
+bool api_gate(struct exchange *x, struct err *err)
+{
+    struct rules_judgement judgement;
+    const char *link;
+
+    if (!gate_judge(x, &judgement, err))
+        return false;
+    switch (judgement.verdict) {
+    case RULES_PASS:
+        /* Whether Authorization was for us, and so is not for the app. */
+        return response_header(&x->response, "X-Mayfly-Bearer", x->has_session && !x->by_cookie ? "1" : "", err) &&
+               identity_headers(x, err);
+    case RULES_LOG_IN:
+        x->response.status = 401;
+        link = arena_printf(&x->arena, "<%s/login>; rel=\"login\"", way_home(x));
+        if (link == NULL)
+            return err_memory(err);
+        if (!response_header(&x->response, "Link", link, err))
+            return false;
+        return response_header(&x->response, "WWW-Authenticate", "Bearer realm=\"mayfly\"", err);
+    case RULES_STEP_UP:
+    case RULES_FORBIDDEN:
+        break;
+    }
+    x->response.status = 403;
+    return true;
+}
+
+/* Somebody on the way to a page did not pass: to the log-in, to a newer proof, or a page that says why not. */
+bool api_gate_refused(struct exchange *x, struct err *err)
+{
+    struct rules_judgement judgement;
+    const char *way;
+
+    if (!gate_judge(x, &judgement, err))
+        return false;
+    if (judgement.verdict != RULES_LOG_IN && (judgement.verdict != RULES_STEP_UP || judgement.factors > 1))
+        return gate_page(x, &judgement, err);
+    way = way_to_login(x, judgement.verdict == RULES_STEP_UP);
+    if (way == NULL)
+        return err_memory(err);
+    return response_see_other(&x->response, way, err);
+}

@@ -1,0 +1,20 @@
+/* The gate: whether a request that nginx asks about may pass at its site. */
+#ifndef MAYFLY_APP_GATE_GATE_H
+#define MAYFLY_APP_GATE_GATE_H
+
+#include "app/exchange.h"
+
+/* Readies x->site for a route that is AT_SITE, to be looked up. ERR_ABSENT: nginx did not say for what it asks. */
+bool gate_prepare(struct exchange *, struct err *) MUST_CHECK;
+
+/*
+ * Judges the request by the rules of its site and by the rule that nginx narrows them with: both have to let it pass. Without a site,
+ * or with rules that can't be read, it is RULES_FORBIDDEN, and a line of the log says what to do. The error is why it can't be known
+ * now.
+ */
+bool gate_judge(struct exchange *, struct rules_judgement *, struct err *) MUST_CHECK;
+
+/* The site that was found, or NULL. */
+const struct site_pass *gate_site(const struct exchange *);
+
+#endif

@@ -1,0 +1,10 @@
+/* The page for somebody who may not pass at a site. It is shown there, so it has nothing but what is beneath the site's prefix. */
+#ifndef MAYFLY_APP_GATE_GATE_PAGE_H
+#define MAYFLY_APP_GATE_GATE_PAGE_H
+
+#include "app/exchange.h"
+
+/* 403: who this is, what the site asks for, and how to log in as somebody else. */
+bool gate_page(struct exchange *, const struct rules_judgement *, struct err *) MUST_CHECK;
+
+#endif

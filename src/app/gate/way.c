@@ -1,0 +1,119 @@
+#include "app/gate/way.h"
+
+#include "base/bytes.h"
+#include "base/decimal.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* What a seal is for: no other sealed text can be taken for one. */
+static const char context[] = "way of the gate";
+
+const char *way_home(const struct exchange *x)
+{
+    const struct config *config = &x->services->config;
+
+    if (config->home[0] != '\0')
+        return config->home;
+    return config->public_origin[0] != '\0' ? config->public_origin : x->request.origin;
+}
+
+/* Where this request is; where its site begins when that is too long, or nothing that a header can have. */
+static const char *here(struct exchange *x)
+{
+    const char *target = x->request.target;
+    char origin[ORIGIN_TEXT_BYTES];
+    bool plain;
+
+    origin_format(x->site->origin, origin);
+    plain = target[0] == '/' && strlen(origin) + strlen(target) < WAY_URL_BYTES;
+
+    for (const char *c = target; plain && *c != '\0'; c++)
+        plain = (unsigned char)*c > ' ' && *c != 0x7F;
+    return arena_printf(&x->arena, "%s%s", origin, plain ? target : "/");
+}
+
+const char *way_to_login(struct exchange *x, bool again)
+{
+    const char *url = here(x);
+    const char *text = url != NULL ? arena_printf(&x->arena, "%c%lld %s", again ? '+' : '-',
+                                                  (long long)x->services->clock->now_ms(), url)
+                                   : NULL;
+    struct err ignored = {.kind = ERR_NONE};
+    unsigned char *sealed;
+    size_t length;
+    char *shown;
+
+    if (text == NULL || !secret_seal(&x->services->secret, &x->arena, context, sizeof context, text, strlen(text),
+                                     &sealed, &length, &ignored))
+        return NULL;
+    shown = arena_alloc(&x->arena, BASE64_TEXT_BYTES(length));
+    if (shown == NULL)
+        return NULL;
+    bytes_to_base64(sealed, length, shown);
+    return arena_printf(&x->arena, "%s/enter?to=%s", way_home(x), shown);
+}
+
+static bool refuse(struct err *err)
+{
+    return err_field(err, ERR_VALUE, "to", "this way to a site is not one of ours, or too old; open the site again");
+}
+
+/* "-1700000000000 https://…" */
+static bool read_text(struct exchange *x, char *text, struct way *way)
+{
+    char *space = strchr(text, ' ');
+    int64_t age_ms;
+
+    if (space == NULL)
+        return false;
+    *space = '\0';
+    *way = (struct way){.url = space + 1, .again = text[0] == '+'};
+    if ((text[0] != '-' && text[0] != '+') || !decimal_parse(text + 1, 0, INT64_MAX, &way->made_ms))
+        return false;
+    age_ms = x->services->clock->now_ms() - way->made_ms;
+    return age_ms > -60 * 1000 && age_ms < WAY_LIFE_S * INT64_C(1000);
+}
+
+bool way_open(struct exchange *x, const char *sealed, struct way *way, struct err *err)
+{
+    size_t length = strlen(sealed), bytes_length = length * 3 / 4, text_length;
+    unsigned char *bytes = arena_alloc(&x->arena, bytes_length + 1);
+    struct err failure = {.kind = ERR_NONE};
+    char *text;
+
+    if (bytes == NULL)
+        return err_memory(err);
+    if (length > WAY_TEXT_BYTES || !bytes_from_base64(sealed, length, bytes, bytes_length))
+        return refuse(err);
+    if (!secret_open(&x->services->secret, &x->arena, context, sizeof context, bytes, bytes_length, &text, &text_length,
+                     &failure)) {
+        if (failure.kind == ERR_DOWN)
+            *err = failure;
+        return failure.kind == ERR_DOWN ? false : refuse(err);
+    }
+    return read_text(x, text, way) || refuse(err);
+}
+
+/* Cookies know no ports. */
+static size_t host_length(const char *host)
+{
+    return host[0] == '[' ? strcspn(host, "]") : strcspn(host, ":/");
+}
+
+bool way_shares_cookie(const struct exchange *x, const struct way *way)
+{
+    const char *own = strstr(x->request.origin, "://"), *other = strstr(way->url, "://");
+    const char *domain = x->services->config.cookie_domain;
+    size_t length;
+
+    if (own == NULL || other == NULL)
+        return false;
+    length = host_length(other + 3);
+    if (length == host_length(own + 3) && strncasecmp(own + 3, other + 3, length) == 0)
+        return true;
+    if (domain[0] == '\0' || length < strlen(domain) ||
+        strncasecmp(other + 3 + length - strlen(domain), domain, strlen(domain)) != 0)
+        return false;
+    return length == strlen(domain) || other[3 + length - strlen(domain) - 1] == '.';
+}

@@ -1,0 +1,217 @@
+#!/usr/bin/python3
+"""
+The gate's answer: who passes at a site, by its rules and by a rule of nginx's that narrows them. What it asks for is cached beside the
+session, so that a request costs no look at the database; a change counts at once; strangers can't make it look, and an outage lets
+nobody in and logs nobody out.
+"""
+
+import json
+import re
+import socket
+import sys
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from gate import ctl, front
+from mayfly import SCRATCH, Client, check, dev, done, login, new_user, psql, same, settings
+
+LOCATIONS = """
+    location / { include snippets/mayfly-protect.conf; proxy_pass APP; }
+    location /admin/ { set $mayfly_require "group:admin"; include snippets/mayfly-protect.conf; proxy_pass APP; }
+    location /mine/ { set $mayfly_require "user:NOBODY | public path:/mine/all/"; include snippets/mayfly-protect.conf; proxy_pass APP; }
+    location /bad/ { set $mayfly_require "grup:admin"; include snippets/mayfly-protect.conf; proxy_pass APP; }
+"""
+
+
+def status(gate, *words, **more):
+    return gate.ask(*words, **more).status
+
+
+def log_lines(event):
+    lines = []
+    for path in (SCRATCH / "log").glob("pool-*.log"):
+        lines += [json.loads(line) for line in path.read_text(errors="replace").splitlines() if f'"event":"{event}"' in line]
+    return lines
+
+
+def memcached(command):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(SCRATCH / "run/memcached.sock"))
+        connection.sendall(command.encode() + b"\r\n")
+        answer = b""
+        while not re.search(rb"(?:END|OK|ERROR|DELETED|NOT_FOUND|STORED)\r\n$", answer):
+            answer += connection.recv(65536)
+        return answer
+
+
+def items():
+    """The keys of cached sites."""
+    listed = memcached("lru_crawler metadump all").decode()
+    return set(re.findall(r"key=(mfg%3A\w+|mfg:\w+)", listed))
+
+
+def check_verdicts(gate, ann, bob):
+    gate.site("app", "any")
+    same(status(gate, "app"), 401, "nobody is logged in: 401")
+    same(status(gate, "app", token=ann), 200, "somebody is")
+    same(status(gate, "app", token=ann[:-4] + "AAAA"), 401, "with a token that is none: 401")
+    same([status(gate, "app", method=method, token=ann, body=b"x" * 10) for method in ("POST", "PUT", "PATCH", "DELETE")], [200] * 4,
+         "every method passes")
+    same([status(gate, "app", method=method, body=b"x" * 10) for method in ("POST", "PUT", "DELETE")], [401] * 3, "or none does")
+    gate.site("app", "group:staff")
+    same((status(gate, "app", token=ann), status(gate, "app", token=bob), status(gate, "app")), (200, 403, 401),
+         "a group lets its members pass; others are refused, and guests are asked to log in")
+    gate.site("app", "any net:192.0.2.0/24", "public path:/about/ method:GET,HEAD")
+    same((status(gate, "app", token=ann), status(gate, "app", "/about/us"), status(gate, "app", "/about/us", method="POST")), (403, 200, 403),
+         "networks, paths and methods count")
+    same([status(gate, "app", path) for path in ("/about/../x", "/about/%2e%2e/x", "/about//x", "/about%2f..%2fx", "/about/..;/x")],
+         [403] * 5, "and a path counts as what everybody reads")
+    gate.site("app", "any recent:30")
+    same(status(gate, "app", token=ann), 200, "a log-in of just now is recent")
+    gate.site("app", "any factor:2")
+    same(status(gate, "app", token=ann), 403, "one by a password has one factor")
+
+
+def check_narrowing(gate, ann, bob):
+    gate.site("app", "any")
+    same((status(gate, "app", "/admin/", token=ann), status(gate, "app", "/admin/", token=bob), status(gate, "app", "/admin/")), (200, 403, 401),
+         "a location narrows its site's rules")
+    same(status(gate, "app", "/mine/x", token=ann), 403, "by a user whom nobody is called, for everybody")
+    same(status(gate, "app", "/mine/all/x"), 401, "and never widens them: public in nginx is not public at the site")
+    same((status(gate, "app", "/bad/", token=ann), any("grup" in line.get("detail", "") for line in log_lines("gate_rules"))), (403, True),
+         "a rule that can't be read lets nobody pass, and the log says why")
+
+
+def check_prefixes(gate, ann, bob):
+    gate.site("two", "any")
+    known = f"{gate.mark}-wiki"
+    ctl("site", "add", known, f"http://{gate.host('two')}/wiki/", "--require", "group:staff")
+    gate._sites.append(known)
+    same((status(gate, "two", "/", token=bob), status(gate, "two", "/wiki/", token=bob), status(gate, "two", "/wiki/x?y", token=ann)), (200, 403, 200),
+         "two sites share a host by their paths")
+    same([status(gate, "two", path, token=bob) for path in ("/x/..%2fwiki/", "//wiki/", "/%77iki/x", "/wiki%2fx")], [403] * 4,
+         "and a path that can be read in two ways is neither's")
+    same([gate.client().get("/", headers={"Host": host, "Cookie": f"mayfly={bob}"}).status
+          for host in (gate.host("two").upper(), gate.host("two").replace(":", ".:"), gate.host("two").replace("localhost", "localhost@x"),
+                       gate.host("two").partition(":")[0])], [200, 200, 403, 403],
+         "a host's name is one in upper case and with a dot; without its port it is another origin")
+
+
+def check_changes(gate, ann, bob):
+    gate.site("quick", "any")
+    token = login(ANN)
+    same(status(gate, "quick", token=token), 200, "before the log-out")
+    Client(token).post("/logout")
+    same(status(gate, "quick", token=token), 401, "a log-out counts at the next request")
+    for turn in range(5):
+        gate.site("quick", "group:nobody")
+        seen = status(gate, "quick", token=ann)
+        gate.site("quick", "any")
+        if (seen, status(gate, "quick", token=ann)) != (403, 200):
+            break
+    else:
+        turn = "all"
+    same(turn, "all", "a change of a site counts at the next request, both ways")
+    ctl("user", "groups", BOB.username, "staff")
+    gate.site("quick", "group:staff")
+    same(status(gate, "quick", token=bob), 200, "so does a group that somebody gets")
+    ctl("user", "groups", BOB.username, "")
+    same(status(gate, "quick", token=bob), 403, "and one that is taken away")
+    ctl("site", "remove", f"{gate.mark}-quick")
+    gate._sites.remove(f"{gate.mark}-quick")
+    same(status(gate, "quick", token=ann), 403, "a site that is removed lets nobody pass")
+    gate.site("quick", "any")
+    same(status(gate, "quick", token=ann), 200, "and one that is added is there at once, though the cache knew that there was none")
+    psql(f"UPDATE mayfly.site SET rules = 'public' WHERE name = '{gate.mark}-quick'")
+    memcached("flush_all")
+    same(status(gate, "quick", token=ann), 403, "rules that were changed beside mayfly let nobody pass")
+    gate.site("quick", "any")
+
+
+def check_strangers(gate, ann):
+    same(status(gate, "none", token=ann), 403, "a site that mayfly does not know: 403")
+    told = [line for line in log_lines("gate_no_site")]
+    check(any(line["command"].startswith("mayflyctl site add NAME http://") for line in told), "and the log has the administrator's command", told)
+    before = len(told)
+    for n in range(300):
+        gate.client().get("/", headers={"Host": f"x{n}.{gate.mark}.example:{gate.port}"})
+    check(len(log_lines("gate_no_site")) - before < 30, "but not for each request", len(log_lines("gate_no_site")) - before)
+    fewer = [{"Host": f"h{n}.{gate.mark}.localhost:{gate.port}"} for n in range(40)]
+    with settings(cache_fresh_s=60, site_fresh_s=60):
+        gate.site("two", "any")
+        for host in fewer:
+            gate.client().get("/", headers=host)
+        status(gate, "two", token=ann)
+        dev("service", "stop", "postgres")
+        try:
+            seen = [gate.client().get("/", headers=host).status for host in fewer * 3] + [status(gate, "two", token=ann) for _ in range(50)]
+        finally:
+            dev("service", "start", "postgres")
+    same({(status, seen.count(status)) for status in seen}, {(403, 120), (200, 50)},
+         "neither a site that is cached nor one that is known not to be there costs a look at the database")
+    check(len(items()) <= 4096, "names that strangers make up become no more items than there are buckets", len(items()))
+
+
+def check_forged_item(gate, ann):
+    gate.site("sealed", "group:nobody")
+    status(gate, "sealed", token=ann)
+    gate.site("open", "any")
+    status(gate, "open", token=ann)
+    for key in sorted(items()):
+        name = key.replace("%3A", ":")
+        answer = memcached(f"get {name}")
+        body = re.search(rb"^VALUE \S+ (\d+) (\d+)\r\n", answer)
+        if body is None:
+            continue
+        value = bytearray(answer[body.end():body.end() + int(body.group(2))])
+        if b"sealed." not in bytes(value):
+            continue
+        place = bytes(value).index(b"nobody")
+        value[place:place + 6] = b"staff\0"
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(SCRATCH / "run/memcached.sock"))
+            connection.sendall(f"set {name} {body.group(1).decode()} 300 {len(value)}\r\n".encode() + bytes(value) + b"\r\n")
+            same(connection.recv(100), b"STORED\r\n", "somebody who can write to memcached changes a site's item")
+        break
+    same(status(gate, "sealed", token=ann), 403, "and it is not believed")
+
+
+def check_outage(gate, ann):
+    gate.site("last", "any", "public path:/about/")
+    with settings(cache_fresh_s=3, site_fresh_s=3, database_connect_ms=200, database_retry_ms=50):
+        status(gate, "last", token=ann)
+        dev("service", "stop", "postgres")
+        try:
+            first = [gate.ask("last", token=ann).status for _ in range(5)]
+            check(set(first) == {200}, "the database is away: who was let in goes on for as long as copies are fresh", first)
+            until = time.monotonic() + 20
+            while (answer := gate.ask("last", token=ann)).status == 200 and time.monotonic() < until:
+                time.sleep(0.1)
+            check(answer.stated_503() and answer.error == "unavailable", "then it is 503 with Retry-After", answer)
+            while gate.ask("last", "/about/").status != 503 and time.monotonic() < until:
+                time.sleep(0.1)
+            pages = [gate.ask("last", path, token=token, headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
+                     for token in (ann, None) for path in ("/", "/about/")]
+            same([(page.status, page.headers.get("location")) for page in pages], [(503, None)] * 4,
+                 "and neither a log-in page nor a pass, with a cookie or without")
+            same(gate.ask("last", method="POST", body=b"x", token=ann).status, 503, "for every method")
+        finally:
+            dev("service", "start", "postgres")
+    same(gate.ask("last", token=ann).status, 200, "afterwards nobody has been logged out")
+
+
+ANN, BOB = new_user(), new_user()
+ctl("user", "groups", ANN.username, "staff,admin")
+with front(LOCATIONS) as started:
+    tokens = login(ANN), login(BOB)
+    check_verdicts(started, *tokens)
+    check_narrowing(started, *tokens)
+    check_prefixes(started, *tokens)
+    check_changes(started, *tokens)
+    check_strangers(started, tokens[0])
+    check_forged_item(started, tokens[0])
+    check_outage(started, tokens[0])
+done()
