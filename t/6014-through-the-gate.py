@@ -19,8 +19,8 @@ from gate import front
 from mayfly import check, done, login, new_user, same
 
 LOCATIONS = """
-    location / { include snippets/mayfly-protect.conf; proxy_pass APP; }
-    location /stream/ { include snippets/mayfly-protect.conf; proxy_request_buffering off; proxy_pass APP; }
+    location / { include snippets/mayfly-protect.conf; client_max_body_size 0; proxy_pass APP; }
+    location /stream/ { client_max_body_size 0; include snippets/mayfly-protect.conf; proxy_request_buffering off; proxy_pass APP; }
     location /files/ { include snippets/mayfly-protect.conf; alias FOLDER/files/; }
     location /wsgi/ { include snippets/mayfly-protect.conf; proxy_pass http://unix:FOLDER/wsgi.sock; }
 """

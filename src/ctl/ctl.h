@@ -113,8 +113,8 @@ struct ctl_change {
 bool ctl_apply(struct ctl_change *, bool (*work)(struct db *, void *change, struct err *), struct err *) MUST_CHECK;
 
 /*
- * After COMMIT: tells the cache what is no longer true there. As app/tombstones.h, a node that hangs is waited for until what it holds
- * is too old. Warns when a node is not reachable.
+ * After COMMIT: tells the cache what is no longer true there. As app/tombstones.h, a node that hangs is waited for
+ * until what it holds is too old. Warns when a node is not reachable.
  */
 void ctl_tell_cache(struct ctl *, enum cache_written (*tell)(struct cache *, const void *what), const void *what,
                     int64_t fresh_s);

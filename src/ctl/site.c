@@ -91,7 +91,10 @@ static enum cache_written tell_hosts(struct cache *cache, const void *what)
     return site_cache_forget(cache, change->hosts, change->host_count);
 }
 
-/* Once it is committed nobody is judged by what was before. After a failure too: COMMIT may have worked although its answer was lost. */
+/*
+ * Once it is committed nobody is judged by what was before. After a failure too: COMMIT may have worked although its
+ * answer was lost.
+ */
 static bool apply(struct change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
 {
     const struct services *services = &change->ctl->services;
@@ -103,7 +106,10 @@ static bool apply(struct change *change, bool (*work)(struct db *, void *, struc
     return done;
 }
 
-/* In the transaction: where the site is, before it is changed. A second try finds the same, or what the first has made of it. */
+/*
+ * In the transaction: where the site is, before it is changed. A second try finds the same, or what the first has made
+ * of it.
+ */
 static bool note_hosts(struct change *change, struct err *err)
 {
     struct arena *arena = &change->ctl->arena;

@@ -25,7 +25,10 @@ enum route_trait {
      * current one. On other routes If-Match fails, since there is no tag that it could match.
      */
     HAS_TAG = 2,
-    /* It is about the site that MAYFLY_TARGET is at, which is looked up beside the session; elsewhere there is no such route. */
+    /*
+     * It is about the site that MAYFLY_TARGET is at, which is looked up beside the session; elsewhere there is no such
+     * route.
+     */
     AT_SITE = 4,
 };
 

@@ -11,7 +11,10 @@ struct lookups {
     size_t site_count;
 };
 
-/* Finds all of them: one round trip to the cache, and for what has no fresh copy there one more and one to the database, of each kind. */
+/*
+ * Finds all of them: one round trip to the cache, and for what has no fresh copy there one more and one to the
+ * database, of each kind.
+ */
 void lookups_find(struct session_store *, struct arena *, const struct lookups *);
 
 #endif

@@ -1,17 +1,18 @@
 /*
  * Sites as the gate asks for them: by the origin of a request, from the cache beside the session.
  *
- * Whoever sends a request chooses its Host, so an origin has no item of its own. All names of hosts fall into SITE_BUCKETS buckets, and
- * the sites of each bucket, none as well, are one item: however many names strangers make up, the cache has SITE_BUCKETS small
- * items more, and the database is asked SITE_BUCKETS times in site_fresh_s at most.
+ * Whoever sends a request chooses its Host, so an origin has no item of its own. All names of hosts fall into
+ * 4096 buckets, and the sites of each bucket, none as well, are one item: however many names strangers make up,
+ * the cache has 4096 small items more, and the database is asked 4096 times in site_fresh_s at most.
  *
  *   ABSENT --lease (SET)--> LEASED --fill (CAS)--> ENTRY --fill (CAS)--> ENTRY
  *   CHANGED, REFUSED --fill (CAS)--> ENTRY
  *   any --site_cache_forget (SET)--> CHANGED --ttl--> ABSENT
  *
- * As with sessions (session_cache.h), a fill needs the CAS of what was there before the database was read, so what was read before a
- * change can't be written after it. A tombstone is written after COMMIT, so who has seen one reads what holds from then on, and may
- * put that in its place: a change costs a busy site one read. A node that could not be told is believed for site_fresh_s.
+ * As with sessions (session_cache.h), a fill needs the CAS of what was there before the database was read, so what was
+ * read before a change can't be written after it. A tombstone is written after COMMIT, so who has seen one reads what
+ * holds from then on, and may put that in its place: a change costs a busy site one read. A node that could not be told
+ * is believed for site_fresh_s.
  */
 #ifndef MAYFLY_STORE_SITE_CACHE_H
 #define MAYFLY_STORE_SITE_CACHE_H
@@ -57,8 +58,8 @@ size_t site_cache_keys(struct site_lookup *const *, size_t count, struct cache_k
 void site_cache_take(struct site_lookup *const *, size_t count, const struct cache_item *items);
 
 /*
- * Of those that were taken: finds each one's site, in what is cached or in the database. DB_NONE: there is no site there, or it
- * can't be told which (origin_choose).
+ * Of those that were taken: finds each one's site, in what is cached or in the database. DB_NONE: there is no site
+ * there, or it can't be told which (origin_choose).
  */
 void sites_find_taken(struct session_store *, struct arena *, struct site_lookup *const *, size_t count);
 

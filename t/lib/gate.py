@@ -129,7 +129,6 @@ class Front:
                 server {{
                     listen 127.0.0.1:{self.port} default_server; listen 127.0.0.1:{self.port2} http2;
                     access_log {folder}/access.log mayfly;
-                    client_max_body_size 0;
                     include snippets/mayfly-gate.conf;
                     {locations.replace("APP", f"http://unix:{folder}/app.sock")}
                 }}

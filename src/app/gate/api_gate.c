@@ -1,6 +1,7 @@
 /*
- * GET /gate: nginx's auth_request asks whether a request may pass. It understands 200, 401 and 403; whatever else becomes its 500, so 503
- * is for what can't be known now. Each has an empty body with Content-Length 0, which keeps nginx's connection.
+ * GET /gate: nginx's auth_request asks whether a request may pass. It understands 200, 401 and 403; whatever else
+ * becomes its 500, so 503 is for what can't be known now. Each has an empty body with Content-Length 0, which keeps
+ * nginx's connection.
  */
 #include "app/api.h"
 #include "app/gate/gate.h"

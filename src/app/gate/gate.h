@@ -8,9 +8,9 @@
 bool gate_prepare(struct exchange *, struct err *) MUST_CHECK;
 
 /*
- * Judges the request by the rules of its site and by the rule that nginx narrows them with: both have to let it pass. Without a site,
- * or with rules that can't be read, it is RULES_FORBIDDEN, and a line of the log says what to do. The error is why it can't be known
- * now.
+ * Judges the request by the rules of its site and by the rule that nginx narrows them with: both have to let it pass.
+ * Without a site, or with rules that can't be read, it is RULES_FORBIDDEN, and a line of the log says what to do. The
+ * error is why it can't be known now.
  */
 bool gate_judge(struct exchange *, struct rules_judgement *, struct err *) MUST_CHECK;
 

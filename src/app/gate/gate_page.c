@@ -9,8 +9,8 @@ static const char policy[] =
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /*
- * A row of rules as whoever did not pass may read it: neither who else passes nor from where. NULL when memory is out, "" when it is
- * for nobody whom this could concern.
+ * A row of rules as whoever did not pass may read it: neither who else passes nor from where. NULL when memory is out,
+ * "" when it is for nobody whom this could concern.
  */
 static const char *row_in_words(struct exchange *x, const struct rules *rules, int row)
 {

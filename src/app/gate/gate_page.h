@@ -1,4 +1,7 @@
-/* The page for somebody who may not pass at a site. It is shown there, so it has nothing but what is beneath the site's prefix. */
+/*
+ * The page for somebody who may not pass at a site. It is shown there, so it has nothing but what is beneath the site's
+ * prefix.
+ */
 #ifndef MAYFLY_APP_GATE_GATE_PAGE_H
 #define MAYFLY_APP_GATE_GATE_PAGE_H
 

@@ -1,6 +1,6 @@
 /*
- * The way of somebody who is to log in: from a site to mayfly's home and back to the address that was asked for. What the home is told
- * is sealed with the installation's secret, so that nobody else can send people anywhere by it.
+ * The way of somebody who is to log in: from a site to mayfly's home and back to the address that was asked for. What
+ * the home is told is sealed with the installation's secret, so that nobody else can send people anywhere by it.
  */
 #ifndef MAYFLY_APP_GATE_WAY_H
 #define MAYFLY_APP_GATE_WAY_H
@@ -8,7 +8,10 @@
 #include "app/exchange.h"
 
 enum {
-    /* Of an address to come back to: longer ones come back to where their site begins. Sealed it is still a line of nginx's 8 kB. */
+    /*
+     * Of an address to come back to: longer ones come back to where their site begins. Sealed it is still a line of
+     * nginx's 8 kB.
+     */
     WAY_URL_BYTES = 3072,
     /* Of the sealed text: four characters for three bytes of an address and the little beside it. */
     WAY_TEXT_BYTES = 4400,
@@ -25,7 +28,10 @@ struct way {
 /* The origin of mayfly's own pages, for links: of the settings, or this request's own. */
 const char *way_home(const struct exchange *);
 
-/* From where this request is, at an origin that x->site has: for the Location of an answer, or a link. NULL when memory is out. */
+/*
+ * From where this request is, at an origin that x->site has: for the Location of an answer, or a link. NULL when memory
+ * is out.
+ */
 const char *way_to_login(struct exchange *, bool again);
 
 /* ERR_VALUE: nobody has sealed this, or too long ago. */
