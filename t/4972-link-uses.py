@@ -3,13 +3,15 @@
 
 import os
 import re
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from mayfly import PAGE, PASSWORD, Client, check, done, psql, same, signed_in
+from chaos import wait_until
+from mayfly import DEV, PAGE, PASSWORD, SCRATCH, Client, check, done, psql, same, settings, signed_in
 
 user, client = signed_in()
 body = os.urandom(100_000)
@@ -145,4 +147,18 @@ with ThreadPoolExecutor(20) as pool:
     statuses = list(pool.map(lambda _: Client(client.token).post(f"/files/{file}/link", json={}).status, range(20)))
 same((sorted(statuses), len(client.get(f"/files/{file}/links").json()["links"])), ([201] * 5 + [409] * 15, 100),
      "of twenty at once five are made: a file has a hundred links at most")
+
+# --- and one that nobody else sees yet is one of them
+
+psql(f"DELETE FROM mayfly.file_link WHERE id = (SELECT id FROM mayfly.file_link WHERE file_id = '{file}' LIMIT 1)")
+shell = subprocess.Popen([DEV, "psql", "-Atq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "MAYFLY_SCRATCH": str(SCRATCH)})
+shell.stdin.write("BEGIN; SELECT 'made' FROM mayfly.file_link_make(gen_random_uuid(), "
+                  f"'{file}', '{user.id}', sha256('a'), sha256('b'), 60, NULL, 100) AS made WHERE made IS NOT NULL;\n")
+shell.stdin.flush()
+same(shell.stdout.readline().strip(), "made", "the hundredth is made, and not committed")
+with settings(database_lock_ms=4000, database_budget_ms=6000, database_timeout_ms=8000), ThreadPoolExecutor(1) as pool:
+    late = pool.submit(lambda: client.post(f"/files/{file}/link", json={}).status)
+    wait_until(20, lambda: late.done() or psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'file_link_make'") != "0")
+    shell.communicate("COMMIT;\n", timeout=30)
+same((late.result(), psql(f"SELECT count(*) FROM mayfly.file_link WHERE file_id = '{file}'")), (409, "100"), "the next one waits for it, and is refused")
 done()
