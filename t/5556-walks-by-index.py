@@ -18,10 +18,12 @@ from statements import statement
 FILES = 100_000
 ACCOUNTS = 500
 PAGE = 20
+THUMBNAILS = 10_000
 LAST = max(int(path.name[:4]) for path in (CHECKOUT / "sql/schema").glob("[0-9]*.sql"))
 HOLDER = "11111111-1111-1111-1111-111111111111"
 
-# Every second file is the first account's, as are thumbnails; the second account has one in 10,000; ids are in the order of time.
+# Every second file is the first account's, as are thumbnails; the second account has one in 10,000; the third has two
+# pages of files, and then thumbnails only. Ids are in the order of time.
 FILL = f"""SET session_replication_role = replica;
 INSERT INTO file (id, account_id, state, via, back_end, object_name, block_bytes, name, name_key, size, received, sealed, sha256)
 SELECT id_of(n), CASE WHEN n % 2 = 0 THEN (SELECT id FROM a1) WHEN n % 10000 = 1 THEN (SELECT id FROM a2) ELSE a.id END, 'committed',
@@ -31,6 +33,9 @@ FROM generate_series(1, {FILES}) n JOIN (SELECT id, row_number() OVER (ORDER BY 
 INSERT INTO file (id, account_id, state, via, back_end, object_name, block_bytes, name, lease, sweep_at)
 SELECT id_of({FILES} + n), (SELECT id FROM a1), CASE WHEN n > 3 THEN 'deleting' ELSE 'pending' END, 'upload', 'postgres', 'upload', 262144, 'n',
     '{HOLDER}', now() + CASE WHEN n > 3 THEN interval '-1 hour' ELSE interval '1 hour' END FROM generate_series(1, 6) n;
+INSERT INTO file (id, account_id, state, via, back_end, object_name, block_bytes, name, name_key, size, received, sealed, sha256)
+SELECT id_of({2 * FILES} + n), (SELECT id FROM a3), 'committed', CASE WHEN n > 2 * {PAGE} THEN 'thumbnail' ELSE 'upload' END, 'postgres', 'upload', 262144,
+    'file ' || n, 'file ' || n, 1, 1, true, sha256('') FROM generate_series(1, {THUMBNAILS}) n;
 INSERT INTO file_link (id, file_id, secret_hash, expires_at)
 SELECT id_of(n), id_of(n), sha256('x'), now() + interval '1 hour' FROM generate_series(1, 20000) n;
 SET session_replication_role = origin;"""
@@ -44,11 +49,11 @@ def id_of(number):
 with Database(LAST, ACCOUNTS) as database:
     database.psql("CREATE FUNCTION id_of(n int) RETURNS uuid LANGUAGE sql AS "
                   f"$$ SELECT ('{id_of(0)[:24]}' || lpad(to_hex(n), 12, '0'))::uuid $$; "
-                  + "".join(f"CREATE VIEW a{n} AS SELECT id FROM account WHERE username = 'load{n}'; " for n in (1, 2)) + FILL)
+                  + "".join(f"CREATE VIEW a{n} AS SELECT id FROM account WHERE username = 'load{n}'; " for n in (1, 2, 3)) + FILL)
     ran = database.apply()
     check(ran.returncode == 0, "the steps of later.sql are done", ran.stderr)
     database.psql("ANALYZE")
-    first, second = (database.psql(f"SELECT id FROM a{n}") for n in (1, 2))
+    first, second, third = (database.psql(f"SELECT id FROM a{n}") for n in (1, 2, 3))
 
     def pages(name, *values):
         """How many pages of the database the statement reads, and its plan."""
@@ -69,6 +74,8 @@ with Database(LAST, ACCOUNTS) as database:
         few(name, (*before, None, *after), 4 * PAGE, "the first page")
         few(name, (*before, id_of(FILES // 2), *after), 4 * PAGE, "one in the middle")
         few(name, (*before, id_of(FILES // 100), *after), 4 * PAGE, "one of the last")
+    few("file_list", (third, "", None, PAGE), 4 * PAGE, "behind thumbnails that no list has")
+    few("file_overview", (third, None, PAGE), 4 * PAGE, "behind thumbnails that no list has")
     for place in (1, FILES // 2, FILES - 100):
         few("fsck_files", ("postgres", id_of(place), PAGE), 4 * PAGE, f"after {place}")
         few("file_move_next", ("postgres", None, None, id_of(place), PAGE), 4 * PAGE, f"of all accounts, after {place}")
