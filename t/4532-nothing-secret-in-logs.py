@@ -102,7 +102,7 @@ marks["a password's hash"] = hash
 
 last = Client().get("/profile").headers["x-request-id"]
 access, until = SCRATCH / "log/access.log", time.monotonic() + 20
-while last not in access.read_text() and time.monotonic() < until:
+while last not in access.read_text(errors="replace") and time.monotonic() < until:
     time.sleep(0.05)
 logs = {path.name: path.read_text(errors="replace") for path in sorted((SCRATCH / "log").glob("**/*")) if path.is_file()}
 check(last in logs["access.log"] and "/shared/-" in logs["access.log"] and 'account_create' in logs["postgres.log"] and
