@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """POST /files/ID/csv: what is in a stored CSV, read in turns between other requests, and nothing is kept of it."""
 
+import os
 import sys
 import threading
 import time
@@ -62,7 +63,8 @@ same((answer.status, told.get("rows"), told.get("columns"), len(told.get("types"
      "of 1,100 columns with the longest of names all are counted and 1,024 described", answer.text[:200])
 
 row = b'17,"a field, with a delimiter",2024-02-29,3.25\n'
-rows = 40 * 1024 * 1024 // len(row)
+mib = 8 if os.environ.get("OTHER_STORAGE") else 40  # a whole Swift is one process
+rows = mib * 1024 * 1024 // len(row)
 large = upload(client, b"id,text,day,price\n" + row * rows, "large.csv")
 before = psql("SELECT count(*) FROM mayfly.file")
 answers = []
@@ -89,7 +91,7 @@ for thread in threads:
 took = time.monotonic() - began
 same([(one.status, one.json().get("rows"), one.json().get("bad_lines_total")) for one in answers], [(200, rows, 0)] * 3,
      f"{rows} rows are counted three times at once")
-note(f"3 x 40 MiB in {took:.2f} s; meanwhile {others} others, the slowest in {slowest * 1000:.0f} ms")
+note(f"3 x {mib} MiB in {took:.2f} s; meanwhile {others} others, the slowest in {slowest * 1000:.0f} ms")
 check(others > 5 and slowest < 1, "meanwhile others are answered within a second", f"{others}, {slowest:.3f} s")
 same(psql("SELECT count(*) FROM mayfly.file"), before, "and nothing is kept")
 

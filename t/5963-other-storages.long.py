@@ -1,7 +1,6 @@
 #!/usr/bin/python3
-"""S3 storages beside Ceph's gateway, s3rver (npm) and Swift with its S3 API (Debian): what every back end promises, the tests of uploads,
-downloads, links, CSV and thumbnails, and what is told of what a storage does not tell. doc/object-storage.md names them;
-MAYFLY_STORAGES=swift tries one of them."""
+"""S3 storages beside Ceph's gateway, s3rver (npm) and Swift with its S3 API (Debian): what every back end promises, and what is told of
+what a storage does not tell. doc/object-storage.md names them; t/5566 and t/5567 run the tests of files over them."""
 
 import os
 import re
@@ -14,46 +13,25 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import other_storages
 import s3
-from chaos import INST, nginx_reload, wait_until
+from chaos import INST, wait_until
 from files import file_url, forget_rows, noise, post_raw, sha256, tus_create, tus_head, tus_patch
 from mayfly import CHECKOUT, SCRATCH, Client, check, done, note, psql, same, settings, signed_in
+from other_storages import PART
 
-PART = 5 * 1024 * 1024
-TEST_S = 600
-SLOW = {"s3_timeout_ms": 120_000, "s3_stall_s": 60}  # a whole Swift is one process, and a test among others
 LIBRARY = Path(other_storages.__file__)
 
 
 def contract(storage):
     """Each promise of t/service/object-contract.c, as far as this storage can keep it."""
     command = f"{sys.executable} -B {LIBRARY} {{}} {storage.name}"
-    wanted = {"objects": "s3", "s3_part_bytes": PART, **storage.settings(), **SLOW}
     ran = subprocess.run([Path(os.environ["MAYFLY_BUILD"]) / "t/object-contract", "s3", SCRATCH / "etc/mayfly.conf",
-                          *(f"{name}={value}" for name, value in wanted.items())], capture_output=True, text=True, timeout=TEST_S,
-                         env={**os.environ, "STORAGE_LACKS": storage.lacks, "STORAGE_STOP": command.format("stop"),
-                              "STORAGE_START": command.format("start")})
+                          *(f"{name}={value}" for name, value in storage.settings().items())], capture_output=True, text=True, timeout=other_storages.TEST_S,
+                         env={**os.environ, "STORAGE_LACKS": storage.lacks, "STORAGE_PAGE": str(storage.page),
+                              "STORAGE_STOP": command.format("stop"), "STORAGE_START": command.format("start")})
     promises = re.findall(r"^(ok|not ok) \d+ - (\w+)(.*)$", ran.stdout, re.M)
     check(len(promises) > 20, f"{storage.name}: the promises are tried", ran.stdout, ran.stderr)
     for kept, name, _ in promises:
         check(kept == "ok", f"{storage.name}: {name.replace('_', ' ')}", *(ran.stderr.splitlines() if kept != "ok" else ()))
-
-
-def nginx_asks(endpoint):
-    """nginx fetches large files there ("": from nobody); what the file was."""
-    path = SCRATCH / "etc/conf.d/mayfly-host.conf"
-    before = path.read_text()
-    path.write_text(re.sub(r'(map "" \$mayfly_s3 \{\s*default )[^;]*;', rf'\g<1>{endpoint or chr(34) * 2};', before))
-    nginx_reload()
-    return before
-
-
-def same_tests(storage):
-    """Those of uploads and downloads, and those of a storage that misbehaves, which stands before it then."""
-    for name in storage.tests:
-        ran = subprocess.run([sys.executable, Path(__file__).parent / name], capture_output=True, text=True, timeout=TEST_S,
-                             env={**os.environ, "OTHER_STORAGE": storage.name})
-        failed = [line for line in ran.stdout.splitlines() if line.startswith("not ok")]
-        check(ran.returncode == 0 and not failed, f"{storage.name}: {name}", *failed, ran.stderr)
 
 
 def mayflyctl(*words):
@@ -130,37 +108,17 @@ def nothing_stays(client, storage):
          f"{storage.name}: after the next one there are no rows either", ran.stderr)
 
 
-def main():
-    tried = []
-    wanted = os.environ.get("MAYFLY_STORAGES", "").split()
-    for storage in (one() for one in other_storages.ALL if not wanted or one.name in wanted):
-        missing = storage.missing()
-        if missing:
-            note(f"SKIP {storage.name}: {missing}")
-            continue
-        tried.append(storage.name)
-        storage.start()
-        before = nginx_asks(storage.endpoint)
-        try:
-            contract(storage)
-            with settings(objects="s3", s3_part_bytes=PART, **storage.settings(), **SLOW):
-                forget_rows()
-                _, client = signed_in()
-                by_tus(client, storage)
-                directly(client, storage)
-                nothing_stays(client, storage)
-                same_tests(storage)
-                forget_rows()
-        finally:
-            (SCRATCH / "etc/conf.d/mayfly-host.conf").write_text(before)
-            nginx_reload()
-            storage.stop()
-    if not tried:
-        print("1..0 # SKIP neither s3rver nor Swift is here: apt-get install npm python3-swift")
-        sys.exit(0)
-    document = (CHECKOUT / "doc/object-storage.md").read_text()
-    same([name for name in tried if name.casefold() not in document.casefold()], [], "the document names those that were tried")
-    done()
-
-
-main()
+tried = []
+for storage in other_storages.running(*other_storages.ALL):
+    tried.append(storage.name)
+    contract(storage)
+    with settings(**storage.settings()):
+        forget_rows()
+        _, client = signed_in()
+        by_tus(client, storage)
+        directly(client, storage)
+        nothing_stays(client, storage)
+        forget_rows()
+document = (CHECKOUT / "doc/object-storage.md").read_text()
+same([name for name in tried if name.casefold() not in document.casefold()], [], "the document names those that were tried")
+done()

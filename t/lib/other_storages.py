@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""S3 storages that are not Ceph's gateway, each in a folder of the stack's. `other_storages.py stop|start NAME` for programs."""
+"""S3 storages that are not Ceph's gateway, each in a folder of the stack's. `other_storages.py stop|start NAME` for programs.
+MAYFLY_STORAGES=swift tries one of them."""
 
 import contextlib
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,16 +17,22 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import s3
-from mayfly import SCRATCH, note
+from chaos import nginx_reload
+from files import forget_rows
+from mayfly import SCRATCH, check, note, settings
 
 BUCKET = "mayfly"
+PART = 5 * 1024 * 1024
 PATIENCE_S = 180
+TEST_S = 800  # for a test over one of them; ./dev test gives a script 900 s
+SLOW = {"s3_timeout_ms": 120_000, "s3_stall_s": 60}  # a whole Swift is one process, and a test among others
 
 
 class Storage:
-    """lacks: as t/service/object-contract.c has it. tests: those of t/ that run over it as well."""
+    """lacks: as t/service/object-contract.c has it. page: keys that its lists have at most. tests: those of t/ that run over it as well."""
 
     name = key = secret = lacks = ""
+    page = 1000
     tests = ("4450-uploads.py", "4460-downloads.py", "4950-csv.py", "4970-links.py", "4980-thumbnails.py",
              "5961-storage-answers-wrongly.py")
 
@@ -49,7 +57,8 @@ class Storage:
 
     def settings(self):
         """Of mayfly.conf."""
-        return {"s3_endpoint": self.endpoint, "s3_bucket": BUCKET, "s3_credentials": self.credentials}
+        return {"objects": "s3", "s3_part_bytes": PART, "s3_endpoint": self.endpoint, "s3_bucket": BUCKET,
+                "s3_credentials": self.credentials, **SLOW}
 
     def start(self):
         """Returns when its bucket is there; it has the port and the data that it had."""
@@ -127,6 +136,7 @@ class Swift(Storage):
 
     name = "swift"
     key, secret = "mayfly:mayfly", "mayfly"
+    page = 40  # by whole_swift.py: a thousand objects take minutes of its one process
     tests = (*Storage.tests, "5960-files-on-s3.py", "5962-storage-loses-uploads.py")
 
     def missing(self):
@@ -144,6 +154,57 @@ class Swift(Storage):
 
 
 ALL = (S3rver, Swift)
+
+
+@contextlib.contextmanager
+def nginx_asks(endpoint):
+    """It fetches large files there."""
+    path = SCRATCH / "etc/conf.d/mayfly-host.conf"
+    before = path.read_text()
+    path.write_text(re.sub(r'(map "" \$mayfly_s3 \{\s*default )[^;]*;', rf"\g<1>{endpoint};", before))
+    try:
+        nginx_reload()
+        yield
+    finally:
+        path.write_text(before)
+        nginx_reload()
+
+
+def running(*kinds):
+    """One after the other, those of these that can be tried here; with none of them the test is skipped."""
+    wanted, why = os.environ.get("MAYFLY_STORAGES", "").split(), []
+    tried = 0
+    for storage in (kind() for kind in kinds if not wanted or kind.name in wanted):
+        missing = storage.missing()
+        if missing:
+            why.append(f"{storage.name}: {missing}")
+            note(f"SKIP {why[-1]}")
+            continue
+        tried += 1
+        storage.start()
+        try:
+            with nginx_asks(storage.endpoint):
+                yield storage
+        finally:
+            storage.stop()
+    if tried == 0:
+        print(f"1..0 # SKIP {'; '.join(why) or 'MAYFLY_STORAGES names another'}")
+        sys.exit(0)
+
+
+def same_tests(kind):
+    """Those of uploads and downloads, and those of a storage that misbehaves, which stands before it then."""
+    for storage in running(kind):
+        with settings(**storage.settings()):
+            forget_rows()
+            for name in storage.tests:
+                begun = time.monotonic()
+                ran = subprocess.run([sys.executable, Path(__file__).parents[1] / name], capture_output=True, text=True, timeout=TEST_S,
+                                     env={**os.environ, "OTHER_STORAGE": storage.name})
+                note(f"{name}: {time.monotonic() - begun:.0f} s")
+                failed = [line for line in ran.stdout.splitlines() if line.startswith("not ok")]
+                check(ran.returncode == 0 and not failed, f"{storage.name}: {name}", *failed, ran.stderr)
+            forget_rows()
 
 
 def main(what, name):

@@ -1,5 +1,5 @@
 """The S3 storage of the stack as its owner sees it: a Ceph gateway that ./dev starts when it is first asked for, or the one
-that t/5963 runs a test over, by OTHER_STORAGE."""
+that t/5566 and t/5567 run a test over, by OTHER_STORAGE."""
 
 import base64
 import contextlib
@@ -90,19 +90,27 @@ def ask(method, path="", query="", body=None):
     return text
 
 
-def _keys(query, element):
-    root = tree.fromstring(ask("GET", query=query))
-    return sorted(found.text for found in root.iter() if found.tag.rpartition("}")[2] == element)
+def _listed(element, asked, marks):
+    """The texts of this element of a list, page after page: some storages have short ones. marks: what asks for those behind an entry."""
+    found, entry = [], {}
+    while not entry or entry.get("IsTruncated") == "true":
+        asked |= {mark: entry[name] for mark, name in marks.items() if entry}
+        query = "&".join(f"{name}={urllib.parse.quote(text, safe='')}" for name, text in sorted(asked.items()))
+        page = [(one.tag.rpartition("}")[2], one.text or "") for one in tree.fromstring(ask("GET", query=query)).iter()]
+        found += [text for name, text in page if name == element]
+        entry = dict(page)
+    return sorted(found)
 
 
 def keys():
-    """Of all objects below uploads/; tests have less than a page of them."""
-    return _keys("list-type=2&prefix=uploads%2F", "Key")
+    """Of all objects below uploads/."""
+    return _listed("Key", {"list-type": "2", "prefix": "uploads/"}, {"start-after": "Key"})
 
 
 def unfinished(file_id=""):
     """Keys of uploads in parts that were neither completed nor aborted; of one file, or of all."""
-    return [key for key in _keys("prefix=uploads%2F&uploads=", "Key") if file_id in key]
+    found = _listed("Key", {"prefix": "uploads/", "uploads": ""}, {"key-marker": "Key", "upload-id-marker": "UploadId"})
+    return [key for key in found if file_id in key]
 
 
 def clear():

@@ -37,6 +37,7 @@ use = egg:swift#catch_errors
 use = egg:swift#gatekeeper
 [filter:s3api]
 use = egg:swift#s3api
+max_bucket_listing = 40
 [filter:tempauth]
 use = egg:swift#tempauth
 user_mayfly_mayfly = mayfly .admin
