@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The longest name is an account's key with an address. Longer names share a bucket; no account can have one. */
+/* A name's key with an address. No name that can be registered has a longer key; longer ones may share a bucket. */
 enum { MESSAGE_BYTES = 512 };
 
 /* Bytes that are kept of the MAC of a password that was tried. */
