@@ -45,10 +45,11 @@ bool outcome_check_quota(struct db *db, struct arena *arena, const struct config
         return false;
     if (db_number(&row, 0, 0) < config->outcomes_max_count)
         return true;
-    err->retry_after_s = QUOTA_RETRY_S;
-    return err_field(err, ERR_LIMIT, "Idempotency-Key",
-                     "Idempotency-Key: an account may use %lld of them in %lld seconds; requests without one go on",
-                     (long long)config->outcomes_max_count, (long long)config->outcome_keep_s);
+    err_field(err, ERR_LIMIT, "Idempotency-Key",
+              "Idempotency-Key: an account may use %lld of them in %lld seconds; requests without one go on",
+              (long long)config->outcomes_max_count, (long long)config->outcome_keep_s);
+    err->retry_after_s = QUOTA_RETRY_S; /* err_field sets it to 0 */
+    return false;
 }
 
 bool outcome_keep(struct db *db, const struct outcome_key *key, const unsigned char *sealed, size_t sealed_length,
