@@ -9,7 +9,7 @@ PACKAGES_UP=("${PACKAGES_BUILD[@]}"
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_FUZZ=(clang libclang-rt-dev)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
-    python3-jsonschema python3-pil python3-selenium chromium chromium-driver zsh
+    php-cli php-fpm python3-flask gunicorn python3-jsonschema python3-pil python3-selenium chromium chromium-driver zsh
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
@@ -70,6 +70,10 @@ packages_install() {
     for package in postgresql memcached nginx pgbouncer prometheus; do
         [[ " $* " != *" $package"* ]] || ! command -v systemctl >/dev/null ||
             systemctl disable --now "$package" >/dev/null 2>&1 || true
+    done
+    for package in /lib/systemd/system/php*-fpm.service; do
+        [[ " $* " != *' php-fpm '* || ! -e $package ]] || ! command -v systemctl >/dev/null ||
+            systemctl disable --now "${package##*/}" >/dev/null 2>&1 || true
     done
     return $status
 }

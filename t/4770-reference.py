@@ -138,11 +138,11 @@ table = reference.table()
 same(sorted((method, path) for method, path, _, _ in table), sorted(OPERATIONS),
      "the routes are those of src/app/routes.c, and all of them")
 EITHER = [{"bearer": []}, {"cookie": []}]
-WHO = {"NOTHING": [], "GUEST": [{}, *EITHER], "LOGIN": EITHER, "PAGE": EITHER}
+WHO = {"NOTHING": [], "GUEST": [{}, *EITHER], "LOGIN": EITHER, "PAGE": EITHER, "KEY": [{"siteKey": []}]}
 same([(method, path) for method, path, need, _ in table if OPERATIONS.get((method, path), {}).get("security") != WHO[need]], [],
      "who may ask is as the table has it")
 same([(method, path) for method, path, need, _ in table
-      if (need in ("LOGIN", "PAGE")) != ("401" in OPERATIONS[method, path]["responses"]) and path != "/login"], [],
+      if (need in ("LOGIN", "PAGE", "KEY")) != ("401" in OPERATIONS[method, path]["responses"]) and path != "/login"], [],
      "a route that needs a log-in says that it may be 401")
 same([(method, path) for method, path, _, rest in table if "HAS_TAG" in rest and not
       {"If-Match", "If-None-Match"} <= {one["name"] for one in parameters(OPERATIONS[method, path])}], [],
@@ -230,6 +230,8 @@ LIMITS = {
     "Problem/properties/detail": {"maxLength": C["ERR_DETAIL_BYTES"] - 1},
     "Problem/properties/field": {"minLength": 1, "maxLength": int(re.search(r"char field\[(\d+)\]", source).group(1)) - 1},
     "/components/parameters/IdempotencyKey/schema": {"minLength": 1, "maxLength": C["IDEMPOTENCY_KEY_MAX"]},
+    "/components/parameters/AppSessionId/schema": {"minLength": C["APP_ID_LEAST"], "maxLength": C["APP_ID_MOST"]},
+    "/components/parameters/AppIdle/schema": {"minimum": 1, "maximum": D["app_session_idle_max_s"]},
     "/components/parameters/WayBack/schema": {"maxLength": C["WAY_BACK_MAX"]},
     "/components/parameters/UploadMetadata/schema": {"maxLength": C["TUS_METADATA_BYTES"]},
     "/components/parameters/UploadConcat/schema": {"maxLength": C["TUS_CONCAT_BYTES"]},

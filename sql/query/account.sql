@@ -42,6 +42,7 @@ WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
     d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM s))),
     e AS (DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM s))),
     p AS (DELETE FROM profile_data WHERE account_id = $1::uuid),
+    o AS (DELETE FROM app_document WHERE account_id = $1::uuid),
     u AS (DELETE FROM account_usage WHERE account_id = $1::uuid),
     a AS (UPDATE account SET username = NULL, email = NULL, name = '', password_hash = '', groups = '{}', photo_id = NULL,
             disabled = true, closing_at = statement_timestamp(), updated_at = statement_timestamp()

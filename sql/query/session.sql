@@ -54,8 +54,9 @@ WITH d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(
 DELETE FROM session WHERE id = $1::uuid AND account_id = $2::uuid RETURNING id;
 
 -- name: session_end_others (account, keep)
--- -> ids that ended
+-- -> ids that ended. The account's sessions at apps end too, all of them: nothing says which browser has which.
 WITH s AS (DELETE FROM session WHERE account_id = $1::uuid AND id <> $2::uuid RETURNING id),
+    o AS (DELETE FROM app_document WHERE account_id = $1::uuid AND idle IS NOT NULL),
     d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(
         SELECT id FROM session WHERE account_id = $1::uuid AND id <> $2::uuid)))
 SELECT id FROM s;

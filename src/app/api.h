@@ -37,6 +37,17 @@ bool api_profile_data_put(struct exchange *, struct err *);
 bool api_profile_data_patch(struct exchange *, struct err *);
 bool api_profile_data_delete(struct exchange *, struct err *);
 
+/* api_app.c */
+bool api_app_session_get(struct exchange *, struct err *);
+bool api_app_session_put(struct exchange *, struct err *);
+bool api_app_session_patch(struct exchange *, struct err *);
+bool api_app_session_delete(struct exchange *, struct err *);
+bool api_app_session_touch(struct exchange *, struct err *);
+bool api_app_account_get(struct exchange *, struct err *);
+bool api_app_account_put(struct exchange *, struct err *);
+bool api_app_account_patch(struct exchange *, struct err *);
+bool api_app_account_delete(struct exchange *, struct err *);
+
 /* api_upload.c */
 bool api_upload(struct exchange *, struct err *);
 bool api_upload_admit(struct exchange *, struct err *);

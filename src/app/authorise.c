@@ -2,6 +2,7 @@
 
 #include "app/account/form_token.h"
 #include "app/once.h"
+#include "app/session/app_caller.h"
 
 #include <string.h>
 #include <strings.h>
@@ -101,6 +102,8 @@ bool authorise(struct exchange *x, struct err *err)
         return err_set(err, ERR_BUG, "route %s says nobody may", x->match.route->path);
     if (need == NEED_NOTHING)
         return true;
+    if (need == NEED_KEY)
+        return app_caller(x, err);
     if (!take_session(x, err))
         return false;
     if ((x->others_count > 0 || (!x->has_session && need != NEED_GUEST)) && !find_outcome(x, err))

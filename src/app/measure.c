@@ -40,7 +40,8 @@ void measure(struct exchange *x, int64_t duration_us)
     statsd_count(&services->statsd, name);
     snprintf(name, sizeof name, "%.32s.time.%s", prefix, kind);
     statsd_time(&services->statsd, name, duration_us);
-    if (!x->has_token || x->match.route == NULL || x->match.route->need == NEED_NOTHING)
+    if (!x->has_token || x->match.route == NULL || x->match.route->need == NEED_NOTHING ||
+        x->match.route->need == NEED_KEY)
         return;
     snprintf(name, sizeof name, "%.32s.cache.%s.%s", prefix, pool, x->lookup.from_cache ? "hit" : "miss");
     statsd_count(&services->statsd, name);

@@ -4,6 +4,7 @@
 #include "app/tombstones.h"
 #include "base/bytes.h"
 #include "base/sha256.h"
+#include "store/site_key.h"
 
 #include <string.h>
 
@@ -159,6 +160,8 @@ static bool confirm(struct exchange *x, struct err *err)
 {
     bool by_session = x->match.route->need == NEED_LOGIN || x->match.route->need == NEED_PAGE;
 
+    if (x->has_site)
+        return site_key_confirm(x->services->sessions.db, &x->site_key, err);
     return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->session, err);
 }
 

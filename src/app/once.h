@@ -7,6 +7,7 @@
  *   a client's key, for a change of an account    the account: a repetition after a new log-in finds the outcome
  *   a client's key, for a change of a session     the token (/logout, /session/data, /sessions)
  *   a client's key, without a session             the body (/login, /register)
+ *   either, for a program of a site               the site (/app)
  *
  * A key with another query, type, precondition, form field, name or body is ERR_VALUE. A log-in whose session has ended
  * is done again. Any other answer with a token that is no longer valid is ERR_LOGIN.

@@ -41,6 +41,16 @@ const struct route routes[] = {
     {METHOD_PATCH, "/profile/data", NEED_LOGIN, api_profile_data_patch, NULL, HAS_TAG},
     {METHOD_DELETE, "/profile/data", NEED_LOGIN, api_profile_data_delete, NULL, HAS_TAG},
 
+    {METHOD_GET, "/app/sessions/:id", NEED_KEY, api_app_session_get, NULL, HAS_TAG},
+    {METHOD_PUT, "/app/sessions/:id", NEED_KEY, api_app_session_put, NULL, HAS_TAG},
+    {METHOD_PATCH, "/app/sessions/:id", NEED_KEY, api_app_session_patch, NULL, HAS_TAG},
+    {METHOD_DELETE, "/app/sessions/:id", NEED_KEY, api_app_session_delete, NULL, HAS_TAG},
+    {METHOD_POST, "/app/sessions/:id/touch", NEED_KEY, api_app_session_touch, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/app/accounts/:id", NEED_KEY, api_app_account_get, NULL, HAS_TAG},
+    {METHOD_PUT, "/app/accounts/:id", NEED_KEY, api_app_account_put, NULL, HAS_TAG},
+    {METHOD_PATCH, "/app/accounts/:id", NEED_KEY, api_app_account_patch, NULL, HAS_TAG},
+    {METHOD_DELETE, "/app/accounts/:id", NEED_KEY, api_app_account_delete, NULL, HAS_TAG},
+
     {METHOD_POST, "/upload", NEED_LOGIN, api_upload, NULL, PACE_MAY_WAIT},
     /* nginx asks before it takes a long body */
     {METHOD_GET, "/upload/admit", NEED_LOGIN, api_upload_admit, NULL, PACE_AT_ONCE},

@@ -17,7 +17,7 @@ enum { LOCK_WAIT_MS = 250 };
 /* Whether the answer depends on the session. Each page, also that of an error, shows the name of the visitor. */
 static bool wants_session(const struct exchange *x)
 {
-    bool by_route = x->match.route != NULL && x->match.route->need != NEED_NOTHING;
+    bool by_route = x->match.route != NULL && x->match.route->need != NEED_NOTHING && x->match.route->need != NEED_KEY;
 
     return x->has_token && (by_route || request_wants_page(&x->request));
 }

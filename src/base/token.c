@@ -5,10 +5,11 @@
 #include <sodium.h>
 #include <string.h>
 
-static const char prefix[] = "mfs_";
+#define SESSION_PREFIX "mfs_"
+#define KEY_PREFIX "mfk_"
 
 enum {
-    PREFIX_BYTES = sizeof prefix - 1,
+    PREFIX_BYTES = sizeof SESSION_PREFIX - 1, /* of both */
     RAW_BYTES = UUID_BYTES + TOKEN_SECRET_BYTES,
 };
 
@@ -18,7 +19,7 @@ static void digest(const unsigned char raw[RAW_BYTES], struct token *token)
     crypto_generichash(token->hash, TOKEN_HASH_BYTES, raw + UUID_BYTES, TOKEN_SECRET_BYTES, NULL, 0);
 }
 
-void token_new(const struct clock *clock, struct token *token, char text[TOKEN_TEXT_BYTES])
+static void make(const char *prefix, const struct clock *clock, struct token *token, char text[TOKEN_TEXT_BYTES])
 {
     unsigned char raw[RAW_BYTES];
     struct uuid id = uuid_new(clock);
@@ -31,7 +32,17 @@ void token_new(const struct clock *clock, struct token *token, char text[TOKEN_T
     bytes_wipe(raw, sizeof raw);
 }
 
-bool token_parse(const char *text, size_t length, struct token *token)
+void token_new(const struct clock *clock, struct token *token, char text[TOKEN_TEXT_BYTES])
+{
+    make(SESSION_PREFIX, clock, token, text);
+}
+
+void token_new_key(const struct clock *clock, struct token *token, char text[TOKEN_TEXT_BYTES])
+{
+    make(KEY_PREFIX, clock, token, text);
+}
+
+static bool parse(const char *prefix, const char *text, size_t length, struct token *token)
 {
     unsigned char raw[RAW_BYTES];
 
@@ -41,6 +52,21 @@ bool token_parse(const char *text, size_t length, struct token *token)
     digest(raw, token);
     bytes_wipe(raw, sizeof raw);
     return true;
+}
+
+bool token_parse(const char *text, size_t length, struct token *token)
+{
+    return parse(SESSION_PREFIX, text, length, token);
+}
+
+bool token_parse_key(const char *text, size_t length, struct token *token)
+{
+    return parse(KEY_PREFIX, text, length, token);
+}
+
+bool token_is_key(const char *text, size_t length)
+{
+    return length >= PREFIX_BYTES && memcmp(text, KEY_PREFIX, PREFIX_BYTES) == 0;
 }
 
 bool token_hash_equal(const unsigned char a[TOKEN_HASH_BYTES], const unsigned char b[TOKEN_HASH_BYTES])

@@ -1,6 +1,6 @@
 /*
- * Session tokens: "mfs_" + base64url(16-byte id + 32 random bytes). The database and the cache keep the id and a
- * BLAKE2b hash of the secret. 256 random bits need neither a key nor stretching, and nobody can log in with a dump of
+ * Tokens of sessions, "mfs_" + base64url(16-byte id + 32 random bytes), and of keys, "mfk_" + the same. The database and the cache
+ * keep the id and a BLAKE2b hash of the secret. 256 random bits need neither a key nor stretching, and nobody can log in with a dump of
  * either.
  */
 #ifndef MAYFLY_BASE_TOKEN_H
@@ -21,9 +21,17 @@ struct token {
 
 /* A new token: its public half in *token, the text for the client in text. The caller wipes text after sending it. */
 void token_new(const struct clock *, struct token *token, char text[TOKEN_TEXT_BYTES]);
+void token_new_key(const struct clock *, struct token *token, char text[TOKEN_TEXT_BYTES]);
 
-/* Reads exactly one token of length characters; false for anything else. Constant work for well-formed text. */
+/*
+ * Reads exactly one token of length characters, of a session or of a key; false for anything else, a token of the other kind too.
+ * Constant work for well-formed text.
+ */
 bool token_parse(const char *text, size_t length, struct token *token);
+bool token_parse_key(const char *text, size_t length, struct token *token);
+
+/* Whether a text begins as a key does, well-formed or not. */
+bool token_is_key(const char *text, size_t length);
 
 /* Constant-time comparison of the secret halves' hashes. */
 bool token_hash_equal(const unsigned char a[TOKEN_HASH_BYTES], const unsigned char b[TOKEN_HASH_BYTES]);

@@ -101,6 +101,13 @@ const struct ctl_command ctl_commands[] = {
      .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
     {"site", "remove", "NAME", "take a site away, so that nobody passes there",
      .run = site_drop, .least = 1, .most = 1},
+    {"site", "key", "NAME LABEL", "make a key for the site's own server and print it, alone",
+     .run = site_key_make, .least = 2, .most = 2,
+     .notes = "With the key, the app of the site keeps its sessions in mayfly, those of all its visitors.\n"
+              "The key is good for nothing else. It is printed this once.\n"},
+    {"site", "keys", "NAME [--json]", "list the keys of a site's own server, newest first",
+     .run = site_key_print_all, .least = 1, .most = 1, .takes = TAKES(JSON)},
+    {"site", "revoke", "ID", "revoke a key of a site's own server", .run = site_key_drop, .least = 1, .most = 1},
     {"site", "try", "URL [--user NAME] [--factors N] [--method METHOD] [--address ADDRESS]",
      "judge a request by the rules",
      .run = site_try, .least = 1, .most = 1, .failure = CTL_EXIT_USAGE,

@@ -37,6 +37,8 @@ static const char *who_may(enum route_need need)
         return "signed in";
     case NEED_PAGE:
         return "signed in; browsers without a session are sent to /login";
+    case NEED_KEY:
+        return "a key of the site's own server";
     case NEED_REFUSED:
         break;
     }
@@ -122,8 +124,8 @@ bool system_sweep(struct ctl *ctl, struct err *err)
         fprintf(stderr,
                 "%" PRId64 " rows removed, %" PRId64 " partitions made or dropped, %" PRId64
                 " files' bytes removed, %" PRId64 " of them for the second time, %" PRId64 " links, %" PRId64
-                " accounts\n",
-                rows, partitions, files.removed, files.gone, files.links, files.accounts);
+                " accounts, %" PRId64 " sessions of apps\n",
+                rows, partitions, files.removed, files.gone, files.links, files.accounts, files.app_documents);
     return done;
 }
 

@@ -13,6 +13,7 @@ enum route_need {
     NEED_GUEST,   /* anybody; a session is looked up */
     NEED_LOGIN,   /* a live session, or 401 */
     NEED_PAGE,    /* a live session, or for browsers the way to the log-in page */
+    NEED_KEY,     /* a key of a site, with scope data; no session stands in for it */
 };
 
 /* Bits. */

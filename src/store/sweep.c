@@ -1,6 +1,7 @@
 #include "store/sweep.h"
 
 #include "object/object_postgres.h"
+#include "store/app_document.h"
 
 enum { ARENA_BYTES = 4 * 1024 * 1024 };
 
@@ -139,6 +140,18 @@ static bool sweep_links(struct file_store *store, struct arena *arena, struct sw
     return true;
 }
 
+static bool sweep_app_documents(struct file_store *store, struct arena *arena, struct sweep_result *result,
+                                struct err *err)
+{
+    int removed;
+
+    if (!app_documents_sweep(store->db, arena, SWEEP_APP_DOCUMENTS_MAX, &removed, err))
+        return false;
+    result->taken += removed;
+    result->app_documents += removed;
+    return true;
+}
+
 /* Each hour one partition of the ring becomes free. The first sweeper of the hour empties it. */
 static bool turn_outcomes(struct file_store *store, struct arena *arena, struct err *err)
 {
@@ -156,7 +169,8 @@ bool sweep_files(struct file_store *store, int rows, struct sweep_result *result
     arena_init(&arena, ARENA_BYTES);
     ok = turn_outcomes(store, &arena, err) && sweep_account(store, &arena, result, err) &&
          sweep_kind(store, &arena, &files, most, result, err) &&
-         sweep_kind(store, &arena, &copies, most, result, err) && sweep_links(store, &arena, result, err);
+         sweep_kind(store, &arena, &copies, most, result, err) && sweep_links(store, &arena, result, err) &&
+         sweep_app_documents(store, &arena, result, err);
     arena_free(&arena);
     return ok;
 }

@@ -1,7 +1,7 @@
 /*
  * The sweeper removes closed accounts, files that were dropped, uploads that were not continued, objects that
- * `mayflyctl files move` has copied, expired links, and outcomes of request ids that are hours old. It runs in idle
- * workers and in `mayflyctl sweep`.
+ * `mayflyctl files move` has copied, expired links and sessions of apps, and outcomes of request ids that are hours
+ * old. It runs in idle workers and in `mayflyctl sweep`.
  *
  *   it claims a row: the state becomes deleting, and other sweepers leave the row alone for SWEEP_CLAIM_S
  *     the bytes are removed; the row stays as a tombstone for sweep_again_s
@@ -23,6 +23,8 @@ enum {
     /* Ten times the default of s3_timeout_ms. */
     SWEEP_CLAIM_S = 300,
     SWEEP_LINKS_MAX = 1000,
+    /* Each has up to 64 KiB beside its row. */
+    SWEEP_APP_DOCUMENTS_MAX = 200,
     /* Some 20 ms. Only an idle worker or mayflyctl waits for them. */
     SWEEP_ACCOUNT_FILES_MAX = 500,
 };
@@ -32,6 +34,7 @@ struct sweep_result {
     int64_t removed; /* of these, rows whose bytes were removed */
     int64_t gone;    /* of these, rows that were deleted, after the second removal */
     int64_t links;
+    int64_t app_documents;
     int64_t accounts; /* closed accounts whose rows were deleted */
     /* why the bytes of other rows were not removed: their back end can't be reached; they are claimed again later */
     struct err reason;

@@ -146,7 +146,7 @@ static void sweep(void *arg)
     if (result.taken == 0)
         return;
     LOG_EVENT(&services->log, LOG_INFO, "swept", LOG_NUMBER("files", result.removed), LOG_NUMBER("links", result.links),
-              LOG_NUMBER("accounts", result.accounts));
+              LOG_NUMBER("accounts", result.accounts), LOG_NUMBER("app_documents", result.app_documents));
     /* There is more, unless a back end is away. */
     if (result.reason.kind == ERR_NONE && result.taken >= SWEEP_ROWS)
         worker->sweeps_at_us = services->clock->monotonic_us();

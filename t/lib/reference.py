@@ -329,6 +329,10 @@ def send(client, method, path, place, headers=(), **more):
     if path.startswith("/uploads") and method == "PATCH":
         fields.update({"Upload-Offset": "0", "Content-Type": CHUNK})
         more.setdefault("body", b"hello")
+    if path.startswith("/app/") and method == "PUT":
+        fields["If-Match"] = "*"
+    if not more and path.startswith("/app/") and method in ("PUT", "PATCH"):
+        more["json"] = {}
     if not more and method in ("POST", "PUT", "PATCH", "DELETE") and (path in BODIES or path.endswith("/data") and method != "DELETE"):
         more["json"] = BODIES.get(path, {"name": "x"})
     return client.request(method, place, headers={**fields, **dict(headers)}, **more)

@@ -1,0 +1,31 @@
+/* Documents as requests send and answers show them: what sessions, accounts and apps keep (RFC 7396, RFC 9110). */
+#ifndef MAYFLY_APP_SESSION_DOCUMENT_BODY_H
+#define MAYFLY_APP_SESSION_DOCUMENT_BODY_H
+
+#include "app/exchange.h"
+
+enum document_change { DOCUMENT_PUT, DOCUMENT_PATCH, DOCUMENT_DELETE };
+
+/* The request's preconditions, of a document at this version. *same: GET is answered with 304. */
+bool document_check(struct exchange *, int64_t version, bool *same, struct err *) MUST_CHECK;
+
+/* ETag of the answer. */
+bool document_tag(struct exchange *, int64_t version, struct err *) MUST_CHECK;
+
+/* What a request sends. */
+struct document_body {
+    const char *json; /* of a PUT the document that is to be, as the database has it; of a PATCH, as it was sent */
+    size_t length;    /* of a PATCH */
+};
+
+/* Reads the body once, and finds what is wrong with it before anything is locked. */
+bool document_read_body(struct exchange *, enum document_change, struct document_body *, struct err *) MUST_CHECK;
+
+/* *text, in the exchange's arena, is the stored document with the patch that was sent. */
+bool document_patched(struct exchange *, const char *stored, const struct document_body *patch, const char **text,
+                      struct err *) MUST_CHECK;
+
+/* Of a repetition whose answer lacks its body (x->body_hash): this text is put in when it is that. */
+bool document_recall(struct exchange *, const char *text, struct err *) MUST_CHECK;
+
+#endif
