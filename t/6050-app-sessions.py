@@ -102,6 +102,7 @@ def check_who(shop, other, name):
     same(shop.put(mine, json={"role": "buyer"}, headers=NEW).status, 201, "the app's document of an account")
     for who, client in (("nobody", Client()), ("a token", person), ("a browser's cookie", Client(cookie=f"mayfly={person.token}")),
                         ("a key that is none", Client("mfk_" + person.token[4:])),
+                        ("a key with another secret", Client(shop.token[:-4] + ("AAAA" if shop.token[-4:] != "AAAA" else "BBBA"))),
                         ("a cookie with the key", Client(cookie=f"mayfly={shop.token}")),
                         ("the key as Basic", Client(cookie="x=y"))):
         headers = {"Origin": "http://x"} if "cookie" in who else {"Authorization": f"Basic {shop.token}"} if "Basic" in who else {}
