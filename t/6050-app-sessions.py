@@ -326,6 +326,10 @@ def check_once(shop, other):
     first, again = (shop.patch(path, json=long, headers=key) for _ in range(2))
     same((again.etag, again.json()), (first.etag, {"n": 1, **long}), "so is one of a long document")
     key = {"Idempotency-Key": secrets.token_hex(8)}
+    begun = fresh()
+    first, again = (shop.put(begun, json=long, headers={**NEW, **key}) for _ in range(2))
+    same((first.status, again.status, again.json(), again.etag), (201, 201, long, first.etag), "and one that makes a long document")
+    key = {"Idempotency-Key": secrets.token_hex(8)}
     same([shop.delete(path, headers=key).status for _ in range(2)], [204, 204], "a repeated DELETE too")
 
 

@@ -109,5 +109,5 @@ bool document_recall(struct exchange *x, const char *text, struct err *err)
     char hash[ONCE_HASH_BYTES];
 
     once_hash(text, strlen(text), hash);
-    return strcmp(hash, x->body_hash) != 0 || response_json(&x->response, 200, text, err);
+    return strcmp(hash, x->body_hash) != 0 || response_json(&x->response, x->response.status, text, err);
 }
