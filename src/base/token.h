@@ -1,7 +1,7 @@
 /*
- * Tokens of sessions, "mfs_" + base64url(16-byte id + 32 random bytes), and of keys, "mfk_" + the same. The database and the cache
- * keep the id and a BLAKE2b hash of the secret. 256 random bits need neither a key nor stretching, and nobody can log in with a dump of
- * either.
+ * Tokens of sessions, "mfs_" + base64url(16-byte id + 32 random bytes), and of keys, "mfk_" + the same. The database
+ * and the cache keep the id and a BLAKE2b hash of the secret. 256 random bits need neither a key nor stretching, and
+ * nobody can log in with a dump of either.
  */
 #ifndef MAYFLY_BASE_TOKEN_H
 #define MAYFLY_BASE_TOKEN_H
@@ -24,8 +24,8 @@ void token_new(const struct clock *, struct token *token, char text[TOKEN_TEXT_B
 void token_new_key(const struct clock *, struct token *token, char text[TOKEN_TEXT_BYTES]);
 
 /*
- * Reads exactly one token of length characters, of a session or of a key; false for anything else, a token of the other kind too.
- * Constant work for well-formed text.
+ * Reads exactly one token of length characters, of a session or of a key; false for anything else, a token of the
+ * other kind too. Constant work for well-formed text.
  */
 bool token_parse(const char *text, size_t length, struct token *token);
 bool token_parse_key(const char *text, size_t length, struct token *token);

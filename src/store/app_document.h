@@ -1,7 +1,7 @@
 /*
  * What the apps of a site keep: a document for each of their own sessions, and one for each account. A session is a
- * guest's until it is bound to an account; then only that account's visits have it. It ends when it was not used for its
- * idle time, with its account, and when all sessions of the account are ended. An account's document ends with the
+ * guest's until it is bound to an account; then only that account's visits have it. It ends when it was not used for
+ * its idle time, with its account, and when all sessions of the account are ended. An account's document ends with the
  * account or the site.
  *
  *   none -> make -> a guest's -> bind -> an account's
