@@ -158,8 +158,8 @@ struct exchange {
     bool by_cookie;           /* the token came as a cookie, so changes need a proof of origin */
     bool has_session;         /* session is valid and live */
     struct session session;
-    bool has_site; /* a program of this site asks, known by its key (app/session/app_caller.h) */
-    struct uuid site, site_key;
+    bool has_caller; /* a program of this site asks, known by its key (app/session/app_caller.h) */
+    struct uuid caller, site_key;
 
     struct buf body;
     bool body_read;

@@ -160,7 +160,7 @@ static bool confirm(struct exchange *x, struct err *err)
 {
     bool by_session = x->match.route->need == NEED_LOGIN || x->match.route->need == NEED_PAGE;
 
-    if (x->has_site)
+    if (x->has_caller)
         return site_key_confirm(x->services->sessions.db, &x->site_key, err);
     return !by_session || x->ends_session || session_confirm(&x->services->sessions, &x->session, err);
 }

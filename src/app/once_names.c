@@ -134,7 +134,7 @@ static struct owner owner_of(const struct exchange *x, const unsigned char *body
 static bool add_name_of_site(struct exchange *x, size_t secret_key, const unsigned char body_mac[OUTCOME_KEY_BYTES],
                              struct once_names *names, struct err *err)
 {
-    const struct owner owner = {has_own_key(x) ? 'w' : 'v', &x->site, sizeof x->site};
+    const struct owner owner = {has_own_key(x) ? 'w' : 'v', &x->caller, sizeof x->caller};
     struct outcome_key *key = &names->keys[names->count++];
 
     return bind_key(x, secret_key, &owner, key->key, err) &&
@@ -148,7 +148,7 @@ static bool add_names(struct exchange *x, size_t secret_key, struct once_names *
     struct outcome_key *key;
 
     secret_mac(&x->services->secret, secret_key, "outcome fingerprint", x->body.bytes, x->body.length, body_mac);
-    if (x->has_site)
+    if (x->has_caller)
         return add_name_of_site(x, secret_key, body_mac, names, err);
     owner = owner_of(x, body_mac);
     presented = x->has_token ? (struct owner){'k', &x->lookup.token, sizeof x->lookup.token}

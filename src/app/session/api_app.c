@@ -60,7 +60,7 @@ static bool read_idle(struct exchange *x, struct target *target, struct err *err
 static bool read_session(struct exchange *x, enum verb verb, struct target *target, struct err *err)
 {
     *target = (struct target){.is_session = true};
-    if (!app_key_of_session(&x->site, x->match.parameter, &target->key))
+    if (!app_key_of_session(&x->caller, x->match.parameter, &target->key))
         return verb != VERB_PUT
                    ? refuse_absent(err)
                    : err_field(err, ERR_VALUE, "id", "id: %d to %d of A-Z a-z 0-9 , - _, most of them random",
@@ -74,7 +74,7 @@ static bool read_account(struct exchange *x, struct target *target, struct err *
     if (!uuid_parse(x->match.parameter, &target->account))
         return err_set(err, ERR_ABSENT, "there is no such account");
     target->visitor = &target->account;
-    app_key_of_account(&x->site, &target->account, &target->key);
+    app_key_of_account(&x->caller, &target->account, &target->key);
     return true;
 }
 
@@ -115,7 +115,7 @@ static bool check_room(struct exchange *x, const struct target *target, struct e
 
     if (target->visitor != NULL && app_account_lives(db, &x->arena, target->visitor, err) != DB_ROW)
         return err_field(err, ERR_VALUE, "account", "account: there is no such account, or it may not log in");
-    return app_documents_check(db, &x->arena, &x->services->config, &x->site, target->visitor != NULL, err);
+    return app_documents_check(db, &x->arena, &x->services->config, &x->caller, target->visitor != NULL, err);
 }
 
 static bool trim(struct exchange *x, const struct target *target, struct err *err)

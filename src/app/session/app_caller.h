@@ -4,7 +4,7 @@
 
 #include "app/exchange.h"
 
-/* Sets x->site by the request's key. ERR_LOGIN: it has no valid key; a session's token or cookie is none. */
+/* Sets x->caller by the request's key. ERR_LOGIN: it has no valid key; a session's token or cookie is none. */
 bool app_caller(struct exchange *, struct err *) MUST_CHECK;
 
 #endif
