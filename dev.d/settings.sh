@@ -108,6 +108,15 @@ http {
         include snippets/mayfly-errors.conf;
         include snippets/mayfly-locations.conf;
         include snippets/bench.conf*;
+        include snippets/mayfly-gate.conf;
+        # A site behind the gate, which \`up\` makes: mayfly's files for nginx.
+        location /behind/ {
+            include snippets/mayfly-protect.conf;
+            alias $shipped/;
+            autoindex on;
+            types { }
+            default_type text/plain;
+        }
         location / {
             include snippets/mayfly-pass.conf;
         }

@@ -156,6 +156,7 @@ command_up() {
         pools_recycle
     fi
     url=$(command_url)
+    site_up "$url"
     cat <<TEXT
 mayfly answers at $url
 everything is in $SCRATCH; ./dev status, ./dev logs, ./dev down
@@ -164,7 +165,16 @@ Try
   curl -d username=ann -d password='a quiet green lamp' $url/register
   curl -d username=ann -d password='a quiet green lamp' $url/login
   curl -H 'Authorization: Bearer TOKEN' $url/profile
+or, in a browser, $url/behind/, a site behind the gate
 TEXT
+}
+
+# The site of nginx_write, for whoever is logged in.
+site_up() {
+    local ctl=("$INST/bin/mayflyctl" -c "$SCRATCH/etc/mayfly.conf" site) verb=edit
+
+    "${ctl[@]}" show behind >/dev/null 2>&1 || verb=add
+    "${ctl[@]}" $verb behind "$1/behind/" "${1/127.0.0.1/localhost}/behind/" --require any 2>/dev/null || say 'the site behind the gate was not made'
 }
 
 command_down() {

@@ -473,7 +473,7 @@ SLOT = ("/uploads", "/uploads/", "/uploads/{id}", "/upload")
 EXCUSED = {
     414: "of nginx before it knows the route; seen of one route", 431: "the same", 500: "a fault; seen of one route",
     429: "of nginx for any route, of log-ins here; t/4200, t/4520 and t/4985 have more",
-    **{("answer", "GET", "/enter", status): "of a site's own way: t/6013" for status in (200, 404)},
+    ("answer", "GET", "/enter", 200): "of a site's own way: t/6013",
     ("parameter", "to", "query"): "the same", ("content", ("GET", "/enter", 200), "text/html"): "the same",
     ("answer", "POST", "/password", 409): "two changes at the same moment: t/4120",
     ("answer", "POST", "/upload", 409): "an outcome that is swept at that moment",

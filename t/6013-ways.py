@@ -60,13 +60,8 @@ def check_ways(gate, user, token):
 def check_whole(gate, token):
     gate.site("same", "any")
     with settings(home=f"http://{gate.host('same')}"):
-        answer = gate.ask("same", LONG, headers=BROWSER)
-        place = urllib.parse.urlsplit(answer.headers["location"])
+        place = urllib.parse.urlsplit(gate.ask("same", LONG, headers=BROWSER).headers["location"])
         same(f"{place.scheme}://{place.netloc}", f"http://{gate.host('same')}", "the home is a setting")
-        client = gate.client()
-        # The way's other end, at the same host: mayfly's own pages answer there too.
-        back = client.get(f"{place.path}?{place.query}", headers={"Host": gate.host("home"), "Cookie": f"mayfly={token}", "Accept": PAGE})
-        same(back.status, 404, "at another host the cookie would not be sent, so nobody is led back")
     gate.site("home", "any")
     with settings(home=f"http://{gate.host('home')}"):
         client = gate.client()

@@ -14,6 +14,7 @@ bool api_profile_delete(struct exchange *, struct err *);
 /* gate/api_gate.c */
 bool api_gate(struct exchange *, struct err *);
 bool api_gate_refused(struct exchange *, struct err *);
+bool api_gate_enter(struct exchange *, struct err *);
 
 /* gate/api_enter.c */
 bool api_enter(struct exchange *, struct err *);

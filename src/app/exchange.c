@@ -23,26 +23,51 @@ static bool find_bearer(struct exchange *x)
     return x->has_token || (text != NULL && strncasecmp(x->request.authorization, "Bearer ", strlen("Bearer ")) == 0);
 }
 
+/* At a site a cookie may be a visit's; elsewhere that is none of ours. */
+static bool read_cookie(struct exchange *x, const char *text, size_t length, struct session_lookup *lookup)
+{
+    *lookup = (struct session_lookup){.state = CACHED_UNKNOWN};
+    if (token_parse(text, length, &lookup->token))
+        return true;
+    if (x->request.target[0] == '\0' || !visit_parse(text, length, &lookup->visit))
+        return false;
+    lookup->token.id = lookup->visit.session;
+    lookup->visit_scope = &x->visit_scope;
+    return true;
+}
+
+/* Adds the tokens in cookies of a name, up to COOKIES_MAX of all names. */
+static bool add_cookies(struct exchange *x, const char *name, size_t *count, struct err *err)
+{
+    const char *text = NULL;
+    struct session_lookup lookup;
+    size_t length;
+
+    while (*count < COOKIES_MAX && (text = request_cookie(&x->request, name, text, &length)) != NULL) {
+        if (!read_cookie(x, text, length, &lookup))
+            continue;
+        if (*count == 0)
+            x->lookup = lookup;
+        else if (x->others == NULL &&
+                 (x->others = arena_zalloc(&x->arena, (COOKIES_MAX - 1) * sizeof *x->others)) == NULL)
+            return err_memory(err);
+        else
+            x->others[x->others_count++] = lookup;
+        ++*count;
+    }
+    return true;
+}
+
 static bool find_cookies(struct exchange *x, struct err *err)
 {
-    const char *name = cookie_name(&x->services->config, COOKIE_SESSION), *text = NULL;
-    struct token tokens[COOKIES_MAX];
-    size_t length, count = 0;
+    const struct config *config = &x->services->config;
+    const char *name = cookie_name(config, COOKIE_SESSION), *visit = cookie_name(config, COOKIE_VISIT);
+    size_t count = 0;
 
-    while (count < COOKIES_MAX && (text = request_cookie(&x->request, name, text, &length)) != NULL)
-        count += token_parse(text, length, &tokens[count]);
-    if (count == 0)
-        return true;
-    x->has_token = x->by_cookie = true;
-    x->lookup.token = tokens[0];
-    if (count == 1)
-        return true;
-    x->others = arena_zalloc(&x->arena, (count - 1) * sizeof *x->others);
-    if (x->others == NULL)
-        return err_memory(err);
-    x->others_count = count - 1;
-    for (size_t i = 1; i < count; i++)
-        x->others[i - 1].token = tokens[i];
+    if (!add_cookies(x, name, &count, err) ||
+        (x->request.target[0] != '\0' && strcmp(name, visit) != 0 && !add_cookies(x, visit, &count, err)))
+        return false;
+    x->has_token = x->by_cookie = count > 0;
     return true;
 }
 

@@ -153,10 +153,11 @@ struct exchange {
     struct session_lookup lookup;
     struct session_lookup *others; /* look-ups of further cookies of the same name */
     size_t others_count;
-    struct site_lookup *site; /* of a route with AT_SITE; NULL: no site can be at this origin */
-    bool has_token;           /* lookup.token is well-formed; it may be invalid */
-    bool by_cookie;           /* the token came as a cookie, so changes need a proof of origin */
-    bool has_session;         /* session is valid and live */
+    struct visit_scope visit_scope; /* of visits among them: the host of a route with AT_SITE */
+    struct site_lookup *site;       /* of a route with AT_SITE; NULL: no site can be at this origin */
+    bool has_token;                 /* lookup.token is well-formed; it may be invalid */
+    bool by_cookie;                 /* the token came as a cookie, so changes need a proof of origin */
+    bool has_session;               /* session is valid and live */
     struct session session;
     bool has_caller; /* a program of this site asks, known by its key (app/session/app_caller.h) */
     struct uuid caller, site_key;

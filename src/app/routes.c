@@ -17,6 +17,7 @@ const struct route routes[] = {
     /* of nginx, for the apps behind it */
     {METHOD_GET, "/gate", NEED_GUEST, api_gate, NULL, AT_SITE},
     {METHOD_GET, "/gate/refused", NEED_GUEST, api_gate_refused, NULL, AT_SITE},
+    {METHOD_GET, "/gate/enter", NEED_NOTHING, api_gate_enter, NULL, AT_SITE},
     {METHOD_GET, "/enter", NEED_GUEST, api_enter, NULL, PACE_AT_ONCE},
 
     {METHOD_GET, "/profile", NEED_LOGIN, api_profile_get, NULL, PACE_AT_ONCE},

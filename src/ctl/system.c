@@ -23,6 +23,10 @@ bool config_check(struct ctl *ctl, struct err *err)
     if (!services_check(&ctl->services, ctl->config_path, false, err))
         return false;
     fprintf(stderr, "%s: the configuration is good\n", ctl->config_path);
+    if (ctl->services.config.cookie_domain[0] != '\0')
+        fprintf(stderr,
+                "mayflyctl: warning: cookie_domain will be removed; the gate logs people in at sites on any domain: "
+                "set home, run mayflyctl site add for each app, and take cookie_domain out (doc/gate.md)\n");
     return true;
 }
 

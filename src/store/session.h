@@ -2,7 +2,7 @@
 #ifndef MAYFLY_STORE_SESSION_H
 #define MAYFLY_STORE_SESSION_H
 
-#include "base/token.h"
+#include "base/visit.h"
 #include "db/cache.h"
 #include "db/db.h"
 #include "store/session_ids.h"
@@ -34,7 +34,9 @@ enum cached_state {
 
 /* One token on its way to a session. */
 struct session_lookup {
-    struct token token;
+    struct token token;                    /* of a visit only its id, the session's */
+    struct visit visit;                    /* with visit_scope */
+    const struct visit_scope *visit_scope; /* NULL: it is no visit; borrowed */
     enum cached_state state;
     struct cache_stamp stamp;
     enum db_rc found;

@@ -60,6 +60,8 @@ static void touch(struct session_store *store, struct arena *arena, struct sessi
 
 static bool secret_fits(const struct session_lookup *lookup, const struct session *session)
 {
+    if (lookup->visit_scope != NULL)
+        return visit_fits(&lookup->visit, lookup->visit_scope, session->hash);
     return token_hash_equal(session->hash, lookup->token.hash);
 }
 

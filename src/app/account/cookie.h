@@ -8,11 +8,13 @@
 enum cookie {
     COOKIE_SESSION,
     COOKIE_DEVICE, /* device_cookie.h */
+    COOKIE_VISIT,  /* visit.h: at a site, of its host alone whatever cookie_domain says */
+    COOKIE_WAY,    /* gate/ticket.h: the same */
 };
 
 /*
- * "__Host-mayfly" and "__Host-mayfly-device", which only this host can set; "__Secure-…" with a domain; "mayfly" and
- * "mayfly-device" without TLS.
+ * "__Host-mayfly", "__Host-mayfly-device" and "__Host-mayfly-visit" (COOKIE_WAY), which only this host can set;
+ * "__Secure-…" with a domain; "mayfly" and so on without TLS.
  */
 const char *cookie_name(const struct config *, enum cookie);
 

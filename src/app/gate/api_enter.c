@@ -1,6 +1,6 @@
 /* GET /enter at mayfly's home: from a site to the log-in, and back from there. */
 #include "app/api.h"
-#include "app/gate/way.h"
+#include "app/gate/ticket.h"
 #include "app/page/page.h"
 #include "app/page/query.h"
 
@@ -21,10 +21,10 @@ bool api_enter(struct exchange *x, struct err *err)
         return response_see_other(&x->response, "/", err);
     if (!way_open(x, to, &way, err))
         return false;
-    if (is_logged_in(x, &way))
-        return way_shares_cookie(x, &way)
-                   ? response_see_other(&x->response, way.url, err)
-                   : err_set(err, ERR_ABSENT, "this site is at another host, for which no log-in is built yet");
+    if (is_logged_in(x, &way)) {
+        here = way_shares_cookie(x, &way) ? way.url : ticket_make(x, &way);
+        return here != NULL ? response_see_other(&x->response, here, err) : err_memory(err);
+    }
     here = arena_printf(&x->arena, "/enter?to=%s", to);
     if (here == NULL)
         return err_memory(err);

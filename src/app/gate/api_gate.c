@@ -3,11 +3,13 @@
  * becomes its 500, so 503 is for what can't be known now. Each has an empty body with Content-Length 0, which keeps
  * nginx's connection.
  */
+#include "app/account/cookie.h"
 #include "app/api.h"
 #include "app/gate/gate.h"
 #include "app/gate/gate_page.h"
 #include "app/gate/identity.h"
-#include "app/gate/way.h"
+#include "app/gate/ticket.h"
+#include "app/page/query.h"
 
 bool api_gate(struct exchange *x, struct err *err)
 {
@@ -41,14 +43,31 @@ bool api_gate(struct exchange *x, struct err *err)
 bool api_gate_refused(struct exchange *x, struct err *err)
 {
     struct rules_judgement judgement;
-    const char *way;
+    const char *way, *tie;
 
     if (!gate_judge(x, &judgement, err))
         return false;
     if (judgement.verdict != RULES_LOG_IN && (judgement.verdict != RULES_STEP_UP || judgement.factors > 1))
         return gate_page(x, &judgement, err);
-    way = way_to_login(x, judgement.verdict == RULES_STEP_UP);
+    if ((tie = ticket_tie(x, err)) == NULL)
+        return false;
+    way = way_to_login(x, tie, judgement.verdict == RULES_STEP_UP);
     if (way == NULL)
         return err_memory(err);
     return response_see_other(&x->response, way, err);
+}
+
+/*
+ * From mayfly's home, by a ticket: the browser gets its visit at this site, and goes on to the address that it asked
+ * for.
+ */
+bool api_gate_enter(struct exchange *x, struct err *err)
+{
+    const char *sealed = query_page_text(x, "ticket"), *token, *url;
+    struct err refused = {.kind = ERR_NONE};
+
+    if (!ticket_redeem(x, sealed != NULL ? sealed : "", &token, &url, &refused))
+        return refused.kind == ERR_DOWN ? (*err = refused, false) : gate_page_error(x, &refused, err);
+    return cookie_set(&x->services->config, &x->response, COOKIE_VISIT, token, 0, err) &&
+           response_see_other(&x->response, url, err);
 }

@@ -17,9 +17,10 @@ bool gate_prepare(struct exchange *x, struct err *err)
     x->site = arena_alloc(&x->arena, sizeof *x->site);
     if (origin == NULL || x->site == NULL)
         return err_memory(err);
-    if (origin_of_url(x->request.origin, origin, &none, &ignored))
+    if (origin_of_url(x->request.origin, origin, &none, &ignored)) {
         site_lookup_init(x->site, origin, x->request.target);
-    else
+        x->visit_scope = (struct visit_scope){.secret = &x->services->secret, .host = origin->host};
+    } else
         x->site = NULL;
     return true;
 }

@@ -1,7 +1,8 @@
 #include "app/gate/gate_page.h"
 
 #include "app/gate/gate.h"
-#include "app/gate/way.h"
+#include "app/gate/ticket.h"
+#include "http/problem.h"
 #include "http/template.h"
 
 /* Of what the page needs alone: its style, from the site itself. */
@@ -80,25 +81,53 @@ static bool set(json_t *values, const char *name, const char *text)
     return text == NULL || json_object_set_new(values, name, json_string(text)) == 0;
 }
 
-bool gate_page(struct exchange *x, const struct rules_judgement *judgement, struct err *err)
+static bool render(struct exchange *x, int status, const json_t *values, struct err *err)
 {
-    const struct site_pass *site = gate_site(x);
-    const char *who = !x->has_session ? NULL : x->session.username[0] != '\0' ? x->session.username : x->session.email;
-    json_t *values = json_new_object(&x->arena), *rows = NULL;
-    const char *other = NULL;
-
-    if (site != NULL && ((other = way_to_login(x, true)) == NULL || (rows = rows_in_words(x, &site->rules)) == NULL))
-        return err_memory(err);
-    if (values == NULL || !set(values, "prefix", x->request.prefix) || !set(values, "who", who) ||
-        !set(values, "request_id", x->request.request_id) || !set(values, "site", site != NULL ? site->name : NULL) ||
-        !set(values, "other", other) || (rows != NULL && json_object_set_new(values, "rows", rows) != 0) ||
-        (x->request.require[0] != '\0' && !set(values, "narrowed", "1")) ||
-        (judgement->verdict == RULES_STEP_UP && !set(values, "factor", "2")))
-        return err_memory(err);
-    x->response.status = 403;
+    x->response.status = status;
     x->response.type = "text/html; charset=utf-8";
     return response_header(&x->response, "Content-Security-Policy", policy, err) &&
            response_header(&x->response, "Referrer-Policy", "no-referrer", err) &&
            response_header(&x->response, "X-Frame-Options", "DENY", err) &&
            template_render(&template_pages, "gate", values, &x->response.body, err);
+}
+
+static json_t *common_values(struct exchange *x)
+{
+    json_t *values = json_new_object(&x->arena);
+
+    return values != NULL && set(values, "prefix", x->request.prefix) &&
+                   set(values, "request_id", x->request.request_id)
+               ? values
+               : NULL;
+}
+
+bool gate_page(struct exchange *x, const struct rules_judgement *judgement, struct err *err)
+{
+    const struct site_pass *site = gate_site(x);
+    const char *who = !x->has_session ? NULL : x->session.username[0] != '\0' ? x->session.username : x->session.email;
+    json_t *values = common_values(x), *rows = NULL;
+    const char *other = NULL, *tie;
+
+    if (site != NULL) {
+        if ((tie = ticket_tie(x, err)) == NULL)
+            return false;
+        if ((other = way_to_login(x, tie, true)) == NULL || (rows = rows_in_words(x, &site->rules)) == NULL)
+            return err_memory(err);
+    }
+    if (values == NULL || !set(values, "who", who) || !set(values, "site", site != NULL ? site->name : NULL) ||
+        !set(values, "other", other) || (rows != NULL && json_object_set_new(values, "rows", rows) != 0) ||
+        (x->request.require[0] != '\0' && !set(values, "narrowed", "1")) ||
+        (judgement->verdict == RULES_STEP_UP && !set(values, "factor", "2")))
+        return err_memory(err);
+    return render(x, 403, values, err);
+}
+
+bool gate_page_error(struct exchange *x, const struct err *shown, struct err *err)
+{
+    struct problem problem = problem_of(shown);
+    json_t *values = common_values(x);
+
+    if (values == NULL || !set(values, "problem", problem.detail))
+        return err_memory(err);
+    return render(x, problem.status, values, err);
 }

@@ -10,4 +10,7 @@
 /* 403: who this is, what the site asks for, and how to log in as somebody else. */
 bool gate_page(struct exchange *, const struct rules_judgement *, struct err *) MUST_CHECK;
 
+/* Of an error that somebody on the way to a site has met. */
+bool gate_page_error(struct exchange *, const struct err *shown, struct err *) MUST_CHECK;
+
 #endif

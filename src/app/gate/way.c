@@ -33,43 +33,64 @@ static const char *here(struct exchange *x)
     return arena_printf(&x->arena, "%s%s", origin, plain ? target : "/");
 }
 
-const char *way_to_login(struct exchange *x, bool again)
+const char *way_seal(struct exchange *x, const char *purpose, const char *text)
 {
-    const char *url = here(x);
-    const char *text = url != NULL ? arena_printf(&x->arena, "%c%lld %s", again ? '+' : '-',
-                                                  (long long)x->services->clock->now_ms(), url)
-                                   : NULL;
     struct err ignored = {.kind = ERR_NONE};
     unsigned char *sealed;
     size_t length;
     char *shown;
 
-    if (text == NULL || !secret_seal(&x->services->secret, &x->arena, context, sizeof context, text, strlen(text),
-                                     &sealed, &length, &ignored))
+    if (!secret_seal(&x->services->secret, &x->arena, purpose, strlen(purpose), text, strlen(text), &sealed, &length,
+                     &ignored))
         return NULL;
     shown = arena_alloc(&x->arena, BASE64_TEXT_BYTES(length));
-    if (shown == NULL)
-        return NULL;
-    bytes_to_base64(sealed, length, shown);
-    return arena_printf(&x->arena, "%s/enter?to=%s", way_home(x), shown);
+    if (shown != NULL)
+        bytes_to_base64(sealed, length, shown);
+    return shown;
 }
 
-static bool refuse(struct err *err)
+bool way_unseal(struct exchange *x, const char *purpose, const char *sealed, char **text, struct err *err)
 {
-    return err_field(err, ERR_VALUE, "to", "this way to a site is not one of ours, or too old; open the site again");
+    size_t length = strlen(sealed), bytes_length = length * 3 / 4, text_length;
+    unsigned char *bytes = arena_alloc(&x->arena, bytes_length + 1);
+    struct err failure = {.kind = ERR_NONE};
+
+    if (bytes == NULL)
+        return err_memory(err);
+    if (length > WAY_TEXT_BYTES || !bytes_from_base64(sealed, length, bytes, bytes_length))
+        return false;
+    if (secret_open(&x->services->secret, &x->arena, purpose, strlen(purpose), bytes, bytes_length, text, &text_length,
+                    &failure))
+        return true;
+    if (failure.kind == ERR_DOWN)
+        *err = failure;
+    return false;
 }
 
-/* "-1700000000000 https://…" */
+const char *way_to_login(struct exchange *x, const char *tie, bool again)
+{
+    const char *url = here(x), *shown = NULL;
+    const char *text = url != NULL ? arena_printf(&x->arena, "%c%lld %s %s %s", again ? '+' : '-',
+                                                  (long long)x->services->clock->now_ms(), tie, x->request.prefix, url)
+                                   : NULL;
+
+    if (text != NULL)
+        shown = way_seal(x, context, text);
+    return shown != NULL ? arena_printf(&x->arena, "%s/enter?to=%s", way_home(x), shown) : NULL;
+}
+
+/* "-1700000000000 TIE /mayfly https://…" */
 static bool read_text(struct exchange *x, char *text, struct way *way)
 {
-    char *space = strchr(text, ' ');
+    char *rest = text + 1;
+    const char *made = strsep(&rest, " ");
     int64_t age_ms;
 
-    if (space == NULL)
-        return false;
-    *space = '\0';
-    *way = (struct way){.url = space + 1, .again = text[0] == '+'};
-    if ((text[0] != '-' && text[0] != '+') || !decimal_parse(text + 1, 0, INT64_MAX, &way->made_ms))
+    *way = (struct way){.again = text[0] == '+'};
+    way->tie = strsep(&rest, " ");
+    way->prefix = strsep(&rest, " ");
+    way->url = rest;
+    if (way->url == NULL || (text[0] != '-' && text[0] != '+') || !decimal_parse(made, 0, INT64_MAX, &way->made_ms))
         return false;
     age_ms = x->services->clock->now_ms() - way->made_ms;
     return age_ms > -60 * 1000 && age_ms < WAY_LIFE_S * INT64_C(1000);
@@ -77,22 +98,12 @@ static bool read_text(struct exchange *x, char *text, struct way *way)
 
 bool way_open(struct exchange *x, const char *sealed, struct way *way, struct err *err)
 {
-    size_t length = strlen(sealed), bytes_length = length * 3 / 4, text_length;
-    unsigned char *bytes = arena_alloc(&x->arena, bytes_length + 1);
-    struct err failure = {.kind = ERR_NONE};
     char *text;
 
-    if (bytes == NULL)
-        return err_memory(err);
-    if (length > WAY_TEXT_BYTES || !bytes_from_base64(sealed, length, bytes, bytes_length))
-        return refuse(err);
-    if (!secret_open(&x->services->secret, &x->arena, context, sizeof context, bytes, bytes_length, &text, &text_length,
-                     &failure)) {
-        if (failure.kind == ERR_DOWN)
-            *err = failure;
-        return failure.kind == ERR_DOWN ? false : refuse(err);
-    }
-    return read_text(x, text, way) || refuse(err);
+    if (way_unseal(x, context, sealed, &text, err) && read_text(x, text, way))
+        return true;
+    return err->kind == ERR_NONE &&
+           err_field(err, ERR_VALUE, "to", "this way to a site is not one of ours, or too old; open the site again");
 }
 
 /* Cookies know no ports. */

@@ -20,8 +20,10 @@ enum {
 };
 
 struct way {
-    const char *url; /* the whole, with its query */
-    bool again;      /* a log-in after this time is wanted: as somebody else, or as a newer proof */
+    const char *url;    /* the whole, with its query */
+    const char *prefix; /* beneath which mayfly answers there */
+    const char *tie;    /* a digest of what the browser has kept at the site (gate/ticket.h) */
+    bool again;         /* a log-in after this time is wanted: as somebody else, or as a newer proof */
     int64_t made_ms;
 };
 
@@ -32,7 +34,14 @@ const char *way_home(const struct exchange *);
  * From where this request is, at an origin that x->site has: for the Location of an answer, or a link. NULL when memory
  * is out.
  */
-const char *way_to_login(struct exchange *, bool again);
+const char *way_to_login(struct exchange *, const char *tie, bool again);
+
+/*
+ * Texts for a query: sealed by the secret for a context, and back. NULL: memory is out; false, without an error: not
+ * ours.
+ */
+const char *way_seal(struct exchange *, const char *context, const char *text);
+bool way_unseal(struct exchange *, const char *context, const char *sealed, char **text, struct err *) MUST_CHECK;
 
 /* ERR_VALUE: nobody has sealed this, or too long ago. */
 bool way_open(struct exchange *, const char *sealed, struct way *, struct err *) MUST_CHECK;
