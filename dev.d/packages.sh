@@ -3,13 +3,14 @@
 
 PACKAGES_BUILD=(autoconf automake make gcc libc6-dev pkg-config perl
     libfcgi-dev libpq-dev libmemcached-dev libjansson-dev libsodium-dev libunistring-dev libzxcvbn-dev libcmocka-dev
-    libcurl4-openssl-dev libssl-dev libexpat1-dev libmagic-dev libvips-dev libseccomp-dev)
+    libcurl4-openssl-dev libssl-dev libexpat1-dev libpcre2-dev libmagic-dev libvips-dev libseccomp-dev)
 PACKAGES_UP=("${PACKAGES_BUILD[@]}"
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps openssl)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_FUZZ=(clang libclang-rt-dev)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
-    php-cli php-fpm python3-flask gunicorn python3-jsonschema python3-pil python3-selenium chromium chromium-driver zsh
+    php-cli php-fpm python3-flask gunicorn python3-redis redis-server python3-jsonschema python3-pil python3-selenium
+    chromium chromium-driver zsh
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
 PACKAGES_NPM=(nodejs npm)
@@ -67,7 +68,7 @@ packages_install() {
     set -o pipefail
     "${apt[@]}" -q update >/dev/null || say 'apt-get update failed; trying with the lists that are here'
     "${apt[@]}" install --no-install-recommends "$@" | sed -un 's/^Setting up /  &/p' || status=1
-    for package in postgresql memcached nginx pgbouncer prometheus; do
+    for package in postgresql memcached nginx pgbouncer prometheus redis-server; do
         [[ " $* " != *" $package"* ]] || ! command -v systemctl >/dev/null ||
             systemctl disable --now "$package" >/dev/null 2>&1 || true
     done

@@ -1,5 +1,6 @@
 #include "prove/client.h"
 
+#include "prove/play.h"
 #include "prove/scene.h"
 
 #include <stdio.h>
@@ -88,7 +89,7 @@ static bool free_lane(const struct prove_client *client, size_t *lane)
     return false;
 }
 
-bool client_go(struct prove *prove, struct prove_client *client, int64_t now_us, struct err *err)
+static bool client_go(struct prove *prove, struct prove_client *client, int64_t now_us, struct err *err)
 {
     size_t lane;
 
@@ -112,7 +113,7 @@ bool client_go(struct prove *prove, struct prove_client *client, int64_t now_us,
     return true;
 }
 
-int64_t client_due_us(const struct prove_client *client, int64_t now_us)
+static int64_t client_due_us(const struct prove_client *client, int64_t now_us)
 {
     int64_t due_us = now_us + IDLE_US;
 
@@ -200,8 +201,8 @@ static bool decide(struct prove *prove, struct prove_client *client, struct call
     return call->state == CALL_UNKNOWN;
 }
 
-bool client_answer(struct prove *prove, struct prove_client *client, size_t lane, const struct prove_answer *answer,
-                   int64_t now_us, struct err *err)
+static bool client_answer(struct prove *prove, struct prove_client *client, size_t lane,
+                          const struct prove_answer *answer, int64_t now_us, struct err *err)
 {
     struct call *call = client->lanes[lane];
     enum tally_verdict verdict = verdict_of(call, answer);
@@ -223,3 +224,35 @@ bool client_answer(struct prove *prove, struct prove_client *client, size_t lane
     arena_reset(&prove->scratch);
     return goes_on;
 }
+
+/* --- as the run asks for it */
+
+static bool go(struct prove *prove, size_t number, int64_t now_us, struct err *err)
+{
+    return client_go(prove, &prove->clients[number], now_us, err);
+}
+
+static int64_t due_us(const struct prove *prove, size_t number, int64_t now_us)
+{
+    return client_due_us(&prove->clients[number], now_us);
+}
+
+/* The site may accept no registration; the run can't continue then. */
+static bool take_answer(struct prove *prove, size_t slot, const struct prove_answer *answer, int64_t now_us,
+                        struct err *err)
+{
+    return client_answer(prove, &prove->clients[slot / PROVE_LANES], slot % PROVE_LANES, answer, now_us, err);
+}
+
+static bool none_left(const struct prove *prove, size_t number)
+{
+    return scene_none_left(prove, &prove->clients[number]);
+}
+
+static int64_t finished_us(const struct prove *prove, size_t number)
+{
+    return prove->clients[number].finished_us;
+}
+
+const struct play clients_play = {
+    .go = go, .due_us = due_us, .answer = take_answer, .none_left = none_left, .finished_us = finished_us};

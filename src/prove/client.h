@@ -56,8 +56,13 @@ struct prove_client {
     size_t length;
 };
 
+struct play;
+struct virtual_users;
+
 struct prove {
     struct tally tally;
+    const struct play *play;
+    struct virtual_users *virtual_users; /* of a scenario; NULL: clients play scenes on mayfly */
     struct prove_http *http;
     struct ledger_user *users;
     size_t user_count;
@@ -78,15 +83,7 @@ struct prove {
     struct arena scratch; /* of one answer */
 };
 
-/* Sends the requests whose time has come, and begins a scene when there is none. False when the run can't continue. */
-bool client_go(struct prove *, struct prove_client *, int64_t now_us, struct err *) MUST_CHECK;
-
-/* When it has something to do again, if no answer comes before that. */
-int64_t client_due_us(const struct prove_client *, int64_t now_us);
-
-/* Takes an answer in a lane. False when the run can't continue, since the site accepts no registration. */
-bool client_answer(struct prove *, struct prove_client *, size_t lane, const struct prove_answer *, int64_t now_us,
-                   struct err *) MUST_CHECK;
+extern const struct play clients_play;
 
 /* Random numbers that no secret depends on. The same seed repeats the run, as far as answers come in the same order. */
 uint64_t prove_random(struct prove *);

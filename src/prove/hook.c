@@ -69,6 +69,12 @@ bool hook_start(struct hook_run *running, const struct hook *hook, struct err *e
 
     arena_reset(&running->arena);
     running->limit_s = hook->limit_s;
+    running->is_deed = hook->command == NULL;
+    if (running->is_deed) {
+        copies_begin(running->copies, hook->deed);
+        running->state = HOOK_RUNNING;
+        return true;
+    }
     running->state = child_start(&child, &running->arena, &running->child, err) ? HOOK_RUNNING : HOOK_FAILED;
     return running->state == HOOK_RUNNING;
 }
@@ -77,7 +83,7 @@ void hook_descriptors(const struct hook_run *running, int descriptors[CHILD_DESC
 {
     for (size_t i = 0; i < CHILD_DESCRIPTORS; i++)
         descriptors[i] = -1;
-    if (running->state == HOOK_RUNNING)
+    if (running->state == HOOK_RUNNING && !running->is_deed)
         child_descriptors(running->child, descriptors);
 }
 
@@ -132,6 +138,17 @@ static bool was_done(const struct hook_run *running, const struct child_result *
     return false;
 }
 
+static enum hook_state look_at_deed(struct hook_run *running, char reason[TALLY_FINDING_BYTES])
+{
+    char why[COPIES_WHY_BYTES];
+    int done = copies_look(running->copies, why);
+
+    if (done < 0)
+        snprintf(reason, TALLY_FINDING_BYTES, "%s", why);
+    running->state = done < 0 ? HOOK_FAILED : done > 0 ? HOOK_DONE : HOOK_RUNNING;
+    return running->state;
+}
+
 enum hook_state hook_look(struct hook_run *running, char reason[TALLY_FINDING_BYTES])
 {
     struct err err = {.kind = ERR_NONE};
@@ -141,6 +158,8 @@ enum hook_state hook_look(struct hook_run *running, char reason[TALLY_FINDING_BY
     reason[0] = '\0';
     if (running->state != HOOK_RUNNING)
         return running->state;
+    if (running->is_deed)
+        return look_at_deed(running, reason);
     done = child_attend(running->child, 0, &over, &result, &err);
     if (done && !over)
         return HOOK_RUNNING;

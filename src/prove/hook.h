@@ -3,6 +3,7 @@
 #define MAYFLY_PROVE_HOOK_H
 
 #include "base/child.h"
+#include "prove/copies.h"
 #include "prove/tally.h"
 
 enum {
@@ -16,7 +17,9 @@ struct hook {
     char name[HOOK_NAME_BYTES];
     enum event_kind kind;
     int64_t limit_s;
-    const char *command; /* for /bin/sh; borrowed */
+    const char *command; /* for /bin/sh; borrowed. NULL: a deed to copies of a program */
+    enum copies_deed deed;
+    bool restores; /* when it is over, everything runs again: the site has to recover before the next one */
 };
 
 /* [rolling:|outage:][SECONDS:]NAME=COMMAND; rolling when it does not say. ERR_INPUT says what is wrong. */
@@ -28,6 +31,8 @@ enum hook_state { HOOK_NONE, HOOK_RUNNING, HOOK_DONE, HOOK_FAILED };
 struct hook_run {
     enum hook_state state;
     int64_t limit_s;
+    struct copies *copies; /* NULL: there are none */
+    bool is_deed;
     struct child_running *child; /* NULL: none; in the arena */
     struct arena arena;
 };

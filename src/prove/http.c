@@ -6,7 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DESCRIPTORS_MAX = 4 };
+enum {
+    DESCRIPTORS_MAX = 4,
+    FIRST_BODY_BYTES = 4 * 1024,
+    URL_BYTES_MAX = 8 * 1024, /* as much as servers take of one */
+};
 
 struct slot {
     CURL *easy;
@@ -14,12 +18,18 @@ struct slot {
     struct prove_answer answer;
     size_t length;
     bool too_long;
+    struct curl_slist *peer;
+    struct prove_http *http;
+    bool keeps_cookies;
+    size_t head_length;
     char trouble[PROVE_TROUBLE_BYTES];
-    char body[PROVE_BODY_BYTES + 1];
+    char head[PROVE_HEAD_BYTES];
+    size_t capacity; /* of body, which grows up to the site's answer_bytes_max; a NUL is behind it */
+    char *body;
 };
 
 struct prove_http {
-    const char *url;
+    struct prove_site site;
     CURLM *multi;
     struct slot **slots;
     size_t count;
@@ -27,15 +37,34 @@ struct prove_http {
 
 _Static_assert(PROVE_TROUBLE_BYTES >= CURL_ERROR_SIZE, "libcurl writes its message there");
 
+static bool make_room(struct slot *slot, size_t wanted)
+{
+    size_t capacity = slot->capacity > 0 ? slot->capacity : FIRST_BODY_BYTES;
+    char *larger;
+
+    while (capacity < wanted)
+        capacity *= 2;
+    if (capacity == slot->capacity)
+        return true;
+    larger = realloc(slot->body, capacity + 1);
+    if (larger == NULL)
+        return false;
+    slot->body = larger;
+    slot->capacity = capacity;
+    return true;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
 {
     struct slot *slot = arg;
 
     (void)one;
-    if (length > PROVE_BODY_BYTES - slot->length) {
+    if (length > slot->http->site.answer_bytes_max - slot->length) {
         slot->too_long = true;
         return 0;
     }
+    if (!make_room(slot, slot->length + length))
+        return 0;
     memcpy(slot->body + slot->length, bytes, length);
     slot->length += length;
     slot->body[slot->length] = '\0';
@@ -53,6 +82,19 @@ static const char *field(const char *line, const char *name)
     return line + strspn(line, " \t");
 }
 
+/* A line of the header, without its end; the first line of each further answer, after a redirect, begins anew. */
+static void keep_head(struct slot *slot, const char *line, size_t length)
+{
+    while (length > 0 && (line[length - 1] == '\r' || line[length - 1] == '\n'))
+        length--;
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
+        slot->head_length = 0;
+    else if (length > 0 && length + 1 < sizeof slot->head - slot->head_length && memchr(line, '\0', length) == NULL)
+        slot->head_length += (size_t)snprintf(slot->head + slot->head_length, sizeof slot->head - slot->head_length,
+                                              "%.*s\n", (int)length, line);
+    slot->head[slot->head_length] = '\0';
+}
+
 static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
 {
     struct slot *slot = arg;
@@ -62,10 +104,11 @@ static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
     (void)one;
     snprintf(line, sizeof line, "%.*s", (int)length, bytes);
     line[strcspn(line, "\r\n")] = '\0';
-    if ((value = field(line, "ETag")) != NULL)
-        snprintf(slot->answer.etag, sizeof slot->answer.etag, "%s", value);
-    else if ((value = field(line, "X-Mayfly-Worker")) != NULL)
+    keep_head(slot, bytes, length);
+    if ((value = field(line, slot->http->site.worker_header)) != NULL)
         snprintf(slot->answer.worker, sizeof slot->answer.worker, "%s", value);
+    else if ((value = field(line, "ETag")) != NULL)
+        snprintf(slot->answer.etag, sizeof slot->answer.etag, "%s", value);
     else if ((value = field(line, "X-Request-Id")) != NULL)
         snprintf(slot->answer.request, sizeof slot->answer.request, "%s", value);
     else if (field(line, "Retry-After") != NULL)
@@ -104,7 +147,7 @@ static bool check_url(const char *url, struct err *err)
     return ok || err_set(err, ERR_INPUT, "%.200s: not an address such as https://example.org", url);
 }
 
-bool prove_http_new(struct prove_http **httpp, const char *url, size_t slots, struct err *err)
+bool prove_http_new(struct prove_http **httpp, const struct prove_site *site, size_t slots, struct err *err)
 {
     struct prove_http *http;
     bool ok;
@@ -112,18 +155,19 @@ bool prove_http_new(struct prove_http **httpp, const char *url, size_t slots, st
     *httpp = NULL;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_DOWN, "libcurl does not start");
-    if (!check_url(url, err))
+    if (!check_url(site->url, err))
         return false;
     http = calloc(1, sizeof *http);
     if (http == NULL)
         return err_memory(err);
     *http = (struct prove_http){
-        .url = url, .multi = curl_multi_init(), .slots = calloc(slots, sizeof *http->slots), .count = slots};
+        .site = *site, .multi = curl_multi_init(), .slots = calloc(slots, sizeof *http->slots), .count = slots};
     ok = http->multi != NULL && http->slots != NULL &&
          curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)slots) == CURLM_OK;
     for (size_t i = 0; ok && i < slots; i++) {
         http->slots[i] = calloc(1, sizeof *http->slots[i]);
-        ok = http->slots[i] != NULL && (http->slots[i]->easy = curl_easy_init()) != NULL;
+        ok =
+            http->slots[i] != NULL && (http->slots[i]->easy = curl_easy_init()) != NULL && make_room(http->slots[i], 1);
     }
     if (!ok) {
         prove_http_free(http);
@@ -142,6 +186,8 @@ static void free_slot(struct prove_http *http, struct slot *slot)
         curl_easy_cleanup(slot->easy);
     }
     curl_slist_free_all(slot->headers);
+    curl_slist_free_all(slot->peer);
+    free(slot->body);
     free(slot);
 }
 
@@ -156,20 +202,23 @@ void prove_http_free(struct prove_http *http)
     free(http);
 }
 
+static bool add_line(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+
+    if (longer != NULL)
+        *list = longer;
+    return longer != NULL;
+}
+
 /* Adds nothing when value is NULL. */
 static bool add_header(struct slot *slot, const char *name, const char *value)
 {
     char line[512];
-    struct curl_slist *longer;
 
     if (value == NULL)
         return true;
-    if ((size_t)snprintf(line, sizeof line, "%s: %s", name, value) >= sizeof line)
-        return false;
-    longer = curl_slist_append(slot->headers, line);
-    if (longer != NULL)
-        slot->headers = longer;
-    return longer != NULL;
+    return (size_t)snprintf(line, sizeof line, "%s: %s", name, value) < sizeof line && add_line(&slot->headers, line);
 }
 
 static bool add_headers(struct slot *slot, const struct prove_request *request)
@@ -178,6 +227,13 @@ static bool add_headers(struct slot *slot, const struct prove_request *request)
 
     curl_slist_free_all(slot->headers);
     slot->headers = NULL;
+    if (request->headers != NULL) {
+        bool ok = add_header(slot, "Expect", "");
+
+        for (size_t i = 0; ok && i < request->header_count; i++)
+            ok = add_line(&slot->headers, request->headers[i]);
+        return ok;
+    }
     if (request->token != NULL)
         snprintf(bearer, sizeof bearer, "Bearer %s", request->token);
     /* Without this libcurl waits a second for a server that does not answer Expect. */
@@ -185,6 +241,37 @@ static bool add_headers(struct slot *slot, const struct prove_request *request)
            add_header(slot, "Authorization", request->token != NULL ? bearer : NULL) &&
            add_header(slot, "Idempotency-Key", request->key) && add_header(slot, "If-Match", request->if_match) &&
            add_header(slot, "Content-Type", request->type);
+}
+
+/* How a request of a scenario differs. After most redirects a POST becomes a GET, which CURLOPT_CUSTOMREQUEST would prevent. */
+static bool set_scenario(CURL *easy, struct slot *slot, const struct prove_request *request)
+{
+    const char *line = request->jar;
+    bool ok = line == NULL || curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "") == CURLE_OK;
+
+    slot->keeps_cookies = line != NULL;
+    while (ok && line != NULL && *line != '\0') {
+        size_t length = strcspn(line, "\n");
+        char *cookie = strndup(line, length);
+
+        ok = cookie != NULL && curl_easy_setopt(easy, CURLOPT_COOKIELIST, cookie) == CURLE_OK;
+        free(cookie);
+        line += length + (line[length] == '\n');
+    }
+    curl_slist_free_all(slot->peer);
+    slot->peer = NULL;
+    if (ok && request->peer != NULL)
+        ok = add_line(&slot->peer, request->peer) && curl_easy_setopt(easy, CURLOPT_CONNECT_TO, slot->peer) == CURLE_OK;
+    if (ok && request->follow)
+        ok = curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+             curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)PROVE_REDIRECTS_MAX) == CURLE_OK;
+    if (ok && request->follow && strcmp(request->method, "POST") == 0)
+        ok = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL) == CURLE_OK;
+    if (ok && strcmp(request->method, "HEAD") == 0)
+        ok = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    if (ok && request->timeout_s > 0)
+        ok = curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)request->timeout_s) == CURLE_OK;
+    return ok;
 }
 
 /* An empty body is sent too: POST has a length. */
@@ -201,10 +288,12 @@ static bool set_body(CURL *easy, const struct prove_request *request)
 bool prove_http_send(struct prove_http *http, size_t at, const struct prove_request *request, struct err *err)
 {
     struct slot *slot = http->slots[at];
-    char url[1024];
+    char url[URL_BYTES_MAX];
 
-    slot->answer = (struct prove_answer){.body = slot->body, .trouble = slot->trouble};
-    slot->length = 0;
+    slot->answer = (struct prove_answer){.body = slot->body, .trouble = slot->trouble, .head = slot->head, .url = ""};
+    slot->http = http;
+    slot->length = slot->head_length = 0;
+    slot->head[0] = '\0';
     slot->body[0] = slot->trouble[0] = '\0';
     slot->too_long = false;
     /*
@@ -215,10 +304,11 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
     slot->easy = curl_easy_init();
     if (slot->easy == NULL)
         return err_memory(err);
-    if ((size_t)snprintf(url, sizeof url, "%s%s", http->url, request->path) >= sizeof url)
-        return err_set(err, ERR_INPUT, "the address is too long");
+    if ((size_t)snprintf(url, sizeof url, "%s%s", request->url != NULL ? request->url : http->site.url,
+                         request->url != NULL ? "" : request->path) >= sizeof url)
+        return err_set(err, ERR_INPUT, "an address has more than %d bytes", URL_BYTES_MAX - 1);
     if (!set_up(slot->easy, slot, !request->fresh) || !add_headers(slot, request) || !set_body(slot->easy, request) ||
-        curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
+        !set_scenario(slot->easy, slot, request) || curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) != CURLE_OK ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)
         return err_set(err, ERR_DOWN, "libcurl does not take a request; is memory out?");
@@ -243,17 +333,51 @@ bool prove_http_wait(struct prove_http *http, const int *descriptors, size_t cou
     return code == CURLM_OK || err_set(err, ERR_DOWN, "libcurl: %s", curl_multi_strerror(code));
 }
 
+/* In the lines of CURLINFO_COOKIELIST, each with its end. NULL: memory is out. */
+static char *take_cookies(CURL *easy)
+{
+    struct curl_slist *cookies = NULL;
+    char *jar = NULL;
+    size_t length;
+    FILE *lines = open_memstream(&jar, &length);
+
+    if (lines == NULL)
+        return NULL;
+    curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &cookies);
+    for (const struct curl_slist *one = cookies; one != NULL; one = one->next)
+        fprintf(lines, "%s\n", one->data);
+    curl_slist_free_all(cookies);
+    if (fclose(lines) == 0)
+        return jar;
+    free(jar);
+    return NULL;
+}
+
 /* An answer that is not complete counts as none. */
 static void complete(struct slot *slot, CURLcode code)
 {
+    curl_off_t took_us = 0;
+    char *url = NULL;
+
+    slot->answer.body = slot->body;
     slot->answer.length = slot->length;
+    curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    slot->answer.took_ms = (int64_t)took_us / 1000;
+    if (curl_easy_getinfo(slot->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url != NULL)
+        slot->answer.url = url;
+    slot->answer.jar = slot->keeps_cookies ? take_cookies(slot->easy) : NULL;
+    slot->answer.is_nonsense = slot->too_long || code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_WEIRD_SERVER_REPLY ||
+                               code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_BAD_CONTENT_ENCODING ||
+                               code == CURLE_URL_MALFORMAT;
+    slot->answer.unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     if (code == CURLE_OK) {
         curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &slot->answer.status);
         return;
     }
     slot->answer.status = 0;
     if (slot->too_long)
-        snprintf(slot->trouble, sizeof slot->trouble, "the answer is longer than %d bytes", PROVE_BODY_BYTES);
+        snprintf(slot->trouble, sizeof slot->trouble, "the answer is longer than %zu bytes",
+                 slot->http->site.answer_bytes_max);
     else if (slot->trouble[0] == '\0')
         snprintf(slot->trouble, sizeof slot->trouble, "%s", curl_easy_strerror(code));
 }

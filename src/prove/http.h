@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     PROVE_WORKER_BYTES = 56,      /* POOL/PID: a pool's name has at most 32 characters */
@@ -17,6 +18,9 @@ enum {
     PROVE_TROUBLE_BYTES = 256,    /* libcurl's CURL_ERROR_SIZE */
     PROVE_REQUEST_TIMEOUT_S = 90, /* longer than nginx waits for its workers, so that nginx gives up first */
     PROVE_CONNECT_TIMEOUT_S = 10,
+    PROVE_REDIRECTS_MAX = 10,
+    PROVE_HEAD_BYTES = 16 * 1024,
+    PROVE_ANSWER_BYTES = 1024 * 1024, /* the longest that an application may give to a scenario */
 };
 
 /* Texts are borrowed until the answer is there; NULL: not sent. */
@@ -30,6 +34,15 @@ struct prove_request {
     const void *body;
     size_t length;
     bool fresh; /* on a connection of its own, so that another worker may answer */
+
+    const char *url;            /* instead of path: an absolute one */
+    const char *const *headers; /* "Name: value"; these are sent and none of the above. NULL: those above */
+    size_t header_count;
+    const char *jar; /* cookies, as prove_answer gives them; NULL: none are sent or kept */
+    const char
+        *peer;   /* "::HOST:PORT" to connect to, wherever the address is (CURLOPT_CONNECT_TO); NULL: to the address */
+    bool follow; /* redirects, PROVE_REDIRECTS_MAX of them */
+    int64_t timeout_s; /* 0: PROVE_REQUEST_TIMEOUT_S */
 };
 
 /* Borrowed from the client until the slot's next request. */
@@ -42,15 +55,24 @@ struct prove_answer {
     const char *body;                     /* NUL-terminated */
     size_t length;
     const char *trouble;
+    bool is_nonsense; /* status is 0, though there was an answer: it is too long, no HTTP, or goes in circles */
+    bool unsent;      /* there was no connection, so nobody has seen the request */
+    const char *head; /* lines of the last answer's header; what is beyond PROVE_HEAD_BYTES is left out */
+    const char *url;  /* the last one, after redirects */
+    char *jar; /* malloc, for the caller to free: its cookies, in lines of Netscape's format; NULL: none are kept */
+    int64_t took_ms;
 };
 
 struct prove_http;
 
-/*
- * A client for the site at url, which has no slash at its end. ERR_INPUT when it is not a URL. Free it with
- * prove_http_free.
- */
-bool prove_http_new(struct prove_http **httpp, const char *url, size_t slots, struct err *) MUST_CHECK;
+struct prove_site {
+    const char *url;           /* without a slash at its end */
+    const char *worker_header; /* its value names who answered */
+    size_t answer_bytes_max;   /* of a body; a longer one counts as none */
+};
+
+/* A client for the site; its strings are borrowed. ERR_INPUT when it has no URL. Free it with prove_http_free. */
+bool prove_http_new(struct prove_http **httpp, const struct prove_site *, size_t slots, struct err *) MUST_CHECK;
 void prove_http_free(struct prove_http *);
 
 /* Sends the request in a slot that has nothing under way. */

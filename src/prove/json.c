@@ -37,9 +37,10 @@ static bool add_findings(json_t *list, const struct tally *tally)
         const char *kind = finding_word(finding->kind);
 
         ok =
-            json_array_append_new(list, text_or(json_pack("{s:s, s:s, s:I, s:s, s:s}", "kind", kind, "event",
+            json_array_append_new(list, text_or(json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:s}", "kind", kind, "event",
                                                           finding->event->name, "at_ms", (json_int_t)ms(finding->at_us),
-                                                          "account", finding->account, "text", finding->text),
+                                                          "account", finding->account, "request", finding->request,
+                                                          "worker", finding->worker, "text", finding->text),
                                                 kind)) == 0;
     }
     return ok;

@@ -2,18 +2,30 @@
 
 #include "base/decimal.h"
 #include "base/utf8.h"
+#include "prove/events.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECONDS_PER_HOOK = 6 };
+/* Of a variable, as in the scenario. */
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+enum {
+    SECONDS_PER_HOOK = 6,
+    ACCOUNTS_DEFAULT = 24,
+    VIRTUAL_USERS_DEFAULT = 8,
+    UNAVAILABLE_DEFAULT_S = 10,
+    UNAVAILABLE_MAX_S = 3600,
+};
 
 void prove_options_help(void)
 {
     puts(
         "usage: mayfly-prove --url URL [option ...]\n"
+        "       mayfly-prove SCENARIO --url URL [option ...]\n"
+        "       mayfly-prove SCENARIO --command COMMAND [option ...]\n"
         "\n"
         "Proves on a running site that no worker is special: many accounts log in, write, upload and read, while the\n"
         "hooks kill, restart and stop things; in the end everything that was acknowledged is checked.\n"
@@ -27,6 +39,9 @@ void prove_options_help(void)
         "                     a command for /bin/sh that does something to the site. May be given several times; they\n"
         "                     run in this order. No request may fail meanwhile, unless it is an outage. The command\n"
         "                     is killed after 60 seconds or SECONDS. rolling: is the opposite of outage:\n"
+        "  --pid-file FILE    a process with workers: reloads it by HUP, kills its workers, kills one of them\n"
+        "  --systemd-unit UNIT\n"
+        "                     restarts, kills and stops it. May be given several times\n"
         "  --upload yes|no    upload files as well; default yes when the site has POST /upload\n"
         "  --until-failure    end at the first broken promise\n"
         "  --seed N           seed of the order of requests and of the files' bytes; default random\n"
@@ -34,6 +49,16 @@ void prove_options_help(void)
         "  --html FILE        write the report as a page with a time line\n"
         "  -V, --version      print the version and exit\n"
         "  -h, --help         print this and exit\n"
+        "\n"
+        "With SCENARIO, a file in Hurl's format, any application is tried (see mayfly-prove(1)):\n"
+        "  --users N          virtual users, default 8\n"
+        "  --variable NAME=VALUE\n"
+        "                     for {{NAME}} in the scenario\n"
+        "  --command COMMAND  start copies of a program, which listen on 127.0.0.1:$PORT, behind a round robin;\n"
+        "                     replace, kill, stop and restart them\n"
+        "  --copies N         how many copies; default 2\n"
+        "  --unavailable-max S\n"
+        "                     the longest that a request may wait until it is answered; default 10\n"
         "\n"
         "^C ends it early and reports what is known; a second one leaves at once.\n"
         "Exit status: 0 proven, 1 not proven, 2 the arguments are wrong or the site can't be used.");
@@ -57,6 +82,29 @@ static bool add_hook(struct prove_options *options, const char *text, struct err
     if (options->hook_count == PROVE_HOOKS_MAX)
         return err_set(err, ERR_INPUT, "--hook: at most %d times", PROVE_HOOKS_MAX);
     return hook_read(text, &options->hooks[options->hook_count++], err);
+}
+
+static bool add_variable(struct prove_options *options, char *text, struct err *err)
+{
+    char *equals = strchr(text, '=');
+
+    if (options->variable_count == PROVE_VARIABLES_MAX)
+        return err_set(err, ERR_INPUT, "--variable: at most %d times", PROVE_VARIABLES_MAX);
+    if (equals == NULL || equals == text || strspn(text, NAME_CHARACTERS) != (size_t)(equals - text))
+        return err_set(err, ERR_INPUT, "--variable %.100s: say NAME=VALUE", text);
+    *equals = '\0';
+    options->variables[2 * options->variable_count] = text;
+    options->variables[2 * options->variable_count + 1] = equals + 1;
+    options->variable_count++;
+    return true;
+}
+
+static bool add_unit(struct prove_options *options, const char *unit, struct err *err)
+{
+    if (options->unit_count == PROVE_UNITS_MAX)
+        return err_set(err, ERR_INPUT, "--systemd-unit: at most %d times", PROVE_UNITS_MAX);
+    options->units[options->unit_count++] = unit;
+    return true;
 }
 
 static bool take(struct prove_options *options, int letter, char *value, struct err *err)
@@ -88,6 +136,20 @@ static bool take(struct prove_options *options, int letter, char *value, struct 
     case 'm':
         options->html_path = value;
         return true;
+    case 'v':
+        return add_variable(options, value, err);
+    case 'l':
+        return read_number("unavailable-max", value, 1, UNAVAILABLE_MAX_S, &options->unavailable_max_s, err);
+    case 'i':
+        options->pid_file = value;
+        return true;
+    case 'y':
+        return add_unit(options, value, err);
+    case 'o':
+        options->command = value;
+        return true;
+    case 'n':
+        return read_number("copies", value, 1, COPIES_MAX, &options->copies, err);
     case 'V':
         options->version = true;
         return true;
@@ -106,6 +168,40 @@ static bool check_encoding(int count, char **words, struct err *err)
     return true;
 }
 
+/* What goes with a scenario only, and what without. */
+static bool check_scenario(struct prove_options *options, struct err *err)
+{
+    bool is_scenario = options->scenario_path != NULL;
+
+    if (!is_scenario && (options->command != NULL || options->variable_count > 0))
+        return err_set(err, ERR_INPUT, "%s goes with a scenario; none is given",
+                       options->command != NULL ? "--command" : "--variable");
+    if (is_scenario && options->upload != UPLOAD_AUTO)
+        return err_set(err, ERR_INPUT, "--upload is for mayfly; a scenario says itself what it uploads");
+    if (options->url == NULL && options->command != NULL)
+        options->url = "http://localhost";
+    if (options->url == NULL)
+        return err_set(err, ERR_INPUT, "--url is missing");
+    if (is_scenario && options->users > PROVE_CLIENTS_MAX)
+        return err_set(err, ERR_INPUT, "--users: a scenario has %d virtual users at most", PROVE_CLIENTS_MAX);
+    return true;
+}
+
+static void set_defaults(struct prove_options *options)
+{
+    if (options->users == 0)
+        options->users = options->scenario_path != NULL ? VIRTUAL_USERS_DEFAULT : ACCOUNTS_DEFAULT;
+    if (options->duration_s == 0)
+        options->duration_s = SECONDS_PER_HOOK * ((int64_t)options->hook_count + 1);
+    if (options->clients > options->users)
+        options->clients = options->users;
+}
+
+void prove_options_free(struct prove_options *options)
+{
+    arena_free(&options->arena);
+}
+
 bool prove_options_read(struct prove_options *options, int count, char **words, struct err *err)
 {
     static const struct option longs[] = {
@@ -117,6 +213,12 @@ bool prove_options_read(struct prove_options *options, int count, char **words, 
         {"hook", required_argument, NULL, 'k'},
         {"upload", required_argument, NULL, 'p'},
         {"until-failure", no_argument, NULL, 'f'},
+        {"variable", required_argument, NULL, 'v'},
+        {"unavailable-max", required_argument, NULL, 'l'},
+        {"pid-file", required_argument, NULL, 'i'},
+        {"systemd-unit", required_argument, NULL, 'y'},
+        {"command", required_argument, NULL, 'o'},
+        {"copies", required_argument, NULL, 'n'},
         {"json", required_argument, NULL, 'j'},
         {"html", required_argument, NULL, 'm'},
         {"version", no_argument, NULL, 'V'},
@@ -125,7 +227,9 @@ bool prove_options_read(struct prove_options *options, int count, char **words, 
     };
     int letter;
 
-    *options = (struct prove_options){.users = 24, .clients = 8, .seed = -1};
+    *options = (struct prove_options){
+        .clients = 8, .seed = -1, .unavailable_max_s = UNAVAILABLE_DEFAULT_S, .copies = COPIES_DEFAULT};
+    arena_init(&options->arena, PROVE_OPTIONS_BYTES);
     if (!check_encoding(count, words, err))
         return false;
     optind = 0;
@@ -141,12 +245,11 @@ bool prove_options_read(struct prove_options *options, int count, char **words, 
     if (options->help || options->version)
         return true;
     if (optind < count)
+        options->scenario_path = words[optind++];
+    if (optind < count)
         return err_set(err, ERR_INPUT, "%.100s: one argument too many", words[optind]);
-    if (options->url == NULL)
-        return err_set(err, ERR_INPUT, "--url is missing");
-    if (options->duration_s == 0)
-        options->duration_s = SECONDS_PER_HOOK * ((int64_t)options->hook_count + 1);
-    if (options->clients > options->users)
-        options->clients = options->users;
+    if (!check_scenario(options, err) || !events_add(options, err))
+        return false;
+    set_defaults(options);
     return true;
 }

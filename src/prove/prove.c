@@ -3,7 +3,9 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "prove/play.h"
 #include "prove/run.h"
+#include "prove/virtual_user.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -58,10 +60,6 @@ static bool look_at_site(struct run *run, struct err *err)
 
 static void name_users(struct prove *prove)
 {
-    unsigned char random[(PROVE_RUN_BYTES - 1) / 2];
-
-    random_bytes(random, sizeof random);
-    bytes_to_hex(random, sizeof random, prove->run);
     for (size_t i = 0; i < prove->user_count; i++) {
         snprintf(prove->users[i].name, LEDGER_NAME_BYTES, "prove-%s-%zu", prove->run, i + 1);
         prove->users[i].profile.first = prove->documents++ * DOCUMENT_NUMBERS;
@@ -80,39 +78,85 @@ static void start_random(struct prove *prove, int64_t seed)
     prove->random = state != 0 ? state : 1; /* 0 would stay 0 */
 }
 
-static bool set_up(struct run *run, struct err *err)
+/* Accounts of mayfly, and the clients that use them. */
+static bool make_clients(struct prove *prove, const struct prove_options *options, struct err *err)
 {
-    const struct prove_options *options = run->options;
-    struct prove *prove = &run->prove;
-    unsigned char secret[(PROVE_SECRET_BYTES - 1) / 2];
-
-    if (!random_start())
-        return err_set(err, ERR_DOWN, "libsodium does not start");
+    prove->play = &clients_play;
     prove->user_count = (size_t)options->users;
     prove->client_count = (size_t)options->clients;
     prove->users = calloc(prove->user_count, sizeof *prove->users);
     prove->clients = calloc(prove->client_count, sizeof *prove->clients);
     if (prove->users == NULL || prove->clients == NULL)
         return err_memory(err);
-    arena_init(&prove->scratch, SCRATCH_BYTES);
     name_users(prove);
-    random_bytes(secret, sizeof secret);
-    bytes_to_hex(secret, sizeof secret, prove->secret);
-    start_random(prove, options->seed);
     for (size_t i = 0; i < prove->client_count; i++)
         prove->clients[i].number = i;
     prove->rename_us = RENAME_US;
+    return true;
+}
+
+static void name_run(struct prove *prove)
+{
+    unsigned char random[(PROVE_RUN_BYTES - 1) / 2], secret[(PROVE_SECRET_BYTES - 1) / 2];
+
+    random_bytes(random, sizeof random);
+    bytes_to_hex(random, sizeof random, prove->run);
+    random_bytes(secret, sizeof secret);
+    bytes_to_hex(secret, sizeof secret, prove->secret);
+}
+
+/* mayfly answers /health/live; of any other application it is only known that it answers. */
+static bool look_at_application(struct run *run, struct err *err)
+{
+    const struct prove_request request = {.method = "GET", .path = "/"};
+    struct prove_answer answer;
+
+    if (run->prove.virtual_users->copies != NULL)
+        return true;
+    return ask_alone(run, &request, &answer, err) &&
+           (answer.status != 0 || answer.is_nonsense ||
+            err_set(err, ERR_DOWN, "%.150s does not answer: %.150s", run->options->url, answer.trouble));
+}
+
+/* As long as there is nothing to undo, ^C ends the process at once; copies of a program have to be ended. */
+static bool begin(struct run *run, struct err *err)
+{
+    const struct prove_options *options = run->options;
+    struct prove *prove = &run->prove;
+    struct prove_site site = {
+        .url = options->url, .worker_header = "X-Mayfly-Worker", .answer_bytes_max = PROVE_BODY_BYTES};
+
+    if (options->scenario_path == NULL)
+        return make_clients(prove, options, err) &&
+               prove_http_new(&prove->http, &site, prove->client_count * PROVE_LANES, err) && look_at_site(run, err) &&
+               run_watch_signals(run, err);
+    if ((options->command != NULL && !run_watch_signals(run, err)) || !virtual_users_open(prove, options, err))
+        return false;
+    run->hook.copies = prove->virtual_users->copies;
+    site.answer_bytes_max = PROVE_ANSWER_BYTES;
+    if (prove->virtual_users->scenario->worker_header != NULL)
+        site.worker_header = prove->virtual_users->scenario->worker_header;
+    return prove_http_new(&prove->http, &site, prove->client_count, err) && look_at_application(run, err) &&
+           (options->command != NULL || run_watch_signals(run, err));
+}
+
+static bool set_up(struct run *run, struct err *err)
+{
+    if (!random_start())
+        return err_set(err, ERR_DOWN, "libsodium does not start");
+    arena_init(&run->prove.scratch, SCRATCH_BYTES);
+    name_run(&run->prove);
+    start_random(&run->prove, run->options->seed);
     run->tty = isatty(STDERR_FILENO) != 0;
     signal(SIGPIPE, SIG_IGN);
-    /* As long as there are no accounts to close, ^C ends the process at once. */
-    return prove_http_new(&prove->http, options->url, prove->client_count * PROVE_LANES, err) &&
-           look_at_site(run, err) && run_watch_signals(run, err);
+    return begin(run, err);
 }
 
 static void tear_down(struct run *run)
 {
     hook_free(&run->hook);
     prove_http_free(run->prove.http);
+    virtual_users_close(&run->prove);
     if (run->signals >= 0)
         close(run->signals);
     arena_free(&run->prove.scratch);
@@ -222,6 +266,8 @@ int main(int argc, char **argv)
         err_set(&err, ERR_DOWN, "standard output: %s", strerror(errno));
         status = complain(&err, status != EXIT_SUCCESS ? status : EXIT_UNUSABLE);
     }
+    if (options != NULL)
+        prove_options_free(options);
     free(run);
     free(options);
     return status;

@@ -112,8 +112,9 @@ static void print_pool(FILE *out, const struct tally *tally, const struct pool *
         fprintf(out, "  and %lld more\n", (long long)(pool->workers - shown));
 }
 
-static void print_workers(FILE *out, const struct tally *tally)
+static void print_workers(FILE *out, const struct prove *prove)
 {
+    const struct tally *tally = &prove->tally;
     struct pool pools[POOLS_SHOWN];
     size_t count = pools_of(tally, pools);
     int64_t all = tally->unnamed;
@@ -126,10 +127,26 @@ static void print_workers(FILE *out, const struct tally *tally)
         print_pool(out, tally, &pools[i], all);
     }
     if (count == 0)
-        fputs("no answer names its worker: worker_header is off\n", out);
+        fputs(prove->virtual_users == NULL
+                  ? "no answer names its worker: worker_header is off\n"
+                  : "no answer names who gave it; # prove: worker-header says which header does\n",
+              out);
     else
         fprintf(out, "%.1f %% of a session's answers came from another worker than the one before\n",
                 percent(tally->moved, tally->followed));
+}
+
+/* A scenario has no rivals, and asks for what was undone instead of tokens that must be refused. */
+static void print_sums(FILE *out, const struct prove *prove)
+{
+    const struct tally *tally = &prove->tally;
+
+    fprintf(out, "%lld effects acknowledged, %lld checked in the end; ", (long long)tally->acknowledged,
+            (long long)tally->checked);
+    if (prove->virtual_users == NULL)
+        fprintf(out, "%lld rivals, ", (long long)tally->rivals);
+    fprintf(out, "%lld repetitions on purpose, %lld requests %s\n", (long long)tally->repetitions,
+            (long long)tally->dead_asked, prove->virtual_users == NULL ? "with dead tokens" : "for what was undone");
 }
 
 void prove_report_table(const struct prove *prove, FILE *out)
@@ -149,13 +166,9 @@ void prove_report_table(const struct prove *prove, FILE *out)
     fputc('\n', out);
     print_troubles(out, tally);
     print_findings(out, tally);
-    print_workers(out, tally);
+    print_workers(out, prove);
     if (tally->left > 0)
         fprintf(out, "%lld accounts named prove-... could not be closed\n", (long long)tally->left);
-    fprintf(out,
-            "%lld effects acknowledged, %lld checked in the end; %lld rivals, %lld repetitions on purpose, %lld "
-            "requests with "
-            "dead tokens\n%s%s\n",
-            (long long)tally->acknowledged, (long long)tally->checked, (long long)tally->rivals,
-            (long long)tally->repetitions, (long long)tally->dead_asked, proven ? "proven" : "not proven: ", reason);
+    print_sums(out, prove);
+    fprintf(out, "%s%s\n", proven ? "proven" : "not proven: ", reason);
 }

@@ -5,7 +5,7 @@
 #include "prove/run.h"
 
 #include "base/clock.h"
-#include "prove/scene.h"
+#include "prove/play.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -49,8 +49,8 @@ static void say(struct run *run, const char *what, bool end)
 static bool all_answered(const struct run *run)
 {
     for (size_t i = 0; i < run->prove.client_count; i++)
-        if (!scene_none_left(&run->prove, &run->prove.clients[i]) &&
-            run->prove.clients[i].finished_us <= run->hook_end_us)
+        if (!run->prove.play->none_left(&run->prove, i) &&
+            run->prove.play->finished_us(&run->prove, i) <= run->hook_end_us)
             return false;
     return true;
 }
@@ -64,11 +64,15 @@ static bool settled(struct run *run, int64_t now_us)
         return false;
     if (run->hook.state == HOOK_NONE)
         return true;
-    if (event->healed_us == 0 && all_answered(run))
+    if (event->healed_us == 0 && all_answered(run)) {
         event->healed_us = now_us - run->hook_end_us;
+        if (run->prove.play->ask != NULL)
+            run->prove.play->ask(&run->prove);
+    }
     if (event->healed_us == 0 && now_us - run->hook_end_us > HEAL_LIMIT_US)
         event->healed_us = -1;
-    return event->healed_us != 0;
+    return event->healed_us < 0 ||
+           (event->healed_us > 0 && (run->prove.play->ask == NULL || run->prove.play->asked(&run->prove)));
 }
 
 /* One hook may stop a service and the next one start it again, so the event of the first one waits for nothing. */
@@ -78,7 +82,7 @@ static bool may_follow(struct run *run, int64_t now_us)
     size_t next = run->next_hook;
     bool healed = settled(run, now_us);
     bool outages = next > 0 && next < run->options->hook_count && hooks[next - 1].kind == EVENT_OUTAGE &&
-                   hooks[next].kind == EVENT_OUTAGE;
+                   !hooks[next - 1].restores && hooks[next].kind == EVENT_OUTAGE;
 
     return run->hook.state != HOOK_RUNNING && (healed || outages) &&
            (run->hook.state == HOOK_NONE || now_us - run->hook_end_us > SETTLE_US);
@@ -130,7 +134,7 @@ static bool load_is_over(struct run *run, int64_t now_us, struct err *err)
 static bool all_idle(const struct prove *prove)
 {
     for (size_t i = 0; i < prove->client_count; i++)
-        if (!scene_none_left(prove, &prove->clients[i]))
+        if (!prove->play->none_left(prove, i))
             return false;
     return true;
 }
@@ -238,8 +242,7 @@ static bool take_answers(struct run *run, struct err *err)
     size_t slot;
 
     while (prove_http_next(run->prove.http, &slot, &answer))
-        if (!client_answer(&run->prove, &run->prove.clients[slot / PROVE_LANES], slot % PROVE_LANES, &answer,
-                           clock_system.monotonic_us(), err))
+        if (!run->prove.play->answer(&run->prove, slot, &answer, clock_system.monotonic_us(), err))
             return false;
     return true;
 }
@@ -253,9 +256,9 @@ static bool turn(struct run *run, struct err *err)
     for (size_t i = 0; i < run->prove.client_count; i++) {
         int64_t client_us;
 
-        if (!client_go(&run->prove, &run->prove.clients[i], now_us, err))
+        if (!run->prove.play->go(&run->prove, i, now_us, err))
             return false;
-        client_us = client_due_us(&run->prove.clients[i], now_us);
+        client_us = run->prove.play->due_us(&run->prove, i, now_us);
         due_us = client_us < due_us ? client_us : due_us;
     }
     hook_descriptors(&run->hook, descriptors + 1);

@@ -114,24 +114,53 @@ void tally_done(struct tally *tally, struct event *began, int64_t took_us, int64
         tick->longest_ms = (uint32_t)(took_us / 1000);
 }
 
+/* NULL: there are enough in words. */
+static struct finding *add_finding(struct tally *tally, enum finding_kind kind, const char *account)
+{
+    struct finding *finding = &tally->findings[tally->finding_count];
+
+    if (tally->finding_count == TALLY_FINDINGS_MAX)
+        return NULL;
+    *finding = (struct finding){
+        .kind = kind, .event = tally_event(tally), .at_us = clock_system.monotonic_us() - tally->began_us};
+    snprintf(finding->account, sizeof finding->account, "%s", account);
+    tally->finding_count++;
+    return finding;
+}
+
 void tally_find(struct tally *tally, enum finding_kind kind, int64_t count, const char *account, const char *format,
                 ...)
 {
-    struct finding *finding = &tally->findings[tally->finding_count];
+    struct finding *finding = add_finding(tally, kind, account);
     va_list arguments;
 
     tally->found[kind] += count;
-    if (tally->finding_count == TALLY_FINDINGS_MAX)
+    if (finding == NULL)
         return;
-    finding->kind = kind;
-    finding->event = tally_event(tally);
-    finding->at_us = clock_system.monotonic_us() - tally->began_us;
-    snprintf(finding->account, sizeof finding->account, "%s", account);
     va_start(arguments, format);
     vsnprintf(finding->text, sizeof finding->text, format, arguments);
     va_end(arguments);
     one_line(finding->text);
-    tally->finding_count++;
+}
+
+void tally_find_at(struct tally *tally, enum finding_kind kind, const struct event *event, const char *request,
+                   const char *worker, const char *account, const char *format, ...)
+{
+    struct finding *finding = add_finding(tally, kind, account);
+    va_list arguments;
+
+    tally->found[kind]++;
+    if (finding == NULL)
+        return;
+    finding->event = event;
+    snprintf(finding->request, sizeof finding->request, "%s", request);
+    snprintf(finding->worker, sizeof finding->worker, "%s", worker);
+    va_start(arguments, format);
+    vsnprintf(finding->text, sizeof finding->text, format, arguments);
+    va_end(arguments);
+    one_line(finding->text);
+    one_line(finding->request);
+    one_line(finding->worker);
 }
 
 int64_t tally_found(const struct tally *tally)
@@ -194,6 +223,8 @@ bool tally_proven(const struct tally *tally, char reason[TALLY_FINDING_BYTES])
         snprintf(reason, TALLY_FINDING_BYTES, "it was interrupted before everything was checked");
     else if (tally->unchecked > 0)
         snprintf(reason, TALLY_FINDING_BYTES, "%lld accounts could not be checked", (long long)tally->unchecked);
+    else if (tally->acknowledged == 0)
+        snprintf(reason, TALLY_FINDING_BYTES, "nothing was acknowledged, so nothing was at stake");
     for (size_t i = 0; reason[0] == '\0' && i < tally->event_count; i++) {
         const struct event *event = &tally->events[i];
 
@@ -258,6 +289,13 @@ static const struct {
     [FINDING_MIXED_UP] = {"answers mixed up",
                           "an answer is its own request's, and one account's things are no other's"},
     [FINDING_STICKY] = {"sticky routing", "each session is answered by many workers of all pools"},
+    [FINDING_LOST_UPLOAD] = {"lost upload", "an upload that was acknowledged stays, whoever answers"},
+    [FINDING_DOUBLED] = {"doubled effect", "what was acknowledged once is there once"},
+    [FINDING_REVIVED_SESSION] = {"revived session", "a session that was ended is refused"},
+    [FINDING_REVIVED_EFFECT] = {"revived effect", "what was undone is not there"},
+    [FINDING_STALE_CACHE] = {"stale cache", "all processes give the same answer"},
+    [FINDING_UNAVAILABLE] = {"unavailable too long", "every request is answered in time, its repetitions included"},
+    [FINDING_WRONG_ANSWER] = {"wrong answer", "a request is answered as the scenario says"},
 };
 
 const char *finding_word(enum finding_kind kind)

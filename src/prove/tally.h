@@ -10,10 +10,11 @@
 #include <stdio.h>
 
 enum {
-    TALLY_EVENTS_MAX = 66,      /* 64 hooks, the time before them and the check */
-    TALLY_WORKERS_MAX = 1024,   /* processes by name; those that come later are counted together */
-    TALLY_FINDINGS_MAX = 200,   /* in words; all are counted */
-    TALLY_FINDING_BYTES = 384,  /* one line of text: two requests with their ids take most of it */
+    TALLY_EVENTS_MAX = 66,     /* 64 hooks, the time before them and the check */
+    TALLY_WORKERS_MAX = 1024,  /* processes by name; those that come later are counted together */
+    TALLY_FINDINGS_MAX = 200,  /* in words; all are counted */
+    TALLY_FINDING_BYTES = 384, /* one line of text: two requests with their ids take most of it */
+    TALLY_REQUEST_BYTES = 144,
     TALLY_NAME_CHARACTERS = 28, /* of an event's name, in a table */
     TALLY_TICK_MS = 200,        /* of the time line */
     TALLY_TICKS_MAX = 2 * 3600 * 5,
@@ -34,6 +35,7 @@ struct event {
     int64_t healed_us;  /* from the command's end until every client was answered; -1: they were not */
     int64_t longest_us; /* the longest that one request took, all its repetitions included */
     int64_t requests, failed, limited, repeated, replayed;
+    bool unavailable;                  /* a request waited longer than it may; this is found once */
     char failure[TALLY_FINDING_BYTES]; /* the first one, in words */
     char hook_failure[TALLY_FINDING_BYTES];
 };
@@ -44,6 +46,7 @@ enum finding_kind {
     FINDING_LOST_SESSION,
     FINDING_LOST_WRITE,
     FINDING_LOST_FILE,
+    FINDING_LOST_UPLOAD,
     FINDING_LOST_UPDATE,
     FINDING_DONE_TWICE,
     FINDING_DONE_REFUSED,
@@ -55,6 +58,12 @@ enum finding_kind {
     FINDING_REUSED_KEY,
     FINDING_MIXED_UP,
     FINDING_STICKY,
+    FINDING_DOUBLED,
+    FINDING_REVIVED_SESSION,
+    FINDING_REVIVED_EFFECT,
+    FINDING_STALE_CACHE,
+    FINDING_UNAVAILABLE,
+    FINDING_WRONG_ANSWER,
     FINDING_KINDS
 };
 
@@ -63,6 +72,9 @@ struct finding {
     const struct event *event; /* the event in which it was noticed */
     int64_t at_us;             /* since the run's beginning */
     char account[40];          /* "" when it is of no single account */
+    char request
+        [TALLY_REQUEST_BYTES]; /* of a scenario: the one that shows it, in words, and who answered; "" when not known */
+    char worker[PROVE_WORKER_BYTES];
     char text[TALLY_FINDING_BYTES];
 };
 
@@ -124,6 +136,10 @@ void tally_done(struct tally *, struct event *began, int64_t took_us, int64_t no
 /* Notes that count effects of this account ("": of no single one) break the promise. */
 void tally_find(struct tally *, enum finding_kind, int64_t count, const char *account, const char *format, ...)
     PRINTF_LIKE(5, 6);
+
+/* The same of a request in this event; worker may be "". */
+void tally_find_at(struct tally *, enum finding_kind, const struct event *, const char *request, const char *worker,
+                   const char *account, const char *format, ...) PRINTF_LIKE(7, 8);
 
 /* How many effects were found to break any promise. */
 int64_t tally_found(const struct tally *);

@@ -128,6 +128,41 @@ def s3_xml():
         yield b"\x03" + xml
 
 
+SCENARIO = b"""# prove: worker-header X-Served-By
+# prove: outage 502 503
+# prove: acknowledges session
+POST {{url}}/login
+[Form]
+user: {{user}}
+HTTP/1.1 200
+[Captures]
+token: header "X-Token" regex /^(\\w+)\\/x$/
+id: jsonpath "$.list[2].id"
+[Asserts]
+cookie "sid[Path]" == "/"
+# prove: shows session
+# prove: undoes session
+GET {{url}}/me
+[Options]
+location: true
+HTTP 200
+Content-Type: application/json
+[Asserts]
+jsonpath "$.list[*].id" count == 1
+jsonpath "$['name']" not startsWith "{{user}}x"
+body matches /"n": \\d/
+variable "token" toInt >= -1.5e2
+sha256 == hex,00ff;
+"""
+
+
+def scenario():
+    yield SCENARIO + b'\0{"name": "ann", "n": 3, "list": [1, "b", {"id": 7}]}'
+    for body in (b"```json\n{{a}}\n```", b"`one \\u{1F600}`", b'{"a": [1, "\\"}"]}', b"file,a b.png;", b"base64,AP8=;",
+                 b"[Multipart]\na: file,b; image/png\n", b"[BasicAuth]\na: b\n", b"[Query]\na\\#: b # c\n"):
+        yield b"# prove: acknowledges write a\n# prove: repeatable\nPUT x\n" + body + b"\nHTTP *\n# prove: shows write a\nGET x\n" + b"\0[]"
+
+
 def sniff():
     yield from (
         b"\x89PNG\r\n\x1a\n" + bytes(20), b"GIF89a..", b"\xff\xd8\xff\xe0", b"<!doctype html><script>",
@@ -141,7 +176,7 @@ def template():
 
 
 def main(out):
-    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, rules, s3_answer, s3_xml, sniff, template):
+    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, rules, s3_answer, s3_xml, scenario, sniff, template):
         folder = Path(out) / harness.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for data in harness():
