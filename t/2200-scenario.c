@@ -1,4 +1,7 @@
-/* Scenarios of mayfly-prove: what is read of the format of Hurl, the proof's own words in comments, and where an error is said to be. */
+/*
+ * Scenarios of mayfly-prove: what is read of the format of Hurl, the proof's own words in comments, and where an error
+ * is said to be.
+ */
 #include "prove/scenario.h"
 
 #include "base/buf.h"
@@ -259,6 +262,7 @@ static void sizes_are_bounded(void **state)
     struct unit *unit = *state;
     struct scenario scenario;
     struct buf text;
+    char deep[6 + SCENARIO_DEPTH_MAX + 1];
 
     buf_init(&text, &unit->arena, 2 * SCENARIO_BYTES_MAX);
     assert_true(buf_add_string(&text, LEAST));
@@ -269,6 +273,10 @@ static void sizes_are_bounded(void **state)
     assert_true(buf_add_string(&text, "GET x\n"));
     assert_refused(scenario_parse(&scenario, &unit->arena, "a", text.bytes, text.length, &unit->err), &unit->err,
                    ERR_INPUT, "256 requests at most");
+    memset(deep, '[', sizeof deep);
+    memcpy(deep, "PUT x\n", 6);
+    assert_refused(scenario_parse(&scenario, &unit->arena, "a", deep, sizeof deep, &unit->err), &unit->err, ERR_INPUT,
+                   "a:2:1: JSON has 64 brackets inside of each other at most");
     assert_refused(scenario_parse(&scenario, &unit->arena, "a", text.bytes, SCENARIO_BYTES_MAX + 1, &unit->err),
                    &unit->err, ERR_LARGE, "1048576 bytes at most");
 }

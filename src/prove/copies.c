@@ -108,7 +108,9 @@ void copies_name(const struct copies *copies, size_t copy, char *text, size_t si
 
 /* --- One copy */
 
-/* A port that nobody has. Between this and the program's start somebody else may take it, which the program then says. */
+/*
+ * A port that nobody has. Between this and the program's start somebody else may take it, which the program then says.
+ */
 static bool choose_port(int *port, struct err *err)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};

@@ -1,6 +1,6 @@
 /*
- * mayfly-prove --command: copies of a program, each on a port of its own, behind a round robin, and what is done to them while they are used. A
- * round robin needs no process here: each request is sent to the next copy.
+ * mayfly-prove --command: copies of a program, each on a port of its own, behind a round robin, and what is done to
+ * them while they are used. A round robin needs no process here: each request is sent to the next copy.
  */
 #ifndef MAYFLY_PROVE_COPIES_H
 #define MAYFLY_PROVE_COPIES_H
@@ -24,8 +24,9 @@ enum copies_deed {
 struct copies;
 
 /*
- * Starts count copies of the command, for sh as exec env COMMAND with PORT in its environment, and waits until each accepts connections.
- * ERR_DOWN says which does not, with the last line it wrote. Free it with copies_free, which ends them.
+ * Starts count copies of the command, for sh as exec env COMMAND with PORT in its environment, and waits until each
+ * accepts connections. ERR_DOWN says which does not, with the last line it wrote. Free it with copies_free, which ends
+ * them.
  */
 bool copies_start(struct copies **, const char *command, size_t count, struct err *) MUST_CHECK;
 void copies_free(struct copies *);

@@ -1,4 +1,7 @@
-/* mayfly-prove, events that need no hook: those of a process by its pid file, of units of systemd and of copies of a program. */
+/*
+ * mayfly-prove, events that need no hook: those of a process by its pid file, of units of systemd and of copies of a
+ * program.
+ */
 #ifndef MAYFLY_PROVE_EVENTS_H
 #define MAYFLY_PROVE_EVENTS_H
 

@@ -243,7 +243,10 @@ static bool add_headers(struct slot *slot, const struct prove_request *request)
            add_header(slot, "Content-Type", request->type);
 }
 
-/* How a request of a scenario differs. After most redirects a POST becomes a GET, which CURLOPT_CUSTOMREQUEST would prevent. */
+/*
+ * How a request of a scenario differs. After most redirects a POST becomes a GET, which CURLOPT_CUSTOMREQUEST would
+ * prevent.
+ */
 static bool set_scenario(CURL *easy, struct slot *slot, const struct prove_request *request)
 {
     const char *line = request->jar;

@@ -1,6 +1,6 @@
 /*
- * The part of JSONPath (RFC 9535) that scenarios use: $, .name, ["name"], [0], [-1], [*] and .*. What else the grammar has is refused by
- * name: descendants (..), slices, unions and filters.
+ * The part of JSONPath (RFC 9535) that scenarios use: $, .name, ["name"], [0], [-1], [*] and .*. What else the grammar
+ * has is refused by name: descendants (..), slices, unions and filters.
  */
 #ifndef MAYFLY_PROVE_JSON_PATH_H
 #define MAYFLY_PROVE_JSON_PATH_H
@@ -31,8 +31,8 @@ struct json_path {
 bool json_path_parse(struct json_path *, struct arena *, const char *text, struct err *) MUST_CHECK;
 
 /*
- * *found is what the path leads to in value, for the caller to decref: one value, or with finds_many a new array of those there are, which
- * may be empty. NULL: it leads nowhere. ERR_LARGE beyond JSON_PATH_FOUND_MAX.
+ * *found is what the path leads to in value, for the caller to decref: one value, or with finds_many a new array of
+ * those there are, which may be empty. NULL: it leads nowhere. ERR_LARGE beyond JSON_PATH_FOUND_MAX.
  */
 bool json_path_find(const struct json_path *, json_t *value, json_t **found, struct err *) MUST_CHECK;
 

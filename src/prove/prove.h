@@ -46,8 +46,9 @@ void prove_options_free(struct prove_options *);
 void prove_options_help(void);
 
 /*
- * Reads the scenario, starts the copies of its program, and makes its virtual users: prove->play and prove->virtual_users. The caller calls
- * virtual_users_close, also after an error. ERR_INPUT: the scenario is wrong, and where.
+ * Reads the scenario, starts the copies of its program, and makes its virtual users: prove->play and
+ * prove->virtual_users. The caller calls virtual_users_close, also after an error. ERR_INPUT: the scenario is wrong,
+ * and where.
  */
 bool virtual_users_open(struct prove *, const struct prove_options *, struct err *) MUST_CHECK;
 void virtual_users_close(struct prove *);

@@ -1,8 +1,9 @@
 /*
- * mayfly-prove, what users do to an application: a file in the format of Hurl (https://hurl.dev/docs/hurl-file.html), of which
- * man/mayfly-prove.1 names the part that is read, with the proof's own words in comments, which Hurl ignores.
+ * mayfly-prove, what users do to an application: a file in the format of Hurl (https://hurl.dev/docs/hurl-file.html),
+ * of which man/mayfly-prove.1 names the part that is read, with the proof's own words in comments, which Hurl ignores.
  *
- * Everything lives in the arena that scenario_parse was given, and is read only afterwards: many users run one scenario at once.
+ * Everything lives in the arena that scenario_parse was given, and is read only afterwards: many users run one scenario
+ * at once.
  */
 #ifndef MAYFLY_PROVE_SCENARIO_H
 #define MAYFLY_PROVE_SCENARIO_H
@@ -219,8 +220,8 @@ struct scenario {
 };
 
 /*
- * Reads length bytes of text. file is its name for messages, which begin with FILE:LINE:COLUMN and say what was expected. ERR_INPUT:
- * something is wrong, or is not read by mayfly-prove; ERR_LARGE: beyond a limit above.
+ * Reads length bytes of text. file is its name for messages, which begin with FILE:LINE:COLUMN and say what was
+ * expected. ERR_INPUT: something is wrong, or is not read by mayfly-prove; ERR_LARGE: beyond a limit above.
  */
 bool scenario_parse(struct scenario *, struct arena *, const char *file, const char *text, size_t length,
                     struct err *) MUST_CHECK;

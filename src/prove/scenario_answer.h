@@ -1,6 +1,7 @@
 /*
- * What a scenario says of an answer: what is captured from it, and whether it is as it should be. Everything that an application can send is
- * bounded here, and nothing of it is an error of the proof: an answer is right or wrong, and says why.
+ * What a scenario says of an answer: what is captured from it, and whether it is as it should be. Everything that an
+ * application can send is bounded here, and nothing of it is an error of the proof: an answer is right or wrong, and
+ * says why.
  */
 #ifndef MAYFLY_PROVE_SCENARIO_ANSWER_H
 #define MAYFLY_PROVE_SCENARIO_ANSWER_H
@@ -27,8 +28,8 @@ struct scenario_wrong {
 };
 
 /*
- * Whether status, headers, asserts and body are what the entry says; what it says nothing of is right. Without a line HTTP any status below 400
- * is right. Memory of the arena is used meanwhile. False: it is wrong.
+ * Whether status, headers, asserts and body are what the entry says; what it says nothing of is right. Without a line
+ * HTTP any status below 400 is right. Memory of the arena is used meanwhile. False: it is wrong.
  */
 bool scenario_answer_is_right(const struct scenario_entry *, const struct scenario_answer *, const struct variables *,
                               struct arena *, struct scenario_wrong *) MUST_CHECK;

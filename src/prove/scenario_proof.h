@@ -14,7 +14,10 @@ struct scenario_proof {
 
 void scenario_proof_begin(struct scenario_proof *, struct scenario *);
 
-/* Behind a "#". A comment without "prove:" is left alone. arg is the struct scenario_proof, as the source's comment_arg. */
+/*
+ * Behind a "#". A comment without "prove:" is left alone. arg is the struct scenario_proof, as the source's
+ * comment_arg.
+ */
 bool scenario_proof_parse(void *arg, struct scenario_source *) MUST_CHECK;
 
 /* Called where a request or its response goes on: what is said of a request stands above it, not within. */

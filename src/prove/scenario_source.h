@@ -62,7 +62,7 @@ bool source_number(struct scenario_source *, int64_t most, int64_t *number) MUST
 
 /*
  * Texts with {{variables}}; each takes what it reads.
- *   until_end: to the end of the line or a comment, without spaces around it; "\#" is a "#" (value-string of Hurl's grammar).
+ *   until_end: to the end of the line or a comment, without spaces around it; "\#" is a "#" (Hurl's value-string).
  *   key: the same up to a colon, which is not taken.
  *   quoted: "…".
  *   oneline: `…`.

@@ -105,8 +105,8 @@ static bool add_escape(struct growing *growing, const char *itself)
 }
 
 /*
- * Up to one of `stops`, which is not taken, or to the end of the line. Spaces before it do not count when it is `trimmed`. itself: as
- * add_escape.
+ * Up to one of `stops`, which is not taken, or to the end of the line. Spaces before it do not count when it is
+ * `trimmed`. itself: as add_escape.
  */
 static bool take_text(struct growing *growing, const char *stops, const char *itself, bool trimmed)
 {

@@ -1,4 +1,6 @@
-/* What a query finds in an answer: a value, with its type, and what the filters and predicates of scenarios do with it. */
+/*
+ * What a query finds in an answer: a value, with its type, and what the filters and predicates of scenarios do with it.
+ */
 #ifndef MAYFLY_PROVE_SCENARIO_VALUE_H
 #define MAYFLY_PROVE_SCENARIO_VALUE_H
 

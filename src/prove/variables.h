@@ -30,7 +30,8 @@ bool variables_set(struct variables *, const char *name, const char *bytes, size
 const struct variable *variables_get(const struct variables *, const char *name);
 
 /*
- * The text with its variables' values, in the arena; a NUL follows that does not count. ERR_ABSENT names a variable that has no value yet.
+ * The text with its variables' values, in the arena; a NUL follows that does not count. ERR_ABSENT names a variable
+ * that has no value yet.
  */
 bool variables_fill(const struct variables *, const struct scenario_text *, struct arena *, const char **bytes,
                     size_t *length, struct err *) MUST_CHECK;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 enum {
-    TIMEOUT_S = 15,       /* of one answer: an application that hangs is asked again */
     THINK_US = 30 * 1000, /* between two visits, on average */
     IDLE_US = 20 * 1000,
     TURN_BYTES = 24,
@@ -170,7 +169,10 @@ static bool address(struct prove *prove, struct virtual_user *user, struct prove
     return true;
 }
 
-/* A request that can't be made is left out when a variable has no value: what would have given it was answered otherwise. */
+/*
+ * A request that can't be made is left out when a variable has no value: what would have given it was answered
+ * otherwise.
+ */
 static bool send(struct prove *prove, struct virtual_user *user, int64_t now_us, struct err *err)
 {
     const struct virtual_users *all = prove->virtual_users;
@@ -189,7 +191,7 @@ static bool send(struct prove *prove, struct virtual_user *user, int64_t now_us,
     }
     request.jar = exchange->must_be || user->visit->ended_jar == NULL ? user->visit->jar : user->visit->ended_jar;
     request.fresh = exchange->probes > 0 || prove_random_below(prove, 2) == 0;
-    request.timeout_s = TIMEOUT_S;
+    request.timeout_s = prove->virtual_users->timeout_s;
     if (!address(prove, user, &request))
         return err_memory(err);
     exchange->url = request.url;

@@ -1,7 +1,8 @@
 /*
- * mayfly-prove, the virtual users of a scenario. Each has one request under way at most. It makes one visit after the other, evenly over the load,
- * and in between looks at those that it made before: every effect that was acknowledged must be shown, and nothing that was undone. All visits are
- * remembered, and all are looked at after each event and in the end.
+ * mayfly-prove, the virtual users of a scenario. Each has one request under way at most. It makes one visit after the
+ * other, evenly over the load, and in between looks at those that it made before: every effect that was acknowledged
+ * must be shown, and nothing that was undone. All visits are remembered, and all are looked at after each event and in
+ * the end.
  */
 #ifndef MAYFLY_PROVE_VIRTUAL_USER_H
 #define MAYFLY_PROVE_VIRTUAL_USER_H
@@ -65,12 +66,14 @@ struct virtual_users {
     const struct scenario *scenario;
     const char *folder; /* of the scenario, where its files are */
     const char *url;
-    const char *const *given; /* NAME, VALUE, NAME, VALUE …: variables of the command line */
-    size_t given_count;       /* of pairs */
-    int64_t patience_us;      /* a request that waits longer finds the application unavailable */
-    int64_t load_us;          /* how long the load lasts */
-    int64_t began_us;         /* the load; 0: not yet */
-    struct copies *copies;    /* NULL: the site is at url */
+    const char *const *given;   /* NAME, VALUE, NAME, VALUE …: variables of the command line */
+    size_t given_count;         /* of pairs */
+    int64_t timeout_s;          /* of one answer: an application that hangs is asked again */
+    int64_t patience_us;        /* a request that waits longer finds the application unavailable */
+    int64_t load_us;            /* how long the load lasts */
+    int64_t began_us;           /* the load; 0: not yet */
+    struct copies *copies;      /* NULL: the site is at url */
+    const struct event *routed; /* in which the last answer was noted */
     struct virtual_user *users;
     struct arena arena; /* of the scenario */
 };

@@ -6,8 +6,8 @@
 #include <string.h>
 
 enum {
-    /* Afterwards it is not known whether the request was done; an outage of a proof is shorter. */
-    GIVE_UP_US = 60 * 1000000,
+    /* Of the time that a request may wait; afterwards it is given up, and not known whether it was done. */
+    GIVE_UP_TIMES = 3,
     AGAIN_US = 80 * 1000, /* before a repetition, on average */
     LIMITED_US = 1000 * 1000,
     STATUS_LIMITED = 429,
@@ -69,7 +69,8 @@ static void failed(struct prove *prove, struct virtual_user *user, const struct 
         exchange->troubled = tally_event(&prove->tally);
     repeats = answer->unsent || limited || virtual_user_may_repeat(exchange);
     virtual_user_waited(prove, user, now_us, false);
-    if (!repeats || now_us - exchange->first_us > GIVE_UP_US || prove->phase == PHASE_STOP)
+    if (!repeats || now_us - exchange->first_us > GIVE_UP_TIMES * prove->virtual_users->patience_us ||
+        prove->phase == PHASE_STOP)
         give_up(user);
     user->not_before_us = now_us + prove_random_around(prove, limited ? LIMITED_US : AGAIN_US);
 }

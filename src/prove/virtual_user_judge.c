@@ -102,6 +102,19 @@ static bool acknowledges(const struct scenario_entry *entry)
     return false;
 }
 
+/* A process that was started again has another name, so only answers within one event are compared. */
+static void note_route(struct prove *prove, struct visit *visit, const char *worker)
+{
+    const struct event *event = tally_event(&prove->tally);
+
+    if (prove->virtual_users->routed != event)
+        prove->site.first[0] = '\0';
+    if (visit->routed != event)
+        visit->path = (struct route_path){.found = visit->path.found};
+    prove->virtual_users->routed = visit->routed = event;
+    route_note(&prove->tally, &prove->site, &visit->path, visit->user, worker);
+}
+
 static void answered_right(struct prove *prove, struct virtual_user *user, struct prove_answer *answer,
                            const struct scenario_answer *seen)
 {
@@ -112,7 +125,7 @@ static void answered_right(struct prove *prove, struct virtual_user *user, struc
     STAILQ_FOREACH(part, &exchange->entry->parts, next)
     note_part(prove, user, part);
     keep_cookies(user, answer);
-    route_note(&prove->tally, &prove->site, &user->visit->path, user->visit->user, answer->worker);
+    note_route(prove, user->visit, answer->worker);
     if (!scenario_answer_capture(exchange->entry, seen, &user->visit->variables, &user->arena, &wrong))
         find(prove, user, FINDING_WRONG_ANSWER, "%s: %s", exchange->words, wrong.why);
     if (exchange->entry->may_repeat && !exchange->is_repeated && user->task == TASK_GO_ON &&
@@ -236,7 +249,9 @@ static void answered_wrong(struct prove *prove, struct virtual_user *user, long 
             conclude(prove, user);
         return;
     }
-    /* What shows an effect that was not acknowledged is expected to be wrong, as is what follows from an unknown one. */
+    /*
+     * What shows an effect that was not acknowledged is expected to be wrong, as is what follows from an unknown one.
+     */
     if (!shows(exchange->entry) && !user->visit->is_vague) {
         find(prove, user, FINDING_WRONG_ANSWER, "%s%s: %s", exchange->is_repeated ? "repeated on purpose: " : "",
              exchange->words, wrong->why);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+    TIMEOUT_MAX_S = 15,
     SCENARIO_MEMORY_BYTES = 64 * 1024 * 1024, /* the tree of SCENARIO_BYTES_MAX */
     /* A request with the largest file and its answer, as JSON and as buffers that grow by doubling. */
     REQUEST_MEMORY_BYTES = 4 * SCENARIO_FILE_BYTES_MAX,
@@ -62,6 +63,7 @@ bool virtual_users_open(struct prove *prove, const struct prove_options *options
     all->given = options->variables;
     all->given_count = options->variable_count;
     all->patience_us = options->unavailable_max_s * 1000000;
+    all->timeout_s = options->unavailable_max_s < TIMEOUT_MAX_S ? options->unavailable_max_s + 1 : TIMEOUT_MAX_S;
     all->load_us = options->duration_s * 1000000;
     all->url = options->url;
     if (!read_scenario(all, options->scenario_path, err))

@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, a visit: one pass of a virtual user through the scenario, under a name of its own, with its own variables and cookies; and what
- * the application has acknowledged in it, which is asked for later.
+ * mayfly-prove, a visit: one pass of a virtual user through the scenario, under a name of its own, with its own
+ * variables and cookies; and what the application has acknowledged in it, which is asked for later.
  */
 #ifndef MAYFLY_PROVE_VISIT_H
 #define MAYFLY_PROVE_VISIT_H
@@ -31,6 +31,7 @@ struct visit {
     char *ended_jar; /* malloc; as they were before the session was undone; NULL: it was not */
     struct effect effects[SCENARIO_EFFECTS_MAX];
     struct route_path path;
+    const struct event *routed;        /* in which `path` was noted */
     const struct scenario_entry *next; /* where it goes on; NULL: it is over */
     bool stops;                        /* before the first request that undoes something, until the end of the run */
     bool is_vague;                     /* a request was given up: what follows from it is not known */

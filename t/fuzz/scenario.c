@@ -1,6 +1,6 @@
 /*
- * A scenario of mayfly-prove, and behind a NUL the body of an answer to its requests: whatever is in them, each error has its place in the file,
- * what is said is one line of UTF-8, and an answer is right or wrong.
+ * A scenario of mayfly-prove, and behind a NUL the body of an answer to its requests: whatever is in them, each error
+ * has its place in the file, what is said is one line of UTF-8, and an answer is right or wrong.
  */
 #include "base/utf8.h"
 #include "fuzz.h"
