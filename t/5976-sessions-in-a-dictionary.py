@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The article's program, with sessions in a dictionary: mayfly-prove says which sessions and uploads two processes lose and that their caches
-differ, by which request, whose answer and in which event. Of one process alone it finds nothing, until that ends."""
+"""The article's program, with sessions in a dictionary: mayfly-prove says which sessions and uploads two processes lose
+and that their caches differ, by which request, whose answer and in which event. Of one process alone it finds nothing."""
 
 import re
 import sys
@@ -17,7 +17,8 @@ KINDS = ("lost session", "lost upload", "stale cache")
 
 def two():
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(SCENARIO, "--command", article_command("dictionary", folder), "--users", 6, "--duration", 6)
+        run = Run(SCENARIO, "--command", article_command("dictionary", folder), "--users", 6, "--duration", 6,
+                  "--unavailable-max", 60)
     note(run.out)
     same(run.status, 1, "two processes: not proven", run)
     same([kind for kind in KINDS if kind not in run.broken()], [], "sessions are lost, uploads are lost, caches differ", run)
@@ -37,8 +38,8 @@ def one():
     with tempfile.TemporaryDirectory() as folder, served(["/usr/bin/python3", ARTICLE, "dictionary", folder]) as url:
         run = Run(SCENARIO, "--url", url, "--users", 3, "--duration", 2)
         same((run.status, run.broken()), (0, {}), "one process alone is proven, while nothing happens", run)
-        check(run.report["sums"]["acknowledged"] > 60 and run.report["sums"]["checked"] > 30 and "by 1 workers" in run.out,
-              "dozens of effects were acknowledged and checked", run)
+        check(run.report["sums"]["acknowledged"] > 10 and run.report["sums"]["checked"] > 5 and "by 1 workers" in run.out,
+              "effects were acknowledged and checked", run)
 
 
 two()

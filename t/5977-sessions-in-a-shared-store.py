@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The article's program, with everything in Redis: mayfly-prove proves it, whatever is done to its two processes. When it orders twice, or forgets
-to end a session, that is found, and nothing else."""
+"""The article's program, with everything in Redis: mayfly-prove proves it, whatever is done to its two processes. When
+it orders twice, or forgets to end a session, that is found, and nothing else."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ from scenario import ARTICLE, COPIES, SCENARIO, Run, article_command, redis, ser
 
 
 def green(socket):
-    run = Run(SCENARIO, "--command", article_command("shared", socket), "--users", 6, "--duration", 6)
+    run = Run(SCENARIO, "--command", article_command("shared", socket), "--users", 4, "--duration", 6, "--unavailable-max", 60)
     note(run.out)
     same((run.status, run.report.get("proven"), run.broken()), (0, True, {}), "two processes with a shared store: proven", run)
     same([(name, event["kind"], event["hook_failure"]) for name, event in run.events.items()],

@@ -77,7 +77,7 @@ def served(command, **env):
         wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
+        process.terminate()
         process.wait()
 
 

@@ -6,7 +6,8 @@ The program of the article that mayfly began with, in two forms: a Flask applica
   article.py shared SOCKET        all of it in Redis
 
 It listens on 127.0.0.1:$PORT. Whichever form it has, one process alone is right; mayfly-prove starts two.
-ARTICLE_SIN=doubled orders twice what is ordered with a repetition; ARTICLE_SIN=revived answers a log-out and keeps the session.
+ARTICLE_SIN=doubled orders twice what is ordered with a repetition; ARTICLE_SIN=revived answers a log-out and keeps the
+session.
 """
 
 import json
@@ -24,7 +25,7 @@ SIN = os.environ.get("ARTICLE_SIN")
 
 
 class Dictionary:
-    """What most tutorials show. Carts are in a database, as they should be, behind a cache that each process has for itself."""
+    """What most tutorials show. Carts are in a database, behind a cache that each process has for itself."""
 
     def __init__(self, folder):
         self.sessions, self.cache = {}, {}
