@@ -1,4 +1,4 @@
--- 0016: what the apps behind the gate keep: a document for each of their own sessions, and one for each account; and
+-- 0014: what the apps behind the gate keep: a document for each of their own sessions, and one for each account; and
 -- keys of sites, by which the apps' servers read and write them. The release before knows nothing of them.
 
 CREATE TABLE site_key (
