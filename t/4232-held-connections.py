@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
 from chaos import wait_until
 from mayfly import CHECKOUT, SCRATCH, check, done, new_user, same, signed_in, try_login
+from nginx import take_files
 
 HOST = "example.org"
 SHIPPED_S, HERE_S = 10, 2
@@ -51,8 +52,7 @@ def shorter(text):
 def nginx(folder, site, plain, secure, connections=512):
     """A shipped site with the stack's pools; the deadlines are shorter, everything else is as it is shipped."""
     folder.mkdir(parents=True)
-    for name in ("conf.d", "snippets"):
-        shutil.copytree(SCRATCH / "etc" / name, folder / name)
+    take_files(folder)
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}", "-keyout",
                     folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
     text = (CHECKOUT / "nginx" / site).read_text()

@@ -19,10 +19,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST
 from mayfly import PAGE, SCRATCH, Headers, check, done, same, signed_in
+from nginx import take_files
 
 HOST = "example.org"
 FOLDER = SCRATCH / "tmp/tls"
-ETC = SCRATCH / "etc"
 # The worst that a distribution or a neighbour may have written. Each site that says nothing has it: `lax` below proves that.
 HOSTILE = """
     ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;
@@ -45,8 +45,7 @@ def write(plain, secure, lax):
     """The shipped files with the stack's sockets, but for those of files, which lead nowhere."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
-    for name in ("conf.d", "snippets", "main.d"):
-        shutil.copytree(ETC / name, FOLDER / name)
+    take_files(FOLDER)
     host = FOLDER / "conf.d/mayfly-host.conf"
     host.write_text(host.read_text().replace("/files-a/", "/nowhere-a/").replace("/files-b/", "/nowhere-b/"))
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={HOST}", "-keyout",

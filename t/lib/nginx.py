@@ -40,6 +40,14 @@ def free_ports(count):
     return ports
 
 
+def take_files(folder):
+    """What the stack's nginx is made of, for another one beside it, whose own socket is in the folder."""
+    for name in ("conf.d", "snippets", "main.d"):
+        shutil.copytree(SCRATCH / "etc" / name, folder / name)
+    inner = folder / "conf.d/mayfly-inner.conf"
+    inner.write_text(inner.read_text().replace(f"{SCRATCH}/run/gate.sock", f"{folder}/gate.sock"))
+
+
 def _edge(folder, http1, http2, plain, host):
     """Without TLS, which t/4530 and t/4764 look at, and without the server of other names."""
     shipped = (CHECKOUT / "nginx/edge.conf").read_text()
@@ -58,8 +66,7 @@ class Nginx:
     def __init__(self, folder):
         self.folder = folder
         self.host, self.host2, self.edge, self.edge2, self.plain, self._hosts = free_ports(6)
-        for name in ("conf.d", "snippets", "main.d"):
-            shutil.copytree(SCRATCH / "etc" / name, folder / name)
+        take_files(folder)
         conf = folder / "conf.d/mayfly-host.conf"
         conf.write_text(re.sub(r"(?s)(geo \$realip_remote_addr \$mayfly_from_edge \{\s+default +0;)", r"\1 127.0.0.1 1;", conf.read_text()))
         edge = _edge(folder, self.edge, self.edge2, self.plain, self._hosts)
