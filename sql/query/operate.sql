@@ -15,6 +15,10 @@ SELECT id, coalesce(username, ''), coalesce(email, ''), disabled, array_to_strin
 WHERE name_key(username) COLLATE "C" = name_key($1::text) OR name_key(email) COLLATE "C" = name_key($1::text)
 ORDER BY (name_key(username) COLLATE "C" = name_key($1::text)) DESC NULLS LAST LIMIT 1;
 
+-- name: group_used (group)
+-- -> an account that has it
+SELECT id FROM account WHERE groups @> ARRAY[$1::text] AND closing_at IS NULL LIMIT 1;
+
 -- name: account_lock (id)
 -- Until the transaction ends no session of this account can be made: its foreign key waits here.
 SELECT id FROM account WHERE id = $1::uuid FOR UPDATE;

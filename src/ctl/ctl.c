@@ -115,6 +115,13 @@ const struct ctl_command ctl_commands[] = {
      .notes = "A GET of somebody who is not logged in, or of NAME, who has just proved N factors, "
               "1 if nothing else is said.\n"
               "Exit status: 0 it passes, 1 it does not, 2 it could not be found out.\n"},
+    {"nginx", "check", "[FILE|-] [--json]", "name what is open in nginx's configuration",
+     .run = nginx_check, .need = NEED_NO_CONFIG, .stays_root = true, .most = 1, .takes = TAKES(JSON),
+     .failure = CTL_EXIT_USAGE,
+     .notes = "It reads what nginx -T prints: now, or as it was saved in FILE, - for standard input. Each finding has\n"
+              "its place, why it matters and what to write instead. Server names are compared with the sites when the\n"
+              "database can be asked.\n"
+              "Exit status: 0 nothing is open; 1 something is, or can't be judged; 2 it can't be read.\n"},
     {"completion", NULL, "bash|zsh", "print a script that completes mayflyctl's words",
      .run = completion_print, .need = NEED_NO_CONFIG, .least = 1, .most = 1, .choices = "bash zsh",
      .notes = "For one shell: eval \"$(mayflyctl completion bash)\". The package installs both scripts.\n"},

@@ -89,6 +89,7 @@ bool site_key_make(struct ctl *, struct err *);
 bool site_key_print_all(struct ctl *, struct err *);
 bool site_key_drop(struct ctl *, struct err *);
 bool site_try(struct ctl *, struct err *);
+bool nginx_check(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
 bool completion_print(struct ctl *, struct err *);
 

@@ -29,6 +29,13 @@ enum db_rc operate_account_lock(struct db *db, struct arena *arena, const struct
     return db_query(db, arena, sql_account_lock(id), &row, err);
 }
 
+enum db_rc operate_group_used(struct db *db, struct arena *arena, const char *group, struct err *err)
+{
+    struct db_result row;
+
+    return db_query(db, arena, sql_group_used(group), &row, err);
+}
+
 bool operate_account_list(struct db *db, struct arena *arena, const struct uuid *after, int most,
                           struct db_result *rows, struct err *err)
 {

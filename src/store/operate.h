@@ -38,6 +38,9 @@ enum db_rc operate_account_find(struct db *, struct arena *, const char *login, 
  */
 enum db_rc operate_account_lock(struct db *, struct arena *, const struct uuid *id, struct err *) MUST_CHECK;
 
+/* Whether anybody has the group: DB_ROW. Reads all accounts. */
+enum db_rc operate_group_used(struct db *, struct arena *, const char *group, struct err *) MUST_CHECK;
+
 /* Columns of operate_account_list. */
 enum { ACCOUNT_ID, ACCOUNT_USERNAME, ACCOUNT_EMAIL, ACCOUNT_GROUPS, ACCOUNT_DISABLED, ACCOUNT_CREATED, ACCOUNT_JSON };
 

@@ -84,6 +84,20 @@ def multipart():
            b"hi\r\n--b--\r\n")
 
 
+def nginx():
+    """Sites in front of files with the names, as nginx -T prints them, and what its language has beside."""
+    gate = b"".join(b"# configuration file /n/snippets/%s:\n%s\n" % (path.name.encode(), path.read_bytes())
+                    for path in sorted((DATA.parents[1] / "nginx").glob("mayfly-*.conf")) if path.stat().st_size < 1000)
+    main = b"# configuration file /n/nginx.conf:\nhttp {\ninclude conf.d/*.conf;\ninclude site;\n}\n"
+    for data in samples("nginx-check"):
+        yield main + b"# configuration file /n/site:\n" + data
+    yield main + b"# configuration file /n/site:\nserver { location / { include snippets/mayfly-errors.conf; } }\n" + gate
+    for body in (b"location / { auth_request mayfly:gate; set $mayfly_require 'group:a'; proxy_pass http://[::1]:80; if ($a) { return 200; } }",
+                 b"rewrite_by_lua_block { a = '}' --[[ } ]] } location ~ \\.php$ { auth_request mayfly:gate; try_files $uri @a; } location @a { }",
+                 b"listen unix:/run/a; location = mayfly:gate { } location /a { alias /b/; auth_request mayfly:gate; error_page 401 /x; }"):
+        yield b"http { server { server_name a.example *.b; " + body + b" } }"
+
+
 XML = (
     b'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     b"<IsTruncated>true</IsTruncated><Contents><Key>uploads/a</Key><Size>10</Size>"
@@ -176,7 +190,7 @@ def template():
 
 
 def main(out):
-    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, rules, s3_answer, s3_xml, scenario, sniff, template):
+    for harness in (csv, fcgi_connection, fcgi_head, fields, json, multipart, nginx, rules, s3_answer, s3_xml, scenario, sniff, template):
         folder = Path(out) / harness.__name__
         folder.mkdir(parents=True, exist_ok=True)
         for data in harness():
