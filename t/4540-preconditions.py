@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from images import png
 from mayfly import CHECKOUT, PASSWORD, PROBLEM, Client, check, done, same, signed_in
 
-ROUTE = re.compile(r'\{METHOD_([A-Z]+), "([^"]+)", NEED_([A-Z]+), (\w+),')
+ROUTE = re.compile(r'\{METHOD_([A-Z]+), "([^"]+)", NEED_([A-Z]+), (\w+), \w+, ([^}]*)\}')
 OTHER = '"other"'
 JSON = {"Content-Type": "application/json"}
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -76,7 +76,8 @@ def table():
     rows = ROUTE.findall((CHECKOUT / "src" / "app" / "routes.c").read_text())
     if len(rows) < 50:
         raise RuntimeError("t/4540 can't read src/app/routes.c")
-    return [row for row in rows if row[2] != "KEY"]
+    # t/6050 asks for what a site's key opens, and a client can't ask for what only nginx asks for.
+    return [row[:4] for row in rows if row[2] != "KEY" and "AT_SITE" not in row[4]]
 
 
 def state():
