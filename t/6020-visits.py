@@ -168,7 +168,7 @@ def check_killed(gate, user):
     def kill():
         while going:
             dev("kill")
-            time.sleep(0.05)
+            time.sleep(0.3)  # a request has four tries, and a new worker needs some time on a busy machine
 
     killer = threading.Thread(target=kill)
     killer.start()
