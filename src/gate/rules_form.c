@@ -1,6 +1,7 @@
 #include "gate/rules_form.h"
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/sha256.h"
 
 #include <string.h>
@@ -94,24 +95,9 @@ bool rules_form_write(struct arena *arena, const struct rules *rules, const char
 
 /* --- Reading */
 
-struct cursor {
-    const unsigned char *at, *end;
-};
-
-/* The next length bytes; NULL when there are fewer. */
-static const unsigned char *take(struct cursor *cursor, size_t length)
-{
-    const unsigned char *bytes = cursor->at;
-
-    if ((size_t)(cursor->end - cursor->at) < length)
-        return NULL;
-    cursor->at += length;
-    return bytes;
-}
-
 static bool take_number(struct cursor *cursor, size_t size, int64_t *number)
 {
-    const unsigned char *bytes = take(cursor, size);
+    const unsigned char *bytes = cursor_take(cursor, size);
     uint64_t value = 0;
 
     for (size_t i = 0; bytes != NULL && i < size; i++)
@@ -139,7 +125,7 @@ static bool read_value(struct cursor *cursor, enum rules_kind kind, struct rules
     int64_t length;
 
     *value = (struct rules_value){.text = NULL};
-    if (!take_number(cursor, 2, &length) || (bytes = take(cursor, (size_t)length)) == NULL)
+    if (!take_number(cursor, 2, &length) || (bytes = cursor_take(cursor, (size_t)length)) == NULL)
         return false;
     switch (kind) {
     case RULES_USER:

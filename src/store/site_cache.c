@@ -1,6 +1,7 @@
 #include "store/site_cache.h"
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/sha256.h"
 #include "gate/rules_form.h"
 
@@ -189,27 +190,6 @@ enum cache_written site_cache_forget(struct cache *cache, const char *const *hos
 
 /* --- The rows of a bucket */
 
-struct cursor {
-    const unsigned char *at, *end;
-};
-
-static const unsigned char *take(struct cursor *cursor, size_t length)
-{
-    const unsigned char *bytes = cursor->at;
-
-    if ((size_t)(cursor->end - cursor->at) < length)
-        return NULL;
-    cursor->at += length;
-    return bytes;
-}
-
-static const char *take_text(struct cursor *cursor)
-{
-    const unsigned char *nul = memchr(cursor->at, '\0', (size_t)(cursor->end - cursor->at));
-
-    return nul != NULL ? (const char *)take(cursor, (size_t)(nul - cursor->at) + 1) : NULL;
-}
-
 struct read_row {
     struct row row;
     const char *host, *prefix, *name;
@@ -218,16 +198,16 @@ struct read_row {
 
 static bool next_row(struct cursor *cursor, struct read_row *read)
 {
-    const unsigned char *bytes = take(cursor, sizeof read->row);
+    const unsigned char *bytes = cursor_take(cursor, sizeof read->row);
 
     if (bytes == NULL)
         return false;
     memcpy(&read->row, bytes, sizeof read->row);
-    read->host = take_text(cursor);
-    read->prefix = read->host != NULL ? take_text(cursor) : NULL;
-    read->name = read->prefix != NULL ? take_text(cursor) : NULL;
+    read->host = cursor_take_text(cursor);
+    read->prefix = read->host != NULL ? cursor_take_text(cursor) : NULL;
+    read->name = read->prefix != NULL ? cursor_take_text(cursor) : NULL;
     read->form.length = read->row.form_length;
-    read->form.bytes = read->name != NULL ? take(cursor, read->form.length) : NULL;
+    read->form.bytes = read->name != NULL ? cursor_take(cursor, read->form.length) : NULL;
     return read->form.bytes != NULL;
 }
 

@@ -90,20 +90,13 @@ static bool get(struct exchange *x, const struct target *target, struct err *err
 {
     struct db *db = x->services->sessions.db;
     struct app_document document;
-    bool same;
 
     if (app_document_get(db, &x->arena, &target->key, &document, err) == DB_FAIL)
         return false;
     if (!document.lives || !is_of_visitor(target, &document))
         return refuse_absent(err);
-    if ((!document.fresh && !app_document_renew(db, &x->arena, &target->key, err)) ||
-        !document_check(x, document.version, &same, err) || !document_tag(x, document.version, err))
-        return false;
-    if (same) {
-        x->response.status = 304;
-        return true;
-    }
-    return response_json(&x->response, 200, document.json, err);
+    return (document.fresh || app_document_renew(db, &x->arena, &target->key, err)) &&
+           document_show(x, document.version, document.json, err);
 }
 
 /* --- changing: inside of the transaction */

@@ -12,16 +12,9 @@ static const struct uuid *owner_of(const struct exchange *x, enum document_kind 
 static bool get(struct exchange *x, enum document_kind kind, struct err *err)
 {
     struct document document;
-    bool same;
 
-    if (!document_get(x->services->sessions.db, &x->arena, kind, owner_of(x, kind), &document, err) ||
-        !document_check(x, document.version, &same, err) || !document_tag(x, document.version, err))
-        return false;
-    if (same) {
-        x->response.status = 304;
-        return true;
-    }
-    return response_json(&x->response, 200, document.json, err);
+    return document_get(x->services->sessions.db, &x->arena, kind, owner_of(x, kind), &document, err) &&
+           document_show(x, document.version, document.json, err);
 }
 
 struct change {

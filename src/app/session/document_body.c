@@ -28,6 +28,19 @@ bool document_tag(struct exchange *x, int64_t version, struct err *err)
     return response_header(&x->response, "ETag", text, err);
 }
 
+bool document_show(struct exchange *x, int64_t version, const char *json, struct err *err)
+{
+    bool same;
+
+    if (!document_check(x, version, &same, err) || !document_tag(x, version, err))
+        return false;
+    if (same) {
+        x->response.status = 304;
+        return true;
+    }
+    return response_json(&x->response, 200, json, err);
+}
+
 /* Writes the document as the database takes it. *text is in the arena of x. */
 static bool write_text(struct exchange *x, const struct jsonb *document, const char **text, struct err *err)
 {

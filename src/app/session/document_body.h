@@ -12,6 +12,9 @@ bool document_check(struct exchange *, int64_t version, bool *same, struct err *
 /* ETag of the answer. */
 bool document_tag(struct exchange *, int64_t version, struct err *) MUST_CHECK;
 
+/* The answer to a GET: 304, or 200 with this JSON, which lives as long as the exchange. */
+bool document_show(struct exchange *, int64_t version, const char *json, struct err *) MUST_CHECK;
+
 /* What a request sends. */
 struct document_body {
     const char *json; /* of a PUT the document that is to be, as the database has it; of a PATCH, as it was sent */
