@@ -59,8 +59,8 @@ static void the_marks_are_those_that_the_c_library_calls_combining(void **state)
 static void each_kind_has_a_longest_text_and_none_longer(void **state)
 {
     static const size_t most[] = {
-        [TEXT_LOGIN] = 254, [TEXT_USERNAME] = 64, [TEXT_EMAIL] = 254,      [TEXT_NAME] = 200,
-        [TEXT_GROUP] = 64,  [TEXT_SEARCH] = 255,  [TEXT_USER_AGENT] = 256,
+        [TEXT_LOGIN] = 254, [TEXT_USERNAME] = 64, [TEXT_EMAIL] = 254,  [TEXT_NAME] = 200,
+        [TEXT_LABEL] = 60,  [TEXT_GROUP] = 64,    [TEXT_SEARCH] = 255, [TEXT_USER_AGENT] = 256,
     };
     struct unit *unit = *state;
 

@@ -39,8 +39,11 @@ client.put("/profile/data", json={"kept": 1})
 other_session = Client(client.post("/login", json={"username": user.username, "password": PASSWORD}).token)
 other = next(one["id"] for one in client.get("/sessions").json()["sessions"] if not one["current"])
 
+key = client.post("/keys", json={"name": "kept", "scopes": ["data"]}).json()["id"]
+
 # A path of the table with whatever is there in the place of its parameters. A new parameter is named here.
 PLACES = {"/sessions/:id": f"/sessions/{other}", "/sessions/:id/end": f"/sessions/{other}/end", "/shared/:token": shared["url"],
+          "/keys/:id": f"/keys/{key}", "/keys/:id/revoke": f"/keys/{key}/revoke",
           "/uploads/:id": f"/uploads/{pending}", "/files/:id/links/:link": f"/files/{kept}/links/{shared['id']}",
           "/files/:id/links/:link/revoke": f"/files/{kept}/links/{shared['id']}/revoke"}
 # What a method needs beside its conditions.

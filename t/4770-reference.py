@@ -139,7 +139,9 @@ same(sorted((method, path) for method, path, _, _ in table), sorted(OPERATIONS),
      "the routes are those of src/app/routes.c, and all of them")
 EITHER = [{"bearer": []}, {"cookie": []}]
 WHO = {"NOTHING": [], "GUEST": [{}, *EITHER], "LOGIN": EITHER, "PAGE": EITHER, "KEY": [{"siteKey": []}]}
-same([(method, path) for method, path, need, _ in table if OPERATIONS.get((method, path), {}).get("security") != WHO[need]], [],
+KEY = [{"key": []}]
+same([(method, path) for method, path, need, rest in table
+      if OPERATIONS.get((method, path), {}).get("security") != WHO[need] + (KEY if "KEY_OF_" in rest else [])], [],
      "who may ask is as the table has it")
 same([(method, path) for method, path, need, _ in table
       if (need in ("LOGIN", "PAGE", "KEY")) != ("401" in OPERATIONS[method, path]["responses"]) and path != "/login"], [],
@@ -203,6 +205,11 @@ LIMITS = {
     "Files/properties/files": {"maxItems": C["MULTIPART_PARTS_MAX"]},
     "FileList/properties/files": {"maxItems": C["FILE_PAGE_MAX"]},
     "Rename/properties/name": {"minLength": 1},
+    "KeyRequest/properties/name": {"minLength": T["LABEL"][LEAST], "maxLength": T["LABEL"][MOST]},
+    "KeyRequest/properties/sites": {"maxItems": C["KEY_SITES_MAX"]},
+    "KeyRequest/properties/expires_in": {"minimum": 1, "maximum": D["key_max_s"]},
+    "KeyForm/properties/name": {"minLength": T["LABEL"][LEAST], "maxLength": T["LABEL"][MOST]},
+    "Key/properties/name": {"minLength": T["LABEL"][LEAST], "maxLength": T["LABEL"][MOST]},
     "LinkRequest/properties/expires_in": {"minimum": 1, "maximum": D["link_max_s"]},
     "LinkRequest/properties/uses": {"minimum": 1, "maximum": C["FILE_LINK_USES_MAX"]},
     "Links/properties/links": {"maxItems": C["FILE_LINKS_MAX"]},

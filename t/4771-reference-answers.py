@@ -7,6 +7,7 @@ says was seen. Uploads straight into S3 are t/4772's, what apps keep is t/6051's
 import contextlib
 import re
 import secrets
+import subprocess
 import sys
 from pathlib import Path
 
@@ -351,6 +352,31 @@ def links(person):
     status(client.post(f"{base}/link"), 409, "a link too many")
 
 
+def keys(person):
+    client, site = person.log_in(), f"s{secrets.token_hex(6)}"
+    subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "site", "add", site, f"https://{site}.example",
+                    "--require", "any"], check=True, capture_output=True)
+    whole = {"name": "a robot", "scopes": ["gate", "data", "files", "password"]}
+    made = twice(client, "POST", "/keys", 201, json={**whole, "sites": [site], "expires_in": 60}).json()
+    for sites, seconds in ((None, None), (site, "60"), ("", "")):
+        status(client.post("/keys", json={**whole, "sites": sites, "expires_in": seconds}), 201, "a key")
+    twice(client, "POST", "/keys", 201, form={"name": "a robot", "scope_gate": "on"})
+    status(client.post("/keys", form={"name": "a robot", "scope_data": "on", "scope_files": "on", "scope_password": "on", "sites": site,
+                                      "expires_in": "60", "csrf": ""}, headers=BROWSER), 201, "a page with the key")
+    status(client.post("/keys", json={"name": "", "scopes": []}), 422, "a wrong key")
+    status(Watched(made["key"]).get("/profile/data"), 200, "the document by a key")
+    status(client.get("/keys"), 200, "the list")
+    for method, suffix in (("DELETE", ""), ("POST", "/revoke")):
+        for headers, wanted in (({}, 204), (BROWSER, 303)):
+            one = client.post("/keys", json=whole).json()["id"]
+            more = {"form": {"csrf": ""}} if method == "POST" else {}
+            twice(client, method, f"/keys/{one}{suffix}", wanted, headers=headers, **more)
+    psql("INSERT INTO mayfly.key (id, account_id, secret_hash, name, scopes, all_sites, sites, expires_at) SELECT gen_random_uuid(), "
+         f"account_id, secret_hash, name, scopes, all_sites, sites, now() + interval '1 day' FROM mayfly.key, generate_series(1, 50) WHERE id = '{made['id']}'")
+    status(client.post("/keys", json=whole), 409, "a key too many")
+    subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", "site", "remove", site], check=True, capture_output=True)
+
+
 # --- pages and operation
 
 
@@ -360,7 +386,7 @@ def pages(person):
         status(guest.get(path, headers=BROWSER), 200, path)
     for to, wanted in (("", 303), ("?to=x", 422), ("?to=%ff", 400)):
         status(Watched().get("/enter" + to, headers=BROWSER), wanted, f"/enter{to}")
-    for path in ("/account?saved=1", "/account?ended=1"):
+    for path in ("/account?saved=1", "/account?ended=1", "/account?key_revoked=1"):
         status(person.client.get(path, headers=BROWSER), 200, path)
     for path in ("/account", "/files", f"/files/{NOBODY}/links"):
         status(guest.get(path, headers=BROWSER), 303, path)
@@ -397,8 +423,9 @@ def places(person):
     file = file_of(client, png(8, 8), "kept.png")
     link = client.post(f"/files/{file}/link", json={"uses": 100}).json()
     upload = client.post("/uploads", headers={**TUS, "Upload-Length": "5"}).headers["Location"].rpartition("/")[2]
+    key = client.post("/keys", json={"name": "a robot", "scopes": ["data"]}).json()["id"]
     session = next(one["id"] for one in person.log_in().get("/sessions").json()["sessions"] if not one["current"])
-    ids = {"/uploads/": upload, "/sessions/": session, "/files/": file}
+    ids = {"/uploads/": upload, "/sessions/": session, "/keys/": key, "/files/": file}
 
     def fill(path, there):
         owner = next((ids[start] for start in ids if path.startswith(start)), NOBODY)
@@ -458,6 +485,7 @@ files(person)
 thumbnails(person)
 csv(person)
 links(person)
+keys(Person())
 pages(person)
 refusals(person)
 

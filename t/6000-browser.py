@@ -130,7 +130,7 @@ def leaving(b, username):
     same(b.path(), "/login", "and the account page is closed")
     b.send("/login", username=username, password=SECOND)
     same(b.path(), "/account", "the new password lets in")
-    b.one("summary").click()
+    b.one('[aria-labelledby="close"] summary').click()
     b.send("/profile/delete", password=SECOND)
     same(b.path(), "/", "the account can be closed")
     same(phone_logs_in(b.url, username, SECOND), None, "then nobody gets in")

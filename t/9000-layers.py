@@ -202,6 +202,10 @@ unlocked = [change for change, locks in changes
             if re.search(r"^(ALTER TABLE|CREATE (UNIQUE )?INDEX|CREATE TRIGGER)", (CHECKOUT / f"sql/schema/{change}.sql").read_text(), re.M)
             and int(change[:4]) > 1 and locks == "''"]
 same(unlocked, [], "whatever alters a table locks it as a whole, or tries again")
+texts = {change: (CHECKOUT / f"sql/schema/{change}.sql").read_text() for change, _ in changes}
+same([(change, table) for change, locks in changes for table in set(re.findall(r"\bREFERENCES (\w+)", texts[change]))
+      if table not in locks.strip("'").split() and not re.search(rf"^CREATE TABLE {table} ", texts[change], re.M)], [],
+     "and so does what refers to a table that was there, which gets a trigger by that")
 later = (CHECKOUT / "sql/schema/later.sql").read_text()
 same([line for line in later.splitlines() if re.match(r"(CREATE (UNIQUE )?|DROP )INDEX (?!CONCURRENTLY)|UPDATE|DELETE|ALTER TABLE (?!\w+ VALIDATE)", line)], [],
      "and nothing of what comes later does")
@@ -279,12 +283,12 @@ routes = FILES["app/routes.c"]
 costly = (CHECKOUT / "nginx/mayfly.conf").read_text()
 slow = {name for name, body in bodies.items() if name.startswith("api_") and
         re.search(r"\bcredentials_(check|confirm|hash)\(", body)}
-rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+, PACE_\w+\}', routes)
+rows = re.findall(r'\{METHOD_(\w+), "([^"]+)", NEED_\w+, (\w+), \w+, (?!AT_SITE)[A-Z_ |]+\}', routes)
 same(sorted(f"{method}:{path}" for method, path, handler in rows if handler in slow),
      sorted(re.findall(r"^\s+([A-Z]+:/\S+)\s+1;", costly, re.M)), "nginx sends to the pools of passwords what verifies passwords, and nothing else")
 locations = re.findall(r"^location (~|\^~|=) (\S+) \{", (CHECKOUT / "nginx/mayfly-locations.conf").read_text(), re.M)
 tests = {"~": lambda path, place: re.search(place, path), "^~": str.startswith, "=": str.__eq__}
-check(len(rows) > 40, "the route table is read", len(rows))
+check(len(rows) > 60, "the route table is read", len(rows))
 same([path for _, path, _ in rows if path != "/" and not any(tests[kind](path, place) for kind, place in locations)], [],
      "nginx knows each route's beginning")
 used_params = set(re.findall(r'ROW\("(\w+)"', FILES["http/request.c"])) | {

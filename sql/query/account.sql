@@ -36,18 +36,19 @@ WHERE id = $1::uuid AND ($3::text IS NULL OR password_hash = $3::text)
 RETURNING id;
 
 -- name: account_close (id)
--- -> ids of its sessions, whose cached copies must be removed. Its row is locked already. Its names are free from now on, and
--- personal data is removed. The number of its files does not matter here.
+-- -> ids of its sessions and keys, whose cached copies must be removed. Its row is locked already. Its names are free from
+-- now on, and personal data is removed. The number of its files does not matter here.
 WITH s AS (SELECT id FROM session WHERE account_id = $1::uuid),
     d AS (DELETE FROM session_data WHERE session_id = ANY (ARRAY(SELECT id FROM s))),
     e AS (DELETE FROM session WHERE id = ANY (ARRAY(SELECT id FROM s))),
+    k AS (DELETE FROM key WHERE account_id = $1::uuid RETURNING id),
     p AS (DELETE FROM profile_data WHERE account_id = $1::uuid),
     o AS (DELETE FROM app_document WHERE account_id = $1::uuid),
     u AS (DELETE FROM account_usage WHERE account_id = $1::uuid),
     a AS (UPDATE account SET username = NULL, email = NULL, name = '', password_hash = '', groups = '{}', photo_id = NULL,
             disabled = true, closing_at = statement_timestamp(), updated_at = statement_timestamp()
         WHERE id = $1::uuid AND closing_at IS NULL)
-SELECT s.id FROM s;
+SELECT s.id FROM s UNION ALL SELECT k.id FROM k;
 
 -- name: account_remove (most)
 -- -> of the account that has been closing for longest, and that no other sweeper has locked: how many files were dropped,

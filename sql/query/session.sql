@@ -86,7 +86,13 @@ SELECT coalesce(json_agg(row_to_json(r)), '[]')::text FROM (
     ORDER BY s.seen_at DESC LIMIT $3::int) r;
 
 -- name: session_ids (account)
-SELECT id FROM session WHERE account_id = $1::uuid;
+-- -> of its sessions and its keys, which have copies too
+SELECT id FROM session WHERE account_id = $1::uuid UNION ALL SELECT id FROM key WHERE account_id = $1::uuid;
+
+-- name: session_recent (id, account, recent_s)
+-- -> a row when somebody logged in to it, or changed the password in it, not longer ago than this
+SELECT 1 FROM session
+WHERE id = $1::uuid AND account_id = $2::uuid AND created_at > statement_timestamp() - make_interval(secs => $3::int);
 
 -- name: session_owner (id)
 SELECT account_id FROM session WHERE id = $1::uuid;

@@ -101,6 +101,7 @@ REVOKE ALL ON FUNCTION tables_lock(text[]) FROM PUBLIC;
 \set change 0012-tails-in-pieces \set locks file \ir change.sql
 \set change 0013-sites \set locks '' \ir change.sql
 \set change 0014-app-documents \set locks 'account site' \ir change.sql
+\set change 0015-keys-and-invitations \set locks account \ir change.sql
 
 \ir later.sql
 

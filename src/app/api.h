@@ -28,6 +28,11 @@ bool api_sessions_list(struct exchange *, struct err *);
 bool api_sessions_end(struct exchange *, struct err *);
 bool api_sessions_end_others(struct exchange *, struct err *);
 
+/* api_keys.c */
+bool api_keys_list(struct exchange *, struct err *);
+bool api_keys_make(struct exchange *, struct err *);
+bool api_keys_revoke(struct exchange *, struct err *);
+
 /* api_data.c */
 bool api_session_data_get(struct exchange *, struct err *);
 bool api_session_data_put(struct exchange *, struct err *);

@@ -3,6 +3,7 @@
 #include "app/account/form_token.h"
 #include "app/once.h"
 #include "app/session/app_caller.h"
+#include "store/key.h"
 
 #include <string.h>
 #include <strings.h>
@@ -18,6 +19,54 @@ static bool take_session(struct exchange *x, struct err *err)
     x->has_session = x->lookup.found == DB_ROW;
     x->session = x->lookup.session;
     return true;
+}
+
+static void note_refusal(const struct exchange *x, const char *reason)
+{
+    char id[UUID_TEXT_BYTES] = "";
+
+    if (x->has_token)
+        uuid_format(&x->lookup.token.id, id);
+    LOG_EVENT(&x->services->log, LOG_INFO, "key_refused", LOG_TEXT("key_id", id), LOG_TEXT("reason", reason));
+}
+
+/* What a route wants of a key; 0: it takes none. */
+static unsigned wanted_scope(const struct route *route)
+{
+    return ((route->traits & KEY_OF_GATE) != 0 ? KEY_GATE : 0) | ((route->traits & KEY_OF_DATA) != 0 ? KEY_DATA : 0) |
+           ((route->traits & KEY_OF_FILES) != 0 ? KEY_FILES : 0);
+}
+
+/*
+ * A key may do nothing but what its scopes say. After a refusal there is no session any more, so that no error page
+ * tells of the account.
+ */
+static bool check_scope(struct exchange *x, struct err *err)
+{
+    unsigned wanted = wanted_scope(x->match.route);
+    char text[KEY_SCOPES_BYTES];
+
+    if (!x->by_key || !x->has_session || (x->scopes & wanted) != 0)
+        return true;
+    x->has_session = false;
+    note_refusal(x, "scope");
+    if (wanted == 0)
+        return err_set(err, ERR_DENIED, "no key may do this; log in");
+    if (x->by_basic && (x->session.scopes & KEY_PASSWORD) == 0)
+        return err_set(err, ERR_DENIED,
+                       "this key is no app password: send it as Authorization: Bearer, or make one with the scope "
+                       "password");
+    key_scopes_tell(wanted, text);
+    return err_set(err, ERR_DENIED, "this key may not do this: it has not the scope %s", text);
+}
+
+static bool refuse_stranger(const struct exchange *x, struct err *err)
+{
+    if (!x->by_key)
+        return err_set(err, ERR_LOGIN, "log in first");
+    note_refusal(x, "unknown");
+    return err_set(err, ERR_LOGIN, "this key is not good: it was revoked, has ended, or is none%s",
+                   x->by_basic ? " of this name" : "");
 }
 
 static const char *own_origin(const struct exchange *x)
@@ -54,8 +103,8 @@ static bool check_origin(struct exchange *x, struct err *err)
     const char *token = x->request.csrf_token;
     const json_t *fields;
 
-    /* A page of another site can't send a bearer token. */
-    if (x->has_session && !x->by_cookie)
+    /* A page of another site can't send a bearer token. A browser sends Basic by itself, and then says from where. */
+    if (x->has_session && !x->by_cookie && !(x->by_basic && proof == PROOF_FOREIGN))
         return true;
     if (proof == PROOF_FOREIGN)
         return err_set(err, ERR_DENIED, "this request came from another site");
@@ -104,13 +153,13 @@ bool authorise(struct exchange *x, struct err *err)
         return true;
     if (need == NEED_KEY)
         return app_caller(x, err);
-    if (!take_session(x, err))
+    if (!take_session(x, err) || !check_scope(x, err))
         return false;
     if ((x->others_count > 0 || (!x->has_session && need != NEED_GUEST)) && !find_outcome(x, err))
         return false;
     if (x->replayed)
         return true;
     if (!x->has_session && need != NEED_GUEST)
-        return err_set(err, ERR_LOGIN, "log in first");
+        return refuse_stranger(x, err);
     return !exchange_mutates(x) || check_origin(x, err);
 }

@@ -1,10 +1,34 @@
 #include "app/exchange.h"
 
 #include "app/account/cookie.h"
+#include "http/basic.h"
 #include "http/form.h"
+#include "store/key.h"
 
 #include <string.h>
 #include <strings.h>
+
+static void take_key(struct exchange *x, const char *text, size_t length)
+{
+    x->by_key = x->lookup.is_key = true;
+    x->has_token = token_parse_key(text, length, &x->lookup.token);
+    /* Its sender is a program, which pages are nothing for: they have forms, of which none takes a key. */
+    x->request.accept = "";
+}
+
+/* A key as the password of Basic; any other password is for somebody else, such as a staging site's auth_basic. */
+static bool find_basic(struct exchange *x, struct err *err)
+{
+    struct basic basic;
+
+    if (!basic_read(&x->arena, x->request.authorization, &basic, err) ||
+        !token_is_key(basic.password, strlen(basic.password)))
+        return false;
+    x->by_basic = true;
+    x->basic_name = basic.name;
+    take_key(x, basic.password, strlen(basic.password));
+    return true;
+}
 
 /*
  * Whether Authorization names the session. Cookies are then ignored, even if the token is invalid. Another scheme is
@@ -16,6 +40,10 @@ static bool find_bearer(struct exchange *x)
     size_t length;
     const char *text = request_bearer(&x->request, &length);
 
+    if (text != NULL && token_is_key(text, length)) {
+        take_key(x, text, length);
+        return true;
+    }
     x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);
     /* At a site it may be the app's own; only what is a token of ours says anything there. */
     if (x->request.target[0] != '\0')
@@ -79,6 +107,24 @@ size_t exchange_lookups(struct exchange *x, struct session_lookup **lookups)
     return x->others_count + 1;
 }
 
+/* In ASCII, case does not matter. */
+static bool is_called(const struct session *session, const char *name)
+{
+    return name[0] != '\0' && (strcasecmp(name, session->username) == 0 || strcasecmp(name, session->email) == 0);
+}
+
+static void settle_key(struct exchange *x)
+{
+    const struct session *key = &x->lookup.session;
+
+    x->scopes = key->scopes;
+    if (!x->by_basic)
+        return;
+    x->scopes = (key->scopes & KEY_PASSWORD) != 0 ? key->scopes | KEY_GATE : 0;
+    if (!is_called(key, x->basic_name))
+        x->lookup.found = DB_NONE;
+}
+
 void exchange_choose(struct exchange *x)
 {
     /* A session that can't be looked up now may be live, so it is preferred to one that has ended. */
@@ -91,6 +137,8 @@ void exchange_choose(struct exchange *x)
             x->others[i] = x->lookup;
             x->lookup = better;
         }
+    if (x->by_key && x->lookup.found == DB_ROW)
+        settle_key(x);
 }
 
 void exchange_open(struct exchange *x, struct services *services, const char *const *params,
@@ -99,7 +147,7 @@ void exchange_open(struct exchange *x, struct services *services, const char *co
     *x = (struct exchange){.services = services, .started_us = services->clock->monotonic_us(), .arena = x->arena};
     response_init(&x->response, &x->arena);
     x->request.body = *body;
-    if (request_parse(&x->request, params, err) && !find_bearer(x))
+    if (request_parse(&x->request, params, err) && !find_bearer(x) && !find_basic(x, err) && err->kind == ERR_NONE)
         (void)!find_cookies(x, err);
     trace_begin(&x->trace, services->worker, x->request.traceparent, x->request.request_id);
 }
@@ -111,6 +159,15 @@ bool exchange_stay(struct exchange *x, struct err *err)
     for (size_t i = 0; x->has_session && i < sizeof texts / sizeof texts[0]; i++)
         if ((*texts[i] = arena_strdup(&x->arena, *texts[i])) == NULL)
             return err_memory(err);
+    if (x->has_session && x->session.site_count > 0) {
+        size_t bytes = x->session.site_count * sizeof *x->session.sites;
+        struct uuid *sites = arena_alloc(&x->arena, bytes);
+
+        if (sites == NULL)
+            return err_memory(err);
+        memcpy(sites, x->session.sites, bytes);
+        x->session.sites = sites;
+    }
     return true;
 }
 

@@ -157,6 +157,10 @@ struct exchange {
     struct site_lookup *site;       /* of a route with AT_SITE; NULL: no site can be at this origin */
     bool has_token;                 /* lookup.token is well-formed; it may be invalid */
     bool by_cookie;                 /* the token came as a cookie, so changes need a proof of origin */
+    bool by_key;                    /* the token is a key (store/key.h), and session is what it stands for */
+    bool by_basic;                  /* a key that came as the password of Basic, which browsers send by themselves */
+    const char *basic_name;         /* with by_basic: the name beside it */
+    unsigned scopes;                /* bits of enum key_scope that the key opens as it came */
     bool has_session;               /* session is valid and live */
     struct session session;
     bool has_caller; /* a program of this site asks, known by its key (app/session/app_caller.h) */
@@ -199,7 +203,10 @@ bool exchange_stay(struct exchange *, struct err *) MUST_CHECK;
 /* Adds the look-ups of all tokens of the request, at most COOKIES_MAX. Returns how many. */
 size_t exchange_lookups(struct exchange *, struct session_lookup **lookups);
 
-/* After the look-ups: makes x->lookup the first live session, if there is one. */
+/*
+ * After the look-ups: makes x->lookup the first live session, if there is one. A key that came as the password of
+ * another name is none; x->scopes is what a key opens.
+ */
 void exchange_choose(struct exchange *);
 
 /* Frees everything that the request has. */

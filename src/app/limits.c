@@ -16,6 +16,7 @@
 #include "store/document.h"
 #include "store/file.h"
 #include "store/file_link.h"
+#include "store/key.h"
 #include "store/session.h"
 
 enum {
@@ -34,7 +35,11 @@ enum {
     NAMES_OF_FILE = 7,       /* how often files.html has the name of a file */
     AGENTS_OF_SESSION = 2,   /* how often account.html has the User-Agent of a session */
     USER_AGENT_MAX = 256,    /* characters, as in base/text_limit.c; t/4550 compares */
-    HEADERS_AROUND = 1024,   /* Location, Upload-Offset, Upload-Expires, a cookie */
+    /* Of a key, without its name, which account.html has twice: an item with the names of its sites. */
+    KEY_AROUND = 1024 + KEY_SITES_MAX * (40 + 2),
+    KEY_NAME_MAX = 60,     /* characters, as in base/text_limit.c */
+    KEYS_MAX = 100,        /* the highest value of keys_per_account */
+    HEADERS_AROUND = 1024, /* Location, Upload-Offset, Upload-Expires, a cookie */
     NAME_MAX = DISPOSITION_NAME_BYTES - 1,
 };
 
@@ -50,9 +55,10 @@ FITS(FILE_LINKS_MAX *SESSION_AROUND + PAGE_AROUND, RESPONSE_BODY_MAX, "a file's 
 FITS(SESSION_LIST_MAX *(JSON_AROUND + CHARACTER_IN_JSON * USER_AGENT_MAX), RESPONSE_BODY_MAX,
      "the list of sessions fits an answer");
 FITS(PAGE_AROUND + PAGE_SESSIONS_MAX * (SESSION_AROUND + AGENTS_OF_SESSION * CHARACTER_ON_PAGE * USER_AGENT_MAX) +
-         2 * ON_PAGE * PAGE_DOCUMENT_BYTES,
+         PAGE_KEYS_MAX * (KEY_AROUND + 2 * CHARACTER_ON_PAGE * KEY_NAME_MAX) + 2 * ON_PAGE * PAGE_DOCUMENT_BYTES,
      RESPONSE_BODY_MAX, "the account's page opens, whatever is in the two documents");
 FITS(PAGE_AROUND + 5 * ON_PAGE * PAGE_TYPED_BYTES, RESPONSE_BODY_MAX, "a form that was refused is shown again");
+FITS(KEYS_MAX *(KEY_AROUND + CHARACTER_IN_JSON * KEY_NAME_MAX), RESPONSE_BODY_MAX, "the list of keys fits an answer");
 FITS(DOCUMENT_MAX_BYTES, RESPONSE_BODY_MAX, "a document fits an answer");
 FITS(JSONB_MAX_DEPTH, JSON_MAX_DEPTH, "a document that was taken can be read again");
 FITS(JSON_AROUND + CSV_COLUMNS_MAX * (IN_JSON_CONTROL * CSV_FIELD_BYTES + 16) + CSV_BAD_MAX * 256, RESPONSE_BODY_MAX,

@@ -12,6 +12,7 @@ static const struct text_limit limits[] = {
     /* RFC 5321, section 4.5.3.1.3: a path has at most 256 octets, two of them its brackets. */
     [TEXT_EMAIL] = {3, 254},
     [TEXT_NAME] = {0, 200},
+    [TEXT_LABEL] = {1, 60},
     [TEXT_GROUP] = {1, 64},
     /* A file's name has at most 255 bytes, the limit of file systems. */
     [TEXT_SEARCH] = {0, 255},

@@ -16,7 +16,8 @@ enum text_kind {
     TEXT_LOGIN, /* a username or an e-mail address, at the log-in */
     TEXT_USERNAME,
     TEXT_EMAIL,
-    TEXT_NAME, /* for display */
+    TEXT_NAME,  /* for display */
+    TEXT_LABEL, /* what somebody calls a thing of his own, such as a key */
     TEXT_GROUP,
     TEXT_SEARCH, /* a part of a file's name */
     TEXT_USER_AGENT,

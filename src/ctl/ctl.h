@@ -11,6 +11,7 @@ enum ctl_option {
     OPTION_ACCOUNT,
     OPTION_ADDRESS,
     OPTION_AFTER,
+    OPTION_DAYS,
     OPTION_DEEP,
     OPTION_EMAIL,
     OPTION_FACTORS,
@@ -25,6 +26,8 @@ enum ctl_option {
     OPTION_REPAIR,
     OPTION_REQUIRE,
     OPTION_RULES,
+    OPTION_SCOPES,
+    OPTION_SITES,
     OPTION_TITLE,
     OPTION_TO,
     OPTION_USER,
@@ -65,6 +68,9 @@ bool user_enable(struct ctl *, struct err *);
 bool user_groups(struct ctl *, struct err *);
 bool session_show(struct ctl *, struct err *);
 bool session_stop(struct ctl *, struct err *);
+bool key_make(struct ctl *, struct err *);
+bool key_print_all(struct ctl *, struct err *);
+bool key_drop(struct ctl *, struct err *);
 bool config_show(struct ctl *, struct err *);
 bool config_check(struct ctl *, struct err *);
 bool system_routes(struct ctl *, struct err *);
@@ -127,5 +133,6 @@ void ctl_tell_cache(struct ctl *, enum cache_written (*tell)(struct cache *, con
 bool ctl_found(enum db_rc, struct err *) MUST_CHECK; /* ERR_ABSENT when the account was closed meanwhile */
 bool ctl_lock_account(struct ctl_change *, struct err *) MUST_CHECK;
 bool ctl_end_sessions(struct ctl_change *, struct err *) MUST_CHECK; /* of the locked account, all of them */
+bool ctl_forget_keys(struct ctl_change *, struct err *) MUST_CHECK;  /* and the copies of its keys are untrue */
 
 #endif

@@ -59,6 +59,13 @@ bool ctl_lock_account(struct ctl_change *change, struct err *err)
     return ctl_found(operate_account_lock(ctl->services.sessions.db, &ctl->arena, &change->account, err), err);
 }
 
+bool ctl_forget_keys(struct ctl_change *change, struct err *err)
+{
+    struct ctl *ctl = change->ctl;
+
+    return session_ids_of(&ctl->services.sessions, &ctl->arena, &change->account, &change->forgets, err);
+}
+
 bool ctl_end_sessions(struct ctl_change *change, struct err *err)
 {
     const struct uuid none = {.bytes = {0}};

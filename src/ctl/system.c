@@ -49,16 +49,29 @@ static const char *who_may(enum route_need need)
     return "nobody";
 }
 
+/* The scope of a key that may use it beside sessions, or NULL. */
+static const char *key_of(unsigned traits)
+{
+    return (traits & KEY_OF_GATE) != 0    ? "gate"
+           : (traits & KEY_OF_DATA) != 0  ? "data"
+           : (traits & KEY_OF_FILES) != 0 ? "files"
+                                          : NULL;
+}
+
 bool system_routes(struct ctl *ctl, struct err *err)
 {
     static const struct table_column columns[] = {{"METHOD", true}, {"PATH", true}, {"WHO MAY", false}};
     struct table table;
 
     table_init(&table, &ctl->arena, columns, 3);
-    for (size_t i = 0; i < routes_count; i++)
-        if (!table_add(&table, (const char *[]){method_name(routes[i].method), routes[i].path, who_may(routes[i].need)},
-                       err))
+    for (size_t i = 0; i < routes_count; i++) {
+        const char *who = who_may(routes[i].need), *key = key_of(routes[i].traits);
+
+        if (key != NULL && (who = arena_printf(&ctl->arena, "%s; a key of scope %s", who, key)) == NULL)
+            return err_memory(err);
+        if (!table_add(&table, (const char *[]){method_name(routes[i].method), routes[i].path, who}, err))
             return false;
+    }
     table_print(&table);
     return true;
 }

@@ -174,14 +174,14 @@ bool user_passwd(struct ctl *ctl, struct err *err)
     return done;
 }
 
-/* Sessions end, so that they are not valid again when the account is enabled. */
+/* Sessions end, so that they are not valid again when the account is enabled. Keys are, since programs can't log in. */
 static bool disable(struct db *db, void *arg, struct err *err)
 {
     struct ctl_change *change = arg;
 
     return ctl_lock_account(change, err) &&
            ctl_found(account_set_disabled(db, &change->ctl->arena, &change->account, true, err), err) &&
-           ctl_end_sessions(change, err);
+           ctl_end_sessions(change, err) && ctl_forget_keys(change, err);
 }
 
 static bool close_account(struct db *db, void *arg, struct err *err)

@@ -1,5 +1,6 @@
 #include "http/json.h"
 
+#include "base/decimal.h"
 #include "base/utf8.h"
 
 #include <float.h>
@@ -171,6 +172,26 @@ bool json_text(const json_t *object, const char *name, const char **text, struct
     if (!json_is_string(member))
         return err_field(err, ERR_VALUE, name, "%s: must be a string", name);
     *text = json_string_value(member);
+    return true;
+}
+
+bool json_whole(const json_t *object, const char *name, int64_t otherwise, int64_t least, int64_t most, int64_t *number,
+                struct err *err)
+{
+    const json_t *value = json_object_get(object, name);
+    const char *text = json_string_value(value);
+    bool good;
+
+    *number = otherwise;
+    if (value == NULL || json_is_null(value) || (text != NULL && text[0] == '\0'))
+        return true;
+    if (json_is_integer(value))
+        *number = json_integer_value(value);
+    good = json_is_integer(value) ? *number >= least && *number <= most
+                                  : text != NULL && decimal_parse(text, least, most, number);
+    if (!good)
+        return err_field(err, ERR_VALUE, name, "%s: a whole number from %lld to %lld", name, (long long)least,
+                         (long long)most);
     return true;
 }
 

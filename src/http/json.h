@@ -6,6 +6,7 @@
 #include "base/err.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* Deeper documents only cost time; jansson and PostgreSQL accept far more. */
 enum { JSON_MAX_DEPTH = 32 };
@@ -27,6 +28,13 @@ const char *json_write(struct arena *, const json_t *) MUST_CHECK;
 
 /* A member that must be text: NULL and no error when it is absent or null, ERR_VALUE when it is something else. */
 bool json_text(const json_t *object, const char *name, const char **text, struct err *) MUST_CHECK;
+
+/*
+ * A whole number, also as a text, which forms send; `otherwise` when it is absent, null or empty. ERR_VALUE has the
+ * range.
+ */
+bool json_whole(const json_t *object, const char *name, int64_t otherwise, int64_t least, int64_t most, int64_t *number,
+                struct err *err) MUST_CHECK;
 
 /* A member that is true, "on", "true" or "1"; false when it is absent. */
 bool json_flag(const json_t *object, const char *name);

@@ -31,6 +31,10 @@ enum route_trait {
      * route.
      */
     AT_SITE = 4,
+    /* A key (store/key.h) with this scope may use it as well. A route without any of these takes no key. */
+    KEY_OF_GATE = 8,
+    KEY_OF_DATA = 16,
+    KEY_OF_FILES = 32,
 };
 
 struct route {

@@ -10,7 +10,7 @@
 
 enum {
     /* The last of the changes in sql/schema that this build needs. */
-    SCHEMA_NUMBER = 14,
+    SCHEMA_NUMBER = 15,
     /*
      * Days for which partitions are made in advance: so long a timer that fails may go unnoticed before log-ins make
      * them.

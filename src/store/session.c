@@ -70,7 +70,10 @@ enum db_rc session_rotate(struct session_store *store, struct arena *arena, cons
 
 bool session_confirm(struct session_store *store, const struct session *session, struct err *err)
 {
-    return db_queue(store->db, sql_session_confirm(&session->id, &session->account), err);
+    return db_queue(store->db,
+                    session->is_key ? sql_key_confirm(&session->id, &session->account)
+                                    : sql_session_confirm(&session->id, &session->account),
+                    err);
 }
 
 enum db_rc session_lives(struct session_store *store, struct arena *arena, const struct token *token, struct err *err)
@@ -100,6 +103,14 @@ bool session_end_others(struct session_store *store, struct arena *arena, const 
                         const struct uuid *keep, struct session_ids *ended, struct err *err)
 {
     return ids_by(store, arena, sql_session_end_others(account, keep), ended, err);
+}
+
+enum db_rc session_recent(struct session_store *store, struct arena *arena, const struct session *session,
+                          int64_t seconds, struct err *err)
+{
+    struct db_result row;
+
+    return db_query(store->db, arena, sql_session_recent(&session->id, &session->account, seconds), &row, err);
 }
 
 bool session_ids_of(struct session_store *store, struct arena *arena, const struct uuid *account,

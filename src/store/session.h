@@ -20,6 +20,12 @@ struct session {
     const char *username;
     const char *email;
     const char *groups; /* separated by commas */
+    /* Of a key (store/key.h), whose id this is: it has no document, and ends by expires_at alone. Of a session zero. */
+    bool is_key;
+    bool all_sites;
+    unsigned scopes;          /* bits of enum key_scope */
+    const struct uuid *sites; /* without all_sites: where it is good at the gate */
+    size_t site_count;
 };
 
 /* The state of a session's key in the cache; see session_cache.h for who moves it. */
@@ -32,9 +38,10 @@ enum cached_state {
     CACHED_ENTRY,
 };
 
-/* One token on its way to a session. */
+/* One token on its way to a session, or to a key, which is found as a session is. */
 struct session_lookup {
     struct token token;                    /* of a visit only its id, the session's */
+    bool is_key;                           /* the token is a key's */
     struct visit visit;                    /* with visit_scope */
     const struct visit_scope *visit_scope; /* NULL: it is no visit; borrowed */
     enum cached_state state;
@@ -115,7 +122,11 @@ enum db_rc session_end(struct session_store *, struct arena *, const struct uuid
 bool session_end_others(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *keep,
                         struct session_ids *ended, struct err *) MUST_CHECK;
 
-/* The ids of all sessions of an account, for changes that make their cached copies untrue. */
+/* Whether somebody logged in to it, or changed the password in it, not longer ago than this. DB_NONE: longer. */
+enum db_rc session_recent(struct session_store *, struct arena *, const struct session *, int64_t seconds,
+                          struct err *) MUST_CHECK;
+
+/* The ids of all sessions and keys of an account, for changes that make their cached copies untrue. */
 bool session_ids_of(struct session_store *, struct arena *, const struct uuid *account, struct session_ids *,
                     struct err *) MUST_CHECK;
 

@@ -21,11 +21,12 @@ enum {
     TEXT_MAX = 16 * 1024,
 };
 
-enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED };
+enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED, ITEM_KEY };
 
 /*
- * What is stored; an entry is followed by its four strings, each with its NUL. Its layout's number is in
- * db/cache_seal.c.
+ * What is stored; an entry is followed by its four strings, each with its NUL, and a key's by what it opens and its
+ * sites. Its layout's number is in db/cache_seal.c. The release before is never asked for a key, and takes its item for
+ * something that has ended.
  */
 struct item {
     struct cache_seal seal;
@@ -37,6 +38,12 @@ struct item {
     int64_t seen_at_ms;
     int64_t idle_ms;
     int64_t expires_at_ms;
+};
+
+struct opens {
+    uint32_t scopes;
+    uint32_t all_sites;
+    uint32_t site_count;
 };
 
 static struct cache_key key_of(const struct uuid *id)
@@ -59,6 +66,23 @@ static const char *next_text(const unsigned char **at, const unsigned char *end)
     return text;
 }
 
+/* What a key opens, at the end of its item; false when it is cut off. */
+static bool read_opens(const unsigned char *at, const unsigned char *end, struct session *session)
+{
+    struct opens opens;
+
+    if ((size_t)(end - at) < sizeof opens)
+        return false;
+    memcpy(&opens, at, sizeof opens);
+    at += sizeof opens;
+    session->is_key = true;
+    session->scopes = opens.scopes;
+    session->all_sites = opens.all_sites != 0;
+    session->site_count = opens.site_count;
+    session->sites = (const struct uuid *)at;
+    return (size_t)(end - at) == (size_t)opens.site_count * sizeof *session->sites;
+}
+
 static enum cached_state read_entry(const struct item *item, const struct cache_item *cached,
                                     struct session_lookup *lookup)
 {
@@ -77,7 +101,7 @@ static enum cached_state read_entry(const struct item *item, const struct cache_
     if ((session->profile = next_text(&at, end)) == NULL || (session->username = next_text(&at, end)) == NULL ||
         (session->email = next_text(&at, end)) == NULL || (session->groups = next_text(&at, end)) == NULL)
         return CACHED_UNKNOWN;
-    return CACHED_ENTRY;
+    return item->kind == ITEM_ENTRY || read_opens(at, end, session) ? CACHED_ENTRY : CACHED_UNKNOWN;
 }
 
 /*
@@ -103,7 +127,7 @@ static void read_item(const struct cache_item *cached, struct session_lookup *lo
     if (cached->length < sizeof item)
         return;
     memcpy(&item, cached->bytes, sizeof item);
-    if (item.kind == ITEM_ENTRY)
+    if (item.kind == ITEM_ENTRY || item.kind == ITEM_KEY)
         lookup->state = read_entry(&item, cached, lookup);
     else
         lookup->state = item.kind == ITEM_LEASE ? CACHED_LEASED : CACHED_ENDED;
@@ -152,6 +176,9 @@ void session_cache_take(struct session_lookup *const *lookups, size_t count, con
         if (first == i)
             read++;
     }
+    for (size_t i = 0; i < count; i++)
+        if (lookups[i]->state == CACHED_ENTRY && lookups[i]->session.is_key != lookups[i]->is_key)
+            lookups[i]->state = CACHED_UNKNOWN; /* somebody asks for a session by a key's id, or the other way round */
 }
 
 void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
@@ -187,13 +214,22 @@ void session_cache_lease(struct cache *cache, struct arena *arena, struct sessio
     }
 }
 
+static bool add_opens(struct buf *value, const struct session *session)
+{
+    const struct opens opens = {
+        .scopes = session->scopes, .all_sites = session->all_sites, .site_count = (uint32_t)session->site_count};
+
+    return buf_add(value, &opens, sizeof opens) &&
+           (session->site_count == 0 || buf_add(value, session->sites, session->site_count * sizeof *session->sites));
+}
+
 static void fill(struct cache *cache, struct arena *arena, const struct session *session, struct cache_stamp stamp)
 {
     const char *const texts[] = {session->profile, session->username, session->email, session->groups};
     struct cache_key key = key_of(&session->id);
     struct buf value;
     struct item item = {
-        .kind = ITEM_ENTRY,
+        .kind = session->is_key ? ITEM_KEY : ITEM_ENTRY,
         .account = session->account,
         .read_at_ms = session->read_at_ms,
         .seen_at_ms = session->seen_at_ms,
@@ -208,6 +244,8 @@ static void fill(struct cache *cache, struct arena *arena, const struct session 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (!buf_add(&value, texts[i], strlen(texts[i]) + 1))
             return;
+    if (session->is_key && !add_opens(&value, session))
+        return;
     cache_compare_and_set(cache, &key, value.bytes, value.length, ENTRY_TTL_S, stamp);
 }
 

@@ -32,6 +32,9 @@
  * away and makes its ids old: the law above knows no layouts. The older release leaves the newer one's items alone and
  * reads through; the newer one replaces the older one's, so that after the upgrade no item of before is in the way.
  *
+ * A key (store/key.h) has a copy like a session's, under its own id, which is no session's. One multi-get asks for
+ * both, and the end of either leaves the same tombstone.
+ *
  * Items are sealed (db/cache_seal.h). Whoever controls memcached can't make one, but can put back an old item of the
  * same key, or keep a tombstone from it: that is the node that comes back with an old entry, and has the same bound.
  */

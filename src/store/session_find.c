@@ -1,4 +1,5 @@
 /* A token's way to its session: the cached copy first, the database for what it can't answer. */
+#include "store/key.h"
 #include "store/session_cache.h"
 
 #include <string.h>
@@ -54,7 +55,8 @@ static void touch(struct session_store *store, struct arena *arena, struct sessi
     struct err ignored = {.kind = ERR_NONE};
     struct db_result row;
 
-    if (db_query(store->db, arena, sql_session_touch(&session->id), &row, &ignored) == DB_ROW)
+    if (db_query(store->db, arena, session->is_key ? sql_key_touch(&session->id) : sql_session_touch(&session->id),
+                 &row, &ignored) == DB_ROW)
         session->seen_at_ms = db_number(&row, 0, 0);
 }
 
@@ -72,7 +74,8 @@ static void hand_out(struct session_store *store, struct arena *arena, struct se
     bool wanted = false;
 
     for (size_t i = 0; i < count; i++) {
-        bool fits = uuid_equal(&lookups[i]->token.id, &session->id) && secret_fits(lookups[i], session);
+        bool fits = lookups[i]->is_key == session->is_key && uuid_equal(&lookups[i]->token.id, &session->id) &&
+                    secret_fits(lookups[i], session);
 
         if (fits && !wanted && touch_due(session, session->read_at_ms))
             touch(store, arena, session);
@@ -84,40 +87,50 @@ static void hand_out(struct session_store *store, struct arena *arena, struct se
     }
 }
 
-/* All sessions in one query. */
+/* All sessions in one query, or all keys; without rows when there are none to be asked for. */
 static enum db_rc query_all(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
-                            size_t count, struct db_result *rows, struct err *err)
+                            size_t count, bool keys, struct db_result *rows, struct err *err)
 {
     struct uuid *ids = arena_alloc(arena, count * sizeof *ids);
-    size_t first = 0, last = 0;
+    size_t first = 0, last = 0, asked = 0;
 
+    rows->rows = 0;
     if (ids == NULL) {
         err_memory(err);
         return DB_FAIL;
     }
     for (size_t i = 0; i < count; i++) {
-        ids[i] = lookups[i]->token.id;
-        if (memcmp(&ids[i], &ids[first], sizeof *ids) < 0)
-            first = i;
-        if (memcmp(&ids[i], &ids[last], sizeof *ids) > 0)
-            last = i;
+        if (lookups[i]->is_key != keys)
+            continue;
+        ids[asked] = lookups[i]->token.id;
+        if (memcmp(&ids[asked], &ids[first], sizeof *ids) < 0)
+            first = asked;
+        if (memcmp(&ids[asked], &ids[last], sizeof *ids) > 0)
+            last = asked;
+        asked++;
     }
-    return db_query(store->db, arena, sql_sessions_find((struct db_uuids){ids, count}, &ids[first], &ids[last]), rows,
-                    err);
+    if (asked == 0)
+        return DB_NONE;
+    return db_query(store->db, arena,
+                    keys ? sql_keys_find((struct db_uuids){ids, asked})
+                         : sql_sessions_find((struct db_uuids){ids, asked}, &ids[first], &ids[last]),
+                    rows, err);
 }
 
-static bool read_sessions(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
-                          size_t count, struct err *err)
+static bool read_all(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
+                     size_t count, bool keys, struct err *err)
 {
     struct db_result rows;
 
-    if (query_all(store, arena, lookups, count, &rows, err) == DB_FAIL)
+    if (query_all(store, arena, lookups, count, keys, &rows, err) == DB_FAIL)
         return false;
     for (int row = 0; row < rows.rows; row++) {
         struct session session;
 
-        if (!read_row(arena, &rows, row, &session, err))
+        if (!(keys ? key_read(arena, &rows, row, &session, err) : read_row(arena, &rows, row, &session, err)))
             return false;
+        if (keys)
+            session.idle_ms = TOUCH_PARTS * KEY_TOUCH_MS;
         hand_out(store, arena, &session, lookups, count);
     }
     return true;
@@ -135,7 +148,8 @@ static void ask_database(struct session_store *store, struct arena *arena, struc
                          size_t count, struct err *failure)
 {
     session_cache_lease(store->cache, arena, lookups, count);
-    if (!read_sessions(store, arena, lookups, count, failure)) {
+    if (!read_all(store, arena, lookups, count, false, failure) ||
+        !read_all(store, arena, lookups, count, true, failure)) {
         fail_all(lookups, count, failure);
         return;
     }

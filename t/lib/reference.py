@@ -317,7 +317,7 @@ def twice(client, method, path, wanted, other=True, headers=(), **more):
 
 # These look at their password before their key.
 PASSWORDS = ("/login", "/register", "/password", "/profile", "/profile/delete")
-BODIES = {"/login": {}, "/register": {}, "/password": {}, "/profile": {"name": "x"}, "/profile/delete": {}, "/files/{id}": {"name": "x"},
+BODIES = {"/keys": {"name": "x", "scopes": ["gate"]}, "/login": {}, "/register": {}, "/password": {}, "/profile": {"name": "x"}, "/profile/delete": {}, "/files/{id}": {"name": "x"},
           "/files/{id}/rename": {"name": "x"}, "/files/direct": {"size": 5}, "/files/{id}/parts": {"parts": [{"part": 1, "etag": "x"}]}}
 
 

@@ -3,7 +3,6 @@
 #include "app/once.h"
 #include "app/page/page.h"
 #include "base/bytes.h"
-#include "base/decimal.h"
 #include "store/file_link.h"
 
 #include <stdio.h>
@@ -22,27 +21,6 @@ static bool no_file(struct err *err)
 }
 
 /* --- POST /files/ID/link */
-
-/* Reads a whole number from JSON or a form; `otherwise` when it is missing. */
-static bool number_field(const json_t *fields, const char *name, int64_t otherwise, int64_t least, int64_t most,
-                         int64_t *number, struct err *err)
-{
-    const json_t *value = json_object_get(fields, name);
-    const char *text = json_string_value(value);
-    bool good;
-
-    *number = otherwise;
-    if (value == NULL || json_is_null(value) || (text != NULL && text[0] == '\0'))
-        return true;
-    if (json_is_integer(value))
-        *number = json_integer_value(value);
-    good = json_is_integer(value) ? *number >= least && *number <= most
-                                  : text != NULL && decimal_parse(text, least, most, number);
-    if (!good)
-        return err_field(err, ERR_VALUE, name, "%s: a whole number from %lld to %lld", name, (long long)least,
-                         (long long)most);
-    return true;
-}
 
 struct making {
     struct uuid file;
@@ -85,8 +63,8 @@ bool api_links_make(struct exchange *x, struct err *err)
     struct file file;
 
     if (!exchange_fields(x, &fields, err) ||
-        !number_field(fields, "expires_in", usual, 1, config->link_max_s, &making.seconds, err) ||
-        !number_field(fields, "uses", 0, 1, FILE_LINK_USES_MAX, &making.uses, err) || !file_lookup(x, &file, err))
+        !json_whole(fields, "expires_in", usual, 1, config->link_max_s, &making.seconds, err) ||
+        !json_whole(fields, "uses", 0, 1, FILE_LINK_USES_MAX, &making.uses, err) || !file_lookup(x, &file, err))
         return false;
     making.file = file.id;
     if (!once(x, make, &making, err))

@@ -4,6 +4,7 @@
 #include "app/account/form_token.h"
 #include "app/account/signed_in.h"
 #include "app/page/files_page.h"
+#include "app/page/keys_page.h"
 #include "app/page/page_limit.h"
 #include "app/page/query.h"
 #include "http/json_show.h"
@@ -45,7 +46,7 @@ static bool set_user(struct exchange *x, json_t *values)
 /* Looks up the visitor for pages that need no session, and for pages of errors: they show the name too. */
 static void know_visitor(struct exchange *x)
 {
-    if (x->has_session || !x->has_token || x->lookup.found != DB_ROW)
+    if (x->has_session || !x->has_token || x->by_key || x->lookup.found != DB_ROW)
         return;
     x->has_session = true;
     x->session = x->lookup.session;
@@ -103,6 +104,7 @@ static const char *notice(struct exchange *x)
         {"renamed", "The file is renamed."},
         {"deleted", "The file is deleted."},
         {"revoked", "The link is revoked."},
+        {"key_revoked", "The key is revoked. Nothing that has it gets in any more."},
     };
 
     for (size_t i = 0; x->request.query[0] != '\0' && i < sizeof notices / sizeof notices[0]; i++) {
@@ -220,7 +222,7 @@ static bool fill_account(struct exchange *x, json_t *values, struct err *err)
     if (!set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
         !set_text(values, "email", json_string_value(json_object_get(user, "email"))))
         return err_memory(err);
-    return set_sessions(x, values, err) &&
+    return set_sessions(x, values, err) && keys_page_fill(x, values, err) &&
            set_document(x, values, "data", "data_cut", DOCUMENT_SESSION, &x->session.id, err) &&
            set_document(x, values, "profile_data", "profile_data_cut", DOCUMENT_PROFILE, &x->session.account, err);
 }
@@ -232,6 +234,18 @@ bool page_account(struct exchange *x, struct err *err)
     if (values == NULL || !set_text(values, "notice", notice(x)))
         return err_memory(err);
     return fill_account(x, values, err) && render(x, "account", values, err);
+}
+
+bool page_key(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x, "account", "Your account");
+
+    if (values == NULL)
+        return err_memory(err);
+    if (!keys_page_fill_new(x, values, err) || !fill_account(x, values, err))
+        return false;
+    buf_init(&x->response.body, &x->arena, RESPONSE_BODY_MAX);
+    return render(x, "account", values, err);
 }
 
 bool page_files(struct exchange *x, struct err *err)
@@ -283,14 +297,9 @@ static const char *form_page(const struct exchange *x)
         const char *route;
         const char *page;
     } pages[] = {
-        {"/login", "login"},
-        {"/register", "register"},
-        {"/profile", "account"},
-        {"/password", "account"},
-        {"/profile/delete", "account"},
-        {"/upload", "files"},
-        {"/files/:id/rename", "files"},
-        {"/files/:id/delete", "files"},
+        {"/login", "login"},          {"/register", "register"},      {"/profile", "account"},
+        {"/password", "account"},     {"/profile/delete", "account"}, {"/keys", "account"},
+        {"/upload", "files"},         {"/files/:id/rename", "files"}, {"/files/:id/delete", "files"},
         {"/files/:id/link", "files"},
     };
 
@@ -307,6 +316,9 @@ static bool set_typed(struct exchange *x, json_t *values)
 {
     static const char *const names[] = {"username", "email", "name"};
 
+    /* The account's page has a name of its own. */
+    if (strcmp(x->match.route->path, "/keys") == 0)
+        return keys_page_typed(x, values);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         json_t *typed = json_object_get(x->fields, names[i]);
 
@@ -318,11 +330,13 @@ static bool set_typed(struct exchange *x, json_t *values)
            (!json_flag(x->fields, "remember") || set_true(values, "remember"));
 }
 
-/* The account page has two inputs that handlers call "password"; this finds the right one. */
+/* The account page has two inputs that handlers call "password", and two called "name"; this finds the right one. */
 static const char *invalid_input(const struct exchange *x, const struct err *shown)
 {
     const char *path = x->match.route != NULL ? x->match.route->path : "";
 
+    if (!shown->is_internal && strcmp(path, "/keys") == 0)
+        return keys_page_input(shown->field);
     if (shown->is_internal || strcmp(shown->field, "password") != 0)
         return problem_of(shown).field;
     return strcmp(path, "/profile") == 0 ? "confirmation" : shown->field;

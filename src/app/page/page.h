@@ -23,6 +23,9 @@ bool page_links(struct exchange *, struct err *) MUST_CHECK;
  */
 bool page_link(struct exchange *, struct err *) MUST_CHECK;
 
+/* The same for POST /keys, which has answered {"key", "expires_at"}: the account's page, with the key. */
+bool page_key(struct exchange *, struct err *) MUST_CHECK;
+
 /* Shows a file that a link for `left` more downloads opens, with a button that uses the link. */
 bool page_shared(struct exchange *, const struct file *, int64_t left, struct err *) MUST_CHECK;
 

@@ -6,7 +6,9 @@ enum {
     /* Files: some 2 KB each, which fits nginx's buffers; a thumbnail is asked for each image among them. */
     PAGE_FILES_MAX = 30,
     /* Sessions. The page can end all others at once. */
-    PAGE_SESSIONS_MAX = 50,
+    PAGE_SESSIONS_MAX = 40,
+    /* Keys, the newest. GET /keys lists all. */
+    PAGE_KEYS_MAX = 15,
     /* Bytes of an indented document. The whole document is at its own address. */
     PAGE_DOCUMENT_BYTES = 16 * 1024,
     /* Bytes of an input that are shown again after a form was refused. Names, addresses and paths are shorter. */
