@@ -54,6 +54,8 @@ def registering():
     twice(guest, "POST", "/register", 201, other=False, form={"email": f"{new_name()}@example.org", "password": PASSWORD})
     twice(guest, "POST", "/register", 303, other=False, headers=BROWSER,
           form={"username": new_name(), "password": PASSWORD, "rd": "/files"})
+    status(guest.post("/register", json={"username": new_name(), "password": PASSWORD, "invite": None}), 201, "null is nothing")
+    status(guest.post("/register", json={"username": new_name(), "password": PASSWORD, "invite": "mfi_"}), 201, "an invitation is not looked at")
     for one, other in (("username", "email"), ("email", "username")):
         fields = {one: f"{new_name()}@example.org" if one == "email" else new_name(), other: None, "name": None, "rd": None}
         status(guest.post("/register", json={**fields, "password": PASSWORD}), 201, "null is nothing")
@@ -382,7 +384,7 @@ def keys(person):
 
 def pages(person):
     guest = Watched()
-    for path in ("/", "/?closed=1", "/login", "/login?registered=1&rd=/files", "/register?rd=/files", "/workers"):
+    for path in ("/", "/?closed=1", "/login", "/login?registered=1&rd=/files", "/register?rd=/files&invite=mfi_", "/workers"):
         status(guest.get(path, headers=BROWSER), 200, path)
     for to, wanted in (("", 303), ("?to=x", 422), ("?to=%ff", 400)):
         status(Watched().get("/enter" + to, headers=BROWSER), wanted, f"/enter{to}")

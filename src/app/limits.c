@@ -57,7 +57,7 @@ FITS(SESSION_LIST_MAX *(JSON_AROUND + CHARACTER_IN_JSON * USER_AGENT_MAX), RESPO
 FITS(PAGE_AROUND + PAGE_SESSIONS_MAX * (SESSION_AROUND + AGENTS_OF_SESSION * CHARACTER_ON_PAGE * USER_AGENT_MAX) +
          PAGE_KEYS_MAX * (KEY_AROUND + 2 * CHARACTER_ON_PAGE * KEY_NAME_MAX) + 2 * ON_PAGE * PAGE_DOCUMENT_BYTES,
      RESPONSE_BODY_MAX, "the account's page opens, whatever is in the two documents");
-FITS(PAGE_AROUND + 5 * ON_PAGE * PAGE_TYPED_BYTES, RESPONSE_BODY_MAX, "a form that was refused is shown again");
+FITS(PAGE_AROUND + 6 * ON_PAGE * PAGE_TYPED_BYTES, RESPONSE_BODY_MAX, "a form that was refused is shown again");
 FITS(KEYS_MAX *(KEY_AROUND + CHARACTER_IN_JSON * KEY_NAME_MAX), RESPONSE_BODY_MAX, "the list of keys fits an answer");
 FITS(DOCUMENT_MAX_BYTES, RESPONSE_BODY_MAX, "a document fits an answer");
 FITS(JSONB_MAX_DEPTH, JSON_MAX_DEPTH, "a document that was taken can be read again");

@@ -63,11 +63,26 @@ static bool origin_like(const char *value)
            host[3 + strspn(host + 3, HOST_CHARACTERS ":[]")] == '\0';
 }
 
+/* A link that may stand on a page: of a scheme that runs nothing, without what ends an attribute. */
+static bool link_like(const char *value)
+{
+    static const char *const schemes[] = {"https://", "http://", "mailto:"};
+    bool known = false;
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        known = known || (strncasecmp(value, schemes[i], strlen(schemes[i])) == 0 && value[strlen(schemes[i])] != '\0');
+    for (; *value != '\0'; value++)
+        if (*value <= ' ' || *value >= 0x7F || strchr("\"'<>\\", *value) != NULL)
+            return false;
+    return known;
+}
+
 /* What to write instead, for a text that can't be right; NULL when it may be. */
 static const char *text_cure(const char *name, const char *value)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
     static const char *const objects[] = {"postgres", "s3", NULL};
+    static const char *const registrations[] = {"open", "invite", "closed", NULL};
 
     if (strcmp(name, "log_level") == 0 && !one_of(value, levels))
         return "say error, warn, info or debug";
@@ -75,6 +90,10 @@ static const char *text_cure(const char *name, const char *value)
         return "say postgres or s3";
     if ((strcmp(name, "public_origin") == 0 || strcmp(name, "home") == 0) && value[0] != '\0' && !origin_like(value))
         return "say http:// or https:// and the host, such as https://example.org, with nothing after it";
+    if (strcmp(name, "registration") == 0 && !one_of(value, registrations))
+        return "say open, invite or closed";
+    if (strcmp(name, "support_url") == 0 && value[0] != '\0' && !link_like(value))
+        return "say an address such as https://example.org/help or mailto:help@example.org, as a link has it";
     if (strcmp(name, "cookie_domain") == 0 && value[strspn(value, HOST_CHARACTERS)] != '\0')
         return "say a domain alone, such as example.org";
     return NULL;

@@ -7,9 +7,10 @@
 
 #define SESSION_PREFIX "mfs_"
 #define KEY_PREFIX "mfk_"
+#define INVITATION_PREFIX "mfi_"
 
 enum {
-    PREFIX_BYTES = sizeof SESSION_PREFIX - 1, /* of both */
+    PREFIX_BYTES = sizeof SESSION_PREFIX - 1, /* of each */
     RAW_BYTES = UUID_BYTES + TOKEN_SECRET_BYTES,
 };
 
@@ -42,6 +43,11 @@ void token_new_key(const struct clock *clock, struct token *token, char text[TOK
     make(KEY_PREFIX, clock, token, text);
 }
 
+void token_new_invitation(const struct clock *clock, struct token *token, char text[TOKEN_TEXT_BYTES])
+{
+    make(INVITATION_PREFIX, clock, token, text);
+}
+
 static bool parse(const char *prefix, const char *text, size_t length, struct token *token)
 {
     unsigned char raw[RAW_BYTES];
@@ -62,6 +68,11 @@ bool token_parse(const char *text, size_t length, struct token *token)
 bool token_parse_key(const char *text, size_t length, struct token *token)
 {
     return parse(KEY_PREFIX, text, length, token);
+}
+
+bool token_parse_invitation(const char *text, size_t length, struct token *token)
+{
+    return parse(INVITATION_PREFIX, text, length, token);
 }
 
 bool token_is_key(const char *text, size_t length)

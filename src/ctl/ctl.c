@@ -41,10 +41,14 @@ const struct ctl_command ctl_commands[] = {
      .run = session_show, .least = 1, .most = 1, .takes = TAKES(JSON)},
     {"session", "end", "ID | --user NAME", "end one session, or all of an account",
      .run = session_stop, .most = 1, .takes = TAKES(USER)},
+    {"invite", NULL, "[--days N]", "make an invitation to register and print it, alone",
+     .run = invite_make, .takes = TAKES(DAYS),
+     .notes = "It is good for one account. Invitations are needed where registration = invite.\n"},
     {"key", "add", "NAME LABEL --scopes A,B [--sites A,B] [--days N]", "make a key for a program and print it, alone",
      .run = key_make, .least = 2, .most = 2, .takes = TAKES(SCOPES) | TAKES(SITES) | TAKES(DAYS),
-     .notes = "The scopes: gate opens sites whose rules take keys, data the account's document, files uploads and downloads;\n"
-              "password makes an app password, which opens sites beside the account's name. The key is printed this once.\n"},
+     .notes = "The scopes: gate opens sites whose rules take keys, data the account's document, files uploads and\n"
+              "downloads; password makes an app password, which opens sites beside the account's name. The key is\n"
+              "printed this once.\n"},
     {"key", "list", "NAME [--json]", "list the keys of an account, newest first",
      .run = key_print_all, .least = 1, .most = 1, .takes = TAKES(JSON)},
     {"key", "revoke", "ID", "revoke a key", .run = key_drop, .least = 1, .most = 1},

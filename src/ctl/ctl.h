@@ -68,6 +68,7 @@ bool user_enable(struct ctl *, struct err *);
 bool user_groups(struct ctl *, struct err *);
 bool session_show(struct ctl *, struct err *);
 bool session_stop(struct ctl *, struct err *);
+bool invite_make(struct ctl *, struct err *);
 bool key_make(struct ctl *, struct err *);
 bool key_print_all(struct ctl *, struct err *);
 bool key_drop(struct ctl *, struct err *);

@@ -5,6 +5,7 @@
 #include "app/once.h"
 #include "base/bytes.h"
 #include "base/text_limit.h"
+#include "store/invitation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,16 @@
 struct registration {
     struct account_fields fields;
     const char *way_back; /* NULL: none was given */
+    bool is_invited;      /* registration needs this invitation */
+    struct token invitation;
     char hash[PASSWORD_HASH_BYTES];
 };
+
+static bool refuse_invitation(struct err *err)
+{
+    return err_field(err, ERR_VALUE, "invite",
+                     "invite: this invitation is not good: it was used, has ended, or is none");
+}
 
 static bool see_login(struct exchange *x, const char *way_back, struct err *err)
 {
@@ -30,6 +39,12 @@ static bool create_account(struct exchange *x, void *arg, struct err *err)
     struct uuid id = uuid_new(x->services->clock);
     const char *profile;
 
+    if (new->is_invited) {
+        enum db_rc rc = invitation_use(x->services->sessions.db, &x->arena, &new->invitation, err);
+
+        if (rc != DB_ROW)
+            return rc == DB_NONE && refuse_invitation(err);
+    }
     if (!account_create(x->services->sessions.db, &x->arena, &id, &new->fields, new->hash, &profile, err))
         return false;
     if (request_wants_page(&x->request))
@@ -76,13 +91,46 @@ static bool take_attempt(struct exchange *x, struct err *err)
     return x->replayed;
 }
 
+/* Whom the setting lets in, as far as that is known without the database. */
+static bool check_registration(struct exchange *x, const json_t *fields, struct registration *new, struct err *err)
+{
+    const struct config *config = &x->services->config;
+    const char *ask = config->support_url[0] != '\0' ? "; ask " : "";
+    const char *text;
+
+    if (strcmp(config->registration, "closed") == 0)
+        return err_set(err, ERR_DENIED, "nobody can register here%s%.200s", ask, config->support_url);
+    if (strcmp(config->registration, "open") == 0)
+        return true;
+    if (!json_text(fields, "invite", &text, err))
+        return false;
+    if (text == NULL || text[0] == '\0')
+        return err_field(err, ERR_VALUE, "invite", "invite: an account needs an invitation%s%.200s", ask,
+                         config->support_url);
+    new->is_invited = true;
+    return token_parse_invitation(text, strlen(text), &new->invitation) || refuse_invitation(err);
+}
+
+/* Before a password is hashed for nobody. It may have been used by this very request, whose worker then died. */
+static bool find_invitation(struct exchange *x, const struct registration *new, struct err *err)
+{
+    enum db_rc rc = DB_ROW;
+
+    if (new->is_invited)
+        rc = invitation_find(x->services->sessions.db, &x->arena, &new->invitation, err);
+    if (rc != DB_NONE)
+        return rc == DB_ROW;
+    return once_find(x, err) && (x->replayed || refuse_invitation(err));
+}
+
 bool api_register(struct exchange *x, struct err *err)
 {
     struct registration new = {.hash = ""};
     const json_t *fields;
     const char *password, *rd;
 
-    if (!exchange_fields(x, &fields, err) || !json_text(fields, "username", &new.fields.username, err) ||
+    if (!exchange_fields(x, &fields, err) || !check_registration(x, fields, &new, err) ||
+        !json_text(fields, "username", &new.fields.username, err) ||
         !json_text(fields, "email", &new.fields.email, err) || !json_text(fields, "name", &new.fields.name, err) ||
         !json_text(fields, "rd", &rd, err) || !trim(x, &new.fields.username, err) || !trim(x, &new.fields.email, err))
         return false;
@@ -97,7 +145,7 @@ bool api_register(struct exchange *x, struct err *err)
                                          new.fields.email != NULL ? new.fields.email : "", NULL},
                         err))
         return false;
-    if (!take_attempt(x, err))
+    if (!find_invitation(x, &new, err) || (!x->replayed && !take_attempt(x, err)))
         return false;
     return x->replayed || (credentials_hash(x, password, new.hash, err) && once(x, create_account, &new, err));
 }

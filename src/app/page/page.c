@@ -52,6 +52,14 @@ static void know_visitor(struct exchange *x)
     x->session = x->lookup.session;
 }
 
+/* Who can register, and whom to ask. */
+static bool set_registration(const struct config *config, json_t *values)
+{
+    return (strcmp(config->registration, "closed") == 0 || set_true(values, "may_register")) &&
+           (strcmp(config->registration, "invite") != 0 || set_true(values, "by_invitation")) &&
+           set_text(values, "support_url", config->support_url[0] != '\0' ? config->support_url : NULL);
+}
+
 /* Whether the request has a token that could not be looked up, because the database can't be reached. */
 static bool is_unknown(const struct exchange *x)
 {
@@ -67,7 +75,8 @@ static json_t *common_values(struct exchange *x, const char *here, const char *t
 
     know_visitor(x);
     if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
-        !set_text(values, "title", title) || json_object_set_new(values, "demo", json_boolean(config->demo)) != 0 ||
+        !set_text(values, "title", title) || !set_registration(config, values) ||
+        json_object_set_new(values, "demo", json_boolean(config->demo)) != 0 ||
         !set_text(values, "worker", config->demo && config->worker_header ? x->services->worker : NULL) ||
         !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
         (is_unknown(x) && !set_true(values, "unknown")))
@@ -148,18 +157,21 @@ static bool set_way_back(struct exchange *x, json_t *values, const char *rd)
     return way == NULL || (set_text(values, "rd", way) && set_text(values, "rd_query", signed_in_query(x, way)));
 }
 
-static bool show_entrance(struct exchange *x, const char *name, const char *title, struct err *err)
+/* NULL when memory is out. */
+static json_t *entrance_values(struct exchange *x, const char *name, const char *title)
 {
     json_t *values = common_values(x, name, title);
 
-    if (values == NULL || !set_text(values, "notice", notice(x)) || !set_way_back(x, values, query_page_text(x, "rd")))
-        return err_memory(err);
-    return render(x, name, values, err);
+    return values != NULL && set_text(values, "notice", notice(x)) && set_way_back(x, values, query_page_text(x, "rd"))
+               ? values
+               : NULL;
 }
 
 bool page_login(struct exchange *x, struct err *err)
 {
-    return show_entrance(x, "login", "Log in", err);
+    const json_t *values = entrance_values(x, "login", "Log in");
+
+    return values != NULL ? render(x, "login", values, err) : err_memory(err);
 }
 
 bool page_login_to(struct exchange *x, const char *way, struct err *err)
@@ -173,7 +185,15 @@ bool page_login_to(struct exchange *x, const char *way, struct err *err)
 
 bool page_register(struct exchange *x, struct err *err)
 {
-    return show_entrance(x, "register", "Create an account", err);
+    const char *invite = query_page_text(x, "invite");
+    json_t *values;
+
+    if (strcmp(x->services->config.registration, "closed") == 0)
+        return err_set(err, ERR_DENIED, "nobody can register here");
+    values = entrance_values(x, "register", "Create an account");
+    if (values == NULL || (invite != NULL && strlen(invite) <= PAGE_TYPED_BYTES && !set_text(values, "invite", invite)))
+        return err_memory(err);
+    return render(x, "register", values, err);
 }
 
 /* Sets the text of a document, indented, and whether it is cut off. */
@@ -305,6 +325,9 @@ static const char *form_page(const struct exchange *x)
 
     if (x->match.route == NULL || x->request.method != METHOD_POST)
         return NULL;
+    /* A form that takes nothing is not shown. */
+    if (strcmp(x->match.route->path, "/register") == 0 && strcmp(x->services->config.registration, "closed") == 0)
+        return NULL;
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
         if (strcmp(x->match.route->path, pages[i].route) == 0)
             return x->match.route->need != NEED_LOGIN || x->has_session ? pages[i].page : NULL;
@@ -314,7 +337,7 @@ static const char *form_page(const struct exchange *x)
 /* Shows what was typed again, except passwords. */
 static bool set_typed(struct exchange *x, json_t *values)
 {
-    static const char *const names[] = {"username", "email", "name"};
+    static const char *const names[] = {"username", "email", "name", "invite"};
 
     /* The account's page has a name of its own. */
     if (strcmp(x->match.route->path, "/keys") == 0)

@@ -1,0 +1,20 @@
+-- name: invitation_operator
+-- As site_operator: to its end the transaction has the rights to make invitations, and is the only one that does so.
+SELECT set_config('role', 'mayfly_operator', true), pg_advisory_xact_lock(hashtextextended('mayfly invitations', 0));
+
+-- name: invitation_add (id, hash, who, seconds, most)
+-- Those that have ended make room. -> id; none: there are as many as `most`. Again: it is there.
+WITH d AS (DELETE FROM invitation WHERE expires_at <= statement_timestamp()),
+    n AS (INSERT INTO invitation (id, secret_hash, created_by, expires_at)
+        SELECT $1::uuid, $2::bytea, $3::text, statement_timestamp() + make_interval(secs => $4::int)
+        WHERE (SELECT count(*) FROM invitation WHERE expires_at > statement_timestamp()) < $5::bigint
+        ON CONFLICT (id) DO NOTHING RETURNING id)
+SELECT id FROM n UNION ALL SELECT id FROM invitation WHERE id = $1::uuid;
+
+-- name: invitation_find (id, hash)
+-- -> a row when it is good
+SELECT 1 FROM invitation WHERE id = $1::uuid AND secret_hash = $2::bytea AND expires_at > statement_timestamp();
+
+-- name: invitation_use (id, hash)
+-- Of those who use it at once one finds it. -> id when it was good
+DELETE FROM invitation WHERE id = $1::uuid AND secret_hash = $2::bytea AND expires_at > statement_timestamp() RETURNING id;

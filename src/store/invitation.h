@@ -1,0 +1,22 @@
+/*
+ * Invitations to register: tokens (base/token.h) that are good for one registration, which deletes the row in its own
+ * transaction. Only an administrator makes them.
+ */
+#ifndef MAYFLY_STORE_INVITATION_H
+#define MAYFLY_STORE_INVITATION_H
+
+#include "base/token.h"
+#include "db/db.h"
+
+/*
+ * In a transaction of its own. ERR_LIMIT: there are as many as `most`. Run again after a lost COMMIT, it does nothing
+ * more.
+ */
+bool invitation_add(struct db *, struct arena *, const struct token *, const char *by, int64_t seconds, int64_t most,
+                    struct err *) MUST_CHECK;
+
+/* DB_NONE: it was used, has ended, or is none. */
+enum db_rc invitation_find(struct db *, struct arena *, const struct token *, struct err *) MUST_CHECK;
+enum db_rc invitation_use(struct db *, struct arena *, const struct token *, struct err *) MUST_CHECK;
+
+#endif
