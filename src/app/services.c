@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/crash.h"
 #include "base/networks.h"
+#include "base/utf8.h"
 #include "media/media_sniff.h"
 #include "object/s3.h"
 
@@ -14,7 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORKER_NAME_BYTES = 64, PREFIX_MAX = 32 };
+enum {
+    WORKER_NAME_BYTES = 64,
+    PREFIX_MAX = 32,
+    BRAND_CHARACTERS_MAX = 60, /* two lines at the top of a page on a telephone */
+};
 
 #define PREFIX_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -78,12 +83,23 @@ static bool open_measuring(struct services *services, struct err *err)
     return statsd_open(&services->statsd, config->statsd, err);
 }
 
+/* The name that pages have at their top. */
+static bool check_brand(const struct config *config, struct err *err)
+{
+    const char *name = config->brand_name;
+    size_t length = strlen(name);
+
+    return (length > 0 && utf8_check(name, length) == length && !utf8_has_control(name, length) &&
+            utf8_count(name, length) <= BRAND_CHARACTERS_MAX) ||
+           err_set(err, ERR_INPUT, "brand_name: say a name of 1 to %d characters", BRAND_CHARACTERS_MAX);
+}
+
 /* Opens everything that depends on the settings. */
 static bool open_all(struct services *services, struct err *err)
 {
     struct session_store *store = &services->sessions;
 
-    if (!open_measuring(services, err) || !db_check(&services->config, err))
+    if (!open_measuring(services, err) || !check_brand(&services->config, err) || !db_check(&services->config, err))
         return false;
     services->log = (struct log){
         .clock = services->clock, .level = config_log_level(&services->config), .worker = services->worker};

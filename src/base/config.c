@@ -77,6 +77,14 @@ static bool link_like(const char *value)
     return known;
 }
 
+/* A path of this site that may stand on a page. Pages load nothing from elsewhere (Content-Security-Policy). */
+static bool path_like(const char *value)
+{
+    static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._~-%?=&";
+
+    return value[0] == '/' && value[1] != '/' && value[strspn(value, characters)] == '\0';
+}
+
 /* What to write instead, for a text that can't be right; NULL when it may be. */
 static const char *text_cure(const char *name, const char *value)
 {
@@ -90,6 +98,8 @@ static const char *text_cure(const char *name, const char *value)
         return "say postgres or s3";
     if ((strcmp(name, "public_origin") == 0 || strcmp(name, "home") == 0) && value[0] != '\0' && !origin_like(value))
         return "say http:// or https:// and the host, such as https://example.org, with nothing after it";
+    if ((strcmp(name, "brand_logo") == 0 || (strcmp(name, "brand_css") == 0 && value[0] != '\0')) && !path_like(value))
+        return "say a path of this site, such as /brand/logo.svg";
     if (strcmp(name, "registration") == 0 && !one_of(value, registrations))
         return "say open, invite or closed";
     if (strcmp(name, "support_url") == 0 && value[0] != '\0' && !link_like(value))

@@ -52,6 +52,15 @@ static void know_visitor(struct exchange *x)
     x->session = x->lookup.session;
 }
 
+static bool set_brand(const struct config *config, json_t *values)
+{
+    json_t *brand = json_object();
+
+    return brand != NULL && json_object_set_new(values, "brand", brand) == 0 &&
+           set_text(brand, "name", config->brand_name) && set_text(brand, "logo", config->brand_logo) &&
+           set_text(brand, "css", config->brand_css[0] != '\0' ? config->brand_css : NULL);
+}
+
 /* Who can register, and whom to ask. */
 static bool set_registration(const struct config *config, json_t *values)
 {
@@ -75,7 +84,7 @@ static json_t *common_values(struct exchange *x, const char *here, const char *t
 
     know_visitor(x);
     if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
-        !set_text(values, "title", title) || !set_registration(config, values) ||
+        !set_text(values, "title", title) || !set_registration(config, values) || !set_brand(config, values) ||
         json_object_set_new(values, "demo", json_boolean(config->demo)) != 0 ||
         !set_text(values, "worker", config->demo && config->worker_header ? x->services->worker : NULL) ||
         !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
