@@ -105,7 +105,8 @@ same([ask(words, form, **more).headers.get("allow") for form in ("application/js
      ["GET, HEAD", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", None] * 2, "405 says which methods are taken")
 for form in ("json", "html", "hang-up"):
     both(f"GET /mayfly-error/{form}", 404)
-both("PUT /session/data", 413, " with 200 kB", body="x" * 200_000)
+for words, status in (("PUT /session/data", 413), (f"PUT /app/sessions/{'x' * 30}", 413), (f"PUT /app/accounts/{'x' * 36}", 413), ("PUT /keys", 405)):
+    both(words, status, " with 200 kB", body="x" * 200_000)
 both("POST /login", 501, " in an encoding that nobody knows", body="x", headers=[("Transfer-Encoding", "gzip")])
 both("GET /profile", 400, " with two hosts", headers=[("Host", "one.example"), ("Host", "two.example")])
 done()
