@@ -131,13 +131,17 @@ def check_scopes(client):
         if need == "NOTHING" or "AT_SITE" in rest:
             continue
         for scope, robot in (*keys.items(), ("whole", whole)):
+            if need == "KEY":  # a site's own, which no account's is
+                answer = robot.request(method, place)
+                odd += [f"{method} {path} by {scope}: {answer}"] if answer.status != 401 else []
+                continue
             may = found is not None and scope in ("whole", found[1].lower())
             answer = robot.request(method, place, headers={"Tus-Resumable": "1.0.0"})
             if (answer.status == 403) == may or answer.status == 401 or (method != "HEAD" and not may and answer.error != "forbidden"):
                 odd.append(f"{method} {path} by {scope}: {answer}")
             if may and scope != "whole":
                 opened[scope].add((method, path))
-    same(odd, [], "a route opens to the scope of its row, and to no other key")
+    same(odd, [], "a route opens to the scope of its row, and to no other key; what is for keys of sites, to none of an account")
     check(("GET", "/profile/data") in opened["data"] and {("POST", "/upload"), ("GET", "/files/{id}"), ("PATCH", "/uploads/{id}")} <= opened["files"],
           "which are the documents of the account, uploads and downloads", opened)
     check(not any("/session" in path or "/sessions" in path or "/link" in path for one in opened.values() for _, path in one),

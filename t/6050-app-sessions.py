@@ -5,6 +5,7 @@ bound to an account is that account's alone and ends with it; guests fill their 
 """
 
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import wait_until
+import reference
 from files import postgres_away
 from mayfly import PASSWORD, SCRATCH, Client, check, done, new_user, psql, same, settings, signed_in
 
@@ -108,9 +110,14 @@ def check_who(shop, other, name):
         headers = {"Origin": "http://x"} if "cookie" in who else {"Authorization": f"Basic {shop.token}"} if "Basic" in who else {}
         same(set(all_verbs(client, path, headers) + all_verbs(client, mine, headers)) - {404}, {401}, f"{who} reads and writes nothing")
     same((shop.get(path).json(), shop.get(mine).json()), ({"price": 10}, {"role": "buyer"}), "both are what they were")
-    same([shop.request(method, path, json={} if method != "GET" else None).status for path in ("/session/data", "/profile/data", "/profile")
-          for method in ("GET", "PATCH")], [401] * 6, "the site's key is none for a visitor's own documents")
-    same(shop.post("/upload", body=b"x").status, 401, "nor for files")
+    rows = [(method, re.sub(r"\{\w+\}", user.id, path), need) for method, path, need, _ in reference.table() if need in ("GUEST", "LOGIN", "PAGE")]
+    odd = [(method, place, answer) for method, place, need in rows for answer in [shop.request(method, place)]
+           if answer.status != (401 if need != "GUEST" else Client().request(method, place).status)]
+    check(not odd and len(rows) > 50, "the site's key is none for anything of an account's, and nobody's elsewhere", odd)
+    account = person.post("/keys", json={"name": "x", "scopes": ["gate", "data", "files", "password"]}).json()["key"]
+    same(Client(account).get("/profile/data").status, 200, "a key of an account opens what is the account's")
+    same(set(all_verbs(Client(account), path) + all_verbs(Client(account), mine)) - {404}, {401}, "but nothing that apps keep")
+    same((shop.get(path).json(), shop.get(mine).json()), ({"price": 10}, {"role": "buyer"}), "which is as it was")
 
     same(other.get(path).status, 404, "another site's key has not this session")
     same([other.patch(path, json={"price": 0}).status, other.delete(path).status, other.put(path, json={}, headers={"If-Match": "*"}).status],
