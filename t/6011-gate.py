@@ -8,14 +8,16 @@ nobody in and logs nobody out.
 import json
 import re
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from gate import ctl, front
+from gate import CONFIG, basic, bearer, ctl, front, key
 from mayfly import SCRATCH, Client, check, dev, done, login, new_user, psql, same, settings
+from memcached import session_id
 
 LOCATIONS = """
     location / { include snippets/mayfly-protect.conf; proxy_pass APP; }
@@ -83,6 +85,46 @@ def check_narrowing(gate, ann, bob):
     same(status(gate, "app", "/mine/all/x"), 401, "and never widens them: public in nginx is not public at the site")
     same((status(gate, "app", "/bad/", token=ann), any("grup" in line.get("detail", "") for line in log_lines("gate_rules"))), (403, True),
          "a rule that can't be read lets nobody pass, and the log says why")
+
+
+def check_keys(gate):
+    user = new_user()
+    token = login(user)
+    client = Client(token)
+    ctl("user", "groups", user.username, "admin")
+    here = gate.site("keyed", "any", "any key path:/api/,/admin/", "public path:/about/")
+    gate.site("two", "any key")
+
+    def ways(headers):
+        return tuple(status(gate, "keyed", path, headers=headers) for path in ("/api/x", "/x", "/about/x"))
+
+    robot = key(client, "gate")
+    same(ways(bearer(robot)), (200, 403, 200), "a key passes where a row is for keys, and where everybody does")
+    same(tuple(status(gate, "keyed", path, token=token) for path in ("/api/x", "/x")), (200, 200), "its owner passes in both places")
+    same(status(gate, "keyed", "/x", token=token, headers=bearer(robot)), 403, "and with it in front of the cookie in the one")
+    same(status(gate, "keyed", "/admin/", headers=bearer(robot)), 403, "a location that narrows has to say that it is for keys as well")
+    local = key(client, "gate", sites=[here])
+    same((ways(bearer(local)), status(gate, "two", headers=bearer(local)), status(gate, "two", headers=bearer(robot))), ((200, 403, 200), 403, 200),
+         "a key for one site is good at that one")
+    same(ways(bearer(key(client, "gate", sites=[]))), (403,) * 3, "a key for none is refused everywhere")
+    same(ways(bearer(key(client, "data", "files"))), (403,) * 3, "so is one that has not the scope")
+    password = key(client, "password")
+    same((ways(basic(user.username, password)), ways(basic(BOB.username, password))), ((200, 403, 200), (401, 401, 200)),
+         "an app password passes as the password of Basic, beside the name of its account")
+    same((ways(bearer(password)), ways(basic(user.username, robot))), ((403,) * 3, (403,) * 3), "and neither it nor another key in the other's way")
+    unknown = robot[:-4] + ("AAAA" if robot[-4:] != "AAAA" else "BBBA")
+    own = subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", CONFIG, "site", "key", here, "x"], capture_output=True, text=True, check=True).stdout.strip()
+    same((ways(bearer(unknown)), ways(basic(user.username, unknown)), ways(bearer(own))), ((401, 401, 200),) * 3,
+         "what is no key of an account is nobody, the key of the site's own server too")
+    told = [(line["key_id"], line["reason"]) for line in log_lines("key_refused")]
+    same((told.count((session_id(unknown), "unknown")), told.count((session_id(own), "unknown"))), (6, 3), "and the log has a line for each")
+    same(("scope" in [reason for id, reason in told if id == session_id(password)]), True, "as for one that has not the scope")
+    same(client.delete(f"/keys/{client.get('/keys').json()['keys'][-1]['id']}").status, 204, "a key is revoked")
+    same(ways(bearer(robot)), (401, 401, 200), "and opens nothing at the next request")
+    gate.site("keyed", "group:bots key")
+    before = status(gate, "keyed", headers=bearer(local))
+    ctl("user", "groups", user.username, "bots")
+    same((before, status(gate, "keyed", headers=bearer(local))), (403, 200), "it is in the groups of its owner, at once")
 
 
 def check_prefixes(gate, ann, bob):
@@ -209,6 +251,7 @@ with front(LOCATIONS) as started:
     tokens = login(ANN), login(BOB)
     check_verdicts(started, *tokens)
     check_narrowing(started, *tokens)
+    check_keys(started)
     check_prefixes(started, *tokens)
     check_changes(started, *tokens)
     check_strangers(started, tokens[0])

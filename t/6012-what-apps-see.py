@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
-from gate import ctl, front
+from gate import basic, bearer, ctl, front, key
 from mayfly import Client, check, done, login, new_user, note, same
 
 IDENTITY = ("x-auth-user", "x-auth-id", "x-auth-email", "x-auth-name", "x-auth-groups", "x-auth-method")
@@ -97,6 +97,23 @@ def check_authorization(gate, tokens):
     same(seen["headers"].get("authorization"), None, "also on public paths, when it is good no more")
 
 
+def check_keys(gate, ann):
+    client = Client(login(ann))
+    robot, password = key(client, "gate"), key(client, "password")
+    wrong = password[:-4] + ("AAAA" if password[-4:] != "AAAA" else "BBBA")
+    ways = (bearer(robot), basic(ann.username, password), basic(ann.email, password))
+    seen = [gate.seen("robots", headers=way) for way in ways]
+    same([identity(one) for one in seen], [{**identity(gate.seen("app", token=TOKENS[0])), "x-auth-method": ["key"]}] * 3,
+         "with a key it is the key's owner, and the app learns that it is a key")
+    check(all("authorization" not in one["headers"] for one in seen), "which the app does not get", seen)
+    seen = [gate.seen("robots", "/about/", headers=way) for way in (*ways, bearer(wrong), basic(ann.username, wrong), basic("bob", password))]
+    check(all("authorization" not in one["headers"] for one in seen), "nor on public paths, also one that is good no more or of another name", seen)
+    same([one["headers"].get("x-auth-id") for one in seen], [[ann.id]] * 3 + [None] * 3, "where it is somebody with a key that is good")
+    seen = gate.ask("robots", "/php/x", headers=basic(ann.username, password)).json()
+    same([seen.get(name) for name in ("REMOTE_USER", "MAYFLY_METHOD", "HTTP_X_AUTH_METHOD", "HTTP_AUTHORIZATION", "PHP_AUTH_USER", "PHP_AUTH_PW")],
+         [ann.username, "key", "key", None, None, None], "php-fpm gets the same, and no password")
+
+
 def check_many_groups(gate):
     many = new_user()
     groups = [f"group-{n:02}-{'x' * 50}" for n in range(30)]
@@ -161,6 +178,8 @@ with front(LOCATIONS, start=False) as made:
                 check_identity(made, ANN, TOKENS)
                 check_cookies(made, TOKENS)
                 check_authorization(made, TOKENS)
+                made.site("robots", "any key", "public path:/about/")
+                check_keys(made, ANN)
                 check_many_groups(made)
                 check_long_names(made)
             made.stop()

@@ -64,7 +64,6 @@ static bool refuse_stranger(const struct exchange *x, struct err *err)
 {
     if (!x->by_key)
         return err_set(err, ERR_LOGIN, "log in first");
-    note_refusal(x, "unknown");
     return err_set(err, ERR_LOGIN, "this key is not good: it was revoked, has ended, or is none%s",
                    x->by_basic ? " of this name" : "");
 }
@@ -155,6 +154,8 @@ bool authorise(struct exchange *x, struct err *err)
         return app_caller(x, err);
     if (!take_session(x, err) || !check_scope(x, err))
         return false;
+    if (x->by_key && !x->has_session)
+        note_refusal(x, "unknown"); /* also where it is then nobody's, as at the gate */
     if ((x->others_count > 0 || (!x->has_session && need != NEED_GUEST)) && !find_outcome(x, err))
         return false;
     if (x->replayed)

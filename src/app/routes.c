@@ -15,7 +15,7 @@ const struct route routes[] = {
     {METHOD_GET, "/worker", NEED_NOTHING, api_worker, NULL, PACE_AT_ONCE},
 
     /* of nginx, for the apps behind it */
-    {METHOD_GET, "/gate", NEED_GUEST, api_gate, NULL, AT_SITE},
+    {METHOD_GET, "/gate", NEED_GUEST, api_gate, NULL, AT_SITE | KEY_OF_GATE},
     {METHOD_GET, "/gate/refused", NEED_GUEST, api_gate_refused, NULL, AT_SITE},
     {METHOD_GET, "/gate/enter", NEED_NOTHING, api_gate_enter, NULL, AT_SITE},
     {METHOD_GET, "/enter", NEED_GUEST, api_enter, NULL, PACE_AT_ONCE},

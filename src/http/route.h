@@ -13,7 +13,7 @@ enum route_need {
     NEED_GUEST,   /* anybody; a session is looked up */
     NEED_LOGIN,   /* a live session, or 401 */
     NEED_PAGE,    /* a live session, or for browsers the way to the log-in page */
-    NEED_KEY,     /* a key of a site, with scope data; no session stands in for it */
+    NEED_KEY,     /* a key of a site's own server; neither a session nor an account's key stands in for it */
 };
 
 /* Bits. */
@@ -31,7 +31,7 @@ enum route_trait {
      * route.
      */
     AT_SITE = 4,
-    /* A key (store/key.h) with this scope may use it as well. A route without any of these takes no key. */
+    /* An account's key (store/key.h) with this scope may use it as well. A route without any of these takes none. */
     KEY_OF_GATE = 8,
     KEY_OF_DATA = 16,
     KEY_OF_FILES = 32,

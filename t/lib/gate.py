@@ -32,6 +32,22 @@ def ctl(*words, typed=""):
     return ran.stderr
 
 
+def key(client, *scopes, **fields):
+    """A new key of the account that client is logged in to."""
+    answer = client.post("/keys", json={"name": "a robot", "scopes": scopes, **fields})
+    if answer.status != 201:
+        raise RuntimeError(f"POST /keys answers {answer}")
+    return answer.json()["key"]
+
+
+def bearer(key):
+    return {"Authorization": f"Bearer {key}"}
+
+
+def basic(name, password):
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
 # --- the app
 
 

@@ -15,14 +15,18 @@ bool api_gate(struct exchange *x, struct err *err)
 {
     struct rules_judgement judgement;
     const char *link;
+    bool ours;
 
     if (!gate_judge(x, &judgement, err))
         return false;
     switch (judgement.verdict) {
     case RULES_PASS:
-        /* Whether Authorization was for us, and so is not for the app. */
-        return response_header(&x->response, "X-Mayfly-Bearer", x->has_session && !x->by_cookie ? "1" : "", err) &&
-               identity_headers(x, err);
+        /*
+         * Whether Authorization was for us, and so is not for the app. A key is, also one that is good no more: as the
+         * password of Basic only we can tell.
+         */
+        ours = x->by_key || (x->has_session && !x->by_cookie);
+        return response_header(&x->response, "X-Mayfly-Bearer", ours ? "1" : "", err) && identity_headers(x, err);
     case RULES_LOG_IN:
         x->response.status = 401;
         link = arena_printf(&x->arena, "<%s/login>; rel=\"login\"", way_home(x));

@@ -1,5 +1,7 @@
 #include "app/gate/gate.h"
 
+#include "store/key.h"
+
 #include <string.h>
 
 /* One line in this time, from each worker, tells of requests to sites that there are not: anybody can send them. */
@@ -93,7 +95,8 @@ static bool read_facts(struct exchange *x, struct rules_facts *facts, struct err
     if (!x->has_session)
         return true;
     facts->account = &x->session.account;
-    /* A session is made by a password, and made anew by its change: its id tells when. */
+    facts->by_key = x->by_key;
+    /* A session is made by a password, and made anew by its change: its id tells when. Of a key nobody asks this. */
     facts->factors = 1;
     facts->proof_age_s = (x->services->clock->now_ms() - uuid_ms(&x->session.id)) / 1000;
     return read_groups(x, facts) || err_memory(err);
@@ -148,6 +151,8 @@ bool gate_judge(struct exchange *x, struct rules_judgement *judgement, struct er
         tell_fault(x, site->fault);
         return true;
     }
+    if (x->has_session && x->by_key && !key_opens_site(&x->session, &site->id))
+        return true;
     if (!read_facts(x, &facts, err))
         return false;
     *judgement = rules_judge(&site->rules, &facts);

@@ -62,6 +62,6 @@ bool identity_headers(struct exchange *x, struct err *err)
     ok = add(x, "X-Auth-User", x->session.username[0] != '\0' ? x->session.username : id) && add(x, "X-Auth-Id", id) &&
          add(x, "X-Auth-Email", x->session.email) && add(x, "X-Auth-Name", display_name(x, &profile));
     json_decref(profile);
-    ok = ok && add_groups(x, x->session.groups) && add(x, "X-Auth-Method", "session");
+    ok = ok && add_groups(x, x->session.groups) && add(x, "X-Auth-Method", x->by_key ? "key" : "session");
     return ok || err_memory(err);
 }
