@@ -37,9 +37,11 @@ enum {
     USER_AGENT_MAX = 256,    /* characters, as in base/text_limit.c; t/4550 compares */
     /* Of a key, without its name, which account.html has twice: an item with the names of its sites. */
     KEY_AROUND = 1024 + KEY_SITES_MAX * (40 + 2),
-    KEY_NAME_MAX = 60,     /* characters, as in base/text_limit.c */
-    KEYS_MAX = 100,        /* the highest value of keys_per_account */
-    HEADERS_AROUND = 1024, /* Location, Upload-Offset, Upload-Expires, a cookie */
+    KEY_NAME_MAX = 60,      /* characters, as in base/text_limit.c */
+    TILE_AROUND = 3 * 1024, /* of a site on the front page: its markup and its origin, escaped */
+    TILE_TITLE_MAX = 200,   /* characters, as in the schema */
+    KEYS_MAX = 100,         /* the highest value of keys_per_account */
+    HEADERS_AROUND = 1024,  /* Location, Upload-Offset, Upload-Expires, a cookie */
     NAME_MAX = DISPOSITION_NAME_BYTES - 1,
 };
 
@@ -59,6 +61,8 @@ FITS(PAGE_AROUND + PAGE_SESSIONS_MAX * (SESSION_AROUND + AGENTS_OF_SESSION * CHA
      RESPONSE_BODY_MAX, "the account's page opens, whatever is in the two documents");
 FITS(PAGE_AROUND + 6 * ON_PAGE * PAGE_TYPED_BYTES, RESPONSE_BODY_MAX, "a form that was refused is shown again");
 FITS(KEYS_MAX *(KEY_AROUND + CHARACTER_IN_JSON * KEY_NAME_MAX), RESPONSE_BODY_MAX, "the list of keys fits an answer");
+FITS(PAGE_AROUND + PAGE_SITES_MAX * (TILE_AROUND + CHARACTER_ON_PAGE * TILE_TITLE_MAX), RESPONSE_BODY_MAX,
+     "the front page fits an answer, whatever sites are called");
 FITS(DOCUMENT_MAX_BYTES, RESPONSE_BODY_MAX, "a document fits an answer");
 FITS(JSONB_MAX_DEPTH, JSON_MAX_DEPTH, "a document that was taken can be read again");
 FITS(JSON_AROUND + CSV_COLUMNS_MAX * (IN_JSON_CONTROL * CSV_FIELD_BYTES + 16) + CSV_BAD_MAX * 256, RESPONSE_BODY_MAX,

@@ -88,7 +88,7 @@ static bool read_groups(struct exchange *x, struct rules_facts *facts)
     return true;
 }
 
-static bool read_facts(struct exchange *x, struct rules_facts *facts, struct err *err)
+bool gate_facts(struct exchange *x, struct rules_facts *facts, struct err *err)
 {
     *facts =
         (struct rules_facts){.method = x->request.asked, .target = x->request.target, .address = x->request.address};
@@ -153,7 +153,7 @@ bool gate_judge(struct exchange *x, struct rules_judgement *judgement, struct er
     }
     if (x->has_session && x->by_key && !key_opens_site(&x->session, &site->id))
         return true;
-    if (!read_facts(x, &facts, err))
+    if (!gate_facts(x, &facts, err))
         return false;
     *judgement = rules_judge(&site->rules, &facts);
     if (x->request.require[0] == '\0')

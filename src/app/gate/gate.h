@@ -7,6 +7,9 @@
 /* Readies x->site for a route that is AT_SITE, to be looked up. ERR_ABSENT: nginx did not say for what it asks. */
 bool gate_prepare(struct exchange *, struct err *) MUST_CHECK;
 
+/* What is known of who asks, and of the request as nginx told it. */
+bool gate_facts(struct exchange *, struct rules_facts *, struct err *) MUST_CHECK;
+
 /*
  * Judges the request by the rules of its site and by the rule that nginx narrows them with: both have to let it pass.
  * Without a site, or with rules that can't be read, it is RULES_FORBIDDEN, and a line of the log says what to do. The

@@ -7,6 +7,7 @@
 #include "app/page/keys_page.h"
 #include "app/page/page_limit.h"
 #include "app/page/query.h"
+#include "app/page/sites_page.h"
 #include "http/json_show.h"
 #include "http/problem.h"
 #include "http/template.h"
@@ -145,7 +146,11 @@ static bool show(struct exchange *x, const char *name, const char *title, struct
 
 bool page_index(struct exchange *x, struct err *err)
 {
-    return show(x, "index", NULL, err);
+    json_t *values = common_values(x, "index", NULL);
+
+    if (values == NULL || !set_text(values, "notice", notice(x)))
+        return err_memory(err);
+    return (!x->has_session || sites_page_fill(x, values, err)) && render(x, "index", values, err);
 }
 
 bool page_workers(struct exchange *x, struct err *err)

@@ -9,6 +9,11 @@ enum {
     PAGE_SESSIONS_MAX = 40,
     /* Keys, the newest. GET /keys lists all. */
     PAGE_KEYS_MAX = 15,
+    /*
+     * Sites that the front page looks at, in their order. Each is read with its rules, some 40 KB at most, which have
+     * to fit the request's memory.
+     */
+    PAGE_SITES_MAX = 100,
     /* Bytes of an indented document. The whole document is at its own address. */
     PAGE_DOCUMENT_BYTES = 16 * 1024,
     /* Bytes of an input that are shown again after a form was refused. Names, addresses and paths are shorter. */
