@@ -6,6 +6,7 @@
 #include "base/trace.h"
 #include "base/utf8.h"
 #include "fuzz.h"
+#include "http/basic.h"
 #include "http/date.h"
 #include "http/disposition.h"
 #include "http/etag.h"
@@ -140,12 +141,16 @@ static void request(struct arena *arena, const char *text, size_t length)
     if (request_parse(parsed, params, &err)) {
         size_t n;
         const char *cookie = NULL;
+        struct basic basic;
 
         while ((cookie = request_cookie(parsed, "mayfly", cookie, &n)) != NULL)
             CHECK(cookie >= parsed->cookie && cookie + n <= parsed->cookie + strlen(parsed->cookie));
         cookie = request_bearer(parsed, &n);
         if (cookie != NULL)
             CHECK(n > 0 && cookie + n <= parsed->authorization + strlen(parsed->authorization));
+        if (basic_read(arena, parsed->authorization, &basic, &err))
+            CHECK(!utf8_has_control(basic.name, strlen(basic.name)) &&
+                  utf8_check(basic.password, strlen(basic.password)) == strlen(basic.password));
         (void)request_wants_page(parsed);
         (void)request_has_type(parsed, "application/json");
         CHECK(parsed->content_length >= 0);
