@@ -14,6 +14,8 @@ enum {
     TTL_OVER = 30 * 24 * 3600 + 1,
     /* Of the time that a try takes: a node that hangs has no more than a fifth of the worker's time. */
     HANG_PAUSES = 4,
+    /* Clocks that are kept by NTP differ by less. */
+    CLOCK_SKEW_MS = 1000,
 };
 
 struct cache {
@@ -395,4 +397,11 @@ size_t cache_nodes(struct cache *cache, struct arena *arena, const struct cache_
     }
     memcached_stat_free(cache->nodes, stats);
     return count;
+}
+
+bool cache_is_fresh(int64_t read_at_ms, int64_t now_ms, int64_t fresh_s)
+{
+    int64_t age_ms = now_ms - read_at_ms;
+
+    return age_ms >= -CLOCK_SKEW_MS && age_ms <= fresh_s * 1000;
 }

@@ -105,6 +105,12 @@ struct cache_node {
 /* Asks every node for its statistics: how many there are, in the arena. 0 without a cache, or without memory. */
 size_t cache_nodes(struct cache *, struct arena *, const struct cache_node **nodesp);
 
+/*
+ * Whether a copy of what was read at read_at_ms may still be believed at now_ms, both by the wall clock: not when it is
+ * older than fresh_s, and not when it claims to be from the future, which means that a host's clock is off.
+ */
+bool cache_is_fresh(int64_t read_at_ms, int64_t now_ms, int64_t fresh_s);
+
 /* Asks every node; ERR_DOWN when one of them does not answer. */
 bool cache_ping(struct cache *, struct err *) MUST_CHECK;
 

@@ -7,9 +7,6 @@
 /* seen_at is written at most once in this part of the idle time, not on each request. */
 enum { TOUCH_PARTS = 20 };
 
-/* A copy that claims to be from the future by more than this was read on a host whose clock is off: not trusted. */
-enum { CLOCK_SKEW_MS = 1000 };
-
 static bool touch_due(const struct session *session, int64_t now_ms)
 {
     return now_ms - session->seen_at_ms > session->idle_ms / TOUCH_PARTS;
@@ -19,9 +16,8 @@ static bool touch_due(const struct session *session, int64_t now_ms)
 static bool usable(const struct session_store *store, const struct session *session)
 {
     int64_t now_ms = store->clock->now_ms();
-    int64_t age_ms = now_ms - session->read_at_ms;
 
-    return age_ms >= -CLOCK_SKEW_MS && age_ms <= store->config->cache_fresh_s * 1000 && !touch_due(session, now_ms) &&
+    return cache_is_fresh(session->read_at_ms, now_ms, store->config->cache_fresh_s) && !touch_due(session, now_ms) &&
            now_ms < session->expires_at_ms && now_ms < session->seen_at_ms + session->idle_ms;
 }
 

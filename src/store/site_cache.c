@@ -20,8 +20,6 @@ enum {
     ENTRY_TTL_S = 300,
     /* Of all sites of a bucket; with more, each request asks the database. 16 of the longest rules there are. */
     ROWS_MAX_BYTES = 16 * (RULES_FORM_BYTES + 1024),
-    /* A copy that claims to be from the future by more than this was read on a host whose clock is off: not trusted. */
-    CLOCK_SKEW_MS = 1000,
 };
 
 enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_CHANGED };
@@ -341,9 +339,8 @@ static bool read_buckets(struct session_store *store, struct arena *arena, struc
 
 static bool usable(const struct session_store *store, const struct site_lookup *lookup)
 {
-    int64_t age_ms = store->clock->now_ms() - lookup->read_at_ms;
-
-    return lookup->state == CACHED_ENTRY && age_ms >= -CLOCK_SKEW_MS && age_ms <= store->config->site_fresh_s * 1000;
+    return lookup->state == CACHED_ENTRY &&
+           cache_is_fresh(lookup->read_at_ms, store->clock->now_ms(), store->config->site_fresh_s);
 }
 
 static void fail_all(struct site_lookup *const *lookups, size_t count, const struct err *failure)
