@@ -2,6 +2,7 @@
 #include "app/file/thumbnail_request.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,7 +12,9 @@ enum {
     CHILDREN_AT_ONCE = 2,
     /* Each takes up to thumbnail_image_bytes: so many from PostgreSQL, and as many from the object storage. */
     IMAGES_AT_ONCE = 2,
-    CHILD_PAUSE_MS = 5, /* decoding an ordinary image takes 20 ms and more */
+    /* a coroutine waits so long for the thumbnail; then it checks that the client is still there */
+    CHILD_WAIT_MS = 50,
+    CHILD_PAUSE_MS = 5, /* without a coroutine: between two looks; decoding an ordinary image takes 20 ms and more */
     CLAIM_BEYOND_MS =
         10000, /* beyond the deadline of the child process: to copy the image and to store the thumbnail */
 };
@@ -51,10 +54,24 @@ static bool keep_and_send(struct exchange *x, struct thumbnail_request *request,
     return file_send(x, &keeping.upload->file, err);
 }
 
+/* Waits for the thumbnail as long as an ordinary image takes. Then the caller checks that the client is still there. */
+static bool look(struct services *services, const struct thumbnail_request *request, bool *done,
+                 struct thumbnail *thumbnail, struct err *err)
+{
+    int64_t until_us = services->clock->monotonic_us() + CHILD_WAIT_MS * INT64_C(1000);
+    bool ok;
+
+    do
+        ok = thumbnail_attend(&services->config, &services->log, request->child, 0, done, thumbnail, err);
+    while (ok && !*done && services->clock->monotonic_us() < until_us && coroutine_may_wait(services->coroutines) &&
+           coroutine_wait(services->coroutines, services->clock, zygote_descriptor(request->child), POLLIN, until_us));
+    return ok;
+}
+
 static bool attend(struct exchange *x, struct thumbnail_request *request, bool *done, struct err *err)
 {
     struct thumbnail thumbnail = {.cpu_ms = 0};
-    bool ok = thumbnail_attend(&x->services->config, &x->services->log, request->child, 0, done, &thumbnail, err);
+    bool ok = look(x->services, request, done, &thumbnail, err);
 
     if (!ok || *done) {
         thumbnail_request_set_child(request, NULL);
