@@ -97,6 +97,10 @@ same(sorted(cookie.split("; ")[1:]), ["HttpOnly", f"Max-Age={HALF_A_YEAR_S}", "P
 same(Client(cookie=cookie.split(";")[0]).get("/profile").status, 401, "which logs nobody in")
 page = Browser().log_in(owner, headers={"Accept": PAGE})
 same((page.status, device_of(page) is not None), (303, True), "a log-in by the page does so too")
+for what, headers, given in (("a script's form", {}, False), ("a form of one that keeps cookies", {"Cookie": "mayfly=old"}, True),
+                             ("a browser's script", {"Sec-Fetch-Site": "same-origin"}, True)):
+    answer_to_form = Client().post("/login", form={"username": owner.username, "password": PASSWORD}, headers=headers)
+    same((device_of(answer_to_form) is not None, len(answer_to_form.cookies)), (given, 1 + given), f"{what} is given {1 + given} cookies")
 check(owner.id.replace("-", "") in base64.urlsafe_b64decode(device_of(answer) + "==").hex(), "it says whose device it is")
 same(len({device_of(Browser().log_in(owner)) for _ in range(3)}), 3, "no two are alike")
 failed = Browser().log_in(owner, next(wrong))

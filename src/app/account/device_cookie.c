@@ -49,6 +49,13 @@ bool device_cookie_find(const struct exchange *x, const struct uuid *account, st
     return false;
 }
 
+/* A form that comes from no browser and with no cookie is a script's, which keeps none. */
+static bool is_kept(const struct request *request)
+{
+    return !request_has_type(request, "application/x-www-form-urlencoded") || request_wants_page(request) ||
+           request->fetch_site[0] != '\0' || request->origin_header[0] != '\0' || request->cookie[0] != '\0';
+}
+
 bool device_cookie_give(struct exchange *x, const struct uuid *account, struct err *err)
 {
     const struct config *config = &x->services->config;
@@ -56,7 +63,7 @@ bool device_cookie_give(struct exchange *x, const struct uuid *account, struct e
     unsigned char cookie[COOKIE_BYTES];
     char text[BASE64_TEXT_BYTES(COOKIE_BYTES)];
 
-    if (config->device_keep_s == 0)
+    if (config->device_keep_s == 0 || !is_kept(&x->request))
         return true;
     memcpy(cookie, account->bytes, UUID_BYTES);
     memcpy(cookie + UUID_BYTES, id.bytes, UUID_BYTES);

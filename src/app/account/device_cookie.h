@@ -21,7 +21,10 @@ struct device {
  */
 bool device_cookie_find(const struct exchange *, const struct uuid *account, struct device *) MUST_CHECK;
 
-/* Adds a new one to the answer of a request that has shown the account's password. */
+/*
+ * Adds a new one to the answer of a request that has shown the account's password, unless it is a script's form: what
+ * keeps no cookies is given the session's alone.
+ */
 bool device_cookie_give(struct exchange *, const struct uuid *account, struct err *) MUST_CHECK;
 
 #endif
