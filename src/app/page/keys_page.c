@@ -1,19 +1,10 @@
 #include "app/page/keys_page.h"
 
 #include "app/page/page_limit.h"
+#include "app/page/values.h"
 #include "store/key.h"
 
 #include <string.h>
-
-static bool set_text(json_t *object, const char *name, const char *text)
-{
-    return text == NULL || json_object_set_new(object, name, json_string(text)) == 0;
-}
-
-static bool set_true(json_t *object, const char *name)
-{
-    return json_object_set_new(object, name, json_true()) == 0;
-}
 
 /* Whether somebody has just logged in: then a key can be made. */
 static bool set_recent(struct exchange *x, json_t *values, struct err *err)
@@ -26,14 +17,14 @@ static bool set_recent(struct exchange *x, json_t *values, struct err *err)
     case DB_ROW:
         break;
     }
-    return set_true(values, "may_make_keys") || err_memory(err);
+    return values_set_true(values, "may_make_keys") || err_memory(err);
 }
 
 static bool add_state(json_t *key)
 {
     json_t *sites = json_object_get(key, "sites");
 
-    return !json_is_null(sites) || (json_object_del(key, "sites") == 0 && set_true(key, "all_sites"));
+    return !json_is_null(sites) || (json_object_del(key, "sites") == 0 && values_set_true(key, "all_sites"));
 }
 
 bool keys_page_fill(struct exchange *x, json_t *values, struct err *err)
@@ -52,7 +43,7 @@ bool keys_page_fill(struct exchange *x, json_t *values, struct err *err)
         if (!add_state(key))
             return err_memory(err);
     }
-    if (json_object_set(values, "keys", keys) != 0 || (count > PAGE_KEYS_MAX && !set_true(values, "more_keys")))
+    if (json_object_set(values, "keys", keys) != 0 || (count > PAGE_KEYS_MAX && !values_set_true(values, "more_keys")))
         return err_memory(err);
     return set_recent(x, values, err);
 }
@@ -68,7 +59,7 @@ bool keys_page_fill_new(struct exchange *x, json_t *values, struct err *err)
     if (!json_read_object(&x->arena, body->bytes, body->length, &answer, err) ||
         !json_text(answer, "key", &text, err) || !json_text(answer, "expires_at", &expires_at, err))
         return false;
-    return (set_text(key, "text", text) && set_text(key, "expires_at", expires_at)) || err_memory(err);
+    return (values_set_text(key, "text", text) && values_set_text(key, "expires_at", expires_at)) || err_memory(err);
 }
 
 bool keys_page_typed(const struct exchange *x, json_t *values)
@@ -81,7 +72,7 @@ bool keys_page_typed(const struct exchange *x, json_t *values)
         const json_t *typed = json_object_get(x->fields, inputs[i].field);
 
         if (json_is_string(typed) && json_string_length(typed) <= PAGE_TYPED_BYTES &&
-            !set_text(values, inputs[i].input, json_string_value(typed)))
+            !values_set_text(values, inputs[i].input, json_string_value(typed)))
             return false;
     }
     return true;

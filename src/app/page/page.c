@@ -8,6 +8,7 @@
 #include "app/page/page_limit.h"
 #include "app/page/query.h"
 #include "app/page/sites_page.h"
+#include "app/page/values.h"
 #include "http/json_show.h"
 #include "http/problem.h"
 #include "http/template.h"
@@ -19,17 +20,6 @@
 static const char policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
                              "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/* Sets a member to text; NULL leaves it out. */
-static bool set_text(json_t *object, const char *name, const char *text)
-{
-    return text == NULL || json_object_set_new(object, name, json_string(text)) == 0;
-}
-
-static bool set_true(json_t *object, const char *name)
-{
-    return json_object_set_new(object, name, json_true()) == 0;
-}
-
 static bool set_user(struct exchange *x, json_t *values)
 {
     char token[FORM_TOKEN_BYTES];
@@ -40,8 +30,8 @@ static bool set_user(struct exchange *x, json_t *values)
                                                            : x->session.email;
 
     form_token_make(&x->services->secret, &x->session, token);
-    return user != NULL && set_text(user, "display", display) && json_object_set_new(values, "user", user) == 0 &&
-           set_text(values, "csrf", token);
+    return user != NULL && values_set_text(user, "display", display) &&
+           json_object_set_new(values, "user", user) == 0 && values_set_text(values, "csrf", token);
 }
 
 /* Looks up the visitor for pages that need no session, and for pages of errors: they show the name too. */
@@ -58,16 +48,16 @@ static bool set_brand(const struct config *config, json_t *values)
     json_t *brand = json_object();
 
     return brand != NULL && json_object_set_new(values, "brand", brand) == 0 &&
-           set_text(brand, "name", config->brand_name) && set_text(brand, "logo", config->brand_logo) &&
-           set_text(brand, "css", config->brand_css[0] != '\0' ? config->brand_css : NULL);
+           values_set_text(brand, "name", config->brand_name) && values_set_text(brand, "logo", config->brand_logo) &&
+           values_set_text(brand, "css", config->brand_css[0] != '\0' ? config->brand_css : NULL);
 }
 
 /* Who can register, and whom to ask. */
 static bool set_registration(const struct config *config, json_t *values)
 {
-    return (strcmp(config->registration, "closed") == 0 || set_true(values, "may_register")) &&
-           (strcmp(config->registration, "invite") != 0 || set_true(values, "by_invitation")) &&
-           set_text(values, "support_url", config->support_url[0] != '\0' ? config->support_url : NULL);
+    return (strcmp(config->registration, "closed") == 0 || values_set_true(values, "may_register")) &&
+           (strcmp(config->registration, "invite") != 0 || values_set_true(values, "by_invitation")) &&
+           values_set_text(values, "support_url", config->support_url[0] != '\0' ? config->support_url : NULL);
 }
 
 /* Whether the request has a token that could not be looked up, because the database can't be reached. */
@@ -84,12 +74,13 @@ static json_t *common_values(struct exchange *x, const char *here, const char *t
     json_t *place = json_object();
 
     know_visitor(x);
-    if (values == NULL || place == NULL || !set_true(place, here) || json_object_set_new(values, "here", place) != 0 ||
-        !set_text(values, "title", title) || !set_registration(config, values) || !set_brand(config, values) ||
+    if (values == NULL || place == NULL || !values_set_true(place, here) ||
+        json_object_set_new(values, "here", place) != 0 || !values_set_text(values, "title", title) ||
+        !set_registration(config, values) || !set_brand(config, values) ||
         json_object_set_new(values, "demo", json_boolean(config->demo)) != 0 ||
-        !set_text(values, "worker", config->demo && config->worker_header ? x->services->worker : NULL) ||
-        !set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
-        (is_unknown(x) && !set_true(values, "unknown")))
+        !values_set_text(values, "worker", config->demo && config->worker_header ? x->services->worker : NULL) ||
+        !values_set_text(values, "request_id", x->request.request_id) || (x->has_session && !set_user(x, values)) ||
+        (is_unknown(x) && !values_set_true(values, "unknown")))
         return NULL;
     return values;
 }
@@ -139,7 +130,7 @@ static bool show(struct exchange *x, const char *name, const char *title, struct
 {
     json_t *values = common_values(x, name, title);
 
-    if (values == NULL || !set_text(values, "notice", notice(x)))
+    if (values == NULL || !values_set_text(values, "notice", notice(x)))
         return err_memory(err);
     return render(x, name, values, err);
 }
@@ -148,7 +139,7 @@ bool page_index(struct exchange *x, struct err *err)
 {
     json_t *values = common_values(x, "index", NULL);
 
-    if (values == NULL || !set_text(values, "notice", notice(x)))
+    if (values == NULL || !values_set_text(values, "notice", notice(x)))
         return err_memory(err);
     return (!x->has_session || sites_page_fill(x, values, err)) && render(x, "index", values, err);
 }
@@ -168,7 +159,8 @@ static bool set_way_back(struct exchange *x, json_t *values, const char *rd)
 {
     const char *way = signed_in_location(rd, NULL);
 
-    return way == NULL || (set_text(values, "rd", way) && set_text(values, "rd_query", signed_in_query(x, way)));
+    return way == NULL ||
+           (values_set_text(values, "rd", way) && values_set_text(values, "rd_query", signed_in_query(x, way)));
 }
 
 /* NULL when memory is out. */
@@ -176,7 +168,8 @@ static json_t *entrance_values(struct exchange *x, const char *name, const char 
 {
     json_t *values = common_values(x, name, title);
 
-    return values != NULL && set_text(values, "notice", notice(x)) && set_way_back(x, values, query_page_text(x, "rd"))
+    return values != NULL && values_set_text(values, "notice", notice(x)) &&
+                   set_way_back(x, values, query_page_text(x, "rd"))
                ? values
                : NULL;
 }
@@ -205,7 +198,8 @@ bool page_register(struct exchange *x, struct err *err)
     if (strcmp(x->services->config.registration, "closed") == 0)
         return err_set(err, ERR_DENIED, "nobody can register here");
     values = entrance_values(x, "register", "Create an account");
-    if (values == NULL || (invite != NULL && strlen(invite) <= PAGE_TYPED_BYTES && !set_text(values, "invite", invite)))
+    if (values == NULL ||
+        (invite != NULL && strlen(invite) <= PAGE_TYPED_BYTES && !values_set_text(values, "invite", invite)))
         return err_memory(err);
     return render(x, "register", values, err);
 }
@@ -221,7 +215,8 @@ static bool set_document(struct exchange *x, json_t *values, const char *name, c
     if (!document_get(x->services->sessions.db, &x->arena, kind, owner, &document, err))
         return false;
     text = json_show(&x->arena, document.json, PAGE_DOCUMENT_BYTES, &cut);
-    return (text != NULL && set_text(values, name, text) && (!cut || set_true(values, cut_name))) || err_memory(err);
+    return (text != NULL && values_set_text(values, name, text) && (!cut || values_set_true(values, cut_name))) ||
+           err_memory(err);
 }
 
 static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
@@ -239,7 +234,7 @@ static bool set_sessions(struct exchange *x, json_t *values, struct err *err)
     {
         const char *agent = json_string_value(json_object_get(session, "user_agent"));
 
-        if (agent != NULL && !set_text(session, "device", device_name(&x->arena, agent)))
+        if (agent != NULL && !values_set_text(session, "device", device_name(&x->arena, agent)))
             return err_memory(err);
     }
     if (json_object_set(values, "sessions", sessions) != 0 ||
@@ -253,8 +248,8 @@ static bool fill_account(struct exchange *x, json_t *values, struct err *err)
 {
     const json_t *user = json_object_get(values, "user");
 
-    if (!set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
-        !set_text(values, "email", json_string_value(json_object_get(user, "email"))))
+    if (!values_set_text(values, "name", json_string_value(json_object_get(user, "name"))) ||
+        !values_set_text(values, "email", json_string_value(json_object_get(user, "email"))))
         return err_memory(err);
     return set_sessions(x, values, err) && keys_page_fill(x, values, err) &&
            set_document(x, values, "data", "data_cut", DOCUMENT_SESSION, &x->session.id, err) &&
@@ -265,7 +260,7 @@ bool page_account(struct exchange *x, struct err *err)
 {
     json_t *values = common_values(x, "account", "Your account");
 
-    if (values == NULL || !set_text(values, "notice", notice(x)))
+    if (values == NULL || !values_set_text(values, "notice", notice(x)))
         return err_memory(err);
     return fill_account(x, values, err) && render(x, "account", values, err);
 }
@@ -286,7 +281,7 @@ bool page_files(struct exchange *x, struct err *err)
 {
     json_t *values = common_values(x, "files", "Files");
 
-    if (values == NULL || !set_text(values, "notice", notice(x)))
+    if (values == NULL || !values_set_text(values, "notice", notice(x)))
         return err_memory(err);
     return files_page_fill(x, values, err) && render(x, "files", values, err);
 }
@@ -307,7 +302,7 @@ bool page_links(struct exchange *x, struct err *err)
 {
     json_t *values = common_values(x, "links", "Links to a file");
 
-    if (values == NULL || !set_text(values, "notice", notice(x)))
+    if (values == NULL || !values_set_text(values, "notice", notice(x)))
         return err_memory(err);
     return files_page_fill_links(x, values, err) && render(x, "links", values, err);
 }
@@ -316,10 +311,10 @@ bool page_shared(struct exchange *x, const struct file *file, int64_t left, stru
 {
     json_t *values = common_values(x, "shared", "A file for you");
 
-    if (values == NULL || !set_text(values, "name", file->name) ||
-        !set_text(values, "size", arena_printf(&x->arena, "%lld", (long long)file->size)) ||
-        (left == 1 ? !set_true(values, "last")
-                   : !set_text(values, "left", arena_printf(&x->arena, "%lld", (long long)left))))
+    if (values == NULL || !values_set_text(values, "name", file->name) ||
+        !values_set_text(values, "size", arena_printf(&x->arena, "%lld", (long long)file->size)) ||
+        (left == 1 ? !values_set_true(values, "last")
+                   : !values_set_text(values, "left", arena_printf(&x->arena, "%lld", (long long)left))))
         return err_memory(err);
     return response_header(&x->response, "Referrer-Policy", "no-referrer", err) && render(x, "shared", values, err);
 }
@@ -364,7 +359,7 @@ static bool set_typed(struct exchange *x, json_t *values)
             return false;
     }
     return set_way_back(x, values, json_string_value(json_object_get(x->fields, "rd"))) &&
-           (!json_flag(x->fields, "remember") || set_true(values, "remember"));
+           (!json_flag(x->fields, "remember") || values_set_true(values, "remember"));
 }
 
 /* The account page has two inputs that handlers call "password", and two called "name"; this finds the right one. */
@@ -385,8 +380,8 @@ static bool set_error(json_t *values, const struct err *shown, const char *field
     json_t *error = json_object(), *invalid = json_object();
 
     return error != NULL && invalid != NULL && json_object_set_new(values, "error", error) == 0 &&
-           json_object_set_new(values, "invalid", invalid) == 0 && set_text(error, "title", problem.title) &&
-           set_text(error, "detail", problem.detail) && (field[0] == '\0' || set_true(invalid, field)) &&
+           json_object_set_new(values, "invalid", invalid) == 0 && values_set_text(error, "title", problem.title) &&
+           values_set_text(error, "detail", problem.detail) && (field[0] == '\0' || values_set_true(invalid, field)) &&
            (shown->retry_after_s == 0 ||
             json_object_set_new(values, "retry_after", json_integer(shown->retry_after_s)) == 0);
 }

@@ -2,14 +2,10 @@
 
 #include "app/gate/gate.h"
 #include "app/page/page_limit.h"
+#include "app/page/values.h"
 #include "store/site.h"
 
 #include <string.h>
-
-static bool set_text(json_t *object, const char *name, const char *text)
-{
-    return json_object_set_new(object, name, json_string(text)) == 0;
-}
 
 /* As if the first address of the site was opened now. */
 static enum rules_verdict judge(const struct site *site, const char *origin, struct rules_facts facts)
@@ -29,8 +25,8 @@ static bool add_tile(json_t *tiles, const struct site *site, const char *origin,
     json_t *tile = json_object();
 
     return tile != NULL && json_array_append_new(tiles, tile) == 0 &&
-           set_text(tile, "title", site->title[0] != '\0' ? site->title : site->name) &&
-           set_text(tile, "address", origin) &&
+           values_set_text(tile, "title", site->title[0] != '\0' ? site->title : site->name) &&
+           values_set_text(tile, "address", origin) &&
            json_object_set_new(tile, "proof", json_boolean(verdict == RULES_STEP_UP)) == 0;
 }
 
