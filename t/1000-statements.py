@@ -41,7 +41,13 @@ INSERT INTO session (id, account_id, secret_hash, idle, expires_at, remember, us
 INSERT INTO session_data (session_id, data) SELECT id, '{}' FROM session WHERE account_id IN (SELECT id FROM crowd);
 INSERT INTO key (id, account_id, secret_hash, name, scopes, all_sites, sites, expires_at)
     SELECT gen_random_uuid(), id, sha256('x'), 'key', 1, true, '{}', now() + interval '1 hour' FROM crowd;
-ANALYZE account, session, session_data, key, profile_data, app_document, account_usage;"""
+INSERT INTO profile_data (account_id, data) SELECT id, '{}' FROM crowd;
+INSERT INTO account_usage (account_id, bytes, files) SELECT id, 0, 0 FROM crowd;
+WITH s AS (INSERT INTO site (id, name, rules, rules_form, created_by, updated_by)
+    VALUES (gen_random_uuid(), 'crowd', 'any', 'x', '', '') RETURNING id)
+INSERT INTO app_document (site_id, key, account_id, version, ends_at, data)
+    SELECT s.id, sha256(c.n::text::bytea), c.id, 1, now() + interval '1 hour', '{}' FROM crowd c, s;
+ANALYZE account, session, session_data, key, profile_data, account_usage, app_document;"""
 for name in ("sessions_find", "session_end", "session_end_others", "session_end_oldest", "session_list", "account_close"):
     text = dict(found)[name]
     nothing = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", text))))
