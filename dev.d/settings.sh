@@ -54,8 +54,9 @@ command_config() {
 nginx_write() {
     local etc=$SCRATCH/etc shipped=$INST/share/mayfly/nginx name
 
+    # Copies, which tests may change; they include each other.
     for name in locations pass fastcgi small params errors events gate ask refused protect{,-fastcgi,-uwsgi,-grpc} public; do
-        cp "$shipped/mayfly-$name.conf" "$etc/snippets/"
+        sed "s,include $shipped/,include snippets/," "$shipped/mayfly-$name.conf" >"$etc/snippets/mayfly-$name.conf"
     done
     sed "s,/run/mayfly/nginx/,$SCRATCH/run/," "$shipped/mayfly-inner.conf" >"$etc/conf.d/mayfly-inner.conf"
     cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"

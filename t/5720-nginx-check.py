@@ -19,6 +19,7 @@ from mayfly import CHECKOUT, SCRATCH, check, done, same
 
 CTL = SCRATCH / "inst/bin/mayflyctl"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/bin")
+SHIPPED = SCRATCH / "inst/share/mayfly/nginx"
 SAMPLES = CHECKOUT / "t/data/nginx-check"
 HTTP = ("mayfly.conf", "mayfly-host.conf", "mayfly-limits.conf", "mayfly-inner.conf")
 TEMPORARY = "".join(f"{kind}_temp_path {{0}}/{kind}; " for kind in ("client_body", "fastcgi", "proxy", "scgi", "uwsgi"))
@@ -35,7 +36,7 @@ def folder_of(root, name, site):
     folder = root / name
     for part in ("conf.d", "snippets", "sites-enabled", "run"):
         (folder / part).mkdir(parents=True)
-    for path in (CHECKOUT / "nginx").glob("mayfly*.conf"):
+    for path in SHIPPED.glob("mayfly*.conf"):
         text = path.read_text().replace("/run/mayfly/nginx/", f"{folder}/run/").replace("/var/log/nginx/", f"{folder}/")
         (folder / ("conf.d" if path.name in HTTP else "snippets") / path.name).write_text(text)
     for path in ("fastcgi.conf", "fastcgi_params", "uwsgi_params", "snippets/fastcgi-php.conf"):

@@ -16,6 +16,8 @@ from ledger import Ledger
 from machine import POOLS, Machine, check_file, deploy, package, readme_blocks, require
 
 NEXT = "0.1.1~test"
+NUMBER = int(re.search(r"NGINX_NUMBER = (\d+)", (CHECKOUT / "src/app/nginx_number.h").read_text())[1])
+NGINX = "pgrep -P $(cat /run/nginx.pid)"
 
 
 def next_version(deb, folder):
@@ -57,7 +59,7 @@ def check_pages(deb):
 def check_deployment(machine):
     last = deploy(machine, lambda passed, block, ran: check(passed, f"README: {block.splitlines()[0][:70]}", ran.stdout, ran.stderr))
     check('"token":"mfs_' in last.stdout, "the first log-in gets a token", last.stdout)
-    for name, block in zip(("reload and scale", "schema", "old pools", "TCP"), readme_blocks("Afterwards")):
+    for name, block in zip(("reload and scale", "schema", "old copies of nginx's files", "old pools", "TCP"), readme_blocks("Afterwards")):
         ran = machine.run(block)
         check(ran.returncode == 0, f"README, afterwards: {name}", ran.stderr)
     machine("rm -r /etc/systemd/system/*.service.d; systemctl daemon-reload")
@@ -78,21 +80,31 @@ def check_deployment(machine):
 
 
 def check_upgrade(machine):
-    old, updates = machine.workers(), len(machine.journal("mayfly-schema"))
+    old, updates, processes = machine.workers(), len(machine.journal("mayfly-schema")), machine(NGINX)
     with Ledger(machine) as ledger:
         machine("apt-get install /run/machine/next.deb")
     ledger.judge("upgrade of the package", rolling=True)
     same(machine("dpkg-query -W -f '${Version}' mayfly"), NEXT, "the new version is installed")
     same(old & machine.workers(), set(), "and every worker is of it")
+    same(machine(NGINX), processes, "nginx, whose files are the same, keeps its connections")
     check(any("schema is at" in line for line in machine.journal("mayfly-schema")[updates:]),
           "mayfly-schema, which is enabled, was started before", machine.journal("mayfly-schema"))
 
 
 def check_old_pools(machine):
-    """The upgrade of a host whose nginx still names heavy-a and heavy-b: they serve on, the new pools come beside them."""
+    """
+    The upgrade of a host whose nginx has copies of mayfly's files, which name heavy-a and heavy-b: these serve on, the new pools come
+    beside them.
+    """
     old, new = ("heavy-a", "heavy-b"), [pool for pool in POOLS if len(pool) > 1]
     machine(f"""
-        cp /etc/nginx/conf.d/mayfly-host.conf /root/new-host.conf
+        mv /etc/nginx/conf.d/mayfly-http.conf /root/
+        cd /usr/share/mayfly/nginx
+        cp mayfly.conf mayfly-host.conf mayfly-limits.conf mayfly-inner.conf /etc/nginx/conf.d/
+        cp mayfly-*.conf /etc/nginx/snippets/
+        sed -i 's,/usr/share/mayfly/nginx/,snippets/,' /etc/nginx/sites-available/mayfly /etc/nginx/snippets/mayfly-*.conf
+        sed -i '/^map "" .mayfly_nginx_http/,/^}}/ s/1;/0;/' /etc/nginx/conf.d/mayfly.conf
+        sed -i '/^geo /,/^}}/ s/default  *1;/default 0;/' /etc/nginx/conf.d/mayfly-limits.conf
         sed -Ei 's,/(files|password)-([ab])/,/heavy-\\2/,' /etc/nginx/conf.d/mayfly-host.conf
         echo WORKERS=1 >/etc/default/mayfly-heavy-a
         systemctl start {" ".join(f"mayfly-pool@{pool}" for pool in old)}
@@ -111,12 +123,28 @@ def check_old_pools(machine):
     machine("systemctl stop mayfly.target; systemctl start mayfly.target")
     same(machine.client()("POST", "/login", login).status, 200, "also after the target was started again")
     machine("""
-        cp /root/new-host.conf /etc/nginx/conf.d/mayfly-host.conf
+        rm /etc/nginx/conf.d/mayfly-host.conf
+        cp /usr/share/mayfly/nginx/mayfly-host.conf /etc/nginx/conf.d/
         nginx -s reload
         systemctl disable --now mayfly-pool@heavy-a mayfly-pool@heavy-b
         rm /etc/default/mayfly-heavy-a""")
     check(wait_until(5, lambda: machine.client()("POST", "/login", login).headers.get("X-Mayfly-Worker", "")[:8] == "password"),
           "with nginx's new files they go to the new ones, and the old ones end")
+
+
+def check_old_copies(machine):
+    """Copies of nginx's files, as earlier releases wanted them: a request tells, and README's command replaces them by links."""
+    ready = machine.client()("GET", "/health/ready")
+    told = {"state": "old files", "found": 0, "needed": NUMBER, "command": readme_blocks("Afterwards")[2]}
+    same((ready.status, ready.json()["nginx"]), (200, told), "/health/ready tells of old copies, and README's command")
+    lines = [line for pool in POOLS for line in machine.journal(f"mayfly-pool@{pool}") if '"event":"old_nginx_files"' in line]
+    check(lines and told["command"] in lines[-1], "and so does the journal", lines[-3:])
+    machine(told["command"])
+    check(wait_until(5, lambda: machine.client()("GET", "/health/ready").json()["nginx"] == {"state": "current"}), "with the command they are current")
+    machine("test -L /etc/nginx/conf.d/mayfly.conf -a -L /etc/nginx/snippets/mayfly-params.conf -a ! -L /etc/nginx/conf.d/mayfly-limits.conf")
+    processes = machine(NGINX)
+    machine("echo '# of the version before' >>/usr/share/mayfly/nginx/mayfly-small.conf; apt-get install --reinstall /run/machine/next.deb")
+    check(wait_until(5, lambda: not set(machine(NGINX).split()) & set(processes.split())), "an upgrade that changes them reloads nginx")
 
 
 def check_old_schema(machine):
@@ -169,6 +197,7 @@ def main():
             check_deployment(machine)
             check_upgrade(machine)
             check_old_pools(machine)
+            check_old_copies(machine)
             check_old_schema(machine)
             check_removal(machine)
     done()

@@ -36,9 +36,10 @@ def make_host(machine, name):
         cp -r /etc/nginx /etc/nginx-{name}
         cd /etc/nginx-{name}
         sed -i 's,/etc/nginx/,/etc/nginx-{name}/,; s,^pid .*,pid /run/nginx-{name}.pid;,; s,^user,daemon off;\\nuser,' nginx.conf
-        sed -i '{swap}; s,# 192.0.2.20 ,10.99.{number}.1 ,' conf.d/mayfly-host.conf
-        rm conf.d/mayfly-inner.conf
-        rm sites-enabled/*
+        rm conf.d/mayfly-http.conf sites-enabled/*
+        printf 'include /usr/share/mayfly/nginx/%s;\\n' mayfly.conf mayfly-limits.conf >conf.d/mayfly.conf
+        echo 'geo $mayfly_limited {{ default 0; }}' >>conf.d/mayfly.conf
+        sed '{swap}; s,# 192.0.2.20 ,10.99.{number}.1 ,' /usr/share/mayfly/nginx/mayfly-host.conf >conf.d/mayfly-host.conf
         sed 's,192.0.2.20,10.99.{number}.1,; s,/var/log/nginx/mayfly.log,/var/log/nginx/{name}.log,' \\
             /usr/share/mayfly/nginx/behind-edge.conf >sites-enabled/mayfly
         systemd-run --quiet --unit=nginx-{name} -p NetworkNamespacePath=/run/netns/{name} nginx -c /etc/nginx-{name}/nginx.conf""")
@@ -47,8 +48,8 @@ def make_host(machine, name):
 def make_edge(machine):
     """Debian's own nginx, of which nothing is left but edge.conf, its limits and mayfly-events.conf."""
     machine("""
-        rm /etc/nginx/conf.d/mayfly.conf /etc/nginx/conf.d/mayfly-host.conf /etc/nginx/conf.d/mayfly-inner.conf /etc/nginx/sites-enabled/*
-        find /etc/nginx/snippets -name 'mayfly-*' ! -name mayfly-events.conf -delete
+        rm /etc/nginx/conf.d/mayfly-http.conf /etc/nginx/sites-enabled/*
+        echo 'include /usr/share/mayfly/nginx/mayfly-limits.conf; geo $mayfly_limited { default 0; }' >/etc/nginx/conf.d/mayfly-limits.conf
         sed 's,192.0.2.21,10.99.1.2,; s,192.0.2.22,10.99.2.2,' /usr/share/mayfly/nginx/edge.conf >/etc/nginx/sites-enabled/mayfly
         nginx -t
         systemctl restart nginx

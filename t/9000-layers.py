@@ -298,6 +298,12 @@ gate_params = set(re.findall(r"^\s*fastcgi_param (\w+)", (CHECKOUT / "nginx/mayf
 same((sorted(set(sent_params) | gate_params), len(sent_params)), (sorted(used_params), len(set(sent_params))),
      "nginx sends the parameters that the worker reads, each once")
 
+nginx_numbers = {int(number) for name, pattern in (
+    ("mayfly.conf", r'map "" \$mayfly_nginx_http \{\n\s+default (\d+);'), ("mayfly-locations.conf", r"^set \$mayfly_nginx_server (\d+);"),
+    *((f"mayfly-{file}.conf", r"fastcgi_param MAYFLY_NGINX\s+\S+:(\d+);") for file in ("params", "inner", "refused")))
+    for number in re.findall(pattern, (CHECKOUT / "nginx" / name).read_text(), re.M) or [0]}
+same(nginx_numbers, {int(re.search(r"NGINX_NUMBER = (\d+)", FILES["app/nginx_number.h"])[1])}, "nginx's files have the number that workers need")
+
 # --- what is shipped has room for what the settings allow
 
 defaults = {name: int(value) for name, value in re.findall(r"^NUMBER\((\w+), (\d+),", DEF, re.M)}

@@ -1,6 +1,7 @@
 #include "app/exchange.h"
 
 #include "app/account/cookie.h"
+#include "app/nginx_number.h"
 #include "http/basic.h"
 #include "http/form.h"
 #include "store/key.h"
@@ -147,8 +148,11 @@ void exchange_open(struct exchange *x, struct services *services, const char *co
     *x = (struct exchange){.services = services, .started_us = services->clock->monotonic_us(), .arena = x->arena};
     response_init(&x->response, &x->arena);
     x->request.body = *body;
-    if (request_parse(&x->request, params, err) && !find_bearer(x) && !find_basic(x, err) && err->kind == ERR_NONE)
-        (void)!find_cookies(x, err);
+    if (request_parse(&x->request, params, err)) {
+        nginx_number_check(services, &x->request);
+        if (!find_bearer(x) && !find_basic(x, err) && err->kind == ERR_NONE)
+            (void)!find_cookies(x, err);
+    }
     trace_begin(&x->trace, services->worker, x->request.traceparent, x->request.request_id);
 }
 

@@ -67,6 +67,7 @@ struct services {
     /* Of app/gate/gate.c: one line in a while says which site there is not. */
     int64_t no_site_told_us;
     int64_t no_site_untold;
+    bool nginx_told; /* by app/nginx_number.c: this process has said that nginx's files are old */
     void (*point)(const char *name);
 };
 

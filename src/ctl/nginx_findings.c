@@ -1,5 +1,6 @@
 #include "ctl/nginx_findings.h"
 
+#include "app/nginx_number.h"
 #include "ctl/nginx_model.h"
 
 #include <stdarg.h>
@@ -11,12 +12,12 @@ enum { WHAT_BYTES = 600 };
 const struct nginx_kind_row nginx_kinds[NGINX_KINDS] = {
     [NGINX_OPEN] = {"open",
         "these paths are served to everybody, without a log-in",
-        "include snippets/mayfly-protect.conf; or mayfly-public.conf where everybody may pass, or internal; "
-        "where only nginx itself goes",
+        "include " NGINX_DIR "/mayfly-protect.conf; or mayfly-public.conf of that folder where everybody may pass, or "
+        "internal; where only nginx itself goes",
         false},
     [NGINX_REGEX] = {"regex",
         "nginx prefers a regular expression to a prefix, so what this one matches leaves the gated location",
-        "include snippets/mayfly-protect.conf; in it too, or write ^~ before the gated prefix",
+        "include " NGINX_DIR "/mayfly-protect.conf; in it too, or write ^~ before the gated prefix",
         false},
     [NGINX_NESTED] = {"nested",
         "a nested location inherits auth_request, but nothing that is set by set, so the stricter rule "
@@ -25,7 +26,7 @@ const struct nginx_kind_row nginx_kinds[NGINX_KINDS] = {
         false},
     [NGINX_OFF] = {"off",
         "auth_request off takes the gate away from all of this location",
-        "remove auth_request off, or include snippets/mayfly-public.conf, which tells the app who it is",
+        "remove auth_request off, or include " NGINX_DIR "/mayfly-public.conf, which tells the app who it is",
         false},
     [NGINX_REACHED] = {"reached",
         "a gated location leads here, and so may everybody, or the app is told nothing of who it is",
@@ -34,7 +35,7 @@ const struct nginx_kind_row nginx_kinds[NGINX_KINDS] = {
     [NGINX_EARLY] = {"early",
         "nginx runs return, rewrite and if before it asks the gate, so this is answered to everybody",
         "answer in a location of its own behind try_files or error_page, or name it public with "
-        "snippets/mayfly-public.conf",
+        "mayfly-public.conf",
         false},
     [NGINX_SATISFY] = {"satisfy",
         "with satisfy any an address or a password of nginx's own is enough to pass the gate",
@@ -78,20 +79,20 @@ const struct nginx_kind_row nginx_kinds[NGINX_KINDS] = {
         false},
     [NGINX_INTERNAL] = {"internal",
         "clients can ask for what only nginx is to ask, with headers of their own",
-        "internal; in the location, as snippets/mayfly-gate.conf has it",
+        "internal; in the location, as mayfly-gate.conf has it",
         false},
     [NGINX_NO_GATE] = {"no-gate",
         "auth_request asks an address that is not the gate's, and whatever answers it with 200 lets "
         "everybody pass",
-        "include snippets/mayfly-gate.conf; once in the server",
+        "include " NGINX_DIR "/mayfly-gate.conf; once in the server",
         false},
     [NGINX_GATE_HEADERS] = {"gate-headers",
         "the gate is asked with whatever else the client sends",
-        "proxy_pass_request_headers off; in the location, as snippets/mayfly-gate.conf has it",
+        "proxy_pass_request_headers off; in the location, as mayfly-gate.conf has it",
         false},
     [NGINX_SNIPPET] = {"snippet",
-        "the copy in nginx's folder is not the one of this version, and may lack what is checked here",
-        "copy the files of /usr/share/mayfly/nginx again, and reload nginx",
+        "the copy in nginx's folder is not the installed file, and may lack what is checked here",
+        NGINX_UPDATE " as root: it puts links to the installed files in the place of copies",
         false},
     [NGINX_RULE] = {"rule",
         "a rule that can't be read lets nobody pass, and one that names nobody is a mistake",

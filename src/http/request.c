@@ -40,6 +40,7 @@ static const struct {
     ROW("QUERY_STRING", query),
     ROW("CONTENT_TYPE", content_type),
     ROW("REMOTE_ADDR", address),
+    ROW("MAYFLY_NGINX", nginx),
     ROW("MAYFLY_REQUEST_ID", request_id),
     ROW("HTTP_TRACEPARENT", traceparent),
     ROW("MAYFLY_ORIGIN", origin),

@@ -37,6 +37,7 @@ struct request {
     const char *content_type; /* "" when not given; so are all that follow */
     int64_t content_length;   /* bytes; 0 without a body */
     const char *address;      /* of the client, as nginx knows it */
+    const char *nginx;        /* numbers of the files of nginx that it came through (app/nginx_number.h) */
     const char *request_id;   /* made by nginx; the same when it tries again on another pool */
     const char *traceparent;  /* as the client sent it */
     const char *origin;       /* scheme://host that the client used */

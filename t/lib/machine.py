@@ -270,7 +270,7 @@ def deploy(machine, judge=lambda passed, block, ran: None):
             raise Failed(f"{block}\n{ran.stdout[-1000:]}{ran.stderr[-3000:]}")
     # A load from one address is what these tests are. Not reloaded: nginx would close connections that we keep.
     machine("""
-        sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' /etc/nginx/conf.d/mayfly-limits.conf
+        echo 'geo $mayfly_limited { default 0; }' >>/etc/nginx/conf.d/mayfly-http.conf
         echo login_failures_per_address = 1000000 >>/etc/mayfly/mayfly.conf
         systemctl reload 'mayfly-pool@*'
         systemctl restart nginx""")

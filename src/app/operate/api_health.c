@@ -1,6 +1,8 @@
 #include "app/api.h"
+#include "app/nginx_number.h"
 #include "store/operate.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 bool api_health_live(struct exchange *x, struct err *err)
@@ -25,7 +27,19 @@ static const char *database_state(struct exchange *x)
     return number >= SCHEMA_NUMBER ? "up" : "old schema";
 }
 
-/* Ready means that log-ins and writes work. Without its cache mayfly is only slower. */
+/* The state of the files of nginx that this request came through. */
+static bool add_nginx(struct exchange *x)
+{
+    int64_t found = nginx_number(&x->request);
+
+    if (found >= NGINX_NUMBER)
+        return buf_add_string(&x->response.body, "{\"state\":\"current\"}");
+    return buf_printf(&x->response.body,
+                      "{\"state\":\"old files\",\"found\":%" PRId64 ",\"needed\":%d,\"command\":\"%s\"}", found,
+                      NGINX_NUMBER, NGINX_UPDATE);
+}
+
+/* Ready means that log-ins and writes work. Without its cache mayfly is only slower; old files of nginx still work. */
 bool api_health_ready(struct exchange *x, struct err *err)
 {
     struct cache *cache = x->services->sessions.cache;
@@ -37,8 +51,9 @@ bool api_health_ready(struct exchange *x, struct err *err)
 
     x->response.status = ready ? 200 : 503;
     if (!buf_printf(&x->response.body,
-                    "{\"status\":\"%s\",\"database\":{\"state\":\"%s\"},\"cache\":{\"state\":\"%s\"}}",
-                    ready ? "ready" : "unavailable", database, cache_state))
+                    "{\"status\":\"%s\",\"database\":{\"state\":\"%s\"},\"cache\":{\"state\":\"%s\"},\"nginx\":",
+                    ready ? "ready" : "unavailable", database, cache_state) ||
+        !add_nginx(x) || !buf_add_string(&x->response.body, "}"))
         return err_set(err, ERR_BUG, "answer is too long");
     return ready || response_header(&x->response, "Retry-After", "1", err);
 }
