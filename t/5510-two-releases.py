@@ -17,7 +17,7 @@ import mayfly
 from chaos import (CHECKOUT, PASSWORD, POOLS, SCRATCH, Client, Threads, check, dev, done, login, new_name, new_user, note, psql, same, wait_until,
                    workers)
 
-HEADER = "src/store/operate.h"
+HEADERS = ("src/store/schema.h", "src/store/operate.h")  # the second one in the release before
 NUMBER = re.compile(r"SCHEMA_NUMBER = (\d+)")
 RELEASE_BEFORE = "0601d0bc5fd2f983157aa94fa7fce66f4957ca80"  # what has changed since belongs to the next one
 PROGRAM, CONF = SCRATCH / "inst/bin/mayfly-worker", SCRATCH / "etc/mayfly.conf"
@@ -29,6 +29,11 @@ PATCHES = (1000, 300, 80, 20, 5, 400, 100)  # bytes, so that what is kept of the
 
 def git(*words, **options):
     return subprocess.run(["git", "-c", "safe.directory=*", "-C", CHECKOUT, *words], check=True, capture_output=True, **options).stdout
+
+
+def schema_number(folder):
+    header = next(folder / name for name in HEADERS if (folder / name).exists())
+    return int(NUMBER.search(header.read_text()).group(1))
 
 
 def build(commit):
@@ -139,14 +144,14 @@ def runs(program, pool):
 
 
 def main():
-    now = int(NUMBER.search((CHECKOUT / HEADER).read_text()).group(1))
+    now = schema_number(CHECKOUT)
     try:
         commit = git("rev-parse", "--verify", f"{RELEASE_BEFORE}^{{commit}}", text=True).strip()
     except (OSError, subprocess.CalledProcessError, IndexError):
         print("1..0 # SKIP the repository's history is not here")
         return
     old, folder = build(commit)
-    before = int(NUMBER.search((folder / HEADER).read_text()).group(1))
+    before = schema_number(folder)
     check(before < now, f"{commit[:12]} needs schema {before}, this build {now}")
     same(int(psql("SELECT max(number) FROM mayfly.schema_change")), now, "the database has this build's")
 

@@ -15,7 +15,7 @@ from machine import Machine, deploy, package, require
 UNIX_EXPOSURE, TCP_EXPOSURE = 5, 15  # tenths, as systemd-analyze counts
 CONFIG = "/etc/mayfly/mayfly.conf"
 WATCHED_S = 11  # two pauses of 5 s
-SCHEMA = int(re.search(r"SCHEMA_NUMBER = (\d+)", (CHECKOUT / "src/store/operate.h").read_text()).group(1))
+SCHEMA = int(re.search(r"SCHEMA_NUMBER = (\d+)", (CHECKOUT / "src/store/schema.h").read_text()).group(1))
 
 
 def status(machine, path="/health/ready"):

@@ -82,3 +82,17 @@ ORDER BY r.id;
 
 -- name: account_set_photo (id, file)
 UPDATE account SET photo_id = $2::uuid, updated_at = now() WHERE id = $1::uuid RETURNING id;
+
+-- name: account_find (login)
+-- -> id, username, e-mail, disabled, groups
+SELECT id, coalesce(username, ''), coalesce(email, ''), disabled, array_to_string(groups, ',') FROM account
+WHERE name_key(username) COLLATE "C" = name_key($1::text) OR name_key(email) COLLATE "C" = name_key($1::text)
+ORDER BY (name_key(username) COLLATE "C" = name_key($1::text)) DESC NULLS LAST LIMIT 1;
+
+-- name: account_lock (id)
+-- Until the transaction ends no session of this account can be made: its foreign key waits here.
+SELECT id FROM account WHERE id = $1::uuid FOR UPDATE;
+
+-- name: group_used (group)
+-- -> an account that has it
+SELECT id FROM account WHERE groups @> ARRAY[$1::text] AND closing_at IS NULL LIMIT 1;

@@ -96,3 +96,10 @@ WHERE id = $1::uuid AND account_id = $2::uuid AND created_at > statement_timesta
 
 -- name: session_owner (id)
 SELECT account_id FROM session WHERE id = $1::uuid;
+
+-- name: session_overview (account)
+-- -> id, seen, expires, address, user agent, all as JSON; of live sessions, newest use first
+SELECT r.id, r.seen_at, r.expires_at, r.address, r.user_agent, row_to_json(r)::text
+FROM (SELECT {session_told}, s.remember
+    FROM session s WHERE account_id = $1::uuid AND s.expires_at > now() AND s.seen_at + idle > now()
+    ORDER BY s.seen_at DESC, s.id) r;

@@ -4,7 +4,7 @@
 #define MAYFLY_CTL_CTL_H
 
 #include "app/exchange.h"
-#include "store/operate.h"
+#include "store/account_summary.h"
 #include "store/site.h"
 
 enum ctl_option {
@@ -107,7 +107,7 @@ bool completion_print(struct ctl *, struct err *);
 /* What follows is in ctl/shared.c. */
 
 /* The account that an administrator names; ERR_ABSENT when there is none. */
-bool ctl_account(struct ctl *, const char *login, struct operate_account *, struct err *) MUST_CHECK;
+bool ctl_account(struct ctl *, const char *login, struct account_summary *, struct err *) MUST_CHECK;
 
 /* A change of an account or of its sessions. */
 struct ctl_change {

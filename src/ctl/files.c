@@ -2,6 +2,7 @@
 #include "base/json_text.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
+#include "store/file_summary.h"
 #include "store/fsck.h"
 #include "store/move.h"
 
@@ -128,7 +129,7 @@ bool files_list(struct ctl *ctl, struct err *err)
     struct uuid last;
     const struct uuid *before = NULL;
     struct db_result rows = {.rows = FILES_AT_ONCE};
-    struct operate_account account;
+    struct account_summary account;
     struct table table;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err))
@@ -138,7 +139,7 @@ bool files_list(struct ctl *ctl, struct err *err)
         fputs("[", stdout);
     for (; rows.rows == FILES_AT_ONCE; first = false) {
         arena_reset(&ctl->arena);
-        if (!operate_file_list(db, &ctl->arena, &account.id, before, FILES_AT_ONCE, &rows, err))
+        if (!file_summary_list(db, &ctl->arena, &account.id, before, FILES_AT_ONCE, &rows, err))
             return false;
         if (json)
             print_files_json(&rows, first);
@@ -166,7 +167,7 @@ bool files_show(struct ctl *ctl, struct err *err)
 
     if (!read_file_id(ctl->arguments[0], &id, err))
         return false;
-    if (operate_file_show(ctl->services.sessions.db, &ctl->arena, &id, &rows, err) != DB_ROW)
+    if (file_summary_show(ctl->services.sessions.db, &ctl->arena, &id, &rows, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "there is no such file");
     if (ctl->options[OPTION_JSON] != NULL) {
         puts(db_value(&rows, 0, SHOWN_JSON));
@@ -216,7 +217,7 @@ bool files_move(struct ctl *ctl, struct err *err)
 {
     struct watching watching = {.ctl = ctl};
     struct move move = {.store = &ctl->services.files, .progress = print_move, .left = print_left, .arg = &watching};
-    struct operate_account account;
+    struct account_summary account;
     struct uuid file;
     bool done;
 

@@ -97,7 +97,7 @@ static bool add(struct db *db, void *arg, struct err *err)
 /* The key alone goes to standard output, after the account has it. */
 bool key_make(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
     struct key_draft draft;
     struct token token;
     struct making making = {.token = &token, .draft = &draft};
@@ -172,7 +172,7 @@ static bool print_text(struct ctl *ctl, const struct db_result *rows, struct err
 
 bool key_print_all(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
     struct db_result rows;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||

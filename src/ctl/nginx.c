@@ -5,6 +5,7 @@
 #include "ctl/nginx_check.h"
 #include "ctl/nginx_input.h"
 #include "ctl/workers_user.h"
+#include "store/account.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,7 @@ enum {
 static bool group_exists(void *arg, const char *group, bool *exists, struct err *err)
 {
     struct ctl *ctl = arg;
-    enum db_rc rc = operate_group_used(ctl->services.sessions.db, &ctl->arena, group, err);
+    enum db_rc rc = account_any_in_group(ctl->services.sessions.db, &ctl->arena, group, err);
 
     *exists = rc == DB_ROW;
     return rc != DB_FAIL;

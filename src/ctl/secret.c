@@ -3,6 +3,7 @@
 #include "ctl/secret_file.h"
 #include "ctl/table.h"
 #include "ctl/workers_user.h"
+#include "store/secret_use.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -21,14 +22,14 @@ static int64_t now_s(const struct ctl *ctl)
     return ctl->services.clock->now_ms() / 1000;
 }
 
-static bool ask_as_workers(struct ctl *ctl, enum operate_secret what, struct db_result *rows, struct err *err)
+static bool ask_as_workers(struct ctl *ctl, enum secret_use what, struct db_result *rows, struct err *err)
 {
     const struct passwd *user = geteuid() == 0 ? getpwnam(WORKERS_USER) : NULL;
     bool done;
 
     if (user != NULL && (setegid(user->pw_gid) != 0 || seteuid(user->pw_uid) != 0))
         return err_set(err, ERR_DENIED, "can't become the user " WORKERS_USER);
-    done = operate_secret(ctl->services.sessions.db, &ctl->arena, what, rows, err);
+    done = secret_use_read(ctl->services.sessions.db, &ctl->arena, what, rows, err);
     if (user != NULL && (seteuid(0) != 0 || setegid(0) != 0))
         return err_set(err, ERR_DENIED, "can't become root again");
     return done;
@@ -104,7 +105,7 @@ bool secret_list(struct ctl *ctl, struct err *err)
 
     if (!read_file(ctl, &file, err))
         return false;
-    known = ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &rows, &away);
+    known = ask_as_workers(ctl, SECRET_USE_WORKERS, &rows, &away);
     table_init(&table, &ctl->arena, columns, 4);
     for (size_t i = 0; i < file.secret.count && done; i++) {
         char name[SECRET_NAME_BYTES], since[SECRET_TIME_BYTES], without[256] = "?";
@@ -157,7 +158,7 @@ static bool all_have(struct ctl *ctl, const char *name, struct err *err)
     char without[256];
     int found;
 
-    if (!ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &rows, err))
+    if (!ask_as_workers(ctl, SECRET_USE_WORKERS, &rows, err))
         return false;
     found = find_workers(&rows, name, false, without, sizeof without);
     return found == 0 ||
@@ -225,8 +226,7 @@ static bool may_go(struct ctl *ctl, const struct secret_file *file, size_t key, 
                            "%s that %s has signed are valid until %s; wait, or say --now and lose them", rows[i].what,
                            name, until);
     }
-    if (!ask_as_workers(ctl, OPERATE_SECRET_WORKERS, &workers, err) ||
-        !ask_as_workers(ctl, OPERATE_SECRET_LINKS, &links, err))
+    if (!ask_as_workers(ctl, SECRET_USE_WORKERS, &workers, err) || !ask_as_workers(ctl, SECRET_USE_LINKS, &links, err))
         return false;
     if (find_workers(&workers, name, true, text, sizeof text) > 0)
         return err_set(err, ERR_CONFLICT, "workers still sign with %s: %s. Run mayflyctl deploy on their hosts first",

@@ -1,6 +1,7 @@
 /* mayflyctl session: lists and ends the sessions of accounts. */
 #include "ctl/ctl.h"
 #include "ctl/table.h"
+#include "store/session_summary.h"
 
 #include <stdio.h>
 
@@ -37,11 +38,11 @@ static void print_json(const struct db_result *rows)
 
 bool session_show(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
     struct db_result rows;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
-        !operate_session_list(ctl->services.sessions.db, &ctl->arena, &account.id, &rows, err))
+        !session_summary_list(ctl->services.sessions.db, &ctl->arena, &account.id, &rows, err))
         return false;
     if (ctl->options[OPTION_JSON] == NULL)
         return print_text(ctl, &rows, err);
@@ -54,7 +55,7 @@ static bool end_one(struct db *db, void *arg, struct err *err)
     struct ctl_change *change = arg;
     struct ctl *ctl = change->ctl;
     const struct uuid *id = change->value;
-    enum db_rc rc = operate_session_owner(db, &ctl->arena, id, &change->account, err);
+    enum db_rc rc = session_summary_owner(db, &ctl->arena, id, &change->account, err);
 
     if (rc == DB_ROW)
         rc = session_end(&ctl->services.sessions, &ctl->arena, id, &change->account, err);
@@ -87,7 +88,7 @@ static bool end_all(struct db *db, void *arg, struct err *err)
 
 static bool stop_all(struct ctl *ctl, const char *login, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
 
     if (!ctl_account(ctl, login, &account, err) ||
         !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, end_all, err))

@@ -1,12 +1,13 @@
 #include "ctl/ctl.h"
+#include "store/account.h"
 #include "store/session_cache.h"
 
 #include <stdio.h>
 #include <time.h>
 
-bool ctl_account(struct ctl *ctl, const char *login, struct operate_account *account, struct err *err)
+bool ctl_account(struct ctl *ctl, const char *login, struct account_summary *account, struct err *err)
 {
-    if (operate_account_find(ctl->services.sessions.db, &ctl->arena, login, account, err) != DB_ROW)
+    if (account_summary_find(ctl->services.sessions.db, &ctl->arena, login, account, err) != DB_ROW)
         return err_set(err, ERR_ABSENT, "%.200s: no such account; mayflyctl user list shows all", login);
     return true;
 }
@@ -56,7 +57,7 @@ bool ctl_lock_account(struct ctl_change *change, struct err *err)
 {
     struct ctl *ctl = change->ctl;
 
-    return ctl_found(operate_account_lock(ctl->services.sessions.db, &ctl->arena, &change->account, err), err);
+    return ctl_found(account_lock(ctl->services.sessions.db, &ctl->arena, &change->account, err), err);
 }
 
 bool ctl_forget_keys(struct ctl_change *change, struct err *err)

@@ -25,7 +25,7 @@ static bool read_groups(struct ctl *ctl, const char *list, struct rules_facts *f
     return true;
 }
 
-static bool read_user(struct ctl *ctl, struct operate_account *account, struct rules_facts *facts, struct err *err)
+static bool read_user(struct ctl *ctl, struct account_summary *account, struct rules_facts *facts, struct err *err)
 {
     const char *name = ctl->options[OPTION_USER], *factors = ctl->options[OPTION_FACTORS];
     int64_t number = 1;
@@ -43,7 +43,7 @@ static bool read_user(struct ctl *ctl, struct operate_account *account, struct r
     return read_groups(ctl, account->groups, facts, err);
 }
 
-static bool read_facts(struct ctl *ctl, struct operate_account *account, struct rules_facts *facts, struct err *err)
+static bool read_facts(struct ctl *ctl, struct account_summary *account, struct rules_facts *facts, struct err *err)
 {
     const char *method = ctl->options[OPTION_METHOD], *address = ctl->options[OPTION_ADDRESS];
     unsigned char bytes[ADDRESS_BYTES];
@@ -85,7 +85,7 @@ bool site_try(struct ctl *ctl, struct err *err)
 {
     struct rules_facts facts = {.account = NULL};
     struct rules_judgement judgement;
-    struct operate_account account;
+    struct account_summary account;
     struct origin origin;
     struct site site;
 

@@ -1,9 +1,10 @@
 /* mayflyctl config, routes, sweep, schema: the installation as a whole. */
 #include "app/routes.h"
-#include "app/schema.h"
 #include "app/services.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
+#include "store/retention.h"
+#include "store/schema.h"
 #include "store/sweep.h"
 
 #include <inttypes.h>
@@ -83,7 +84,7 @@ static bool expire_rows(struct ctl *ctl, int64_t *total, struct err *err)
     int64_t removed;
 
     do {
-        if (!operate_expire(ctl->services.sessions.db, &ctl->arena, &ctl->services.config, &removed, err))
+        if (!retention_expire(ctl->services.sessions.db, &ctl->arena, &ctl->services.config, &removed, err))
             return false;
         arena_reset(&ctl->arena);
         *total += removed;
@@ -100,7 +101,7 @@ static bool keep_partitions(struct ctl *ctl, int64_t *total, struct err *err)
     int64_t changed;
 
     do {
-        if (!operate_partitions(ctl->services.sessions.db, &ctl->arena, &changed, err))
+        if (!retention_partitions(ctl->services.sessions.db, &ctl->arena, &changed, err))
             return false;
         arena_reset(&ctl->arena);
         *total += changed;
@@ -165,9 +166,9 @@ static bool print_changes(struct ctl *ctl, const struct db_result *changes, stru
 
 bool schema_status(struct ctl *ctl, struct err *err)
 {
-    struct operate_schema schema;
+    struct schema schema;
 
-    if (!operate_schema(ctl->services.sessions.db, &ctl->arena, &schema, err))
+    if (!schema_read(ctl->services.sessions.db, &ctl->arena, &schema, err))
         return false;
     if (schema.changes.rows > 0 && !print_changes(ctl, &schema.changes, err))
         return false;

@@ -157,7 +157,7 @@ static bool replace_password(struct db *db, void *arg, struct err *err)
 
 bool user_passwd(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
     struct ctl_password password;
     char hash[PASSWORD_HASH_BYTES];
     bool done;
@@ -194,7 +194,7 @@ static bool close_account(struct db *db, void *arg, struct err *err)
 
 bool user_delete(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
         !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, close_account, err))
@@ -213,7 +213,7 @@ static bool enable(struct db *db, void *arg, struct err *err)
 
 bool user_disable(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
         !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, disable, err))
@@ -224,7 +224,7 @@ bool user_disable(struct ctl *ctl, struct err *err)
 
 bool user_enable(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
 
     if (!ctl_account(ctl, ctl->arguments[0], &account, err) ||
         !ctl_apply(&(struct ctl_change){.ctl = ctl, .account = account.id}, enable, err))
@@ -246,7 +246,7 @@ static bool replace_groups(struct db *db, void *arg, struct err *err)
 
 bool user_groups(struct ctl *ctl, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
     struct db_texts groups;
 
     if (!read_groups(&ctl->arena, ctl->arguments[1], &groups, err) ||
@@ -284,7 +284,7 @@ static bool print_accounts(struct ctl *ctl, struct uuid after, bool json, struct
 
     table_init(&table, &ctl->arena, account_columns, ACCOUNT_COLUMNS);
     do {
-        if (!operate_account_list(ctl->services.sessions.db, &ctl->arena, &after, PAGE_ACCOUNTS, &rows, err))
+        if (!account_summary_list(ctl->services.sessions.db, &ctl->arena, &after, PAGE_ACCOUNTS, &rows, err))
             return false;
         for (int row = 0; row < rows.rows; row++, between = ",\n")
             if (json)
@@ -304,7 +304,7 @@ bool user_list(struct ctl *ctl, struct err *err)
 {
     bool json = ctl->options[OPTION_JSON] != NULL;
     const char *after = ctl->options[OPTION_AFTER];
-    struct operate_account account = {.id = {.bytes = {0}}};
+    struct account_summary account = {.id = {.bytes = {0}}};
 
     if (after != NULL && !ctl_account(ctl, after, &account, err))
         return false;

@@ -259,3 +259,17 @@ enum db_rc account_set_photo(struct db *db, struct arena *arena, const struct uu
 
     return db_query(db, arena, sql_account_set_photo(id, file), &row, err);
 }
+
+enum db_rc account_lock(struct db *db, struct arena *arena, const struct uuid *id, struct err *err)
+{
+    struct db_result row;
+
+    return db_query(db, arena, sql_account_lock(id), &row, err);
+}
+
+enum db_rc account_any_in_group(struct db *db, struct arena *arena, const char *group, struct err *err)
+{
+    struct db_result row;
+
+    return db_query(db, arena, sql_group_used(group), &row, err);
+}

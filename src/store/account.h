@@ -52,7 +52,13 @@ enum db_rc account_set_password(struct db *, struct arena *, const struct uuid *
                                 const char *replaced, struct err *) MUST_CHECK;
 
 /*
- * In a transaction that has locked the account's row (account_confirm, operate_account_lock): disables the account and
+ * The first statement of a transaction: until COMMIT no other transaction makes a session of this account, so the ids
+ * of its sessions, read after this, are all whose cached copies may be out of date. DB_NONE: the account is gone.
+ */
+enum db_rc account_lock(struct db *, struct arena *, const struct uuid *id, struct err *) MUST_CHECK;
+
+/*
+ * In a transaction that has locked the account's row (account_confirm, account_lock): disables the account and
  * frees its names. The sweeper removes its rows and files (store/sweep.h). *ended gets the ids of its sessions.
  */
 bool account_close(struct db *, struct arena *, const struct uuid *id, struct session_ids *ended,
@@ -67,5 +73,8 @@ enum db_rc account_set_photo(struct db *, struct arena *, const struct uuid *id,
 /* groups: checked by the caller. */
 enum db_rc account_set_groups(struct db *, struct arena *, const struct uuid *id, struct db_texts groups,
                               struct err *) MUST_CHECK;
+
+/* Whether an account has the group: DB_ROW. Reads all accounts. */
+enum db_rc account_any_in_group(struct db *, struct arena *, const char *group, struct err *) MUST_CHECK;
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "base/text_limit.h"
 #include "base/utf8.h"
-#include "store/operate.h"
+#include "store/account_summary.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,9 +23,9 @@ bool site_name_check(const char *name, struct err *err)
 
 static bool find_user(struct db *db, struct arena *arena, struct rules_value *user, struct err *err)
 {
-    struct operate_account account;
+    struct account_summary account;
 
-    switch (operate_account_find(db, arena, user->text, &account, err)) {
+    switch (account_summary_find(db, arena, user->text, &account, err)) {
     case DB_FAIL:
         return false;
     case DB_NONE:

@@ -3,9 +3,9 @@
  * pool's listening socket on descriptor 0, talks to nginx through it, to PostgreSQL and memcached when a request needs
  * them, and ends when it is told to, when it has served enough, or when it is old enough.
  */
-#include "app/schema.h"
 #include "app/services.h"
 #include "db/db.h"
+#include "store/schema.h"
 #include "store/sweep.h"
 #include "worker/notify.h"
 #include "worker/options.h"
@@ -225,14 +225,14 @@ static int64_t with_jitter(int64_t limit)
 static bool check_schema(struct worker *worker, struct err *err)
 {
     struct db *db = worker->services.sessions.db;
-    struct operate_schema schema;
+    struct schema schema;
     struct arena arena;
     bool known, fits;
 
     /* Whoever runs this is told in words; the log's lines would only say it twice. */
     worker->services.log.level = LOG_ERROR;
     arena_init(&arena, ARENA_MAX_BYTES);
-    known = operate_schema(db, &arena, &schema, err);
+    known = schema_read(db, &arena, &schema, err);
     fits = known ? schema_reaches(&schema, err) : err->kind == ERR_DOWN;
     if (!known && fits)
         fprintf(stderr, "mayfly-worker: the schema was not looked at: %.*s\n", (int)strcspn(err->detail, "\n"),
@@ -246,12 +246,12 @@ static void connect_early(struct worker *worker)
 {
     struct services *services = &worker->services;
     struct err ignored = {.kind = ERR_NONE};
-    struct operate_schema schema;
+    struct schema schema;
     struct arena arena;
 
     arena_init(&arena, ARENA_MAX_BYTES);
     (void)!cache_ping(services->sessions.cache, &ignored);
-    (void)!operate_schema(services->sessions.db, &arena, &schema, &ignored);
+    (void)!schema_read(services->sessions.db, &arena, &schema, &ignored);
     arena_free(&arena);
 }
 

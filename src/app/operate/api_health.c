@@ -1,6 +1,6 @@
 #include "app/api.h"
 #include "app/nginx_number.h"
-#include "store/operate.h"
+#include "store/schema.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static const char *database_state(struct exchange *x)
     int64_t number = 0;
     bool readable = true;
 
-    if (!operate_schema_number(x->services->sessions.db, &x->arena, &number, &readable, &err) && err.kind == ERR_DOWN)
+    if (!schema_number(x->services->sessions.db, &x->arena, &number, &readable, &err) && err.kind == ERR_DOWN)
         return "down";
     if (!readable)
         return "wrong settings";

@@ -1,6 +1,6 @@
 #include "app/api.h"
 #include "base/networks.h"
-#include "store/operate.h"
+#include "store/schema.h"
 #include "store/truths.h"
 
 #include <inttypes.h>
