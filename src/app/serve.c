@@ -4,15 +4,12 @@
 #include "app/answer.h"
 #include "app/authorise.h"
 #include "app/gate/gate.h"
+#include "app/phase.h"
 #include "app/routes.h"
-#include "base/coroutine.h"
 #include "http/precondition.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* For work that blocks the worker: another transaction's lock may cost it no more than this. */
-enum { LOCK_WAIT_MS = 250 };
 
 /* Whether the answer depends on the session. Each page, also that of an error, shows the name of the visitor. */
 static bool wants_session(const struct exchange *x)
@@ -37,25 +34,6 @@ static bool add_lookups(struct exchange *x, struct lookups *lookups, struct err 
     if (x->site != NULL)
         lookups->sites[lookups->site_count++] = x->site;
     return true;
-}
-
-/*
- * How long a request may wait for locks of the database. A handler does not wait, since it can be run again, or waits
- * as a coroutine (db/db_lock.h). Bytes that came and steps of a job can't be repeated, so they wait for a moment.
- */
-enum phase { PHASE_HANDLER, PHASE_ENDING, PHASE_STREAM };
-
-static void limit(const struct services *services, enum phase phase)
-{
-    const struct config *config = &services->config;
-
-    db_limit(services->sessions.db,
-             (struct db_limits){
-                 .statement_ms = phase == PHASE_HANDLER ? config->database_budget_ms : config->database_timeout_ms,
-                 .lock_ms = phase == PHASE_STREAM && !coroutine_may_wait(services->coroutines)
-                                ? LOCK_WAIT_MS
-                                : config->database_lock_ms,
-             });
 }
 
 void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_t count)
@@ -85,7 +63,7 @@ void serve_prefetch(struct exchange *const *exchanges, struct err *opened, size_
     }
     if (lookups.session_count + lookups.site_count == 0)
         return;
-    limit(exchanges[0]->services, PHASE_HANDLER);
+    phase_limit(exchanges[0]->services, PHASE_HANDLER);
     lookups_find(&exchanges[0]->services->sessions, arena, &lookups);
     for (size_t i = 0; i < count; i++)
         exchange_choose(exchanges[i]);
@@ -136,20 +114,6 @@ static enum serving complete(struct exchange *x, const struct err *err, struct b
         return SERVING_NOTHING;
     return x->source != NULL && x->request.method != METHOD_HEAD && x->answer_left > 0 ? SERVING_PIECES
                                                                                        : SERVING_ANSWER;
-}
-
-/* Lines of the log have the id of the request while it is served. The id is freed with the request. */
-static void phase_begin(struct exchange *x, enum phase phase)
-{
-    x->services->log.trace = &x->trace;
-    limit(x->services, phase);
-}
-
-static void phase_end(struct exchange *x)
-{
-    x->services->log.trace = NULL;
-    db_limit(x->services->sessions.db,
-             (struct db_limits){x->services->config.database_timeout_ms, x->services->config.database_timeout_ms});
 }
 
 static void drop_sink(struct exchange *x)
@@ -364,49 +328,6 @@ void serve_quit(struct exchange *x)
         cut_off(x);
     again_end(x);
     phase_end(x);
-}
-
-bool serve_next(struct exchange *x, const void **bytes, size_t *length, bool *last)
-{
-    struct err err = {.kind = ERR_NONE};
-    bool ok;
-
-    phase_begin(x, PHASE_STREAM);
-    ok = x->source->next(x, bytes, length, &err);
-    if (!ok)
-        log_error(&x->services->log, LOG_WARN, "answer_cut", &err);
-    phase_end(x);
-    if (!ok)
-        return false;
-    x->answer_left -= (int64_t)*length;
-    *last = x->answer_left <= 0;
-    return true;
-}
-
-void serve_rest(struct exchange *x)
-{
-    if (x->source->rest != NULL)
-        x->source->rest(x);
-}
-
-static void read_ahead(struct exchange *x, void (*step)(struct exchange *))
-{
-    if (step == NULL)
-        return;
-    phase_begin(x, PHASE_STREAM);
-    step(x);
-    phase_end(x);
-}
-
-void serve_expect(struct exchange *x)
-{
-    read_ahead(x, x->source->expect);
-}
-
-void serve_settle(struct exchange *x)
-{
-    if (x->source != NULL)
-        read_ahead(x, x->source->settle);
 }
 
 enum serving serve_refuse(struct exchange *x, const struct err *err, struct buf *answer)
