@@ -6,13 +6,11 @@
  * Thumbnails of opaque images are JPEG, those of transparent ones WebP: with an alpha channel WebP takes a fraction of
  * PNG's bytes for a photograph, and browsers have read it since 2020.
  */
-#include "base/decimal.h"
-#include "media/thumbnail.h"
+#include "media/thumbnail_options.h"
 #include "media/zygote_loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,108 +26,6 @@ enum { QUALITY = 80 };
 /* JPEG knows no transparency: what shines through an image that was nearly opaque is white, as on a page. */
 static const double WHITE = 255;
 
-struct options {
-    int box;
-    int64_t max_pixels;
-    int64_t max_side;
-    struct child_limits limits;
-    bool is_zygote;
-    int input, output, complaint; /* descriptors */
-};
-
-static const char usage[] =
-    "usage: mayfly-thumbnail [--max-pixels N] [--max-side N] [--memory-bytes N] [--cpu-s N]\n"
-    "                        BOX <IMAGE >THUMBNAIL\n"
-    "       mayfly-thumbnail --zygote [...]\n"
-    "\n"
-    "Makes a thumbnail of a JPEG, PNG, WebP or GIF image, at most BOX x BOX pixels (16 to 1024).\n"
-    "Standard input must be a regular file. mayfly-worker starts this program, and its settings\n"
-    "thumbnail_... become the options: with --zygote it does so in a child for each image that\n"
-    "comes through the socket on descriptor 0.\n"
-    "\n"
-    "      --max-pixels N    refuse images of more pixels; default 50000000\n"
-    "      --max-side N      refuse images of more rows or columns; default 65535\n"
-    "      --memory-bytes N  address space, the libraries' included; default 536870912\n"
-    "      --cpu-s N         seconds of computing; default 5\n"
-    "  -V, --version         print the version and exit\n"
-    "  -h, --help            print this and exit\n"
-    "\n"
-    "Exit status: 0 made, 40 none of these formats, 41 too many pixels, rows or columns,\n"
-    "             42 broken or cut off, 43 more memory, time or output than allowed, 44 called wrongly or a fault of "
-    "its own\n";
-
-static enum thumbnail_status complain(const struct options *options, enum thumbnail_status status, const char *reason)
-{
-    dprintf(options->complaint, "mayfly-thumbnail: %s\n", reason);
-    return status;
-}
-
-/* True: go on; otherwise *status is what to exit with. */
-static bool options_read(struct options *options, int argc, char **argv, enum thumbnail_status *status)
-{
-    static const struct option longs[] = {
-        {"max-pixels", required_argument, NULL, 'p'},
-        {"max-side", required_argument, NULL, 's'},
-        {"memory-bytes", required_argument, NULL, 'm'},
-        {"cpu-s", required_argument, NULL, 'c'},
-        {"zygote", no_argument, NULL, 'z'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    struct config standard;
-    bool good = true;
-    int64_t box = THUMBNAIL_BOX_MAX;
-    int letter;
-
-    config_init(&standard);
-    *options = (struct options){
-        .max_pixels = standard.thumbnail_max_pixels,
-        .max_side = standard.thumbnail_max_side,
-        .limits = {standard.thumbnail_memory_bytes, standard.thumbnail_cpu_s, THUMBNAIL_OUTPUT_MAX_BYTES},
-        .input = STDIN_FILENO,
-        .output = STDOUT_FILENO,
-        .complaint = STDERR_FILENO,
-    };
-    *status = THUMBNAIL_MADE;
-    while (good && (letter = getopt_long(argc, argv, "Vh", longs, NULL)) != -1)
-        switch (letter) {
-        case 'p':
-            good = decimal_parse(optarg, 1, INT64_MAX, &options->max_pixels);
-            break;
-        case 's':
-            good = decimal_parse(optarg, 1, INT64_MAX, &options->max_side);
-            break;
-        case 'm':
-            good = decimal_parse(optarg, 1, INT64_MAX, &options->limits.memory_bytes);
-            break;
-        case 'c':
-            good = decimal_parse(optarg, 1, INT64_MAX - 1, &options->limits.cpu_s);
-            break;
-        case 'z':
-            options->is_zygote = true;
-            break;
-        case 'V':
-            puts("mayfly-thumbnail " VERSION);
-            return false;
-        case 'h':
-            fputs(usage, stdout);
-            return false;
-        default:
-            good = false;
-            break;
-        }
-    good = good && (options->is_zygote ? optind == argc
-                                       : optind == argc - 1 &&
-                                             decimal_parse(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box));
-    if (!good) {
-        *status = complain(options, THUMBNAIL_BUG, "called wrongly; try --help");
-        return false;
-    }
-    options->box = (int)box;
-    return true;
-}
-
 /* --- ends that come from outside the main line */
 
 static void on_cpu_limit(int signal_number)
@@ -139,7 +35,7 @@ static void on_cpu_limit(int signal_number)
 }
 
 /* What the library's complaint means. It has no codes for it. */
-static enum thumbnail_status failure(const struct options *options)
+static enum thumbnail_status failure(const struct thumbnail_options *options)
 {
     char reason[256];
 
@@ -147,7 +43,7 @@ static enum thumbnail_status failure(const struct options *options)
     vips_error_clear();
     reason[strcspn(reason, "\n")] = '\0';
     /* "out of memory", "memory allocation failed", "insufficient memory" */
-    return complain(options, strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
+    return thumbnail_complain(options, strstr(reason, "memory") != NULL ? THUMBNAIL_LIMITS : THUMBNAIL_BROKEN, reason);
 }
 
 /*
@@ -164,7 +60,7 @@ static void on_log(const char *domain, GLogLevelFlags level, const char *message
         _exit((int)failure(options));
 }
 
-static bool ends_prepare(struct options *options)
+static bool ends_prepare(struct thumbnail_options *options)
 {
     struct sigaction action = {.sa_handler = on_cpu_limit};
 
@@ -218,7 +114,7 @@ static bool has_profile(VipsImage *image)
 }
 
 /* By the header alone; the pixels are not looked at. *profile: as has_profile. */
-static enum thumbnail_status check_header(const struct options *options, bool *profile)
+static enum thumbnail_status check_header(const struct thumbnail_options *options, bool *profile)
 {
     VipsSource *source = vips_source_new_from_descriptor(options->input);
     VipsImage *image = NULL;
@@ -229,9 +125,9 @@ static enum thumbnail_status check_header(const struct options *options, bool *p
     if (image == NULL)
         status = failure(options);
     else if ((int64_t)vips_image_get_width(image) * vips_image_get_height(image) > options->max_pixels)
-        status = complain(options, THUMBNAIL_TOO_LARGE, "too many pixels");
+        status = thumbnail_complain(options, THUMBNAIL_TOO_LARGE, "too many pixels");
     else if (vips_image_get_width(image) > options->max_side || vips_image_get_height(image) > options->max_side)
-        status = complain(options, THUMBNAIL_TOO_LARGE, "too many rows or columns");
+        status = thumbnail_complain(options, THUMBNAIL_TOO_LARGE, "too many rows or columns");
     else
         *profile = has_profile(image);
     VIPS_UNREF(image);
@@ -242,7 +138,7 @@ static enum thumbnail_status check_header(const struct options *options, bool *p
 /*
  * The upright thumbnail in memory, in eight bits of sRGB, with or without an alpha channel; NULL: the library failed.
  */
-static VipsImage *shrink(const struct options *options, bool profile, bool jpeg)
+static VipsImage *shrink(const struct thumbnail_options *options, bool profile, bool jpeg)
 {
     VipsSource *source = vips_source_new_from_descriptor(options->input);
     int box = options->box;
@@ -306,22 +202,22 @@ out:
     vips_area_unref(VIPS_AREA(white));
 }
 
-static enum thumbnail_status write_out(const struct options *options, const char *bytes, size_t length)
+static enum thumbnail_status write_out(const struct thumbnail_options *options, const char *bytes, size_t length)
 {
     if (length > THUMBNAIL_OUTPUT_MAX_BYTES)
-        return complain(options, THUMBNAIL_LIMITS, "the thumbnail takes too many bytes");
+        return thumbnail_complain(options, THUMBNAIL_LIMITS, "the thumbnail takes too many bytes");
     while (length > 0) {
         ssize_t count = write(options->output, bytes, length);
 
         if (count < 0)
-            return complain(options, errno == EFBIG ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
+            return thumbnail_complain(options, errno == EFBIG ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
         bytes += count;
         length -= (size_t)count;
     }
     return THUMBNAIL_MADE;
 }
 
-static enum thumbnail_status make(const struct options *options, bool jpeg)
+static enum thumbnail_status make(const struct thumbnail_options *options, bool jpeg)
 {
     bool profile = false;
     enum thumbnail_status status = check_header(options, &profile);
@@ -332,7 +228,7 @@ static enum thumbnail_status make(const struct options *options, bool jpeg)
     if (status != THUMBNAIL_MADE)
         return status;
     if (lseek(options->input, 0, SEEK_SET) != 0)
-        return complain(options, THUMBNAIL_BUG, strerror(errno));
+        return thumbnail_complain(options, THUMBNAIL_BUG, strerror(errno));
     image = shrink(options, profile, jpeg);
     if (image == NULL)
         return failure(options);
@@ -344,30 +240,30 @@ static enum thumbnail_status make(const struct options *options, bool jpeg)
 }
 
 /* Of anything else than a regular file the library would read everything first. */
-static enum thumbnail_status check_input(const struct options *options, unsigned char head[12])
+static enum thumbnail_status check_input(const struct thumbnail_options *options, unsigned char head[12])
 {
     struct stat input;
 
     if (fstat(options->input, &input) != 0 || !S_ISREG(input.st_mode))
-        return complain(options, THUMBNAIL_BUG, "standard input is not a regular file");
+        return thumbnail_complain(options, THUMBNAIL_BUG, "standard input is not a regular file");
     if (pread(options->input, head, 12, 0) != 12 || !known_format(head))
-        return complain(options, THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
+        return thumbnail_complain(options, THUMBNAIL_NO_IMAGE, "neither JPEG, PNG, WebP nor GIF");
     return THUMBNAIL_MADE;
 }
 
-static enum thumbnail_status run(const char *program, const struct options *options)
+static enum thumbnail_status run(const char *program, const struct thumbnail_options *options)
 {
     unsigned char head[12];
     enum thumbnail_status status;
 
     /* The filter itself takes some memory. */
     if (!child_limits_apply(&options->limits))
-        return complain(options, errno == ENOMEM ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
+        return thumbnail_complain(options, errno == ENOMEM ? THUMBNAIL_LIMITS : THUMBNAIL_BUG, strerror(errno));
     status = check_input(options, head);
     if (status != THUMBNAIL_MADE)
         return status;
     if (!library_open(program))
-        return complain(options, THUMBNAIL_BUG, "the image library can't start");
+        return thumbnail_complain(options, THUMBNAIL_BUG, "the image library can't start");
     return make(options, head[0] == 0xFF);
 }
 
@@ -387,7 +283,7 @@ static bool has_memory(void)
 
 static int make_one(const struct zygote_work *work, void *arg)
 {
-    struct options *options = arg;
+    struct thumbnail_options *options = arg;
     unsigned char head[12];
     enum thumbnail_status status;
 
@@ -395,35 +291,35 @@ static int make_one(const struct zygote_work *work, void *arg)
     options->input = work->input;
     options->output = options->complaint = work->socket;
     if (!has_memory())
-        return (int)complain(options, THUMBNAIL_LIMITS, "out of memory");
+        return (int)thumbnail_complain(options, THUMBNAIL_LIMITS, "out of memory");
     status = check_input(options, head);
     return (int)(status == THUMBNAIL_MADE ? make(options, head[0] == 0xFF) : status);
 }
 
 /* As in the program for one image the library starts when no file can be opened any more, so it finds no plug-ins. */
-static enum thumbnail_status serve(const char *program, struct options *options)
+static enum thumbnail_status serve(const char *program, struct thumbnail_options *options)
 {
     struct zygote_program zygote = {.limits = options->limits, .work = make_one, .arg = options};
     struct child_filter filter;
 
     zygote.null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (zygote.null < 0 || !zygote_limits_apply(&filter))
-        return complain(options, THUMBNAIL_BUG, strerror(errno));
+        return thumbnail_complain(options, THUMBNAIL_BUG, strerror(errno));
     if (!library_open(program))
-        return complain(options, THUMBNAIL_BUG, "the image library can't start");
+        return thumbnail_complain(options, THUMBNAIL_BUG, "the image library can't start");
     return zygote_loop(&zygote, &filter) == 0 ? THUMBNAIL_MADE : THUMBNAIL_BUG;
 }
 
 int main(int argc, char **argv)
 {
-    struct options options;
+    struct thumbnail_options options;
     enum thumbnail_status status;
 
-    if (!options_read(&options, argc, argv, &status))
+    if (!thumbnail_options_read(&options, argc, argv, &status))
         return (int)status;
     /* One heap for all threads: each further one would reserve 128 MiB of the address space. */
     mallopt(M_ARENA_MAX, 1);
     if (!ends_prepare(&options))
-        return (int)complain(&options, THUMBNAIL_BUG, strerror(errno));
+        return (int)thumbnail_complain(&options, THUMBNAIL_BUG, strerror(errno));
     return (int)(options.is_zygote ? serve(argv[0], &options) : run(argv[0], &options));
 }
