@@ -33,7 +33,7 @@ BENEATH = {
 SOLE_USERS = {
     "libpq-fe.h": r"db/db_(state|connection)\.h|db/db_(connection|result)\.c", "libmemcached/.*": r"db/cache\.[ch]", "fcgiapp.h": r"fcgi/params\.c",
     "fcgi_stdio.h": r"never", "fcgios.h": r"never", "zxcvbn.h": r"base/password\.c", "sodium.*": r"(base/.*|object/access_key\.c)",
-    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(object/s3_curl\.h|prove/http\.c)", "expat.h": r"object/s3_xml\.c",
+    "jansson.h": r"http/json\.[ch]", "curl/.*": r"(object/s3_curl\.h|prove/(http\.c|http_slot\.[ch]))", "expat.h": r"object/s3_xml\.c",
     "vips/.*": r"media/thumbnail_program\.c", "seccomp.h": r"media/child_limits\.c", "magic.h": r"media/sniff_program\.c", "pcre2.*": r"prove/pattern\.c",
     "openssl/.*": r"base/(sha1\.c|sha256\.h)", r"uni(ctype|norm|str|width)\.h": r"base/(character|precis)\.c",
 }

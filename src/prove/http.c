@@ -1,125 +1,25 @@
 #include "prove/http.h"
 
-#include <curl/curl.h>
+#include "prove/http_slot.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     DESCRIPTORS_MAX = 4,
-    FIRST_BODY_BYTES = 4 * 1024,
     URL_BYTES_MAX = 8 * 1024, /* as much as servers take of one */
-};
-
-struct slot {
-    CURL *easy;
-    struct curl_slist *headers;
-    struct prove_answer answer;
-    size_t length;
-    bool too_long;
-    struct curl_slist *peer;
-    struct prove_http *http;
-    bool keeps_cookies;
-    size_t head_length;
-    char trouble[PROVE_TROUBLE_BYTES];
-    char head[PROVE_HEAD_BYTES];
-    size_t capacity; /* of body, which grows up to the site's answer_bytes_max; a NUL is behind it */
-    char *body;
 };
 
 struct prove_http {
     struct prove_site site;
     CURLM *multi;
-    struct slot **slots;
+    struct http_slot **slots;
     size_t count;
 };
 
-_Static_assert(PROVE_TROUBLE_BYTES >= CURL_ERROR_SIZE, "libcurl writes its message there");
-
-static bool make_room(struct slot *slot, size_t wanted)
-{
-    size_t capacity = slot->capacity > 0 ? slot->capacity : FIRST_BODY_BYTES;
-    char *larger;
-
-    while (capacity < wanted)
-        capacity *= 2;
-    if (capacity == slot->capacity)
-        return true;
-    larger = realloc(slot->body, capacity + 1);
-    if (larger == NULL)
-        return false;
-    slot->body = larger;
-    slot->capacity = capacity;
-    return true;
-}
-
-static size_t on_body(char *bytes, size_t one, size_t length, void *arg)
-{
-    struct slot *slot = arg;
-
-    (void)one;
-    if (length > slot->http->site.answer_bytes_max - slot->length) {
-        slot->too_long = true;
-        return 0;
-    }
-    if (!make_room(slot, slot->length + length))
-        return 0;
-    memcpy(slot->body + slot->length, bytes, length);
-    slot->length += length;
-    slot->body[slot->length] = '\0';
-    return length;
-}
-
-/* The value of the field when the line is that field; NULL otherwise. */
-static const char *field(const char *line, const char *name)
-{
-    size_t length = strlen(name);
-
-    if (strncasecmp(line, name, length) != 0 || line[length] != ':')
-        return NULL;
-    line += length + 1;
-    return line + strspn(line, " \t");
-}
-
-/* A line of the header, without its end; the first line of each further answer, after a redirect, begins anew. */
-static void keep_head(struct slot *slot, const char *line, size_t length)
-{
-    while (length > 0 && (line[length - 1] == '\r' || line[length - 1] == '\n'))
-        length--;
-    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0)
-        slot->head_length = 0;
-    else if (length > 0 && length + 1 < sizeof slot->head - slot->head_length && memchr(line, '\0', length) == NULL)
-        slot->head_length += (size_t)snprintf(slot->head + slot->head_length, sizeof slot->head - slot->head_length,
-                                              "%.*s\n", (int)length, line);
-    slot->head[slot->head_length] = '\0';
-}
-
-static size_t on_head(char *bytes, size_t one, size_t length, void *arg)
-{
-    struct slot *slot = arg;
-    char line[256];
-    const char *value;
-
-    (void)one;
-    snprintf(line, sizeof line, "%.*s", (int)length, bytes);
-    line[strcspn(line, "\r\n")] = '\0';
-    keep_head(slot, bytes, length);
-    if ((value = field(line, slot->http->site.worker_header)) != NULL)
-        snprintf(slot->answer.worker, sizeof slot->answer.worker, "%s", value);
-    else if ((value = field(line, "ETag")) != NULL)
-        snprintf(slot->answer.etag, sizeof slot->answer.etag, "%s", value);
-    else if ((value = field(line, "X-Request-Id")) != NULL)
-        snprintf(slot->answer.request, sizeof slot->answer.request, "%s", value);
-    else if (field(line, "Retry-After") != NULL)
-        slot->answer.retry_after = true;
-    else if ((value = field(line, "Idempotent-Replayed")) != NULL)
-        slot->answer.replayed = strcasecmp(value, "true") == 0;
-    return length;
-}
-
 /* Both kept and new connections are used: they fail in different ways and reach different workers. */
-static bool set_up(CURL *easy, struct slot *slot, bool keep)
+static bool set_up(CURL *easy, bool keep)
 {
     return curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
@@ -127,12 +27,6 @@ static bool set_up(CURL *easy, struct slot *slot, bool keep)
            curl_easy_setopt(easy, CURLOPT_USERAGENT, "mayfly-prove/" VERSION) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)PROVE_CONNECT_TIMEOUT_S) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)PROVE_REQUEST_TIMEOUT_S) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->trouble) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PRIVATE, slot) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, keep ? 0L : 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, keep ? 0L : 1L) == CURLE_OK;
 }
@@ -166,8 +60,8 @@ bool prove_http_new(struct prove_http **httpp, const struct prove_site *site, si
          curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)slots) == CURLM_OK;
     for (size_t i = 0; ok && i < slots; i++) {
         http->slots[i] = calloc(1, sizeof *http->slots[i]);
-        ok =
-            http->slots[i] != NULL && (http->slots[i]->easy = curl_easy_init()) != NULL && make_room(http->slots[i], 1);
+        ok = http->slots[i] != NULL && (http->slots[i]->easy = curl_easy_init()) != NULL &&
+             http_slot_reserve(http->slots[i], 1);
     }
     if (!ok) {
         prove_http_free(http);
@@ -177,7 +71,7 @@ bool prove_http_new(struct prove_http **httpp, const struct prove_site *site, si
     return true;
 }
 
-static void free_slot(struct prove_http *http, struct slot *slot)
+static void free_slot(struct prove_http *http, struct http_slot *slot)
 {
     if (slot == NULL)
         return;
@@ -212,7 +106,7 @@ static bool add_line(struct curl_slist **list, const char *line)
 }
 
 /* Adds nothing when value is NULL. */
-static bool add_header(struct slot *slot, const char *name, const char *value)
+static bool add_header(struct http_slot *slot, const char *name, const char *value)
 {
     char line[512];
 
@@ -221,7 +115,7 @@ static bool add_header(struct slot *slot, const char *name, const char *value)
     return (size_t)snprintf(line, sizeof line, "%s: %s", name, value) < sizeof line && add_line(&slot->headers, line);
 }
 
-static bool add_headers(struct slot *slot, const struct prove_request *request)
+static bool add_headers(struct http_slot *slot, const struct prove_request *request)
 {
     char bearer[256] = "Bearer ";
 
@@ -247,7 +141,7 @@ static bool add_headers(struct slot *slot, const struct prove_request *request)
  * How a request of a scenario differs. After most redirects a POST becomes a GET, which CURLOPT_CUSTOMREQUEST would
  * prevent.
  */
-static bool set_scenario(CURL *easy, struct slot *slot, const struct prove_request *request)
+static bool set_scenario(CURL *easy, struct http_slot *slot, const struct prove_request *request)
 {
     const char *line = request->jar;
     bool ok = line == NULL || curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "") == CURLE_OK;
@@ -290,15 +184,9 @@ static bool set_body(CURL *easy, const struct prove_request *request)
 
 bool prove_http_send(struct prove_http *http, size_t at, const struct prove_request *request, struct err *err)
 {
-    struct slot *slot = http->slots[at];
+    struct http_slot *slot = http->slots[at];
     char url[URL_BYTES_MAX];
 
-    slot->answer = (struct prove_answer){.body = slot->body, .trouble = slot->trouble, .head = slot->head, .url = ""};
-    slot->http = http;
-    slot->length = slot->head_length = 0;
-    slot->head[0] = '\0';
-    slot->body[0] = slot->trouble[0] = '\0';
-    slot->too_long = false;
     /*
      * A new handle for each request: libcurl 7.88 uses freed memory when a handle's next answer begins with a folded
      * field.
@@ -310,8 +198,9 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
     if ((size_t)snprintf(url, sizeof url, "%s%s", request->url != NULL ? request->url : http->site.url,
                          request->url != NULL ? "" : request->path) >= sizeof url)
         return err_set(err, ERR_INPUT, "an address has more than %d bytes", URL_BYTES_MAX - 1);
-    if (!set_up(slot->easy, slot, !request->fresh) || !add_headers(slot, request) || !set_body(slot->easy, request) ||
-        !set_scenario(slot->easy, slot, request) || curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
+    if (!set_up(slot->easy, !request->fresh) || !http_slot_begin(slot, &http->site) || !add_headers(slot, request) ||
+        !set_body(slot->easy, request) || !set_scenario(slot->easy, slot, request) ||
+        curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) != CURLE_OK ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)
         return err_set(err, ERR_DOWN, "libcurl does not take a request; is memory out?");
@@ -336,55 +225,6 @@ bool prove_http_wait(struct prove_http *http, const int *descriptors, size_t cou
     return code == CURLM_OK || err_set(err, ERR_DOWN, "libcurl: %s", curl_multi_strerror(code));
 }
 
-/* In the lines of CURLINFO_COOKIELIST, each with its end. NULL: memory is out. */
-static char *take_cookies(CURL *easy)
-{
-    struct curl_slist *cookies = NULL;
-    char *jar = NULL;
-    size_t length;
-    FILE *lines = open_memstream(&jar, &length);
-
-    if (lines == NULL)
-        return NULL;
-    curl_easy_getinfo(easy, CURLINFO_COOKIELIST, &cookies);
-    for (const struct curl_slist *one = cookies; one != NULL; one = one->next)
-        fprintf(lines, "%s\n", one->data);
-    curl_slist_free_all(cookies);
-    if (fclose(lines) == 0)
-        return jar;
-    free(jar);
-    return NULL;
-}
-
-/* An answer that is not complete counts as none. */
-static void complete(struct slot *slot, CURLcode code)
-{
-    curl_off_t took_us = 0;
-    char *url = NULL;
-
-    slot->answer.body = slot->body;
-    slot->answer.length = slot->length;
-    curl_easy_getinfo(slot->easy, CURLINFO_TOTAL_TIME_T, &took_us);
-    slot->answer.took_ms = (int64_t)took_us / 1000;
-    if (curl_easy_getinfo(slot->easy, CURLINFO_EFFECTIVE_URL, &url) == CURLE_OK && url != NULL)
-        slot->answer.url = url;
-    slot->answer.jar = slot->keeps_cookies ? take_cookies(slot->easy) : NULL;
-    slot->answer.is_nonsense = slot->too_long || code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_WEIRD_SERVER_REPLY ||
-                               code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_BAD_CONTENT_ENCODING ||
-                               code == CURLE_URL_MALFORMAT;
-    slot->answer.unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
-    if (code == CURLE_OK) {
-        curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &slot->answer.status);
-        return;
-    }
-    slot->answer.status = 0;
-    if (slot->too_long)
-        snprintf(slot->trouble, sizeof slot->trouble, "the answer is longer than %zu bytes",
-                 slot->http->site.answer_bytes_max);
-    else if (slot->trouble[0] == '\0')
-        snprintf(slot->trouble, sizeof slot->trouble, "%s", curl_easy_strerror(code));
-}
-
 bool prove_http_next(struct prove_http *http, size_t *at, struct prove_answer *answer)
 {
     CURLMsg *message;
@@ -397,11 +237,11 @@ bool prove_http_next(struct prove_http *http, size_t *at, struct prove_answer *a
         if (message->msg != CURLMSG_DONE)
             continue;
         for (size_t i = 0; i < http->count; i++) {
-            struct slot *slot = http->slots[i];
+            struct http_slot *slot = http->slots[i];
 
             if (slot->easy != easy)
                 continue;
-            complete(slot, code);
+            http_slot_end(slot, code);
             curl_multi_remove_handle(http->multi, easy);
             *at = i;
             *answer = slot->answer;
