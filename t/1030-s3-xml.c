@@ -1,4 +1,4 @@
-/* The XML reader: the same elements however the bytes come, and no bytes that do harm. What it refuses is in t/1020. */
+/* The XML reader: the same elements however the bytes come, and no bytes that do harm. What it refuses is in t/1021. */
 #include "object/s3_xml.h"
 
 #include "unit.h"

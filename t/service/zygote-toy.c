@@ -1,5 +1,5 @@
 /*
- * A zygote (media/zygote_loop.h) whose children do as they are told, for t/0175, t/0176 and t/0180: `zygote-toy WORDS [...]`, where WORDS are
+ * A zygote (media/zygote_loop.h) whose children do as they are told, for t/0175 to t/0177 and t/0180: `zygote-toy WORDS [...]`, where WORDS are
  * done one after the other.
  */
 #include "media/zygote_loop.h"
