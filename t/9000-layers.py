@@ -61,9 +61,9 @@ same(sorted(shipped ^ set(re.findall(r"(?<=\s)(?:nginx/README|(?:sql|nginx|src)/
 flags = subprocess.run(["make", "-C", BUILD, "-n", "-W", "src/base/err.c", "V=1", "CFLAGS=-Og", "src/base/err.o"], capture_output=True, text=True).stdout
 check("-Og" in flags and not re.search(r"-O[123s]\b", flags), "who builds a package chooses how it is optimised", flags[:300])
 
-readmes = {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.rglob("README.md"))}
-same([f"{name}:{number}" for name, text in {**FILES, **readmes}.items() for number, line in enumerate(text.splitlines(), 1) if len(line) > 120],
-     [], "no line of a source or of a folder's README has more than 120 columns")
+written = {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.rglob("*")) if path.is_file() and path.suffix != ".pyc"}
+same([f"{name}:{number}" for name, text in written.items() for number, line in enumerate(text.splitlines(), 1) if len(line) > 120],
+     [], "no line of a source, a setting, a page or a folder's README has more than 120 columns")
 
 # --- layers
 

@@ -45,7 +45,8 @@ function say(words) {
   setTimeout(() => (byId("news").textContent = words), 50);
 }
 
-// --- what outlives the page: where an upload is, by the file's fingerprint, and the file itself where the browser may keep it
+// --- what outlives the page: where an upload is, by the file's fingerprint, and the file itself where the browser may
+// keep it
 
 const PREFIX = `mayfly-upload:${account}:`;
 const fingerprint = (file) => `${PREFIX}${file.size}:${file.lastModified}:${file.name}`;
@@ -135,7 +136,8 @@ function refusalOf(xhr) {
     detail = problem.detail || problem.title;
   } catch {}
   if (xhr.status === 401) detail = "you are logged out; log in in another tab, then try again";
-  return new Refusal(xhr.status, detail || `the server answered ${xhr.status}`, Number(xhr.getResponseHeader("Retry-After")) || 0);
+  const wait = Number(xhr.getResponseHeader("Retry-After")) || 0;
+  return new Refusal(xhr.status, detail || `the server answered ${xhr.status}`, wait);
 }
 
 function ask(method, url, headers, signal, body = null, moved = () => {}) {
@@ -184,12 +186,14 @@ function pause(ms, signal) {
 }
 
 const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
-const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (byte) => byte.toString(16).padStart(2, "0");
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), hex).join("");
 
 // --- one upload
 
-// waiting: for its turn. sending. paused. asking: how much of it the server has. lacking: its file has to be chosen again.
-// locked: the browser wants to be asked for the file. failed: see error. Whoever finishes, or is removed, leaves the list.
+// waiting: for its turn. sending. paused. asking: how much of it the server has. lacking: its file has to be chosen
+// again. locked: the browser wants to be asked for the file. failed: see error. An upload that is finished or removed
+// leaves the list.
 class Upload {
   constructor(key, name, size, file = null, handle = null) {
     Object.assign(this, { key, name, size, file, handle });
@@ -214,7 +218,9 @@ class Upload {
 
   // What the server says it has.
   reach(offset) {
-    if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.size) throw new Refusal(500, "the server's answer makes no sense");
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset > this.size) {
+      throw new Refusal(500, "the server's answer makes no sense");
+    }
     if (offset > this.reached) this.tries = 0;
     this.offset = this.sent = offset;
     this.reached = Math.max(this.reached, offset);
@@ -255,7 +261,8 @@ class Upload {
     const begin = this.offset;
     const chunk = this.file.slice(begin, Math.min(this.size, begin + CHUNK_BYTES));
     const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(begin) };
-    const answer = await ask("PATCH", this.url, headers, signal, chunk, (loaded) => this.move(begin + Math.min(loaded, chunk.size)));
+    const answer = await ask("PATCH", this.url, headers, signal, chunk,
+      (loaded) => this.move(begin + Math.min(loaded, chunk.size)));
     const offset = Number(answer.getResponseHeader("Upload-Offset") ?? NaN);
 
     if (!(offset > begin)) throw new Refusal(500, "the server's answer makes no sense");
@@ -285,7 +292,8 @@ class Upload {
       if (signal.aborted || !(refusal instanceof Refusal)) throw refusal;
       this.offset = null;
       this.samples = [];
-      if (this.url && (refusal.status === 404 || refusal.status === 410) && this.fresh < FRESH_STARTS) return this.beginAnew();
+      const gone = refusal.status === 404 || refusal.status === 410;
+      if (this.url && gone && this.fresh < FRESH_STARTS) return this.beginAnew();
       // A PATCH to what is complete already is refused: then HEAD says that nothing is left.
       if (refusal.status === 403 && this.url && !this.asked) {
         this.asked = true;
@@ -314,7 +322,9 @@ class Upload {
     this.paint();
     try {
       await this.readable();
-      while (!control.signal.aborted && (this.offset === null || this.offset < this.size)) await this.step(control.signal);
+      while (!control.signal.aborted && (this.offset === null || this.offset < this.size)) {
+        await this.step(control.signal);
+      }
       if (!control.signal.aborted) this.finish();
     } catch (error) {
       if (control.signal.aborted) return;
@@ -363,7 +373,10 @@ class Upload {
     records.forget(this.key);
     say(`${this.name} is removed.`);
     // Also when the page is left at once. A failure matters little: nobody goes on with it, so it expires.
-    if (this.url) await fetch(this.url, { method: "DELETE", keepalive: true, headers: { "Tus-Resumable": "1.0.0" } }).catch(() => {});
+    if (this.url) {
+      const headers = { "Tus-Resumable": "1.0.0" };
+      await fetch(this.url, { method: "DELETE", keepalive: true, headers }).catch(() => {});
+    }
     refresh();
     pump();
   }
@@ -426,7 +439,10 @@ class Upload {
         return this.error;
       default:
     }
-    if (this.retryAt) return `${this.error.replace(/\.$/, "")} · next try in ${durationText((this.retryAt - performance.now()) / 1000)}`;
+    if (this.retryAt) {
+      const wait = durationText((this.retryAt - performance.now()) / 1000);
+      return `${this.error.replace(/\.$/, "")} · next try in ${wait}`;
+    }
     if (this.sent === this.size && this.size > 0) return `${part} · being stored`;
     if (speed === 0) return part;
     return `${part} · ${sizeText(Math.round(speed))}/s · ${durationText((this.size - this.sent) / speed)} left`;
@@ -434,7 +450,11 @@ class Upload {
 
   paint() {
     const toggle = this.row.querySelector(".toggle");
-    const labels = { waiting: "Pause", sending: "Pause", failed: this.file ? "Try again" : "Choose the file", lacking: "Choose the file", asking: "Choose the file" };
+    const chooseText = "Choose the file";
+    const labels = {
+      waiting: "Pause", sending: "Pause", failed: this.file ? "Try again" : chooseText, lacking: chooseText,
+      asking: chooseText,
+    };
     const label = labels[this.state] ?? "Continue";
     const hint = this.row.querySelector(".hint");
     const words = this.words();
@@ -444,7 +464,8 @@ class Upload {
     hint.classList.toggle("wrong", this.state === "failed");
     if (hint.textContent !== words) hint.textContent = words;
     toggle.hidden = this.state === "failed" && this.size > most;
-    for (const [button, text] of [[toggle, label], [this.row.querySelector(".remove"), this.state === "failed" ? "Dismiss" : "Cancel"]]) {
+    const remove = [this.row.querySelector(".remove"), this.state === "failed" ? "Dismiss" : "Cancel"];
+    for (const [button, text] of [[toggle, label], remove]) {
       if (button.textContent === text) continue;
       button.textContent = text;
       button.setAttribute("aria-label", `${text}: ${this.name}`);
@@ -502,7 +523,8 @@ function addAll(chosen) {
   if (chosen.length > 0) say(`${plural(chosen.length, "file")} added.`);
 }
 
-// An upload that an earlier page has left. It continues without the user where the browser has kept a handle of the file.
+// An upload that an earlier page has left. It continues without the user where the browser has kept a handle of the
+// file.
 async function recall(key) {
   const record = records.read(key);
   const never = new AbortController().signal;
@@ -686,7 +708,8 @@ function linkRow(link, place, details) {
   showTimes(row);
   button.setAttribute("aria-label", `Revoke: ${row.firstChild.data}${until.textContent}${left}`);
   button.addEventListener("click", async () => {
-    const response = await fetch(`${place}/${link.id}`, { method: "DELETE", headers: { Accept: "application/json" } }).catch(() => null);
+    const headers = { Accept: "application/json" };
+    const response = await fetch(`${place}/${link.id}`, { method: "DELETE", headers }).catch(() => null);
 
     if (!response?.ok && response?.status !== 404) return say("The link could not be revoked. Try again.");
     details.querySelector("form.link .message")?.remove();

@@ -37,7 +37,8 @@ async function remove(rows) {
   const failed = [];
 
   for (const row of rows) {
-    const response = await fetch(addressOf(row), { method: "DELETE", headers: { Accept: "application/json" } }).catch(() => null);
+    const headers = { Accept: "application/json" };
+    const response = await fetch(addressOf(row), { method: "DELETE", headers }).catch(() => null);
 
     if (!response?.ok && response?.status !== 404) failed.push(nameOf(row));
   }

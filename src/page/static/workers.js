@@ -28,7 +28,8 @@ function addWorker(name) {
   const count = element("td", { className: "number" });
   const share = element("td", { className: "share" });
   const label = element("span", { className: "worker", textContent: name });
-  const row = element("tr", {}, element("th", { scope: "row" }, element("i", { className: "dot answered" }), label), count, share);
+  const heading = element("th", { scope: "row" }, element("i", { className: "dot answered" }), label);
+  const row = element("tr", {}, heading, count, share);
 
   row.style.setProperty("--hue", hue);
   byId("workers").append(row);
