@@ -37,8 +37,8 @@ struct address_key address_key_of(const char *text);
 bool address_key_same(const struct address_key *, const struct address_key *);
 
 /*
- * The same key as PostgreSQL's inet reads it: "192.0.2.1" or "2001:db8:0:1::/64". False for a text that is not an
- * address: it is copied, cut to the room there is.
+ * The same key as PostgreSQL's inet reads it: "192.0.2.1" or "2001:db8:0:1::/64". A text that is not an address is
+ * copied, cut to the room there is, and the result is false.
  */
 bool address_key_text(const char *text, char key[ADDRESS_KEY_TEXT_BYTES]);
 

@@ -62,7 +62,7 @@ bool coroutine_resume(struct coroutine *) MUST_CHECK;
 /* The coroutine that is running; NULL: none, or there is no set. */
 struct coroutine *coroutine_self(const struct coroutines *);
 
-/* Whether the running function may wait: asked before beginning work that is useless without. */
+/* Whether the running function may wait. Work that has to wait is not begun otherwise. */
 bool coroutine_may_wait(const struct coroutines *);
 
 /*

@@ -1,5 +1,6 @@
 /*
- * Named points at which the chaos tests end a process as a power cut would: MAYFLY_CRASH="point:N" is its Nth passage.
+ * Named points at which the chaos tests end a process as a power cut would: MAYFLY_CRASH="point:N" ends it when it
+ * passes the point for the Nth time.
  */
 #ifndef MAYFLY_BASE_CRASH_H
 #define MAYFLY_BASE_CRASH_H

@@ -1,6 +1,6 @@
 /*
- * The one error type. It is set where a thing goes wrong, with all detail, and travels up unchanged. Kinds are few and
- * chosen by what a caller does about them; http/problem.c alone turns a kind into a status and a public text.
+ * The one error type. It is set where the failure happens, with all detail, and is passed up unchanged. Kinds are few
+ * and chosen by what a caller does about them; http/problem.c alone turns a kind into a status and a public text.
  */
 #ifndef MAYFLY_BASE_ERR_H
 #define MAYFLY_BASE_ERR_H
@@ -59,7 +59,7 @@ bool err_set_at(struct err *, enum err_kind, const char *file, int line, const c
 bool err_field_at(struct err *, enum err_kind, const char *field, const char *file, int line, const char *format, ...)
     PRINTF_LIKE(6, 7);
 
-/* Every failed allocation ends here. */
+/* Sets the error of a failed allocation. */
 #define err_memory(err) err_set(err, ERR_DOWN, "out of memory")
 
 void err_clear(struct err *);

@@ -10,7 +10,7 @@ enum { NETWORK_TEXT_BYTES = 64 };
 struct network {
     bool unix_socket;
     unsigned char bytes[ADDRESS_BYTES]; /* as address_read has them */
-    int bits;                           /* of these; 96 more than are written of IPv4 */
+    int bits;                           /* of these bits; for IPv4, 96 more than are written */
 };
 
 /* "10.0.0.0/8", an address alone, or "unix"; false for anything else. */

@@ -64,8 +64,8 @@ static enum derived derive(ucs4_t code)
     if (code < 0x80)
         return code >= 0x21 && code <= 0x7E ? VALID : DISALLOWED;
     /*
-     * Joiners are not visible, so two names could differ by nothing that can be seen. RFC 8264 would allow them by
-     * context.
+     * Joiners are not allowed, although RFC 8264 allows them in some contexts: they are invisible, so two names that
+     * look the same could differ by them.
      */
     if (is_old_hangul(code) || character_is_hidden(code) || has_compatible(code))
         return DISALLOWED;

@@ -17,7 +17,7 @@ enum text_kind {
     TEXT_USERNAME,
     TEXT_EMAIL,
     TEXT_NAME,  /* for display */
-    TEXT_LABEL, /* what somebody calls a thing of his own, such as a key */
+    TEXT_LABEL, /* a name that an account gives to something it has, such as a key */
     TEXT_GROUP,
     TEXT_SEARCH, /* a part of a file's name */
     TEXT_USER_AGENT,

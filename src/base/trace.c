@@ -56,8 +56,8 @@ static uint64_t hash(uint64_t hash, const char *text)
 }
 
 /*
- * nginx has given the request an id by chance already, and each try of it is at another worker: a hash of both is as
- * good as chance, and costs no system call.
+ * nginx has made a random id for the request, and each attempt runs in another worker. A hash of both is as random, and
+ * costs no system call.
  */
 static void make_span(struct trace *trace, const char *worker)
 {

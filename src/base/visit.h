@@ -1,8 +1,8 @@
 /*
- * A visit: what logs somebody in at a site at another host than mayfly's home, by a session that is at home. Its token
- * is "mfv_" + base64url(16-byte id of the session + MAC), and the MAC is of the session's id and hash and of the host,
- * with the installation's secret. So nothing of it is kept: it is good as long as its session, at that host alone, and
- * nobody makes one with a dump of the database or with the secret alone.
+ * A visit: it logs a session that was made at mayfly's home in at a site on another host. Its token is "mfv_" +
+ * base64url(16-byte id of the session + MAC), and the MAC is of the session's id and hash and of the host, with the
+ * installation's secret. So no visit is stored. It is valid as long as its session, for that host only, and neither a
+ * dump of the database nor the secret alone is enough to make one.
  */
 #ifndef MAYFLY_BASE_VISIT_H
 #define MAYFLY_BASE_VISIT_H
@@ -12,10 +12,10 @@
 
 enum { VISIT_TEXT_BYTES = 4 + 64 + 1 /* prefix, 48 bytes in base64url, NUL */ };
 
-/* Where visits are looked at. */
+/* The host for which visits are checked. */
 struct visit_scope {
     const struct secret *secret;
-    const char *host; /* lower case, without a port, since cookies know none; NULL: nowhere, and none is good */
+    const char *host; /* lower case, without a port, since cookies have none; NULL: no visit is valid */
 };
 
 struct visit {

@@ -41,7 +41,7 @@ enum {
     CTL_EXIT_USAGE = 2,
 };
 
-/* What became of root, when root runs a command; see ctl/workers_user.h. */
+/* The user that root became to run a command; see ctl/workers_user.h. */
 enum ctl_root { ROOT_NOT_CHANGED, ROOT_BECAME_USER, ROOT_WITHOUT_USER };
 
 struct ctl {
@@ -52,7 +52,7 @@ struct ctl {
     const char *options[OPTION_COUNT];        /* the value, "" for one without; NULL: not given */
     const char *required[CTL_REQUIRED_MAX];   /* the values of --require, which may be given several times */
     int required_count;
-    int status;         /* of the exit, when the command is done; 0 unless it sets another */
+    int status;         /* the exit status of a command that is done; 0 unless it sets another one */
     char **words;       /* of a command that reads its options itself: its name first, NULL last */
     int failure_status; /* exit status of a command that fails; 0: the one of its row */
     enum ctl_root root;
@@ -114,7 +114,7 @@ struct ctl_change {
     struct ctl *ctl;
     struct uuid account;
     const void *value;          /* what is changed to; work knows its type */
-    struct session_ids forgets; /* whose cached copies are untrue once a try was committed */
+    struct session_ids forgets; /* whose cached copies are out of date once an attempt was committed */
 };
 
 /*
@@ -124,8 +124,8 @@ struct ctl_change {
 bool ctl_apply(struct ctl_change *, bool (*work)(struct db *, void *change, struct err *), struct err *) MUST_CHECK;
 
 /*
- * After COMMIT: tells the cache what is no longer true there. As app/tombstones.h, a node that hangs is waited for
- * until what it holds is too old. Warns when a node is not reachable.
+ * After COMMIT: invalidates the cached copies that are out of date. As app/tombstones.h, a node that hangs is waited
+ * for until what it holds is too old. Warns when a node is not reachable.
  */
 void ctl_tell_cache(struct ctl *, enum cache_written (*tell)(struct cache *, const void *what), const void *what,
                     int64_t fresh_s);
@@ -134,6 +134,7 @@ void ctl_tell_cache(struct ctl *, enum cache_written (*tell)(struct cache *, con
 bool ctl_found(enum db_rc, struct err *) MUST_CHECK; /* ERR_ABSENT when the account was closed meanwhile */
 bool ctl_lock_account(struct ctl_change *, struct err *) MUST_CHECK;
 bool ctl_end_sessions(struct ctl_change *, struct err *) MUST_CHECK; /* of the locked account, all of them */
-bool ctl_forget_keys(struct ctl_change *, struct err *) MUST_CHECK;  /* and the copies of its keys are untrue */
+bool ctl_forget_keys(struct ctl_change *,
+                     struct err *) MUST_CHECK; /* and the cached copies of its keys are out of date */
 
 #endif

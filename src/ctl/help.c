@@ -90,7 +90,7 @@ void help_print_command(const struct ctl_command *command)
     }
 }
 
-/* What to do about an error, where its own words can't know. */
+/* What to do about an error, when its detail can't say it. */
 static void advise(const struct ctl *ctl, const struct ctl_command *command, const struct err *err)
 {
     if (strcmp(err->field, CTL_USAGE) == 0 && command == NULL)

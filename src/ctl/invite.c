@@ -44,7 +44,7 @@ static bool read_days(struct ctl *ctl, int64_t *seconds, struct err *err)
     return true;
 }
 
-/* Alone to standard output, after it is kept: a link where the address of the site is known. */
+/* Prints the invitation alone to standard output, after it is committed: as a link, if the site's address is known. */
 bool invite_make(struct ctl *ctl, struct err *err)
 {
     const struct config *config = &ctl->services.config;

@@ -1,4 +1,4 @@
-/* mayflyctl key: keys by which programs come in the place of an account. */
+/* mayflyctl key: keys with which programs act for an account. */
 #include "store/key.h"
 #include "base/bytes.h"
 #include "base/decimal.h"
@@ -10,9 +10,9 @@
 
 enum { DAY_S = 86400 };
 
-/* --- What is given */
+/* --- Arguments */
 
-/* Names of "a,b", in the arena; as many as most, and one more when there are more. */
+/* Splits "a,b" into names in the arena: at most `most` of them, and one more when there are more. */
 static bool split(struct ctl *ctl, const char *list, const char **names, size_t most, size_t *count, struct err *err)
 {
     *count = 0;
@@ -145,7 +145,7 @@ bool key_drop(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* --- What there is */
+/* --- Lists */
 
 static const struct table_column key_columns[] = {{"ID", true},   {"SCOPES", true},  {"SITES", true},
                                                   {"SEEN", true}, {"EXPIRES", true}, {"NAME", false}};

@@ -139,7 +139,7 @@ static bool listen_at(struct measurements *measured, const char *where, socklen_
     if (!by_path)
         return true;
     measured->path = ((const struct sockaddr_un *)address)->sun_path;
-    /* Workers write to it, whichever user runs this command. */
+    /* Workers of any user may write to it. */
     return chmod(measured->path, 0666) == 0 || err_set(err, ERR_INPUT, "%s: %s", where, strerror(errno));
 }
 

@@ -65,7 +65,7 @@ static bool ask_sites(struct ctl *ctl, struct nginx_sites *sites, struct err *er
     return true;
 }
 
-/* Whether they are known; otherwise *why says it, which is no error of the check. */
+/* Whether the sites are known; otherwise *why has the reason. That is no error of the check. */
 static bool find_sites(struct ctl *ctl, struct nginx_sites *sites, struct err *why)
 {
     const struct config *config = &ctl->services.config;
@@ -79,7 +79,7 @@ static bool find_sites(struct ctl *ctl, struct nginx_sites *sites, struct err *w
     return ask_sites(ctl, sites, why);
 }
 
-/* --- What is printed */
+/* --- Output */
 
 static void print_member(const char *before, const char *name, const char *text)
 {
@@ -127,7 +127,7 @@ static void print_finding(const struct nginx_finding *finding)
            finding->where, finding->where[0] != '\0' ? ": " : "", finding->what, kind->why, kind->instead);
 }
 
-/* What a terminal obeys comes from the text of the configuration; nothing of it is sent to one. */
+/* Control characters in the configuration are not sent to the terminal, which would obey them. */
 static void clean(char *text)
 {
     for (; text != NULL && *text != '\0'; text++)
@@ -181,7 +181,7 @@ bool nginx_check(struct ctl *ctl, struct err *err)
     ctl->arena.limit_bytes = NGINX_ARENA_BYTES;
     findings = (struct nginx_findings){.arena = &ctl->arena};
     /*
-     * As root: nginx -T wants it, and files of nginx may be closed to others. What was read is looked at as the
+     * Reads as root, because nginx -T needs it and files of nginx may be closed to others. The check itself runs as the
      * workers' user.
      */
     if (!nginx_input_read(&ctl->arena, ctl->arguments[0], &input, err) || !workers_user_become(ctl, err) ||

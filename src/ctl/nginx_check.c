@@ -32,7 +32,7 @@ static bool check_ungated(const struct check *check, const struct nginx_location
     struct nginx_findings *findings = check->findings;
     const struct nginx_directive *off = nginx_in_force(one->block, "auth_request");
 
-    /* nginx alone comes to some; where from is looked at there. */
+    /* Only nginx itself reaches some locations; they are checked where it does so. */
     if (one->is_internal || one->match == NGINX_NAMED || one->gives_nothing)
         return nginx_check_early(one, one->block, check->findings, check->err);
     if (off != NULL && is_beneath_gate(one))
@@ -74,7 +74,7 @@ static bool sets_rule(const struct nginx_directive *block)
     return false;
 }
 
-/* nginx runs what is written with set in the innermost location only. */
+/* nginx runs `set` of the innermost location only. */
 static bool check_nested(const struct check *check, const struct nginx_location *one)
 {
     for (const struct nginx_location *outer = one->outer; outer != NULL; outer = outer->outer)
@@ -100,7 +100,7 @@ static bool is_gates_page(const struct nginx_directive *page)
     return strncmp(nginx_word(page, page->count - 1), NGINX_GATE_NAMED, strlen(NGINX_GATE_NAMED)) == 0;
 }
 
-/* Of one level the first line for a status counts; a level with lines of its own has none of those around it. */
+/* The first line for a status counts within a level. A level with lines of its own inherits none. */
 static bool check_error_pages(const struct check *check, const struct nginx_location *one,
                               const struct nginx_directive *block)
 {
@@ -152,7 +152,7 @@ static bool answers_itself(const struct nginx_directive *block)
     return nginx_next(block, NULL, "return") != NULL || nginx_pass_find(block, &row) == NULL;
 }
 
-/* auth_request must ask what mayfly-gate.conf has, and nobody else may. */
+/* auth_request must ask the location of mayfly-gate.conf, which clients must not reach. */
 static bool check_gate(const struct check *check, const struct nginx_location *one)
 {
     const struct nginx_directive *asks = nginx_in_force(one->block, "auth_request");
@@ -194,7 +194,7 @@ static bool note_target(const struct check *check, const struct nginx_location *
     if (target[0] == '=' || target[0] == '\0' || nginx_is_redirect(target))
         return true;
     if (target[0] != '@' && nginx_constant(target) < 2)
-        return true; /* such as $uri: where it leads the request was led by its own path */
+        return true; /* such as $uri, which leads to the location that has the request already */
     to = nginx_model_find(from->server, target);
     if (to == NULL && target[0] == '@')
         return nginx_found(check->findings, NGINX_UNJUDGED, leads, from->where, check->err,
@@ -227,7 +227,7 @@ static bool note_targets(const struct check *check, const struct nginx_location 
 }
 
 /*
- * From gated locations on, and those that seem to give nothing, and from what they lead to, until there is nothing new.
+ * Starts at gated locations and at those that seem to serve nothing, and follows where they lead until nothing is new.
  */
 static bool follow(const struct check *check, struct nginx_server *server)
 {
@@ -250,7 +250,7 @@ static bool follow(const struct check *check, struct nginx_server *server)
 
 /* --- Servers */
 
-/* Header lines before Host are read as the port's default server says, which may be any other one. */
+/* Header lines before Host are read by the rules of the port's default server, which may be another one. */
 static bool check_words_of_others(const struct check *check, const struct nginx_server *server)
 {
     const struct nginx_directive *said = nginx_in_force(server->block, "underscores_in_headers");

@@ -1,4 +1,4 @@
-/* What the app behind the gate is told of who it is, and whether an answer is kept for others. */
+/* The identity that the app behind the gate is told, and caches that give one person's answer to another. */
 #include "ctl/nginx_check.h"
 #include "ctl/nginx_pass.h"
 
@@ -25,7 +25,7 @@ static void plain_name(const char *word, char name[NAME_BYTES])
     name[length] = '\0';
 }
 
-/* What the snippets say, or take away. */
+/* The headers that the snippets set or remove. */
 static bool is_identity(const char *word)
 {
     char name[NAME_BYTES];
@@ -35,13 +35,13 @@ static bool is_identity(const char *word)
            strcmp(name, "AUTH_TYPE") == 0 || strcmp(name, "COOKIE") == 0 || strcmp(name, "AUTHORIZATION") == 0;
 }
 
-/* A line that says nothing takes something away. */
+/* A line with an empty value removes a header. */
 static bool says_nothing(const struct nginx_directive *directive)
 {
     return nginx_word(directive, 2)[0] == '\0';
 }
 
-/* A file of nginx's own, such as fastcgi.conf, is not to be changed: the include of it is, in the file of its block. */
+/* A file of nginx's own, such as fastcgi.conf, is not to be changed, so the finding names the include of it. */
 static const struct nginx_directive *included(const struct nginx_directive *line)
 {
     while (line->via != NULL && strcmp(line->file, line->parent->file) != 0)
@@ -49,7 +49,7 @@ static const struct nginx_directive *included(const struct nginx_directive *line
     return line;
 }
 
-/* Lines of the same name beside the snippet's: all of them are sent, and of two apps mostly take the last. */
+/* Lines of the same name beside the snippet's: nginx sends all of them, and most apps take the last one. */
 static bool check_forged(const struct check *check, const struct nginx_location *one,
                          const struct nginx_directive *level, const char *tells)
 {
@@ -61,7 +61,7 @@ static bool check_forged(const struct check *check, const struct nginx_location 
             is_behind = true;
             continue;
         }
-        /* nginx's own fastcgi_params has REMOTE_USER; before the snippet's it does not count. */
+        /* nginx's own fastcgi_params has REMOTE_USER; before the snippet's line it has no effect. */
         if (!is_identity(nginx_word(line, 1)) || says_nothing(line) ||
             strncmp(nginx_word(line, 2), "$mayfly_", 8) == 0 ||
             (!is_behind && strcmp(nginx_word(line, 1), "REMOTE_USER") == 0))
@@ -73,7 +73,7 @@ static bool check_forged(const struct check *check, const struct nginx_location 
     return true;
 }
 
-/* Whether the lines of the level are the snippet's, or those of somebody who has copied all of it. */
+/* Whether the level has all lines of the snippet, included or copied. */
 static bool tells_identity(const struct nginx_directive *level, const char *tells)
 {
     const struct nginx_directive *line = NULL;
@@ -91,7 +91,7 @@ static bool tells_identity(const struct nginx_directive *level, const char *tell
     return user && cookie;
 }
 
-/* The variables are the gate's answer; who sets them says who it is. */
+/* The variables have the gate's answer, so setting them forges an identity. */
 static bool check_variables(const struct check *check, const struct nginx_location *one)
 {
     const struct nginx_directive *level = nginx_level(one->block, "auth_request_set"), *set = NULL;
@@ -137,7 +137,8 @@ static bool check_identity(const struct check *check, const struct nginx_locatio
 }
 
 /*
- * What only nginx reaches: from a gated location the app must be told who it is, and from another one nobody was asked.
+ * A location that only nginx reaches: coming from a gated location, the app must be told the identity; coming from
+ * another one, the gate was not asked.
  */
 static bool check_reached(const struct check *check, const struct nginx_location *one)
 {
@@ -159,7 +160,7 @@ static bool check_reached(const struct check *check, const struct nginx_location
 
 /* --- Caches */
 
-/* A variable by which one person's answers are told from another's. */
+/* A variable that differs from person to person. */
 static bool key_has_identity(const char *key)
 {
     static const char *const names[] = {"$http_cookie", "${http_cookie}", "$cookie_",   "$http_authorization",

@@ -1,4 +1,6 @@
-/* Whether the app behind the gate is reached by another way: another server of this nginx, or its own address. */
+/*
+ * Whether the app behind the gate can be reached another way: by another server of this nginx, or at its own address.
+ */
 #include "ctl/nginx_check.h"
 #include "ctl/nginx_pass.h"
 
@@ -19,7 +21,7 @@ struct check {
     struct err *err;
 };
 
-/* Called for each address of an app; folder tells that it is one. */
+/* Called for each address of an app; folder: it is a folder. */
 typedef bool use_address(struct check *, const struct nginx_location *, const struct nginx_directive *at,
                          const struct nginx_address *, bool folder);
 
@@ -56,7 +58,7 @@ static bool each_server(struct check *check, const struct nginx_location *one, c
     return true;
 }
 
-/* A folder that is named; what nginx takes when none is has nobody's files. */
+/* A folder that is named. nginx's default folder has no app's files. */
 static bool folder_of(struct check *check, const struct nginx_location *one, use_address *use)
 {
     const struct nginx_directive *folder = nginx_next(one->block, NULL, "alias");
@@ -91,7 +93,7 @@ static bool each_address(struct check *check, const struct nginx_location *one, 
            use(check, one, pass, &address, false);
 }
 
-/* --- What is guarded, and whether its own address is open */
+/* --- What is behind the gate, and whether its own address is open */
 
 /* Whether a server that is not behind the gate listens on the port, on more addresses than the host's own. */
 static bool find_listener(struct check *check, int port, const struct nginx_server **found)

@@ -1,4 +1,4 @@
-/* What nginx does with a request before it asks the gate: return, rewrite, if, and code of modules. */
+/* Directives that nginx runs before it asks the gate: return, rewrite, if, and code of modules. */
 #include "ctl/nginx_check.h"
 #include "ctl/nginx_pass.h"
 
@@ -35,7 +35,9 @@ static bool check_rewrite(const struct check *check, const struct nginx_location
         nginx_is_redirect(to))
         return true;
     target = nginx_constant(to) > 1 || strcmp(to, "/") == 0 ? nginx_model_find(from->server, to) : NULL;
-    /* What clients may ask for themselves is judged by itself; a rewrite opens what only nginx itself may ask for. */
+    /*
+     * A target that clients can reach is judged where it stands. A rewrite opens a location that only nginx may reach.
+     */
     if (from->gate != NGINX_GATED || from->match == NGINX_REST)
         return target == NULL || !target->is_internal || target->gate != NGINX_UNGATED || target->gives_nothing ||
                nginx_found(check->findings, NGINX_EARLY, rewrite, from->where, check->err,

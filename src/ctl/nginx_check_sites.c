@@ -174,7 +174,7 @@ static bool is_answer(const char *variable)
     return false;
 }
 
-/* A map may say anything of each request. */
+/* A map may give any value for each request. */
 static bool check_maps(const struct check *check, const struct nginx_model *model)
 {
     const struct nginx_directive *http = NULL, *map;

@@ -35,7 +35,10 @@ static bool read_file(struct loading *loading, const struct nginx_file *file, st
     return read_block(loading, &reader, block, via, true, err);
 }
 
-/* As nginx: what has one of these is a pattern, whose files come by name; it may match none. */
+/*
+ * As in nginx: a name with one of these characters is a pattern. Its files come in the order of their names, and it may
+ * match none.
+ */
 static bool include_pattern(struct loading *loading, const char *pattern, struct nginx_directive *block,
                             const struct nginx_directive *directive, struct err *err)
 {
@@ -191,7 +194,7 @@ bool nginx_config_read(struct arena *arena, const char *text, size_t length, con
     return config->root.first != NULL || err_set(err, ERR_INPUT, "%.160s: there is no configuration in it", main);
 }
 
-/* --- Asking */
+/* --- Look-ups */
 
 bool nginx_is(const struct nginx_directive *directive, const char *name)
 {

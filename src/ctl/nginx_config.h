@@ -1,7 +1,6 @@
 /*
  * What nginx -T prints, as a tree of directives with the file and line of each. An included file stands where it is
- * included, as nginx has it; what is in a block of Lua is left out. Bounded: nothing here takes longer, or more memory,
- * than these numbers say.
+ * included, as nginx has it; what is in a block of Lua is left out. These numbers bound its time and memory.
  */
 #ifndef MAYFLY_CTL_NGINX_CONFIG_H
 #define MAYFLY_CTL_NGINX_CONFIG_H
@@ -9,12 +8,12 @@
 #include "ctl/nginx_files.h"
 
 enum {
-    /* Those of an included file count each time. A gated location has some eighty of the snippets. */
+    /* The directives of an included file count each time. A gated location includes some eighty. */
     NGINX_DIRECTIVES_MAX = 500000,
     /* As often as a file is included, all of it is read again. */
     NGINX_READ_BYTES = 128 * 1024 * 1024,
     NGINX_ARENA_BYTES = 256 * 1024 * 1024,
-    NGINX_DEPTH_MAX = 32,      /* of blocks: http, server, location, if, and what somebody nests */
+    NGINX_DEPTH_MAX = 32,      /* of blocks: http, server, location, if, and nested ones */
     NGINX_INCLUDES_MAX = 16,   /* of a file inside of a file */
     NGINX_PATTERNS_MAX = 2048, /* includes that are compared with the names of all files */
 };

@@ -22,7 +22,7 @@ static bool is_marker(struct line line, struct line *name)
     return true;
 }
 
-/* What nginx says on standard error, where both were saved in one file: "nginx: ...", or a warning with its time. */
+/* A line of nginx's standard error, for output that was saved with both: "nginx: ...", or a warning with its time. */
 static bool is_said(struct line line)
 {
     return line.length == 0 || (line.length > 7 && memcmp(line.text, "nginx: ", 7) == 0) ||
@@ -159,7 +159,10 @@ bool nginx_files_match(const char *pattern, const char *path)
             pattern = next;
             path++;
         } else if (star != NULL && *from != '\0' && *from != '/') {
-            /* Only the last star can be in need of more: what is before it ended at a / or was the least there is. */
+            /*
+             * Only the last star may have to take more: the text before it ended at a / or was the shortest that
+             * matches.
+             */
             path = ++from;
             pattern = star;
         } else

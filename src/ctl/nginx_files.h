@@ -1,4 +1,4 @@
-/* The files that nginx -T prints, each behind a line with its name; and which of them an include means. */
+/* The files that nginx -T prints, each after a line with its name, and the matching of an include with their names. */
 #ifndef MAYFLY_CTL_NGINX_FILES_H
 #define MAYFLY_CTL_NGINX_FILES_H
 

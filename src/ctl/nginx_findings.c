@@ -130,7 +130,7 @@ const struct nginx_kind_row nginx_kinds[NGINX_KINDS] = {
 };
 /* clang-format on */
 
-/* Where an administrator has written it: of a directive of a snippet, the include of it. */
+/* The place that an administrator wrote: for a directive of a snippet, the include of the snippet. */
 static const struct nginx_directive *place_of(const struct nginx_directive *at)
 {
     while (at->via != NULL && nginx_is_ours(at))

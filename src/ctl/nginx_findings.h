@@ -1,7 +1,4 @@
-/*
- * What mayflyctl nginx check has found: each kind has a word, why it matters and what to write instead; a finding its
- * place.
- */
+/* The findings of mayflyctl nginx check. Each kind has a word, a reason and a remedy; each finding has a place. */
 #ifndef MAYFLY_CTL_NGINX_FINDINGS_H
 #define MAYFLY_CTL_NGINX_FINDINGS_H
 
@@ -63,7 +60,7 @@ struct nginx_findings {
     int dropped;      /* beyond NGINX_FINDINGS_MAX */
 };
 
-/* A screen is full long before; more of them have the same cause. */
+/* A screen has room for fewer, and a large number has one cause. */
 enum { NGINX_FINDINGS_MAX = 1000 };
 
 /*

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 enum {
-    NGINX_TIMEOUT_MS = 30000, /* it looks up the names of upstreams, each for some seconds where no server answers */
+    NGINX_TIMEOUT_MS = 30000, /* nginx -T looks up upstreams; each takes seconds when no name server answers */
     SNIPPET_BYTES = 64 * 1024,
 };
 
 /* --- nginx -T */
 
-/* Where packages put it, which the PATH of others than root often lacks. */
+/* Where packages put nginx. The PATH of users other than root often lacks these folders. */
 #define FOLDERS "/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin:/usr/bin:/usr/local/bin:/opt/nginx/sbin"
 
 static bool find_nginx(char path[PATH_MAX])
@@ -114,7 +114,7 @@ bool nginx_input_read(struct arena *arena, const char *path, struct nginx_input 
 
 /* --- Snippets */
 
-/* Lines that doc/gate.md says are to be edited or removed, and what means nothing alone. */
+/* Lines that may be edited or removed by doc/gate.md, and lines without a meaning of their own. */
 static bool is_editable(const char *line, size_t length)
 {
     static const char *const parts[] = {"$mayfly_prefix ", "location ^~ /", "$mayfly_site_origin {",
@@ -197,7 +197,7 @@ static bool check_snippet(const struct nginx_file *file, const char *folder, str
     struct nginx_input installed;
     char path[PATH_MAX];
 
-    /* Those that are the gate's; mayfly-host.conf and the like are for editing. */
+    /* Only files of the gate are compared; mayfly-host.conf and the like may be edited. */
     if ((strncmp(name, "mayfly-protect", 14) != 0 && strcmp(name, "mayfly-public.conf") != 0 &&
          strcmp(name, "mayfly-gate.conf") != 0 && strcmp(name, "mayfly-ask.conf") != 0 &&
          strcmp(name, "mayfly-refused.conf") != 0 && strcmp(name, "mayfly-inner.conf") != 0) ||

@@ -1,4 +1,4 @@
-/* Where mayflyctl nginx check has the configuration from, and the files of this version that it is compared with. */
+/* Reads the configuration for mayflyctl nginx check, and compares it with the installed files. */
 #ifndef MAYFLY_CTL_NGINX_INPUT_H
 #define MAYFLY_CTL_NGINX_INPUT_H
 
@@ -13,7 +13,7 @@ struct nginx_input {
 /* path: a file, "-" for standard input, NULL for what nginx -T prints now. ERR_INPUT or ERR_DOWN: it can't be read. */
 bool nginx_input_read(struct arena *, const char *path, struct nginx_input *, struct err *) MUST_CHECK;
 
-/* Of the gate's snippets, those that are not as this version has installed them. */
+/* Finds files of the gate that differ from the installed ones. */
 bool nginx_check_snippets(const struct nginx_config *, struct nginx_findings *, struct err *) MUST_CHECK;
 
 #endif

@@ -56,7 +56,7 @@ static bool read_match(const struct nginx_directive *block, struct nginx_locatio
     return true;
 }
 
-/* Whether it came by this snippet, perhaps by another one that this one includes. */
+/* Whether the directive came from this snippet, or from one that it includes. */
 static bool came_by(const struct nginx_directive *directive, const char *name)
 {
     for (; directive != NULL; directive = directive->via)
@@ -65,7 +65,7 @@ static bool came_by(const struct nginx_directive *directive, const char *name)
     return false;
 }
 
-/* The gate's own locations, also where somebody has pasted them into a file of his own. */
+/* The gate's own locations, also when they were copied into another file. */
 static bool is_gates_own(const struct nginx_directive *block)
 {
     const char *path = nginx_word(block, block->count - 1);
@@ -90,7 +90,7 @@ static enum nginx_gate gate_of(const struct nginx_directive *block)
     return nginx_is_ours(asks) ? NGINX_OURS : NGINX_FOREIGN;
 }
 
-/* A refusal or a redirect has nothing of an app in it, whoever gets it; nor has an empty answer. */
+/* A refusal, a redirect or an empty answer contains nothing of an app. */
 static bool return_is_empty(const struct nginx_directive *directive)
 {
     int status = nginx_status(nginx_word(directive, 1));
@@ -173,7 +173,8 @@ static bool add_locations(struct arena *arena, struct nginx_model *model, struct
 }
 
 /*
- * What no location takes is served by the server's own directives; that is nothing where there is a location / for it.
+ * A request that matches no location is served by the server's own directives. With a location / there is no such
+ * request.
  */
 static bool add_rest(struct arena *arena, struct nginx_model *model, struct nginx_server *server, struct err *err)
 {

@@ -1,15 +1,17 @@
-/* Servers and locations of a configuration, as a request meets them, and which of them are behind the gate. */
+/* The servers and locations of a configuration as requests reach them, and which are behind the gate. */
 #ifndef MAYFLY_CTL_NGINX_MODEL_H
 #define MAYFLY_CTL_NGINX_MODEL_H
 
 #include "ctl/nginx_config.h"
 
 enum {
-    /* Each may be compared with each. */
+    /* Each is compared with each in the worst case. */
     NGINX_LOCATIONS_MAX = 8192,
 };
 
-/* What auth_request asks in mayfly-ask.conf; a location that asks the same is behind the gate, whoever wrote it. */
+/*
+ * The target of auth_request in mayfly-ask.conf. Every location whose auth_request has this target is behind the gate.
+ */
 #define NGINX_GATE_URI "mayfly:gate"
 /* The gate's own answers are named locations with this prefix. */
 #define NGINX_GATE_NAMED "@mayfly_"
@@ -17,7 +19,7 @@ enum {
 enum nginx_gate {
     NGINX_UNGATED,
     NGINX_GATED,
-    NGINX_PUBLIC,  /* snippets/mayfly-public.conf says that everybody may pass */
+    NGINX_PUBLIC,  /* mayfly-public.conf declares that everybody may pass */
     NGINX_FOREIGN, /* another auth_request */
     NGINX_OURS,    /* a location of the shipped files, or one that leads to mayfly's own workers */
 };
@@ -28,7 +30,7 @@ enum nginx_match {
     NGINX_EXACT,
     NGINX_PATTERN, /* ~ and ~* */
     NGINX_NAMED,
-    NGINX_REST, /* what is in no location, with the server's own directives */
+    NGINX_REST, /* requests that match no location, with the server's own directives */
 };
 
 struct nginx_server;
@@ -46,7 +48,7 @@ struct nginx_location {
     bool gives_nothing;                      /* answers with a refusal, a redirect or an empty answer, to everybody */
     const struct nginx_location *reached_by; /* one that leads here, gated or not */
     const struct nginx_directive *reached_at;
-    bool is_followed; /* where it leads itself is noted */
+    bool is_followed; /* its own targets have been followed */
 };
 
 struct nginx_server {
@@ -77,7 +79,7 @@ struct nginx_location *nginx_model_find(const struct nginx_server *, const char 
 /* The path of the text before its first variable; its length. */
 size_t nginx_constant(const char *text);
 
-/* 0 for what is no number of a status. */
+/* 0 for a word that is no status. */
 int nginx_status(const char *word);
 
 #endif

@@ -71,9 +71,7 @@ static bool set_address(struct arena *arena, const char *host, int port, struct 
     return address->text != NULL || err_memory(err);
 }
 
-/*
- * Cuts "host:port", "[::1]:port" or "host"; the port stays as it is where none is written. False: it is no such thing.
- */
+/* Splits "host:port", "[::1]:port" or "host"; without a port, port is left unchanged. False: it is none of these. */
 static bool split(const char *text, size_t length, char host[HOST_BYTES], int *port)
 {
     const char *end = text + length, *colon;

@@ -1,10 +1,10 @@
-/* How a location hands a request to an app, and where the app listens. */
+/* How a location passes a request to an app, and where the app listens. */
 #ifndef MAYFLY_CTL_NGINX_PASS_H
 #define MAYFLY_CTL_NGINX_PASS_H
 
 #include "ctl/nginx_model.h"
 
-/* A way to an app, with the directives that say what it is told. */
+/* A directive that passes requests to an app, with those that set its headers. */
 struct nginx_pass_row {
     const char *pass;      /* proxy_pass */
     const char *tells;     /* proxy_set_header; NULL: nothing can be told */
@@ -15,7 +15,7 @@ struct nginx_pass_row {
 extern const struct nginx_pass_row nginx_passes[];
 extern const size_t nginx_pass_count;
 
-/* The pass of a block itself or of an if in it, which is told in *row; NULL: there is none. */
+/* The passing directive of a block, or of an if in it; *row is its kind. NULL: there is none. */
 const struct nginx_directive *nginx_pass_find(const struct nginx_directive *block, const struct nginx_pass_row **row);
 
 enum nginx_reach {
@@ -38,7 +38,7 @@ struct nginx_address {
  */
 bool nginx_address_read(struct arena *, const char *pass, struct nginx_address *, struct err *) MUST_CHECK;
 
-/* What a server's listen says: an address as above, with "*" for every address of the host. */
+/* The address of a server's listen, as above, with "*" for every address of the host. */
 bool nginx_listen_read(struct arena *, const struct nginx_directive *listen, struct nginx_address *,
                        struct err *) MUST_CHECK;
 

@@ -48,7 +48,7 @@ static void skip_blank(struct nginx_reader *reader)
 
 /* --- A word */
 
-/* What becomes of a backslash and the character behind it, which is in *c; false: both stay. */
+/* Replaces a backslash and the character behind it by *c; false: both stay. */
 static bool unescape(char *c)
 {
     switch (*c) {
@@ -86,7 +86,7 @@ static bool put(const struct nginx_reader *reader, struct word *word, char c, st
     return true;
 }
 
-/* A backslash is there; it keeps the character behind it from meaning anything. */
+/* Reads a backslash; the character behind it loses its special meaning. */
 static bool take_escaped(struct nginx_reader *reader, struct word *word, struct err *err)
 {
     char c;

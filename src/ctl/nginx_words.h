@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 enum {
-    NGINX_WORD_BYTES = 4096, /* NGX_CONF_BUFFER: nginx takes no longer one either */
+    NGINX_WORD_BYTES = 4096, /* NGX_CONF_BUFFER: nginx accepts no longer word */
     NGINX_WORDS_MAX = 1024,  /* of one directive: names of a server, statuses of an error_page */
 };
 

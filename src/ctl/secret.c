@@ -177,7 +177,7 @@ static bool open_key(struct ctl *ctl, const char *why, struct secret_file *file,
            (*key > 0 || err_set(err, ERR_CONFLICT, "%s %s", name, why));
 }
 
-/* Writes the file with its change, and says what comes of the key. */
+/* Writes the changed file, and prints the new state of the key. */
 static bool save(const struct ctl *ctl, struct secret_file *file, const char *told, struct err *err)
 {
     bool done = secret_file_write(file, err);

@@ -1,4 +1,4 @@
-/* mayflyctl site: what is behind the gate, and who may pass there. */
+/* mayflyctl site: the sites behind the gate, and who may pass there. */
 #include "base/decimal.h"
 #include "base/json_text.h"
 #include "base/text_limit.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A column that is cut keeps so much, or its title. */
+/* A column that is cut keeps this many columns, or as many as its title has. */
 enum { CUT_LEAST = 8 };
 
 #define ELLIPSIS "\xE2\x80\xA6"
@@ -65,7 +65,7 @@ static size_t least_width(const struct table_column *column)
 }
 
 /*
- * Takes columns away from the widest cell that may be cut, one by one; what can't be made to fit wraps in the terminal.
+ * Shortens the widest column that may be cut until the row fits. A row that can't be made to fit wraps in the terminal.
  */
 static void fit(const struct table *table, size_t *widths)
 {

@@ -1,4 +1,4 @@
-/* What standard output can show. */
+/* The abilities of the terminal at standard output. */
 #ifndef MAYFLY_CTL_TERMINAL_H
 #define MAYFLY_CTL_TERMINAL_H
 

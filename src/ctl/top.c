@@ -1,7 +1,7 @@
 /*
  * mayflyctl top: the cluster, live. Its state comes from PostgreSQL and memcached; the load of pools and routes comes
  * from the workers' StatsD datagrams, whose collector this is while it runs. It remembers the request rates of the last
- * minute and nothing else. Without measurements it shows the state alone, and says why.
+ * minute and nothing else. Without measurements it shows the state alone, with the reason.
  */
 #include "ctl/ctl.h"
 #include "ctl/history.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Longer than any name and key: more is somebody else's. */
+/* Longer than any name with a key. A longer value is meant for another program. */
 enum { TEXT_MAX = 4096 };
 
 bool basic_read(struct arena *arena, const char *authorization, struct basic *basic, struct err *err)

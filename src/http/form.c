@@ -84,7 +84,7 @@ bool form_read(struct arena *arena, const char *text, size_t length, json_t **ob
 
 bool form_next(struct arena *arena, const char *text, size_t *at, const char *name, const char **value, struct err *err)
 {
-    struct err ignored = {.kind = ERR_NONE}; /* a name that can't be decoded is none of ours */
+    struct err ignored = {.kind = ERR_NONE}; /* a name that can't be decoded is not the one that is wanted */
 
     *value = NULL;
     while (text[*at] != '\0') {

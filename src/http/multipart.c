@@ -8,7 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* More than RFC 2046 allows (bchars), since clients send more: a widely copied example for Android has "*****". */
+/*
+ * More characters than RFC 2046 allows (bchars), since clients send others: a widely copied example for Android has
+ * "*****".
+ */
 static bool is_boundary_byte(char byte)
 {
     return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\';

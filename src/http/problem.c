@@ -87,5 +87,5 @@ void problem_render(const struct err *err, struct response *response)
              problem.title, problem.status, detail, err_word(err->kind), problem.field[0] != '\0' ? ",\"field\":" : "",
              problem.field[0] != '\0' ? field : "");
     if (!buf_add_string(&response->body, json) || !problem_headers(err, response, &ignored))
-        return; /* the status alone tells the most */
+        return; /* the status alone says the most */
 }

@@ -67,14 +67,14 @@ struct request {
     const char *upload_metadata;
     const char *upload_checksum;
     const char *upload_concat;
-    const char *target;  /* of the gate's questions: what is asked of a site, as the client sent it; else "" */
-    const char *asked;   /* and by which method */
-    const char *require; /* and a rule that narrows the site's */
-    const char *prefix;  /* beneath which mayfly answers at the site, such as "/mayfly" */
+    const char *target; /* in requests to the gate: the target that a client asks a site for, as it was sent; else "" */
+    const char *asked;  /* in requests to the gate: the client's method */
+    const char *require; /* in requests to the gate: a rule that narrows the site's rules */
+    const char *prefix;  /* the path at the site under which mayfly answers, such as "/mayfly" */
     const char *stream;  /* not "": the body comes in turns and can't be read whole */
     const char *queue;   /* "address": waits for a password's turn within its address's limits; "exempt": without */
     const char *storage; /* the storage from which nginx fetches files itself; "": none */
-    const char *storage_failed; /* not "": nginx has tried that for this request */
+    const char *storage_failed; /* not "": nginx has tried to fetch the file from there for this request */
     struct body_source body;
 };
 

@@ -6,7 +6,7 @@
 
 struct exchange; /* a request with its answer; of the app layer */
 
-/* Who may use a route. Zero refuses everybody, so each row has to say. */
+/* Who may use a route. Zero refuses everybody, so each row has to name a need. */
 enum route_need {
     NEED_REFUSED = 0,
     NEED_NOTHING, /* anybody; a session is looked up only to be shown on a page */

@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "http/json.h"
 
-/* Sections and partials inside each other. Our pages need four; a partial that names itself shall not eat the stack. */
+/* Sections and partials inside each other. Our pages need four. The limit stops a partial that includes itself. */
 enum { TEMPLATE_MAX_DEPTH = 16 };
 
 struct template_page {

@@ -21,7 +21,7 @@ bool tus_version(const char *text);
 /* Upload-Offset, which a PATCH must have. */
 bool tus_offset(const char *text, int64_t *offset, struct err *) MUST_CHECK;
 
-/* The bytes of an upload that is not known to be so long yet. */
+/* The length of an upload whose length is not known yet. */
 enum { TUS_DEFERRED = -1 };
 
 /*

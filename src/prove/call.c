@@ -92,7 +92,7 @@ const char *call_name(const struct call *call)
     return call->dead ? "use what is no session" : kinds[call->kind].name;
 }
 
-/* A bucket of time: each password takes HEAVY_US out of it. */
+/* A bucket of time, from which each password takes HEAVY_US. */
 bool call_heavy_allowed(struct prove *prove, int64_t now_us, int64_t passwords)
 {
     prove->passwords_us += now_us - prove->refilled_us;

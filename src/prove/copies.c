@@ -21,10 +21,10 @@
 #include <unistd.h>
 
 enum {
-    DRAIN_US = 5 * 1000000, /* a request that is still under way then is cut off */
-    GONE_US = 20 * 1000000, /* after TERM; a program that does not end is killed, and the deed has failed */
+    DRAIN_US = 5 * 1000000, /* requests that are still under way after this time are cut off */
+    GONE_US = 20 * 1000000, /* after TERM; a program that does not end is killed, and the action has failed */
     UP_US = 60 * 1000000,   /* from its start until it accepts connections */
-    AWAY_US = 1000 * 1000,  /* how long one that was stopped stays away */
+    AWAY_US = 1000 * 1000,  /* how long a copy that was stopped stays stopped */
     LOOK_MS = 20,
     OUTPUT_BYTES_MAX = 1024 * 1024, /* of a copy: what it writes is kept in memory, and then forgotten */
     COMMAND_BYTES_MAX = 4096,
@@ -108,9 +108,7 @@ void copies_name(const struct copies *copies, size_t copy, char *text, size_t si
 
 /* --- One copy */
 
-/*
- * A port that nobody has. Between this and the program's start somebody else may take it, which the program then says.
- */
+/* A port that no program uses. Another program may take it before the copy starts; then the copy says so. */
 static bool choose_port(int *port, struct err *err)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -189,7 +187,7 @@ static void said(const struct copy *copy, char text[SAID_BYTES])
         snprintf(text, SAID_BYTES, "it said nothing");
 }
 
-/* --- Deeds */
+/* --- Actions */
 
 static void add(struct copies *copies, enum step_kind kind, size_t copy)
 {

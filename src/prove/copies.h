@@ -13,9 +13,9 @@
 enum { COPIES_DEFAULT = 2, COPIES_MAX = 16, COPIES_WHY_BYTES = 200 };
 
 enum copies_deed {
-    COPIES_REPLACE_EACH, /* one after the other gets no more requests, ends, and is started again */
+    COPIES_REPLACE_EACH, /* each in turn gets no more requests, ends, and is started again */
     COPIES_KILL_ONE,     /* and starts it again */
-    COPIES_STOP_ONE,     /* TERM, while it has requests; it is away for a second */
+    COPIES_STOP_ONE,     /* TERM while it has requests; it is stopped for a second */
     COPIES_KILL_ALL,     /* at once, and starts them again */
     COPIES_RESTART_ALL,  /* the same with TERM */
     COPIES_DEEDS
@@ -43,10 +43,10 @@ void copies_done(struct copies *, size_t copy);
 void copies_peer(const struct copies *, size_t copy, char *text, size_t size);
 void copies_name(const struct copies *, size_t copy, char *text, size_t size);
 
-/* Begins a deed, of which copies_look does what is due. */
+/* Begins an action, whose steps copies_look carries out when they are due. */
 void copies_begin(struct copies *, enum copies_deed);
 
-/* 0: it goes on; 1: it is done; -1: it failed, why says what did. */
+/* 0: it is not done yet; 1: it is done; -1: it failed, and why says what did. */
 int copies_look(struct copies *, char why[COPIES_WHY_BYTES]);
 
 const char *copies_deed_word(enum copies_deed);

@@ -182,7 +182,7 @@ void document_read(struct tally *tally, struct document_change *change, const st
     if (view->version > change->seen)
         change->seen = view->version;
     if (view->version < at_least) {
-        /* Only when nothing is under way any more is it known whether a write is lost or was only not shown. */
+        /* Whether a write is lost or was only not shown is known when no request is under way any more. */
         if (!change->stale)
             snprintf(change->stale_text, sizeof change->stale_text,
                      "%s: version %lld was read after version %lld was acknowledged: %s", view->what,

@@ -58,7 +58,7 @@ static bool add_process(struct prove_options *options, const char *file, struct 
                        err);
 }
 
-/* One unit after the other; when there are several nobody may notice. */
+/* One unit after the other; with several units no request may fail. */
 static bool add_units(struct prove_options *options, struct err *err)
 {
     enum event_kind kind = options->unit_count > 1 ? EVENT_ROLLING : EVENT_OUTAGE;
@@ -83,7 +83,7 @@ static bool add_units(struct prove_options *options, struct err *err)
     hook = add(options, EVENT_OUTAGE, "units killed at once", err);
     if (hook == NULL)
         return false;
-    /* A unit with Restart= may be on its way up by itself. */
+    /* A unit with Restart= may be starting by itself. */
     hook->command = arena_printf(
         &options->arena, "systemctl kill --signal=KILL --%s && sleep 1 && systemctl start --%s", all.bytes, all.bytes);
     if (hook->command == NULL)

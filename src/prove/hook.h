@@ -17,7 +17,7 @@ struct hook {
     char name[HOOK_NAME_BYTES];
     enum event_kind kind;
     int64_t limit_s;
-    const char *command; /* for /bin/sh; borrowed. NULL: a deed to copies of a program */
+    const char *command; /* for /bin/sh; borrowed. NULL: an action on copies of a program */
     enum copies_deed deed;
     bool restores; /* when it is over, everything runs again: the site has to recover before the next one */
 };

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    NONCE_BYTES = 16, /* of randomness, as Content Security Policy recommends */
+    NONCE_BYTES = 16, /* of random bytes, as Content Security Policy recommends */
     /*
      * TALLY_TICKS_MAX of 30 bytes, TALLY_FINDINGS_MAX and TALLY_EVENTS_MAX of 4 KiB with all escapes, and as much
      * again.

@@ -1,4 +1,4 @@
-/* A request of prove/http.c that is under way, and what has come of its answer; for http.c alone. */
+/* A request of prove/http.c that is under way, with the part of its answer that has arrived; for http.c alone. */
 #ifndef MAYFLY_PROVE_HTTP_SLOT_H
 #define MAYFLY_PROVE_HTTP_SLOT_H
 
@@ -25,10 +25,10 @@ struct http_slot {
 /* Makes room for a body of so many bytes, and a NUL. */
 bool http_slot_reserve(struct http_slot *, size_t bytes) MUST_CHECK;
 
-/* Has the answer to slot->easy, of a site, come here. False: libcurl refuses. */
+/* Sets slot->easy, a request to a site, to deliver its answer here. False: libcurl refuses. */
 bool http_slot_begin(struct http_slot *, const struct prove_site *) MUST_CHECK;
 
-/* libcurl is done with it: completes slot->answer. An answer that is not complete counts as none. */
+/* Completes slot->answer when libcurl is done with the request. An incomplete answer counts as none. */
 void http_slot_end(struct http_slot *, CURLcode);
 
 #endif

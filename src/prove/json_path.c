@@ -70,7 +70,7 @@ static bool parse_short(struct parsing *parsing)
     return add_name(parsing, start, (size_t)(parsing->at - start));
 }
 
-/* "…" or '…'; a backslash keeps the next character's meaning away. */
+/* "…" or '…'; a character after a backslash has no special meaning. */
 static bool parse_quoted(struct parsing *parsing)
 {
     char quote = *parsing->at++;
@@ -189,7 +189,7 @@ static bool find_in_all(const struct json_path *path, size_t step, json_t *value
     return true;
 }
 
-/* Adds what the rest of the path leads to. Deep as the path has steps. */
+/* Adds the values that the rest of the path leads to. Recurses once for each step of the path. */
 static bool find(const struct json_path *path, size_t step, json_t *value, json_t *into, struct err *err)
 {
     for (; step < path->count && value != NULL; step++) {

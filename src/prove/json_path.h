@@ -1,6 +1,6 @@
 /*
- * The part of JSONPath (RFC 9535) that scenarios use: $, .name, ["name"], [0], [-1], [*] and .*. What else the grammar
- * has is refused by name: descendants (..), slices, unions and filters.
+ * The part of JSONPath (RFC 9535) that scenarios use: $, .name, ["name"], [0], [-1], [*] and .*. Descendants (..),
+ * slices, unions and filters are refused, each by its name.
  */
 #ifndef MAYFLY_PROVE_JSON_PATH_H
 #define MAYFLY_PROVE_JSON_PATH_H

@@ -60,7 +60,7 @@ struct ledger_repetition {
 struct ledger_user {
     char name[LEDGER_NAME_BYTES];
     bool registered, closed;
-    bool renames; /* its name changes, so that its sessions are often not cached; those of other accounts are */
+    bool renames;          /* its name changes often, so that its sessions are often not cached */
     bool maybe_registered; /* that was never answered */
     bool gone;             /* it was acknowledged, but its log-in fails, or its state is not known */
     int64_t keys;

@@ -168,7 +168,7 @@ static bool check_encoding(int count, char **words, struct err *err)
     return true;
 }
 
-/* What goes with a scenario only, and what without. */
+/* Which options need a scenario, and which exclude one. */
 static bool check_scenario(struct prove_options *options, struct err *err)
 {
     bool is_scenario = options->scenario_path != NULL;

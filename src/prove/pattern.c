@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    MATCH_STEPS_MAX = 1000 * 1000, /* some 10 ms: an expression that goes back and forth is stopped */
+    MATCH_STEPS_MAX = 1000 * 1000, /* some 10 ms, after which an expression that backtracks too much is stopped */
     MATCH_HEAP_KIB_MAX = 4 * 1024,
     MESSAGE_BYTES = 120, /* PCRE2's messages are shorter */
 };

@@ -12,7 +12,7 @@ bool pattern_compile(struct pattern **, struct arena *, const char *text, struct
 
 /*
  * Looks for it anywhere in the bytes, which need not be UTF-8. *found is where its first group matched, or all of it
- * when it has no group; NULL when it is not there. ERR_LARGE: it takes more steps than a request is worth.
+ * when it has no group; NULL when it is not there. ERR_LARGE: it takes too many steps.
  */
 bool pattern_find(const struct pattern *, const char *bytes, size_t length, const char **found, size_t *found_length,
                   struct err *) MUST_CHECK;

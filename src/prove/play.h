@@ -1,6 +1,6 @@
 /*
- * mayfly-prove, what the run (prove/run.h) asks of those who use the site, each by its number below client_count: the
- * clients that play scenes on mayfly, or the virtual users of a scenario.
+ * mayfly-prove, the interface between the run (prove/run.h) and the users of the site: clients that play scenes on
+ * mayfly, or virtual users of a scenario. Each has a number below client_count.
  */
 #ifndef MAYFLY_PROVE_PLAY_H
 #define MAYFLY_PROVE_PLAY_H

@@ -105,7 +105,7 @@ static void name_run(struct prove *prove)
     bytes_to_hex(secret, sizeof secret, prove->secret);
 }
 
-/* mayfly answers /health/live; of any other application it is only known that it answers. */
+/* mayfly answers /health/live. Any other application has to answer anything at all. */
 static bool look_at_application(struct run *run, struct err *err)
 {
     const struct prove_request request = {.method = "GET", .path = "/"};
@@ -118,7 +118,7 @@ static bool look_at_application(struct run *run, struct err *err)
             err_set(err, ERR_DOWN, "%.150s does not answer: %.150s", run->options->url, answer.trouble));
 }
 
-/* As long as there is nothing to undo, ^C ends the process at once; copies of a program have to be ended. */
+/* ^C ends the process at once as long as there is nothing to undo. Copies of a program have to be ended first. */
 static bool begin(struct run *run, struct err *err)
 {
     const struct prove_options *options = run->options;

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    /* A site that has not recovered by then does not recover by itself. */
+    /* A site that has not recovered after this time does not recover by itself. */
     HEAL_LIMIT_US = 60 * 1000000,
     /* For making the accounts, closing them and checking everything; when it takes longer, something hangs. */
     PHASE_LIMIT_US = 600 * 1000000,
@@ -75,7 +75,10 @@ static bool settled(struct run *run, int64_t now_us)
            (event->healed_us > 0 && (run->prove.play->ask == NULL || run->prove.play->asked(&run->prove)));
 }
 
-/* One hook may stop a service and the next one start it again, so the event of the first one waits for nothing. */
+/*
+ * One hook may stop a service and the next one start it again, so an outage's event does not wait until the site has
+ * recovered.
+ */
 static bool may_follow(struct run *run, int64_t now_us)
 {
     const struct hook *hooks = run->options->hooks;

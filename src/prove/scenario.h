@@ -1,6 +1,7 @@
 /*
- * mayfly-prove, what users do to an application: a file in the format of Hurl (https://hurl.dev/docs/hurl-file.html),
- * of which man/mayfly-prove.1 names the part that is read, with the proof's own words in comments, which Hurl ignores.
+ * mayfly-prove, the requests of users to an application: a file in the format of Hurl
+ * (https://hurl.dev/docs/hurl-file.html), of which man/mayfly-prove.1 names the part that is read, with the proof's own
+ * words in comments, which Hurl ignores.
  *
  * Everything lives in the arena that scenario_parse was given, and is read only afterwards: many users run one scenario
  * at once.
@@ -170,7 +171,7 @@ struct scenario_part {
     STAILQ_ENTRY(scenario_part) next;
     enum scenario_part_kind kind;
     enum scenario_effect_kind effect;
-    const char *name; /* tells effects of one kind apart; the kind's word when none is given */
+    const char *name; /* distinguishes effects of one kind; the kind's word when no name is given */
     size_t number;    /* of the effect, in the scenario's effects */
     struct scenario_place place;
 };

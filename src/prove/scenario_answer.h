@@ -1,7 +1,6 @@
 /*
- * What a scenario says of an answer: what is captured from it, and whether it is as it should be. Everything that an
- * application can send is bounded here, and nothing of it is an error of the proof: an answer is right or wrong, and
- * says why.
+ * Compares an answer with its scenario, and captures values from it. All that an application can send is bounded here.
+ * No answer is an error of mayfly-prove: it is right, or wrong for a reason.
  */
 #ifndef MAYFLY_PROVE_SCENARIO_ANSWER_H
 #define MAYFLY_PROVE_SCENARIO_ANSWER_H
@@ -24,12 +23,12 @@ struct scenario_answer {
 struct scenario_wrong {
     struct scenario_place place;
     char why[SCENARIO_WHY_BYTES]; /* "line 12: status is 401, not 200"; one line of UTF-8 */
-    bool finds_more; /* a number is greater than "==" says: something is there more often than it was done */
+    bool finds_more;              /* a number is greater than "==" demands: an effect was done more than once */
 };
 
 /*
- * Whether status, headers, asserts and body are what the entry says; what it says nothing of is right. Without a line
- * HTTP any status below 400 is right. Memory of the arena is used meanwhile. False: it is wrong.
+ * Whether status, headers, asserts and body are what the entry says; whatever the entry does not mention is right.
+ * Without a line HTTP any status below 400 is right. Memory of the arena is used meanwhile. False: it is wrong.
  */
 bool scenario_answer_is_right(const struct scenario_entry *, const struct scenario_answer *, const struct variables *,
                               struct arena *, struct scenario_wrong *) MUST_CHECK;

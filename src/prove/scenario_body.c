@@ -42,7 +42,7 @@ static bool skip_json(struct scenario_source *source, struct scenario_place plac
     return true;
 }
 
-/* A body that is JSON only when its variables have values is looked at by whoever reads it, the application. */
+/* A body that is JSON only when its variables have values is not checked here; the application does that. */
 static bool check_json(struct scenario_source *source, struct scenario_place place, const char *start, size_t length)
 {
     json_error_t error;

@@ -20,7 +20,7 @@ void scenario_proof_begin(struct scenario_proof *, struct scenario *);
  */
 bool scenario_proof_parse(void *arg, struct scenario_source *) MUST_CHECK;
 
-/* Called where a request or its response goes on: what is said of a request stands above it, not within. */
+/* Called inside of a request or a response, where no such comment may stand: it belongs above its request. */
 bool scenario_proof_goes_on(struct scenario_source *) MUST_CHECK;
 
 /* Each effect is acknowledged by one request, and shown by one at least. Gives each effect its number. */

@@ -52,7 +52,7 @@ static const char *known_text(const struct scenario_text *text)
     return piece->is_variable || STAILQ_NEXT(piece, next) != NULL ? NULL : piece->bytes;
 }
 
-/* What is wrong is said when it is read, not when an answer comes. */
+/* Errors are found when the scenario is read, not when an answer arrives. */
 static bool check_pattern(struct scenario_source *source, struct scenario_place place, const struct scenario_text *text)
 {
     const char *known = known_text(text);

@@ -1,7 +1,7 @@
 /*
- * mayfly-prove, its scenes: which requests are sent at once, and how their answers must agree. A scene starts with
- * begin and is told of each call that is answered or given up. When no call is left, settle may add further ones; when
- * it adds none the scene is over.
+ * mayfly-prove, its scenes: requests that are sent at once, and how their answers must agree. A scene starts with begin
+ * and is told of each call that is answered or given up. When no call is left, settle may add further ones; when it
+ * adds none the scene is over.
  */
 #ifndef MAYFLY_PROVE_SCENE_H
 #define MAYFLY_PROVE_SCENE_H
@@ -29,7 +29,7 @@ extern const struct scene scene_dead; /* of a closed account */
 extern const struct scene scene_check;
 extern const struct scene scene_close;
 
-/* NULL: there is nothing to do now. Sets the client's user. */
+/* Sets the client's user. NULL: there is nothing to do now. */
 const struct scene *scene_choose(struct prove *, struct prove_client *, int64_t now_us);
 
 /* Whether no scene is played and none is left in this phase. */

@@ -109,7 +109,7 @@ static void foreign_answered(struct prove *prove, struct prove_client *client, c
         scene_refused(prove, client, call, answer);
 }
 
-/* --- what was answered long ago, under the same key */
+/* --- requests that were answered long ago, repeated under the same key */
 
 static void add_repetition(struct prove *prove, struct prove_client *client)
 {

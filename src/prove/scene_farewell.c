@@ -240,7 +240,7 @@ static void ended(struct prove *prove, struct prove_client *client, const struct
     probe_all(prove, client, first);
 }
 
-/* It is not known whether they ended, and can't be found out. */
+/* Whether they ended is not known and can't be found out. */
 static void end_unknown(struct prove *prove, struct prove_client *client)
 {
     struct ledger_user *user = client->user;

@@ -144,7 +144,7 @@ void tally_find_at(struct tally *, enum finding_kind, const struct event *, cons
 /* How many effects were found to break any promise. */
 int64_t tally_found(const struct tally *);
 
-/* Whether something has already happened that makes the run no proof. */
+/* Whether something has happened that makes the run fail. */
 bool tally_broken(const struct tally *);
 
 /* The sums over all events. */

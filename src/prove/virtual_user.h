@@ -15,7 +15,7 @@
 #include "prove/visit.h"
 
 enum {
-    VISITS_MAX = 24, /* of each user: what is asked for after each event */
+    VISITS_MAX = 24, /* visits of each user that are checked after each event */
     PROBES = 6, /* how often a request that was answered wrongly is sent in all, so that other processes may answer */
     PATIENCE_DEFAULT_S = 10,
 };
@@ -30,7 +30,7 @@ enum task {
 struct exchange {
     const struct scenario_entry *entry; /* NULL: none */
     bool under_way;
-    bool must_be;     /* it has to be answered as the scenario says, and otherwise not */
+    bool must_be;     /* it must be answered as the scenario says; false: it must not be */
     bool is_repeated; /* it was answered, and is sent once more on purpose */
     int tries;
     int64_t first_us;
@@ -40,7 +40,7 @@ struct exchange {
     char worker[PROVE_WORKER_BYTES];
     size_t copy;   /* to which it was sent, with --command */
     size_t unsent; /* copies in a row to which there was no connection */
-    /* A wrong answer: whether others are right decides on what was lost. */
+    /* A wrong answer. The answers of other processes decide whether the effect is lost. */
     int probes, good; /* answers so far, and those of them that were right; 0: there is no wrong one */
     size_t stake;     /* the effect */
     char wrong[SCENARIO_WHY_BYTES], first_words[VISIT_WORDS_BYTES]; /* the first one */

@@ -1,4 +1,4 @@
-/* mayfly-prove, the virtual users of a scenario: what an answer shows to be there, lost, doubled or back. */
+/* mayfly-prove, the virtual users of a scenario: which effects an answer shows to be there, lost, doubled or back. */
 #include "prove/virtual_user.h"
 
 #include <stdarg.h>
@@ -137,7 +137,7 @@ static void answered_right(struct prove *prove, struct virtual_user *user, struc
     over(user);
 }
 
-/* --- What was undone and is there */
+/* --- Effects that were undone and are there again */
 
 static void is_back(struct prove *prove, struct virtual_user *user)
 {
@@ -188,7 +188,7 @@ static void conclude(struct prove *prove, struct virtual_user *user)
     over(user);
 }
 
-/* The number of the effect that a wrong answer puts at stake. False: none. */
+/* The number of the effect that a wrong answer may show to be lost. False: there is none. */
 static bool is_at_stake(struct prove *prove, struct virtual_user *user, long status, size_t *number)
 {
     const struct scenario *scenario = prove->virtual_users->scenario;

@@ -22,7 +22,7 @@ static char *read_file(struct arena *arena, const char *path, size_t *length, st
         err_set(err, ERR_INPUT, "%.200s: %s", path, strerror(errno));
         return NULL;
     }
-    /* One byte more than may be there: scenario_parse says so. */
+    /* One byte more than is allowed, so that scenario_parse refuses a longer file. */
     *length = text != NULL ? fread(text, 1, SCENARIO_BYTES_MAX + 1, file) : 0;
     if (text == NULL) {
         err_memory(err);

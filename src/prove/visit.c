@@ -49,7 +49,7 @@ struct effect *visit_shown(const struct scenario *scenario, struct visit *visit,
     return NULL;
 }
 
-/* Without its session the other things of a visit can't be asked for; the session itself must be refused. */
+/* Without its session the other effects of a visit can't be checked. The session itself must be refused. */
 bool visit_asks(const struct scenario *scenario, struct visit *visit, const struct scenario_entry *entry, bool *must_be)
 {
     const struct scenario_effect *which;

@@ -42,11 +42,11 @@ void visit_free(struct visit *);
 /* The session that must be accepted now: NULL when none was acknowledged, or one may have ended. */
 struct effect *visit_session(const struct scenario *, struct visit *);
 
-/* What the entry shows that must be there, or must not be there; NULL: nothing of either. */
+/* The effect shown by the entry that must be there, or must not be there; NULL: neither. */
 struct effect *visit_shown(const struct scenario *, struct visit *, const struct scenario_entry *, enum effect_state,
                            const struct scenario_effect **);
 
-/* Whether the entry is to be asked when the visit is looked at. must_be: it is right when what it shows is there. */
+/* Whether the entry's request is sent when the visit is checked. must_be: the effect that it shows must be there. */
 bool visit_asks(const struct scenario *, struct visit *, const struct scenario_entry *, bool *must_be);
 
 #endif
