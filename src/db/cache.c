@@ -10,9 +10,9 @@
 enum {
     /* As many as struct cache_losses has bits. */
     NODES_MAX = 64,
-    /* A time that memcached takes for one in January 1970: such an item has expired when it is written. */
+    /* A time in January 1970 for memcached: an item with it has expired when it is written. */
     TTL_OVER = 30 * 24 * 3600 + 1,
-    /* Of the time that a try takes: a node that hangs has no more than a fifth of the worker's time. */
+    /* Times the duration of an attempt: a node that hangs takes at most a fifth of the worker's time. */
     HANG_PAUSES = 4,
     /* Clocks that are kept by NTP differ by less. */
     CLOCK_SKEW_MS = 1000,
@@ -20,9 +20,9 @@ enum {
 
 struct cache {
     /*
-     * Two connections to each node, NULL when no cache is configured. What readers do goes over the first: a SET there
-     * waits in its buffer for the GETS that follows. libmemcached can't have that for some SETs only, and those of a
-     * change are waited for, so they have a second.
+     * Two connections to each node, NULL when no cache is configured. Readers use the first, where a SET waits in the
+     * buffer for the GETS that follows. libmemcached can't buffer some SETs only, and the SETs of a change must be
+     * answered, so these use the second.
      */
     memcached_st *nodes;
     memcached_st *writers;
@@ -30,7 +30,7 @@ struct cache {
     const struct log *log;
     int64_t retry_us;
     int64_t timeout_ms;
-    int64_t skipped_until_us[NODES_MAX]; /* libmemcached itself goes on waiting for a node that hangs */
+    int64_t skipped_until_us[NODES_MAX]; /* libmemcached itself keeps waiting for a node that hangs */
     int64_t hangs_until_us[NODES_MAX];   /* the same for cache_set */
     uint64_t generation;                 /* raised by every call that failed: see struct cache_stamp */
     struct cache_keys keys;
@@ -242,7 +242,10 @@ void cache_get(struct cache *cache, struct arena *arena, const struct cache_key 
         while ((result = memcached_fetch_result(cache->nodes, &space, &rc)) != NULL)
             keep_result(cache, arena, result, keys + start, items + start, part);
         memcached_result_free(&space);
-        /* A connection that broke meanwhile may have given items of two lives of the node: trust none of them. */
+        /*
+         * A connection that broke meanwhile may have given items from before and after a restart of the node, so all of
+         * them count as misses.
+         */
         if (!worked(cache, rc)) {
             skip(cache, texts, asked);
             memset(items + start, 0, part * sizeof *items);
@@ -292,8 +295,8 @@ void cache_compare_and_remove(struct cache *cache, const struct cache_key *key, 
 }
 
 /*
- * libmemcached tries no node for a while after it failed, whatever is set, and memcached_quit forgets nothing of that.
- * Other workers may have found the node again meanwhile, so the writers begin with a new handle.
+ * libmemcached does not try a node for a while after a failure, whatever its settings, and memcached_quit does not
+ * change that. Other workers may have reached the node again meanwhile, so writers begin with a new handle.
  */
 static void renew_writers(struct cache *cache)
 {
@@ -335,7 +338,10 @@ enum cache_written cache_set(struct cache *cache, const struct cache_key *key, v
     rc = write_to(cache, key, bytes, length, ttl_s);
     if (rc == MEMCACHED_SUCCESS)
         return CACHE_WRITTEN;
-    /* The connection may be one of before a restart, or the node be skipped: begin anew, once. */
+    /*
+     * The connection may be from before a restart of the node, or the node may be skipped: tries once more with a new
+     * handle.
+     */
     renew_writers(cache);
     if (rc != MEMCACHED_TIMEOUT && (rc = write_to(cache, key, bytes, length, ttl_s)) == MEMCACHED_SUCCESS)
         return CACHE_WRITTEN;
@@ -348,7 +354,7 @@ enum cache_written cache_set(struct cache *cache, const struct cache_key *key, v
     return CACHE_UNREACHABLE;
 }
 
-/* Not by memcached_version: libmemcached remembers what it was once told, and asks no node again. */
+/* Not by memcached_version: libmemcached remembers the first answer and does not ask again. */
 bool cache_ping(struct cache *cache, struct err *err)
 {
     memcached_return_t rc;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * The lower half is raised with each change of what is stored. It reads differently on a machine of the other byte
- * order: its items are forged to us, and ours to it. Layout 1 had no MAC.
+ * The lower half is raised with each change of what is stored. On a machine of the other byte order it reads
+ * differently, so each rejects the other's items as forged. Layout 1 had no MAC.
  */
 static const uint32_t LAYOUT = 0x6D660002;
 static const uint32_t LAYOUT_FAMILY = 0xFFFF0000;

@@ -1,10 +1,10 @@
 /*
- * What every item in memcached begins with: the number of its layout and a MAC, so that nobody without the
- * installation's secret can make an item that is believed. The MAC is keyed BLAKE2b of 128 bits over the item's key,
- * the layout and the rest, with a key derived from the secret for this use alone. An item can't stand under another's
- * key, and a part of it is none.
+ * The beginning of every item in memcached: the number of its layout and a MAC, so that an item made without the
+ * installation's secret is rejected. The MAC is keyed BLAKE2b of 128 bits over the item's key, the layout and the rest,
+ * with a key derived from the secret for this use alone. So an item is invalid under another key, and so is a part of
+ * an item.
  *
- * What a MAC can't see is that an item is an old one of the same key. Its reader holds it against the times in it.
+ * The MAC does not detect an old item of the same key. Readers check the times in it.
  */
 #ifndef MAYFLY_DB_CACHE_SEAL_H
 #define MAYFLY_DB_CACHE_SEAL_H
@@ -19,15 +19,15 @@ struct cache_seal {
 };
 
 struct cache_keys {
-    size_t count; /* 0: nothing is believed */
+    size_t count; /* 0: every item is rejected */
     unsigned char keys[SECRET_KEYS_MAX][SECRET_KEY_BYTES];
 };
 
 enum cache_trust {
     CACHE_TRUSTED,
-    CACHE_OLDER,  /* of an earlier release, so not believed */
+    CACHE_OLDER,  /* of an earlier release, so rejected */
     CACHE_NEWER,  /* of a later one */
-    CACHE_FORGED, /* of nobody who has the secret */
+    CACHE_FORGED, /* made without the secret */
 };
 
 void cache_keys_derive(struct cache_keys *, const struct secret *);

@@ -12,7 +12,7 @@
 
 enum { TRANSACTION_TRIES = 4 };
 
-/* At a connection libpq's complaint would look like a server that is away. */
+/* Checked first, since libpq's error at the connection would look like a server that is away. */
 bool db_check(const struct config *config, struct err *err)
 {
     const char *database = config->database;
@@ -140,7 +140,10 @@ static enum db_rc keep_result(struct arena *arena, PGresult *pg, struct db_resul
     return result->rows > 0 ? DB_ROW : DB_NONE;
 }
 
-/* One attempt; *again: the connection was an old one that had died, so a new one may do, or chance was against us. */
+/*
+ * One attempt. *again: it may succeed on a new connection because the old one was dead, or because it lost against
+ * another transaction.
+ */
 static enum db_rc query_once(struct db *db, struct arena *arena, const struct db_statement *call,
                              struct db_result *result, bool *again, struct err *err)
 {
@@ -160,10 +163,7 @@ static enum db_rc query_once(struct db *db, struct arena *arena, const struct db
         return DB_FAIL;
     case DB_REFUSED:
         PQclear(pg);
-        /*
-         * The server said that it goes away, or that it is no primary any more: a transaction too begins anew
-         * elsewhere.
-         */
+        /* The server shuts down or is no primary any more: a transaction begins anew on another connection. */
         if (db->unfit || PQstatus(db->pg) == CONNECTION_BAD) {
             disconnect(db);
             *again = old;
@@ -187,7 +187,7 @@ static enum db_rc query(struct db *db, struct arena *arena, const struct db_stat
 {
     struct err first = {.kind = ERR_NONE};
     struct db_lock_wait wait = {.times = 0};
-    bool alone = db->queued == 0; /* else what was sent with it would be missing */
+    bool alone = db->queued == 0; /* otherwise the statements sent with it would be missing */
     enum db_rc rc;
     bool again;
 
@@ -346,7 +346,7 @@ bool db_transaction(struct db *db, bool (*work)(struct db *, void *, struct err 
         }
         roll_back(db);
         if (waits_for_lock(db, &wait, &reason)) {
-            try--; /* those are for what chance was against */
+            try--; /* those attempts are for lost races */
             continue;
         }
         if (!db->may_retry || reason.kind != ERR_DOWN || try == TRANSACTION_TRIES) {

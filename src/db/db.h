@@ -2,8 +2,8 @@
  * PostgreSQL, by libpq, which only this folder knows. A connection is made when it is first needed and made again after
  * it was lost; statements come by name from sql/query; every wait has a deadline.
  *
- * What can ride together does: BEGIN travels with the first statement of a transaction, a preparation with the first
- * use of its statement, and statements queued by db_queue with whatever is sent next, at the latest COMMIT.
+ * Statements share round trips: BEGIN is sent with the first statement of a transaction, a preparation with the first
+ * use of its statement, and statements queued by db_queue with the next statement, at the latest with COMMIT.
  */
 #ifndef MAYFLY_DB_DB_H
 #define MAYFLY_DB_DB_H
@@ -18,7 +18,10 @@
 struct coroutines;
 struct db;
 
-/* No row is not an error. To whom it is one says so after `!= DB_ROW`: err_set keeps what a failure has said before. */
+/*
+ * No row is not an error. A caller for which it is one sets it after `!= DB_ROW`: err_set keeps the error of an earlier
+ * failure.
+ */
 enum db_rc { DB_FAIL, DB_NONE, DB_ROW };
 
 struct db_result {
@@ -33,13 +36,13 @@ bool db_check(const struct config *, struct err *) MUST_CHECK;
 struct db *db_new(const struct config *, const struct clock *, const struct log *) MUST_CHECK;
 void db_free(struct db *);
 
-/* What the server lists its next connections by; PostgreSQL keeps no more of it (NAMEDATALEN). */
+/* The name under which the server lists further connections; PostgreSQL keeps this many bytes (NAMEDATALEN). */
 enum { DB_NAME_BYTES = 64 };
 void db_call(struct db *, const char *name);
 
 /*
- * From now on a statement may take so long, and wait so long for another's lock; PostgreSQL enforces both, and
- * err->busy tells a lock from all else. At first: database_timeout_ms for both.
+ * Sets how long a statement may take, and how long it may wait for a lock. PostgreSQL enforces both; err->busy is set
+ * for a lock only. At first both are database_timeout_ms.
  */
 struct db_limits {
     int64_t statement_ms;
@@ -49,8 +52,8 @@ void db_limit(struct db *, struct db_limits);
 struct db_limits db_limited(const struct db *);
 
 /*
- * Where statements and transactions that meet another's lock wait for it (db/db_lock.h); borrowed, NULL at first:
- * nowhere.
+ * The coroutines in which statements and transactions wait for another's lock (db/db_lock.h); borrowed. NULL, as at
+ * first: they do not wait.
  */
 void db_wait_in(struct db *, struct coroutines *);
 
@@ -69,11 +72,11 @@ const void *db_raw(const struct db_result *, int row, int column, size_t *length
 bool db_query_one(struct db *, struct arena *, struct db_call, struct db_result *row, struct err *) MUST_CHECK;
 
 /*
- * db_query_raw in two halves, for who has something to do while the database works: db_ask sends the statement, and
- * db_answer waits for its rows. It is for bytes that can also be had by db_query_raw, which answers for all that may go
- * wrong: false, when the statement can't be sent now; DB_FAIL, without an error, when the connection was lost or when
- * another statement was run in between, which has dropped the answer. Whoever has asked takes the answer before others
- * wait: until then the database keeps a snapshot.
+ * db_query_raw in two halves, for a caller that works while the database does: db_ask sends the statement, and
+ * db_answer waits for its rows. A caller falls back to db_query_raw, which reports errors: db_ask is false when the
+ * statement can't be sent now; db_answer is DB_FAIL, without an error, when the connection was lost or another
+ * statement was run in between, which drops the answer. The answer must be taken before other requests wait, since the
+ * database keeps a snapshot until then.
  */
 bool db_ask(struct db *, struct db_call) MUST_CHECK;
 enum db_rc db_answer(struct db *, struct arena *, struct db_result *) MUST_CHECK;
@@ -102,14 +105,13 @@ bool db_transaction(struct db *, bool (*work)(struct db *, void *arg, struct err
                     struct err *) MUST_CHECK;
 
 /*
- * Whether that is so just now. Whoever lets others of this process get on meanwhile must not: the connection is theirs
- * too.
+ * Whether a transaction is open. Other requests of the process must not run then, since they use the same connection.
  */
 bool db_in_transaction(const struct db *);
 
 /*
- * Between two statements of something long: in a coroutine, others go on before it does. Nothing inside of a
- * transaction. False: nobody can wait here, or the process is about to end.
+ * Called between two statements of long work: in a coroutine, lets other requests run first. Does nothing inside of a
+ * transaction. False: it can't wait here, or the process is about to end.
  */
 bool db_give_way(struct db *) MUST_CHECK;
 
@@ -120,7 +122,8 @@ void db_on_point(struct db *, void (*point)(const char *name));
 unsigned char *db_parse_bytes(struct arena *, const char *text, size_t *length) MUST_CHECK;
 
 /*
- * bytes of a column that are no secret: quicker. NULL when memory is out, or the value is none that PostgreSQL writes.
+ * The same, faster, for bytes that are no secret. NULL when memory is out, or the value is not one that PostgreSQL
+ * writes.
  */
 unsigned char *db_stored_bytes(struct arena *, const struct db_result *, int row, int column,
                                size_t *length) MUST_CHECK;

@@ -1,11 +1,11 @@
-/* Statements on their way: what waits is sent as one batch (libpq's pipeline mode) and answered as one. */
+/* Batches: waiting statements are sent together (libpq's pipeline mode) and answered together. */
 #include "db/db_connection.h"
 #include "db/db_state.h"
 
 #include <string.h>
 
 enum {
-    /* PostgreSQL ends a statement that takes too long; only when it does not, the connection is given up. */
+    /* PostgreSQL ends a statement that takes too long. If it does not, the connection is closed. */
     GRACE_MS = 250,
 };
 
@@ -132,8 +132,8 @@ static bool read_answers(struct db *db, const struct batch *batch, PGresult **la
 }
 
 /*
- * Limits travel with what they are for. A connection of our own keeps them, so they are told when they change; behind
- * PgBouncer each transaction may have another connection, so each begins with them.
+ * Limits are sent with the statement that they are for. A connection of our own keeps them, so they are sent when they
+ * change; behind PgBouncer each transaction may have another connection, so each begins with them.
  */
 static bool add_limits(struct db *db, struct batch *batch)
 {
@@ -197,7 +197,7 @@ static enum db_sent receive_batch(struct db *db, const struct batch *batch, PGre
 
 bool db_batch_ask(struct db *db, const struct db_statement *call)
 {
-    struct err ignored = {.kind = ERR_NONE}; /* of a connection that is lost, which whatever is sent next finds */
+    struct err ignored = {.kind = ERR_NONE}; /* fails on a lost connection, which the next statement finds */
 
     if (db->pg == NULL || db->asked || db->transaction != TRANSACTION_NONE || db->queued > 0)
         return false;

@@ -49,8 +49,8 @@ static bool wait_connected(PGconn *pg, const struct clock *clock, int64_t deadli
  * Prepared statements keep one plan for all values. Our statements find rows by their keys, so a plan for the values at
  * hand is no better, and making it costs several times what running it does: sessions have a partition for each week.
  *
- * How values are written is told as well, whatever the database was set to. Behind PgBouncer both are left alone: the
- * role's own settings (apply.sql) say the same there.
+ * The formats of values are set too, whatever the database has. Behind PgBouncer neither is sent: the role's own
+ * settings (apply.sql) are the same.
  */
 static bool settle_session(PGconn *pg, const struct clock *clock, int64_t deadline_us, struct err *err)
 {
@@ -102,7 +102,7 @@ static void servers_read(const char *database, struct servers *servers)
                 snprintf(rows[i].list, CONFIG_TEXT_BYTES, "%s", option->val);
     PQconninfoFree(options);
     servers->count = entries(servers->address[0] != '\0' ? servers->address : servers->host);
-    /* Lists that do not fit together are for libpq to refuse, with its own words. */
+    /* Lists of different lengths are left to libpq, which refuses them with its own message. */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (entries(rows[i].list) > 1 && entries(rows[i].list) != servers->count)
             servers->count = 1;
@@ -119,7 +119,7 @@ static const char *keep_entry(char *list, int index)
     return list[0] != '\0' ? list : NULL;
 }
 
-/* Tries one of the servers, or with index -1 whatever the connection string says. */
+/* Tries one of the servers; index -1: the connection string as it is. */
 static PGconn *open_server(const struct config *config, const char *name, const struct servers *servers, int index,
                            const struct clock *clock, int64_t deadline_us, struct err *err)
 {
@@ -151,7 +151,7 @@ static PGconn *open_server(const struct config *config, const char *name, const 
     return NULL;
 }
 
-/* libpq would wait for a server that hangs until the deadline of all, and never come to the next one. */
+/* libpq would wait for a server that hangs until the common deadline, and not try the next one. */
 PGconn *db_connection_open(const struct config *config, const char *name, const struct clock *clock, struct err *err)
 {
     int64_t deadline_us = clock->monotonic_us() + config->database_connect_ms * 1000;

@@ -1,4 +1,4 @@
-/* How db.c makes its connection: with a deadline, and not again at once after it failed. */
+/* Makes db.c's connection, with a deadline, and after a failure with a pause. */
 #ifndef MAYFLY_DB_DB_CONNECTION_H
 #define MAYFLY_DB_DB_CONNECTION_H
 
@@ -9,7 +9,7 @@
 #include <libpq-fe.h>
 
 /* Whether running a refused statement again may help: on this connection, or on one to the server that is right now. */
-/* Later: another transaction has the lock; err->busy says the same. */
+/* Later: another transaction has the lock; err->busy is set too. */
 enum db_again { DB_AGAIN_NEVER, DB_AGAIN_HERE, DB_AGAIN_ELSEWHERE, DB_AGAIN_LATER };
 
 /*

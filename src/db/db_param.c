@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
-/* A message of PostgreSQL's protocol has at most a GiB; no block of a file comes near this. */
+/* A message of PostgreSQL's protocol has at most a GiB; blocks of files are much smaller. */
 enum { BYTES_MAX = 256 * 1024 * 1024 };
 
 /* Types of items as pg_type numbers them, in every release. */

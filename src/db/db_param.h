@@ -63,7 +63,7 @@ enum db_type {
     DB_INT4,
     DB_INT8,
     DB_BOOL,
-    DB_TEXT, /* and whatever is written as text: inet, jsonb */
+    DB_TEXT, /* and other types that are sent as text: inet, jsonb */
     DB_BYTEA,
     DB_UUID_LIST,
     DB_INT4_LIST,

@@ -1,4 +1,4 @@
-/* What a statement has answered. */
+/* The rows of an answer. */
 #include "base/bytes.h"
 #include "db/db.h"
 

@@ -1,4 +1,4 @@
-/* What the client of PostgreSQL knows; for db.c, which decides, and db_batch.c, which sends, and nobody else. */
+/* The state of the client of PostgreSQL; for db.c, which decides, and db_batch.c, which sends, only. */
 #ifndef MAYFLY_DB_DB_STATE_H
 #define MAYFLY_DB_DB_STATE_H
 
@@ -12,7 +12,7 @@ enum {
     BATCH_MAX = 2 + 2 * (1 + DB_QUEUE_MAX + 1),
 };
 
-/* A statement on its way. */
+/* A statement that was sent or waits to be sent. */
 struct db_statement {
     struct db_call call;
     bool raw; /* the result's columns are wanted as they are */
@@ -48,16 +48,16 @@ struct db {
     struct coroutines *coroutines;
     size_t waiting; /* of these, for others' locks */
     struct db_limits limits;
-    struct db_limits told; /* what the connection has been told; 0: nothing that counts */
-    bool told_just_now;    /* in what may still fail, which would take it back */
+    struct db_limits told; /* the limits that the connection has; 0: not known */
+    bool told_just_now;    /* inside of a transaction that may still fail, which would undo it */
     struct db_statement queue[DB_QUEUE_MAX];
     size_t queued;
     struct arena lists; /* encoded for the statement that is just written */
     bool asked;         /* the batch ahead is sent, and its answer is still to be taken */
     struct batch ahead;
     int64_t closed_until_us; /* after a failed connection: do not try before */
-    bool may_retry;          /* the last failure may pass when everything is run again */
-    bool unfit;              /* the last failure says that this is not the primary, or not for long */
+    bool may_retry;          /* the last failure may not occur when everything is run again */
+    bool unfit;              /* the last failure says that this server is not the primary, or shuts down */
     bool late;               /* the last round trip passed its deadline: trying again would only double the wait */
     uint64_t round_trips;
 };
@@ -65,9 +65,9 @@ struct db {
 enum db_sent { DB_SENT, DB_REFUSED, DB_LOST };
 
 /*
- * Sends everything that waits, then statement or command (NULL: none of them), in one round trip. *resultp is the last
- * one's, for PQclear, or NULL. DB_LOST: the connection can't be used any more. DB_REFUSED: the server refused
- * something, and err says what.
+ * Sends all waiting statements, then statement or command (NULL: none), in one round trip. *resultp is the last one's,
+ * for PQclear, or NULL. DB_LOST: the connection can't be used any more. DB_REFUSED: the server refused something, and
+ * err says what.
  */
 enum db_sent db_batch_send(struct db *, const struct db_statement *, const char *command, PGresult **resultp,
                            struct err *) MUST_CHECK;
@@ -81,7 +81,7 @@ bool db_batch_ask(struct db *, const struct db_statement *) MUST_CHECK;
 enum db_sent db_batch_answer(struct db *, PGresult **resultp, struct err *) MUST_CHECK;
 bool db_batch_forget(struct db *, struct err *) MUST_CHECK;
 
-/* What the connection was told of limits in a transaction holds from now on, or was taken back with it. */
+/* After a transaction: the limits that it set stay in force, or were rolled back with it. */
 void db_batch_settle(struct db *, bool holds);
 
 #endif

@@ -154,7 +154,7 @@ static bool take_what_came(struct fcgi_request *connection)
     do {
         came = fcgi_reader_read(&connection->reader, connection->fd, &connection->server->window, take_request,
                                 connection);
-        /* Only a body that comes in turns stays in the socket, and only after the first head (t/5955). */
+        /* Only the body of a request in turns stays in the socket, and only after the first head (t/5955). */
         connection->reader.leaves = connection->reader.leaves && connection->head.length == 0;
     } while (came == FCGI_CAME_BYTES && connection->reader.full && !collected(connection) && connection->flaw == NULL);
     if (came == FCGI_CAME_END && (connection->reader.length > 0 || connection->head.length > 0))

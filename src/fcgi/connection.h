@@ -96,7 +96,7 @@ void fcgi_connection_watch(struct fcgi_request *, uint32_t events);
  */
 bool fcgi_connection_wake(struct fcgi_request *) MUST_CHECK;
 
-/* Wakes it at this time, whatever happens on it; 0: never. */
+/* Wakes it at this time, even if nothing happens on it; 0: never. */
 void fcgi_wake_at(struct fcgi_request *, int64_t at_us);
 
 #endif

@@ -55,9 +55,9 @@ enum fcgi_stop fcgi_server_stopping(const struct fcgi_server *);
 void fcgi_server_stop(struct fcgi_server *, enum fcgi_stop);
 
 /*
- * Called before a stop: from now on each connection is closed after its next answer, and the idle ones one by one, at
- * random times within within_ms. If all were closed together, nginx could try one after the other and conclude that
- * there is no worker.
+ * Called before a stop: from now on each connection is closed after its next answer, and each idle one at a random time
+ * within within_ms. If all were closed together, nginx could try one after the other and conclude that there is no
+ * worker.
  */
 void fcgi_server_let_go(struct fcgi_server *, int64_t within_ms);
 
@@ -70,7 +70,7 @@ bool fcgi_server_forked(struct fcgi_server *, struct err *) MUST_CHECK;
 /* fcgi_gather also returns as soon as this descriptor is readable. ERR_BUG when it can't be watched. */
 bool fcgi_server_watch(struct fcgi_server *, int fd, struct err *) MUST_CHECK;
 
-/* The number of open connections: requests that come on these wait for everything else that the worker does. */
+/* The number of open connections. Requests that come on them wait for all other work of the worker. */
 size_t fcgi_server_connections(const struct fcgi_server *);
 
 /* Leaves new connections to the siblings, as it does by itself at connections_max. To be set before each gathering. */

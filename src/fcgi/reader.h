@@ -32,7 +32,7 @@ enum fcgi_came {
     FCGI_CAME_END,     /* the peer has closed, or memory is out; the taker was not called */
 };
 
-/* Returns how many of the bytes it took, from their beginning. They are borrowed for the call. */
+/* Returns how many bytes it took, from the beginning. They are borrowed for the call. */
 typedef size_t fcgi_taker(void *arg, const unsigned char *bytes, size_t length);
 
 /* Shows the taker once what is left and what has arrived since; never waits. */

@@ -73,8 +73,8 @@ void fcgi_put_back(struct fcgi_request *request)
 {
     fcgi_connection_enter(request, FCGI_WAITING);
     /*
-     * The set still has it for what it waited for; one that waited for its time has to be told again that this has
-     * come.
+     * The epoll set still has it for the events it waited for. A connection that waited for a time must be reported
+     * again when the time has come.
      */
     if (request->events == EPOLLRDHUP)
         fcgi_wake_at(request, request->since_us);

@@ -14,7 +14,7 @@
 enum {
     /* A channel and a socket for each child, and what it began with. */
     ZYGOTE_DESCRIPTORS_MAX = 64,
-    /* Stands for the child's own process id, which nobody knows when the filter is made; no process can have it. */
+    /* Stands for the child's process id, which is not known when the filter is made; no process can have it. */
     PROCESS_ID = 0x7FFFFFF1,
 };
 
@@ -25,7 +25,7 @@ static bool limit(__rlimit_resource_t resource, int64_t soft, int64_t hard)
     return setrlimit(resource, &limits) == 0;
 }
 
-/* Reading what is open, memory, threads of our own, time. Nothing here has a path, a process or a network in it. */
+/* Reading open descriptors, memory, threads of its own, time. No call here takes a path, a process or an address. */
 static const int allowed[] = {
     SCMP_SYS(read),
     SCMP_SYS(pread64),
@@ -69,7 +69,7 @@ static const int allowed[] = {
     SCMP_SYS(sysinfo),
 };
 
-/* What only a zygote may: its children are told so by a second filter, since a first one can't be taken back. */
+/* Calls that only a zygote may use. Its children get a second filter, since the first one can't be removed. */
 static const int forking[] = {
     SCMP_SYS(clone),      SCMP_SYS(wait4),   SCMP_SYS(kill),        SCMP_SYS(tgkill),
     SCMP_SYS(socketpair), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),     SCMP_SYS(sendto),
@@ -82,7 +82,7 @@ struct condition {
     struct scmp_arg_cmp when;
 };
 
-/* Of these, what a child may; and what both may. */
+/* Which of these a child may use, and which both may use. */
 static const struct condition allowed_when[] = {
     /* A thread, never a process. clone3 hides its flags in memory; without it libc takes clone. */
     {SCMP_SYS(clone), {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = CLONE_THREAD}},
@@ -96,7 +96,7 @@ static const struct condition allowed_when[] = {
     {SCMP_SYS(newfstatat), {.arg = 3, .op = SCMP_CMP_MASKED_EQ, .datum_a = AT_EMPTY_PATH, .datum_b = AT_EMPTY_PATH}},
 };
 
-/* The same the other way round, for a filter that forbids. */
+/* The opposite, for a filter that forbids. */
 static const struct condition forbidden_when[] = {
     {SCMP_SYS(clone), {.arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = CLONE_THREAD, .datum_b = 0}},
     {SCMP_SYS(prctl), {.arg = 0, .op = SCMP_CMP_NE, .datum_a = PR_SET_NAME}},
@@ -123,8 +123,8 @@ static int add(scmp_filter_ctx context, uint32_t action, const struct condition 
 }
 
 /*
- * A call that is not in the list fails as on a kernel that does not have it, which libraries know how to bear; being
- * killed for a call that a later libc makes would be worse for users than the call.
+ * A call that is not in the list fails as on a kernel that does not have it, which libraries can handle. A process that
+ * is killed for a call of a later libc would do users more harm than the call.
  */
 static int allow(scmp_filter_ctx context, bool forks)
 {
@@ -173,7 +173,7 @@ static int forbid(scmp_filter_ctx context)
     return failed;
 }
 
-/* Where the process's number is looked at: one place, or the filter is not what it was made as. */
+/* Finds where the filter compares the process id. There must be exactly one place. */
 static struct sock_filter *find_process_id(struct child_filter *filter)
 {
     struct sock_filter *found = NULL;
@@ -205,7 +205,7 @@ static bool filter_make(struct child_filter *filter)
     return false;
 }
 
-/* What a child can't change back and has from its zygote. */
+/* Limits that a child inherits from its zygote and can't undo. */
 static bool give_up_privileges(void)
 {
     return limit(RLIMIT_CORE, 0, 0) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&

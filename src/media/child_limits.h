@@ -1,6 +1,6 @@
 /*
- * What mayfly-thumbnail and mayfly-sniff take from themselves before they look at the first byte of a stranger's file;
- * and what a zygote (media/zygote_loop.h) takes from itself and, of what it keeps, from each child.
+ * The rights that mayfly-thumbnail and mayfly-sniff give up before they read the first byte of a file, those that a
+ * zygote (media/zygote_loop.h) gives up, and those that each of its children gives up in addition.
  */
 #ifndef MAYFLY_MEDIA_CHILD_LIMITS_H
 #define MAYFLY_MEDIA_CHILD_LIMITS_H
@@ -20,7 +20,10 @@ struct child_limits {
 enum {
     /* 0, 1 and 2, and the copies that the image library makes of its input. */
     CHILD_DESCRIPTORS_MAX = 8,
-    /* Where a child is told of its work: beyond the limit, so that once it is closed nothing has this number again. */
+    /*
+     * The descriptor from which a child receives its work: above the limit, so that no other descriptor gets this
+     * number once it is closed.
+     */
     CHILD_CHANNEL = CHILD_DESCRIPTORS_MAX,
 };
 
@@ -31,7 +34,7 @@ enum {
  */
 bool child_limits_apply(const struct child_limits *) MUST_CHECK;
 
-/* What is left to take from a zygote's child, made once since it takes as long as all the rest of a child. */
+/* The filter of a zygote's child, made once, since making it takes as long as all other work of a child. */
 enum { CHILD_FILTER_MAX = 256 };
 struct child_filter {
     struct sock_filter code[CHILD_FILTER_MAX];
@@ -41,7 +44,7 @@ struct child_filter {
 /* The same for a zygote, but it may fork, talk to its children, end them and limit them. Fills the filter for them. */
 bool zygote_limits_apply(struct child_filter *) MUST_CHECK;
 
-/* In a child of that one: what child_limits_apply leaves is left, and receiving from CHILD_CHANNEL. */
+/* In a child of a zygote: leaves the calls that child_limits_apply leaves, and receiving from CHILD_CHANNEL. */
 bool child_limits_complete(const struct child_limits *, const struct child_filter *) MUST_CHECK;
 
 #endif

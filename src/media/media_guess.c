@@ -11,8 +11,8 @@ static bool begins(const char *text, const char *part)
 }
 
 /*
- * Types that it tells by at least four bytes, or by the structure of the whole. The others it tells by two, which
- * chance has, too.
+ * Types that libmagic recognises by at least four bytes, or by the structure of the whole file. It recognises the
+ * others by two bytes, which random files have too.
  */
 static bool has_signature(const char *type)
 {
@@ -102,7 +102,7 @@ static bool begins_with(const char *bytes, size_t length, const char *signature)
     return length >= strlen(signature) && memcmp(bytes, signature, strlen(signature)) == 0;
 }
 
-/* What has two bytes by which it is told, but more that follow where it is true. */
+/* Types that are recognised by two bytes, but have further ones by which the guess can be checked. */
 static bool is_confirmed(const char *type, const char *bytes, size_t length)
 {
     static const struct {

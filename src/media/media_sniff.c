@@ -8,12 +8,9 @@
 #define INSTALLED_PROGRAM LIBEXEC_DIR "/mayfly-sniff"
 
 enum {
-    /*
-     * Of wall-clock time. It takes some milliseconds; its own limit of computing is a second, and a busy host does
-     * other things.
-     */
+    /* Of wall-clock time. It takes some milliseconds, and may compute for a second; a busy host needs longer. */
     TIMEOUT_MS = 2000,
-    /* What is longer than a type is no known one. */
+    /* A longer output is no known type. */
     OUTPUT_MAX_BYTES = 2 * MEDIA_TYPE_BYTES,
 };
 

@@ -1,6 +1,6 @@
 /*
- * What libmagic takes a file for. It is a large parser of whatever strangers send, so it is not in a worker: the
- * program mayfly-sniff (media/sniff_program.c) asks it, in a process that may do little, for one file.
+ * Asks libmagic for the type of a file. libmagic is a large parser of untrusted input, so it is not part of a worker:
+ * the program mayfly-sniff (media/sniff_program.c) calls it, for one file, in a process with few rights.
  */
 #ifndef MAYFLY_MEDIA_MEDIA_SNIFF_H
 #define MAYFLY_MEDIA_MEDIA_SNIFF_H
@@ -19,7 +19,7 @@ void media_sniffer_init(struct zygote *, const struct config *);
 bool media_sniff_start(struct zygote *, struct arena *, const void *bytes, size_t length, struct zygote_job **,
                        struct err *) MUST_CHECK;
 
-/* Once *over, type is that of the file, normalised: "application/octet-stream" however else the program ended. */
+/* Once *over, type is that of the file, normalised; "application/octet-stream" if the program failed. */
 void media_sniff_attend(const struct log *, struct zygote_job *, int wait_ms, bool *over, char type[MEDIA_TYPE_BYTES]);
 
 #endif

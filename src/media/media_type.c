@@ -90,8 +90,8 @@ static bool is_html(const char *at, const char *end)
 }
 
 /*
- * Markup, in which a script may hide. What looks like several kinds becomes the one that is served with the most care;
- * all are attachments, so the difference is only in the name.
+ * Markup, which may contain scripts. A file that looks like several kinds becomes the one that is served most
+ * restrictively. All are attachments, so only the name of the type differs.
  */
 static const char *by_markup(const char *bytes, size_t length)
 {
@@ -134,8 +134,8 @@ static bool starts_with(const char *text, const char *part)
 }
 
 /*
- * Other names for the same, as browsers and libmagic have them, and libmagic's guesses that browsers would take for
- * more than a guess.
+ * Other names of the same types, as browsers and libmagic use them, and guesses of libmagic that browsers would trust
+ * too much.
  */
 static const char *known_as(const char *type)
 {
@@ -234,7 +234,7 @@ bool media_type_is_text(const char *type)
     return starts_with(type, "text/") || strstr(type, "+json") != NULL;
 }
 
-/* Kinds of XML that are shown by nobody: those that a browser shows have rules of their own above. */
+/* Kinds of XML that no browser shows. Those that a browser shows have rules of their own above. */
 static bool is_other_xml(const char *type)
 {
     size_t length = strlen(type);
@@ -290,7 +290,7 @@ static bool says_more(const char *claimed, const char *sniffed)
     return is_container(claimed, sniffed);
 }
 
-/* Whether it says less, and is true all the same. */
+/* Whether the claim is less exact but true. */
 static bool says_less(const char *claimed, const char *sniffed)
 {
     return strcmp(claimed, UNKNOWN) == 0 ||

@@ -1,7 +1,8 @@
 /*
- * What kind of file these bytes are, and what a browser may do with it. Names and claims come from whoever uploads; the
- * bytes decide. The formats that matter to browsers are told here, as the WHATWG's "MIME Sniffing" tells them, since
- * libmagic misses some of those that can carry a script; for everything else it is asked, in a process of its own.
+ * The type of a file by its bytes, and what a browser may do with it. Names and claimed types come from the client that
+ * uploads, so the bytes decide. Formats that matter to browsers are recognised here by the rules of the WHATWG's "MIME
+ * Sniffing", since libmagic misses some that can contain a script. For all other formats libmagic is asked, in a
+ * separate process.
  */
 #ifndef MAYFLY_MEDIA_MEDIA_TYPE_H
 #define MAYFLY_MEDIA_MEDIA_TYPE_H
@@ -12,7 +13,10 @@
 enum {
     /* "type/subtype" and NUL. RFC 6838 allows 127 characters on each side; what has more than this is no known type. */
     MEDIA_TYPE_BYTES = 128,
-    /* Tell by so many first bytes when there are as many: Office documents show their kind only here. */
+    /*
+     * The number of first bytes that are needed, if the file has as many: Office documents can't be recognised by
+     * fewer.
+     */
     MEDIA_TYPE_SNIFF_BYTES = 16 * 1024,
 };
 

@@ -1,8 +1,8 @@
 /*
  * mayfly-sniff: reads the first bytes of one file from descriptor 0, writes its type by libmagic to descriptor 1 and
- * ends. It is the only program of mayfly that has libmagic, and takes from itself all that guessing does not need
- * (media/child_limits.c), as soon as the table of types is loaded. A worker has it as a zygote (media/zygote.h), of
- * which a child does this for one file.
+ * ends. It is the only program of mayfly that uses libmagic, and gives up all rights that guessing does not need
+ * (media/child_limits.c) as soon as the table of types is loaded. A worker runs it as a zygote (media/zygote.h), which
+ * forks a child for each file.
  */
 #include "media/media_type.h"
 #include "media/zygote_loop.h"
@@ -16,12 +16,9 @@
 #include <unistd.h>
 
 enum {
-    /*
-     * A tenth of it is the table and libraries; the least of files that is made to tire a guesser takes more than all
-     * of it.
-     */
+    /* A tenth of it is the table and libraries. A file that is made to exhaust libmagic takes more than all of it. */
     MEMORY_BYTES = 128 * 1024 * 1024,
-    /* The least that can be said; ordinary files take a millisecond. */
+    /* The shortest time that can be set; ordinary files take a millisecond. */
     CPU_S = 1,
 };
 
@@ -38,7 +35,8 @@ static const char usage[] =
     "Exit status: 0 printed, 1 the type is not known or the program failed\n";
 
 /*
- * What libmagic may do with one file: it has had loops and deep recursion, and its own limits are for the command line.
+ * Limits of libmagic for one file: it has had endless loops and deep recursion, and its default limits are meant for
+ * the command line.
  */
 static const struct {
     int parameter;

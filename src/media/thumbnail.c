@@ -43,7 +43,7 @@ static bool refuse(enum thumbnail_status status, const struct config *config, co
     return err_set(err, ERR_BUG, "mayfly-thumbnail ended with %d: %s", (int)status, result->complaint);
 }
 
-/* A decoder that crashes did so because of the image; who watches the log should know, who uploaded it need not. */
+/* A decoder crashes because of the image. The log says so; the client only gets the error of a broken image. */
 static enum thumbnail_status status_of(const struct child_result *result)
 {
     switch (result->end) {

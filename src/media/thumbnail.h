@@ -1,7 +1,6 @@
 /*
- * A small picture of an image that somebody uploaded. Decoders of images are where memory errors live, so none is
- * linked into a worker: the program mayfly-thumbnail (media/thumbnail_program.c) decodes, in a process that may do
- * little, for one image.
+ * Makes a small picture of an uploaded image. Image decoders often have memory errors, so none is linked into a worker:
+ * the program mayfly-thumbnail (media/thumbnail_program.c) decodes one image in a process with few rights.
  */
 #ifndef MAYFLY_MEDIA_THUMBNAIL_H
 #define MAYFLY_MEDIA_THUMBNAIL_H
@@ -26,7 +25,7 @@ enum thumbnail_status {
 };
 
 enum {
-    /* The box of a thumbnail, in pixels: icons at the least; beyond the most it is no thumbnail. */
+    /* The smallest and the largest box of a thumbnail, in pixels. */
     THUMBNAIL_BOX_MIN = 16,
     THUMBNAIL_BOX_MAX = 1024,
     /* 1024 x 1024 pixels of noise take less; and it has to fit into a request's memory, twice while it grows. */

@@ -1,7 +1,7 @@
 /*
  * mayfly-thumbnail: reads one image from descriptor 0, writes its thumbnail to descriptor 1 and ends. It is the only
- * program of mayfly that decodes images, and takes from itself all that decoding does not need (media/child_limits.c).
- * A worker has it as a zygote (media/zygote.h), of which a child does this for one image.
+ * program of mayfly that decodes images, and gives up all rights that decoding does not need (media/child_limits.c). A
+ * worker runs it as a zygote (media/zygote.h), which forks a child for each image.
  *
  * Thumbnails of opaque images are JPEG, those of transparent ones WebP: with an alpha channel WebP takes a fraction of
  * PNG's bytes for a photograph, and browsers have read it since 2020.
@@ -20,10 +20,10 @@
 #include <unistd.h>
 #include <vips/vips.h>
 
-/* At 80 JPEG and WebP show no more artefacts at this size than at 90, at two thirds of the bytes. */
+/* At this size JPEG and WebP of quality 80 show no more artefacts than of 90, and take two thirds of the bytes. */
 enum { QUALITY = 80 };
 
-/* JPEG knows no transparency: what shines through an image that was nearly opaque is white, as on a page. */
+/* JPEG has no transparency: the background of an image that is nearly opaque becomes white, as on a page. */
 static const double WHITE = 255;
 
 /* --- ends that come from outside the main line */
@@ -34,7 +34,7 @@ static void on_cpu_limit(int signal_number)
     _exit(THUMBNAIL_LIMITS);
 }
 
-/* What the library's complaint means. It has no codes for it. */
+/* The status for the library's error message, since the library has no error codes. */
 static enum thumbnail_status failure(const struct thumbnail_options *options)
 {
     char reason[256];

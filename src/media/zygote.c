@@ -79,7 +79,7 @@ void zygote_tend(struct zygote *zygote)
     }
 }
 
-/* It gets no more work, and ends when what it has is done. Whoever is the first of too many has had time enough. */
+/* It gets no more work, and ends when its work is done. When there are too many such zygotes, the oldest is killed. */
 static void let_go(struct zygote *zygote)
 {
     pid_t *oldest = &zygote->ending[0];
@@ -118,7 +118,7 @@ void zygote_end(struct zygote *zygote)
     wait_until_gone(zygote);
 }
 
-/* One that does not do as it is told does nothing else either. */
+/* A zygote that does not react to this is stuck. */
 static void kill_stuck(struct zygote *zygote)
 {
     if (zygote->pid > 0)
@@ -152,8 +152,8 @@ static bool start(struct zygote *zygote, struct err *err)
 /* --- A job */
 
 /*
- * To the one that runs; when that one takes no more, or there is none, to a new one. One that is stuck takes nothing,
- * but is there.
+ * Sends the work to the running zygote, or to a new one if that takes no more or there is none. A stuck zygote takes
+ * nothing although it runs.
  */
 static bool hand_over(struct zygote *zygote, const struct zygote_task *task, int socket, struct err *err)
 {
@@ -193,7 +193,7 @@ static bool begin(struct zygote_job *job, struct err *err)
     return ok;
 }
 
-/* The zygote sees that nobody listens any more, and ends the child. */
+/* The zygote notices that the socket is closed, and ends the child. */
 static void abandon(void *arg)
 {
     struct zygote_job *job = arg;
@@ -221,7 +221,7 @@ bool zygote_ask(struct zygote *zygote, struct arena *arena, const struct zygote_
     return true;
 }
 
-/* It goes on until the zygote reports, which is soon. */
+/* Continues until the zygote's report arrives, which is soon. */
 static void end_child(struct zygote_job *job, enum child_end end)
 {
     job->is_ending = true;
@@ -230,7 +230,7 @@ static void end_child(struct zygote_job *job, enum child_end end)
     shutdown(job->socket, SHUT_WR);
 }
 
-/* *more: it may have said more than this. */
+/* *more: there may be more output. */
 static bool take(struct zygote_job *job, bool *more, bool *ended, struct err *err)
 {
     struct buf *bytes = &job->bytes;
@@ -257,7 +257,7 @@ static bool take(struct zygote_job *job, bool *more, bool *ended, struct err *er
     return true;
 }
 
-/* The zygote has ended before it could say how the child did. */
+/* The zygote has ended before it reported the child's end. */
 static bool lost(struct zygote_job *job, bool *over, struct err *err)
 {
     struct zygote *zygote = job->zygote;

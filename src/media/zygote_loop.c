@@ -14,7 +14,7 @@
 
 enum {
     WORKER = STDIN_FILENO,
-    /* A child that could not limit itself has seen nothing of a file. */
+    /* Exit status of a child that could not limit itself; it has read nothing of a file. */
     NOT_LIMITED = 126,
 };
 
@@ -36,11 +36,11 @@ struct loop {
     const struct child_filter *filter;
     struct child children[ZYGOTE_CHILDREN_MAX];
     sigset_t waking; /* the signals that are blocked while it waits */
-    bool is_ending;  /* it takes what has been sent, and nothing more */
-    bool is_over;    /* nothing comes any more */
+    bool is_ending;  /* it takes the work that has been sent, and no more */
+    bool is_over;    /* no more work comes */
 };
 
-/* What came with an order; -1: nothing. */
+/* The descriptor that came with an order; -1: none. */
 struct files {
     int socket, input;
 };
@@ -54,7 +54,7 @@ static void close_once(int *fd)
 
 /* --- Orders, from the worker and to a child */
 
-/* 1: there is one; 0: nobody sends any more; -1: none is there. */
+/* 1: there is an order; 0: the sender has closed; -1: there is none now. */
 static int receive(int from, int flags, struct zygote_order *order, struct files *files)
 {
     struct iovec part = {.iov_base = order, .iov_len = sizeof *order};
@@ -82,7 +82,7 @@ static int receive(int from, int flags, struct zygote_order *order, struct files
 
 /* --- A child */
 
-/* Nothing of the zygote's, which has the sockets of other work. */
+/* Closes the zygote's descriptors, which include the sockets of other work. */
 static bool keep_channel_only(int channel, int null)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -98,7 +98,7 @@ _Noreturn static void be_child(const struct loop *loop, int channel, pid_t zygot
     struct files files;
     struct zygote_work work;
 
-    /* The zygote may have died before the kernel was told to care. */
+    /* The zygote may have died before the kernel was told to kill this child with it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != zygote ||
         !keep_channel_only(channel, loop->program->null) || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_SETMASK, &loop->waking, NULL) != 0 ||
@@ -172,7 +172,7 @@ static void work(struct loop *loop, struct zygote_order *order, struct files *fi
 
     if (child == NULL)
         child = fork_child(loop);
-    /* One that has died while it waited is found out by its end; the worker is told that this work is lost. */
+    /* A child that died while it waited is noticed by its end; the worker learns that this work is lost. */
     if (child != NULL && zygote_order_send(child->channel, order, files->socket, files->input)) {
         child->state = WORKING;
         close_once(&child->channel);
@@ -194,7 +194,7 @@ static void take_order(struct loop *loop)
         work(loop, &order, &files);
 }
 
-/* True when it was said, or nobody listens. */
+/* True when the report was sent, or the worker has closed the socket. */
 static bool report(struct child *child)
 {
     ssize_t count = send(child->socket, &child->report, sizeof child->report, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -202,14 +202,14 @@ static bool report(struct child *child)
     return count >= 0 || errno != EAGAIN;
 }
 
-/* By a signal that is not ours, nor that of a limit: something in it was broken, perhaps on purpose. */
+/* Ended by a signal that is neither ours nor of a limit: it crashed, perhaps because of an attack. */
 static bool has_crashed(int status)
 {
     return WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGXCPU &&
            WTERMSIG(status) != SIGPIPE;
 }
 
-/* What was sent is taken still; whoever sends more hears that this zygote ends. */
+/* Work that was sent is still taken; further sends fail, because this zygote ends. */
 static void take_no_more(struct loop *loop)
 {
     loop->is_ending = true;
@@ -220,7 +220,8 @@ static void note_end(struct loop *loop, struct child *child, int status, const s
 {
     if (child->state == WAITING) {
         /*
-         * By itself only when it could not limit itself, as the next one could not either; or somebody has killed it.
+         * A waiting child ends when it could not limit itself, in which case the next one could not either, or when it
+         * was killed.
          */
         if (child->channel >= 0)
             take_no_more(loop);
@@ -271,13 +272,13 @@ static void end_waiting(struct loop *loop)
 
 /* --- The loop */
 
-/* Nobody reads any more, or the worker wants it to end. */
+/* The worker has closed the socket, or wants the child to end. */
 static bool is_given_up(short events)
 {
     return (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-/* Waits for an order, the end of a child, or of somebody's patience with one. */
+/* Waits for an order, for the end of a child, or for the deadline of one. */
 static void wait_for_something(struct loop *loop)
 {
     struct pollfd watched[ZYGOTE_CHILDREN_MAX + 1];
@@ -320,7 +321,7 @@ int zygote_loop(const struct zygote_program *program, const struct child_filter 
         loop.children[i] = (struct child){.state = NONE, .channel = -1, .socket = -1};
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    /* It wakes the wait, and comes at no other time. */
+    /* The signal interrupts the wait, and is blocked at all other times. */
     if (sigaction(SIGCHLD, &action, NULL) != 0 || sigprocmask(SIG_BLOCK, &child, &loop.waking) != 0)
         return 1;
     while (!loop.is_over || count_in(&loop, NONE) < ZYGOTE_CHILDREN_MAX) {

@@ -1,7 +1,7 @@
 /*
- * The zygote's side of media/zygote.h, for programs that have loaded what their work needs. It reads no byte of any
- * file: it hands the descriptors of each piece of work to a child, of which some wait, reports how the child ended, and
- * ends children whose work nobody waits for.
+ * The zygote's side of media/zygote.h, for programs that have loaded what their work needs. It reads no file itself: it
+ * passes the descriptors of each piece of work to a waiting child, reports how the child ended, and ends children whose
+ * work the worker no longer waits for.
  */
 #ifndef MAYFLY_MEDIA_ZYGOTE_LOOP_H
 #define MAYFLY_MEDIA_ZYGOTE_LOOP_H
@@ -28,12 +28,12 @@ struct zygote_program {
 enum { ZYGOTE_WAITING = 2, ZYGOTE_CHILDREN_MAX = 8 };
 
 /*
- * Descriptor 0 is the worker's. zygote_limits_apply has filled the filter, and there is one thread only. Returns the
- * exit status when the worker has let go of this zygote, or is dead, and all work is done.
+ * Descriptor 0 is the socket to the worker. zygote_limits_apply must have filled the filter, and there must be one
+ * thread only. Returns the exit status when the worker has closed the socket, or is dead, and all work is done.
  */
 int zygote_loop(const struct zygote_program *, const struct child_filter *);
 
-/* In a child; false when nobody listens. */
+/* Called in a child; false when the worker has closed the socket. */
 bool zygote_write(const struct zygote_work *, const void *bytes, size_t length) MUST_CHECK;
 
 #endif

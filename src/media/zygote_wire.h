@@ -1,4 +1,4 @@
-/* What a worker (media/zygote.c) and a zygote (media/zygote_loop.c) say to each other. */
+/* The messages between a worker (media/zygote.c) and a zygote (media/zygote_loop.c). */
 #ifndef MAYFLY_MEDIA_ZYGOTE_WIRE_H
 #define MAYFLY_MEDIA_ZYGOTE_WIRE_H
 
@@ -12,7 +12,7 @@
  * there is one, a descriptor of a file to read.
  */
 struct zygote_order {
-    int32_t number; /* what it means is the program's */
+    int32_t number; /* its meaning is the program's */
 };
 
 /*

@@ -3,9 +3,12 @@
 #include "worker/turn.h"
 
 enum {
-    /* So much of worker_stream_bytes is for these bodies; the other half is for those that can be let go. */
+    /*
+     * The part of worker_stream_bytes for bodies that need a reservation; the other half is for bodies that can be
+     * stored half way.
+     */
     PART = 2,
-    /* Any stream may cost so much (etc/mayfly.conf). */
+    /* Any stream may take this much without a reservation (etc/mayfly.conf). */
     STREAM_BYTES = 64 * 1024,
 };
 
@@ -21,7 +24,7 @@ bool body_memory_init(struct turns *turns, uint64_t seed)
                        seed);
 }
 
-/* One that needs more than there is at all may be alone. */
+/* A body that needs more than the whole of it may have it alone. */
 static bool fits(const struct turns *turns, size_t bytes)
 {
     return turns->reserved == 0 || (turns->reserved < most(turns) && bytes <= most(turns) - turns->reserved);
@@ -73,7 +76,7 @@ void body_memory_leave(struct turns *turns, struct turn *turn)
         return;
     TAILQ_REMOVE(&turns->line, turn, in_line);
     turn->is_in_line = false;
-    turns->has_given = true; /* those behind it may fit */
+    turns->has_given = true; /* turns behind it may fit */
 }
 
 struct turn *body_memory_next(struct turns *turns)
@@ -84,7 +87,7 @@ struct turn *body_memory_next(struct turns *turns)
     {
         size_t bytes = needs(turn);
 
-        /* Smaller ones do not overtake, or it would never fit. */
+        /* Smaller bodies do not overtake it; otherwise it might never fit. */
         if (!fits(turns, bytes))
             break;
         if (take(turns, turn, bytes)) {

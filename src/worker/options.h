@@ -8,7 +8,7 @@ struct options {
     const char *config_path; /* -c, else $MAYFLY_CONFIG, else /etc/mayfly/mayfly.conf */
     const char *pool;
     bool check_only;
-    bool no_secret; /* with check_only: without what only credentials hold */
+    bool no_secret; /* with check_only: without the secret, which only the unit's credentials have */
 };
 
 /* -1: go on; otherwise the exit status, after --help, --version or a complaint. */

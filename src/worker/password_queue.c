@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Answers 429. When the queue will have been served is known well enough. */
+/* Answers 429, with the time that the queue will take as Retry-After. */
 static void refuse(struct turns *turns, struct turn *turn)
 {
     struct err err = {.kind = ERR_NONE};

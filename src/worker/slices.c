@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As much as comes in one turn (fcgi/request.c), as a rule. */
+/* As much as usually arrives in one turn (fcgi/request.c). */
 enum { USUAL_BYTES = 320 * 1024 };
 
 void slices_begin(struct slices *slices, struct slices *spare)
@@ -33,7 +33,7 @@ void slices_add(void *arg, const void *bytes, size_t length)
     slices->length = wanted;
 }
 
-/* Others may have given theirs back meanwhile; and what was unusual is not kept. */
+/* Nothing is kept when another turn has given its memory back meanwhile, or when it is unusually large. */
 void slices_end(struct slices *slices, struct slices *spare)
 {
     if (spare->bytes == NULL && slices->size == USUAL_BYTES)

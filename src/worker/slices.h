@@ -1,6 +1,6 @@
 /*
- * What has come of a body in one turn, in memory of the turn's own: fcgi_take_body only lends its slices, and whoever
- * takes them may have to wait. One turn's memory is kept for the next.
+ * A copy of the part of a body that arrived in one turn. fcgi_take_body only lends its slices, and the handler that
+ * takes them may have to wait. The memory of one turn is kept for the next.
  */
 #ifndef MAYFLY_WORKER_SLICES_H
 #define MAYFLY_WORKER_SLICES_H

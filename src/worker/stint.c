@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A request's, or work for no request, beside them. */
+/* The stint of a request, or of work that belongs to no request. */
 struct stint {
     struct turns *turns;
     struct turn *turn;        /* NULL: of no request */
@@ -36,7 +36,7 @@ static bool of_account(const struct stint *stint, const struct uuid *account)
     return x != NULL && x->has_session && memcmp(&x->session.account, account, sizeof *account) == 0;
 }
 
-/* Neither this account's nor anybody's requests may take all there is from those of others. */
+/* The waiting requests of one account, or of all, must leave room for those of others. */
 static bool may_wait(const struct turns *turns, const struct exchange *x)
 {
     const struct uuid *account = x->has_session              ? &x->session.account

@@ -1,7 +1,7 @@
 /*
- * Turns that may wait for somebody slow run in coroutines (base/coroutine.h). While one waits its request stays in
- * hand; what it shares with others, the log's trace and the database's limits, is its own again when it goes on. For
- * turn.c and turns.c.
+ * Turns that may wait for a storage or a child run in coroutines (base/coroutine.h). While a turn waits, its request
+ * stays in hand. The log's trace and the database's limits, which all requests share, are set for it again when it
+ * continues. For turn.c and turns.c.
  */
 #ifndef MAYFLY_WORKER_STINT_H
 #define MAYFLY_WORKER_STINT_H
@@ -10,21 +10,19 @@
 
 enum stint_end {
     STINT_OVER,      /* the request has ended */
-    STINT_WAITS,     /* it is kept: the stint waits within, or has put it aside */
-    STINT_NOT_BEGUN, /* memory is out, or as many wait as may and this one has shown that it does */
+    STINT_WAITS,     /* the request is kept: its stint waits, or has put it aside */
+    STINT_NOT_BEGUN, /* memory is out, or the limit of waiting stints is reached and this one would have to wait */
 };
 
-/*
- * Gets on with a request; returns whether it has ended. opened: what exchange_open said of one that begins, else NULL.
- */
+/* Begins or continues a request. opened: the error of exchange_open for a request that begins, else NULL. */
 typedef bool stint_step(struct turns *, struct turn *, const struct err *opened);
 
 enum stint_end stint_run(struct turns *, struct turn *, const struct err *opened, stint_step *) MUST_CHECK;
 
-/* Goes on with those that are ready by now; returns how many they were. */
+/* Continues the stints that are ready, and returns their number. */
 size_t stints_go_on(struct turns *);
 
-/* Nobody waits any more, and all come to their ends. */
+/* From now on no stint waits, and all of them end. */
 void stints_cancel(struct turns *);
 
 #endif

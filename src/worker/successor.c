@@ -11,7 +11,7 @@
 
 #include <linux/close_range.h>
 
-/* "DESCRIPTOR PROCESS": the pipe's end, and who waits at the other. */
+/* "DESCRIPTOR PROCESS": an end of the pipe, and the process at its other end. */
 static const char variable[] = "MAYFLY_PREDECESSOR";
 
 enum { VALUE_BYTES = 32 };
@@ -31,7 +31,7 @@ void successor_take(struct successor *successor, char **argv)
     unsetenv(variable);
 }
 
-/* Nothing but the three standard descriptors, of which 0 is the pool's socket, and the pipe stays open. */
+/* Only the three standard descriptors, of which 0 is the pool's socket, and the pipe stay open. */
 static _Noreturn void execute(const struct successor *successor, int word_fd, pid_t leaving)
 {
     char value[VALUE_BYTES];
@@ -69,7 +69,7 @@ void successor_ready(struct successor *successor)
 {
     if (successor->word_fd < 0)
         return;
-    /* The pipe's end alone would do; it is closed whether it could be written to or not. */
+    /* Closing the pipe alone is enough, so a failed write does not matter. */
     (void)!write(successor->word_fd, "", 1);
     close(successor->word_fd);
     successor->word_fd = -1;
@@ -94,7 +94,7 @@ void successor_reap(struct successor *successor)
 
     if (successor->leaving == 0)
         return;
-    /* They are of our process group; the programs that base/child.c starts and waits for are not. */
+    /* Predecessors are in our process group; programs that base/child.c starts and waits for are not. */
     do
         ended = waitpid(0, NULL, WNOHANG);
     while (ended > 0);

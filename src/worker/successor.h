@@ -1,14 +1,15 @@
 /*
- * How a worker is replaced without a pause. multiwatch starts another process only when one has ended, and until that
- * one serves its pool is deaf. So a worker whose time has come forks: the child goes on serving, and the parent, whose
- * end multiwatch would notice, executes the program anew.
+ * Replaces a worker without a pause. multiwatch starts another process only when one has ended, and until the new one
+ * serves, its pool answers nothing. So a worker whose time has come forks: the child continues to serve, and the
+ * parent, whose end multiwatch would notice, executes the program anew.
  *
  *   SERVING --successor_begin--> in the child: LEAVING, which serves on until successor_waits is false, answers what it
  *                                has in hand, ends
  *                                in the parent: execve(2) --successor_take--> STARTING --successor_ready--> SERVING
  *
- * The one waits for the other's word in a pipe; when the new one ends without a word, the pipe's end is the word. What
- * is in hand must not depend on another process or thread then, since those stay the parent's (turns_are_alone).
+ * The child waits for a message from the new program in a pipe. If the new program ends without a message, the pipe is
+ * closed, which counts as the message. No request in hand may depend on another process or thread at the fork, since
+ * those stay the parent's (turns_are_alone).
  */
 #ifndef MAYFLY_WORKER_SUCCESSOR_H
 #define MAYFLY_WORKER_SUCCESSOR_H
@@ -18,14 +19,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Of a process that nobody has started this way: the first, and nobody waits for its word. */
+/* For a process that was not started this way: it is the first one, and no process waits for its message. */
 struct successor {
     char **argv;   /* main's, borrowed */
-    int word_fd;   /* LEAVING: where the word comes, STARTING: where it goes; else -1 */
-    pid_t leaving; /* of the predecessor; 0: there was none, or all that there were have ended */
+    int word_fd;   /* LEAVING: the end of the pipe that is read, STARTING: the end that is written; else -1 */
+    pid_t leaving; /* of the predecessor; 0: there was none, or all of them have ended */
 };
 
-/* At the beginning of main: finds out who is waited for by whom. */
+/* Called at the beginning of main: reads whether this process has a predecessor that waits. */
 void successor_take(struct successor *, char **argv);
 
 /*
@@ -34,17 +35,14 @@ void successor_take(struct successor *, char **argv);
  */
 bool successor_begin(struct successor *, struct err *) MUST_CHECK;
 
-/* Tells the predecessor, if there is one, that its work is taken over. */
+/* Sends the message to the predecessor, if there is one. */
 void successor_ready(struct successor *);
 
-/* LEAVING: whether the word is still to come; and no longer waits for it. */
+/* LEAVING: successor_waits tells whether the message is still to come; the other function stops waiting for it. */
 bool successor_waits(const struct successor *);
 void successor_leave(struct successor *);
 
-/*
- * Buries predecessors that have ended, of which a process that has been replaced often may have several; does not wait
- * for them.
- */
+/* Reaps predecessors that have ended, without waiting. A process that was replaced often may have several. */
 void successor_reap(struct successor *);
 
 #endif

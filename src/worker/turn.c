@@ -26,7 +26,7 @@ bool turns_init(struct turns *turns, struct services *services, struct fcgi_serv
     TAILQ_INIT(&turns->readers);
     admission_init(&turns->admission, (size_t)services->config.password_queue,
                    (size_t)services->config.password_queue_address);
-    /* Those of one batch may come on top. */
+    /* The requests of one batch may be added to these. */
     return (shares_init(&turns->shares, turns_streams_max(turns) + TURNS_BATCH_MAX,
                         turns_streams_max(turns) / TURNS_SHARE, seed) &&
             body_memory_init(turns, seed)) ||
@@ -158,7 +158,7 @@ bool turns_are_alone(const struct turns *turns)
     return LIST_EMPTY(&turns->waiting);
 }
 
-/* Whose streams are counted together: an account's, or those of an address that reads links. */
+/* The account whose streams are counted together, or the address of a client that reads links. */
 static void find_share(struct turn *turn)
 {
     const struct exchange *x = &turn->exchange;

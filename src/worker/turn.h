@@ -1,25 +1,25 @@
-/* The life of one turn, and what it counts for. turn_step.h has what is done in it. */
+/* Makes and ends turns, and counts them. turn_step.h does their work. */
 #ifndef MAYFLY_WORKER_TURN_H
 #define MAYFLY_WORKER_TURN_H
 
 #include "worker/turns.h"
 
-/* A turn for a request, among those in hand. NULL: memory is out. */
+/* Makes a turn for a request. NULL: memory is out. */
 struct turn *turn_take(struct turns *, struct fcgi_request *) MUST_CHECK;
 
-/* Its request is over: lets go of all that it had. Some are kept for the next requests. */
+/* Ends the turn of a request that is over, and frees what it had. Some turns are kept for the next requests. */
 void turn_release(struct turns *, struct turn *);
 
-/* It becomes a stream. False: *err says why it can be none. */
+/* Makes the turn a stream. False: *err says why it can't be one. */
 bool turn_admit(struct turns *, struct turn *, struct err *) MUST_CHECK;
 
 /* How much memory its body holds by now. */
 void turn_note_held(struct turns *, struct turn *, size_t held);
 
-/* Gives back what of that is empty; whether that was anything. */
+/* Gives back the empty part of that memory. True: there was some. */
 bool turn_rest(struct turns *, struct turn *);
 
-/* It waits for room and keeps what was read for it; or does so no more. */
+/* Whether the turn keeps the block that was read for it while it waits for room. */
 void turn_read_ahead(struct turns *, struct turn *);
 void turn_read_no_more(struct turns *, struct turn *);
 
@@ -36,8 +36,9 @@ void turn_client_gone(struct turns *);
 size_t turns_streams_max(const struct turns *);
 
 /*
- * A few readers may each hold a piece of which the socket took a part, and a few senders room for a block. Of many none
- * does: each reads when all of a piece is taken, and gives back what is empty.
+ * While there are few streams, each reader may hold a piece of which the socket took a part, and each sender room for a
+ * block. When there are many, none does: each reads a piece when all of the last one is taken, and gives back empty
+ * memory.
  */
 bool turns_are_crowded(const struct turns *);
 

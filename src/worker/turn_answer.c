@@ -1,16 +1,11 @@
 #include "worker/turn_answer.h"
 
-/*
- * A reader that takes whatever it gets has this many pieces of its answer in one turn: a block that is read from the
- * database.
- */
+/* A client that reads as fast as it is sent to gets this many pieces in one turn: one block of the database. */
 enum { PIECES_PER_TURN = BLOCK_POOL_BYTES / ANSWER_PIECE_MAX_BYTES };
 
 _Static_assert((int)RESPONSE_ANSWER_MAX <= (int)FCGI_PIECE_MAX_BYTES, "an answer that is sent whole is one piece");
 
-/*
- * All that was read is sent, or still to be sent: what is left of the block stays while others do not need its place.
- */
+/* Keeps the rest of the block while other turns do not need its memory. */
 static void wait_for_room(struct turns *turns, struct turn *turn)
 {
     serve_settle(&turn->exchange);

@@ -4,10 +4,10 @@
 
 #include "worker/turn.h"
 
-/* What serve and its kin have left in *bytes: SERVING_ANSWER, SERVING_PIECES or SERVING_NOTHING. */
+/* Sends what serve, serve_end or serve_step left in *bytes: SERVING_ANSWER, SERVING_PIECES or SERVING_NOTHING. */
 bool turn_answer(struct turns *, struct turn *, enum serving, const struct buf *bytes) MUST_CHECK;
 
-/* Goes on with an answer. Who can't be waited for any more is let go: its peer takes nothing. */
+/* Continues an answer. A client that takes nothing any more is not waited for. */
 bool turn_send_pieces(struct turns *, struct turn *) MUST_CHECK;
 
 #endif

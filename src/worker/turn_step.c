@@ -4,7 +4,7 @@
 #include "worker/stint.h"
 #include "worker/turn_answer.h"
 
-/* A stream that would have to wait, while as many wait as may, tries again after this. */
+/* A stream that would have to wait while the limit of waiting turns is reached tries again after this time. */
 enum { PUT_OFF_MS = 20 };
 
 static enum fcgi_body_state take_slices(struct turns *turns, struct turn *turn)
@@ -25,7 +25,7 @@ static enum fcgi_body_state take_slices(struct turns *turns, struct turn *turn)
 }
 
 /*
- * A body that would hold its place for next to nothing. Readers need no such look: nginx takes 16 KiB of an answer at a
+ * A body that arrives too slowly (stream_least_bytes_s). Answers need no such check: nginx takes 16 KiB of them at a
  * time.
  */
 static bool too_slow(const struct turns *turns, const struct turn *turn)
@@ -63,7 +63,7 @@ static bool step(struct turns *turns, struct turn *turn)
     return false;
 }
 
-/* The body stays unread meanwhile. Who was in the line already has waited for long enough, or for nobody. */
+/* The body stays unread meanwhile. A turn that was in the queue already has waited long enough. */
 static bool wait_for_memory(struct turns *turns, struct turn *turn)
 {
     int64_t patience_ms = turns->services->config.worker_stream_patience_ms;
@@ -76,7 +76,7 @@ static bool wait_for_memory(struct turns *turns, struct turn *turn)
         turn_wait_ms(turns, turn, patience_ms);
         return false;
     }
-    /* To end it may take a wait for a lock, and nobody gets its turn twice. */
+    /* Its end may have to wait for a lock, which takes another turn. */
     body_memory_leave(turns, turn);
     if (fcgi_gone(turn->request)) {
         (void)!serve_end(x, false, &bytes);
@@ -167,7 +167,7 @@ bool turn_get_on(struct turns *turns, struct turn *turn, const struct err *opene
         err_memory(&no_memory);
         return turn_answer(turns, turn, serve_refuse(&turn->exchange, &no_memory, &bytes), &bytes);
     }
-    /* The end of its connection would wake it at once, again and again. Here nothing is waited for, and it ends. */
+    /* The end of its connection would wake it again and again. The turn ends here without waiting. */
     if (fcgi_gone(turn->request))
         return get_on_here(turns, turn, NULL);
     turn_wait_ms(turns, turn, PUT_OFF_MS);

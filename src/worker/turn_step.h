@@ -1,6 +1,6 @@
 /*
- * What is done in one turn: a request begins, takes of its body, has a step of its job, or sends of its answer
- * (worker/turn_answer.h); in a coroutine where its route may wait.
+ * One turn of a request: it begins, takes a part of its body, does a step of its job, or sends a part of its answer
+ * (worker/turn_answer.h); in a coroutine if its route may wait.
  */
 #ifndef MAYFLY_WORKER_TURN_STEP_H
 #define MAYFLY_WORKER_TURN_STEP_H

@@ -16,9 +16,9 @@
 enum { STREAMS_US = 5000 };
 
 /*
- * Of what one gathering gives, an account's turns get so much time, and those behind them theirs in a later one. A turn
- * can't be cut short: of what reads blocks of files each takes 1 to 10 ms, so it is one of an account then, where 60
- * readings of CSV made a stranger's download of 5 MB take 20 s.
+ * The time that the turns of one account get in one gathering; its further turns wait for a later one. A turn can't be
+ * interrupted: one that reads a block of a file takes 1 to 10 ms. Without this limit 60 readings of CSV made another
+ * account's download of 5 MB take 20 s.
  */
 enum { ACCOUNT_US = 2000 };
 
@@ -43,7 +43,7 @@ static struct turn *open_turn(struct turns *turns, struct fcgi_request *request,
     return turn;
 }
 
-/* What came for the first time: asks the cache once for all, then answers each. */
+/* Serves new requests: asks the cache once for all of them, then answers each. */
 static void begin_batch(struct turns *turns, struct fcgi_request *const *requests, size_t count)
 {
     struct turn *batch[TURNS_BATCH_MAX];
@@ -74,7 +74,7 @@ static void begin_batch(struct turns *turns, struct fcgi_request *const *request
         over[i] = turn_get_on(turns, batch[i], &opened[i]);
     if (now > 1)
         log_flush(&turns->services->log);
-    /* Only now: what was prefetched together lives in the first one's memory. */
+    /* Freed after the batch, since prefetched data lives in the memory of its first request. */
     for (size_t i = 0; i < now; i++)
         if (over[i])
             turn_release(turns, batch[i]);
@@ -87,7 +87,7 @@ static void go_on_once(struct turns *turns, struct turn *turn)
         turn_release(turns, turn);
 }
 
-/* Those for whom there is memory by now. */
+/* Turns for which there is memory now. */
 static void serve_line(struct turns *turns)
 {
     for (size_t count = 0; count < TURNS_BATCH_MAX && body_memory_is_due(turns); count++) {
@@ -176,7 +176,7 @@ static size_t take_ready(struct turns *turns, int timeout_ms, size_t *begun)
             waiting[continued++] = turn;
         }
     }
-    /* New ones first: most of them take no time. */
+    /* New requests come first, since most of them take little time. */
     if (fresh_count > 0)
         begin_batch(turns, fresh, fresh_count);
     go_on_with(turns, waiting, continued, begun);
@@ -193,8 +193,8 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     timeout_ms = waiting ? 0 : coroutines_timeout_ms(turns->services->coroutines, timeout_ms);
     *any = take_ready(turns, timeout_ms, &begun) > 0 || waiting;
     /*
-     * The socket's own queue knows no addresses, so it is emptied between two passwords; not at once, since siblings
-     * that become free are to find something in it: as many as wait here already.
+     * The socket's queue does not order requests by address, so requests are taken from it between two passwords: as
+     * many as wait here already, and not all, so that workers of the pool that become free find some too.
      */
     for (size_t more = turns->admission.count; more > 0 && take_ready(turns, 0, &begun) > 0; more--)
         ;
@@ -202,7 +202,7 @@ size_t turns_take(struct turns *turns, int timeout_ms, bool *any)
     if (stints_go_on(turns) > 0)
         *any = true;
     serve_line(turns);
-    /* What is logged until the next request is about none. */
+    /* Lines of the log until the next request belong to no request. */
     turns->services->log.trace = NULL;
     statsd_flush(&turns->services->statsd);
     return begun;

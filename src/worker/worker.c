@@ -1,7 +1,7 @@
 /*
- * mayfly-worker: one of many identical processes that keep nothing. It is started by spawn-fcgi and multiwatch with the
- * pool's listening socket on descriptor 0, talks to nginx through it, to PostgreSQL and memcached when a request needs
- * them, and ends when it is told to, when it has served enough, or when it is old enough.
+ * mayfly-worker: one of many identical processes without data of their own. spawn-fcgi and multiwatch start it with the
+ * pool's listening socket on descriptor 0. It talks to nginx through that socket, and to PostgreSQL and memcached when
+ * a request needs them. It ends when it is told to, or after a number of requests or a time.
  */
 #include "app/services.h"
 #include "db/db.h"
@@ -26,29 +26,34 @@ enum {
      * ones.
      */
     CONNECTIONS_BESIDE = 2048,
-    /* Wakes to look at its age and at connections whose requests do not arrive. */
+    /* The longest wait: then it checks its age and closes connections whose requests do not arrive. */
     IDLE_MS = 1000,
-    /* Kept connections are closed over so long: many times what nginx takes to notice that one of them is. */
+    /*
+     * The time over which kept connections are closed: many times as long as nginx takes to notice that one is closed.
+     */
     LET_GO_MS = 250,
-    /* While ending: this long without a request, and nginx knows by now that it should go elsewhere. */
+    /* While ending: after this time without a request, nginx has noticed that it should use another pool. */
     QUIET_MS = 20,
-    /* And no longer than this, however many requests come: systemd and ./dev wait 15 s before they kill. */
+    /* While ending: the longest time, even when requests keep coming. systemd and ./dev wait 15 s before they kill. */
     DRAIN_MS = 5000,
     /* Uploads and downloads in hand may go on for so long; when the pool leaves, for leave_streams_s. */
     DRAIN_STREAMS_MS = 60000,
-    /* Those that began in the last moment; nobody accepts for the pool meanwhile. */
+    /* The time for requests that began last; no worker of the pool accepts connections meanwhile. */
     LAST_STREAMS_MS = 500,
     /*
-     * How long a worker whose time has come waits for a moment in which it may fork, and then for its successor to
-     * serve.
+     * How long a worker whose time has come waits for a moment at which it may fork, and then until its successor
+     * serves.
      */
     ALONE_MS = 10000,
     SUCCESSOR_MS = 10000,
-    /* What was wrong is looked at again after this; until then it is one line in the log. */
+    /* After this time a successor is tried again. Until then the failure is one line in the log. */
     PAUSE_S = 5,
-    /* Up to so much of the limit is taken off by chance, so that workers that started together do not end together. */
+    /*
+     * A random part of the limit, up to this one, is subtracted, so that workers that started together do not end
+     * together.
+     */
     JITTER_PART = 4,
-    /* What a worker removes at once: for so long a signal, or a lone request, may have to wait. */
+    /* Rows that a worker removes at once. A signal or a single request may have to wait for that. */
     SWEEP_ROWS = 2,
 };
 
@@ -85,7 +90,7 @@ static int64_t now_ms(const struct worker *worker)
     return worker->services.clock->monotonic_us() / 1000;
 }
 
-/* So that nginx finds no row of closed connections when many workers end at once. */
+/* Otherwise nginx would find one closed connection after the other when many workers end at once. */
 static void let_go(struct worker *worker)
 {
     int64_t since_ms = now_ms(worker), past_ms = 0;
@@ -99,7 +104,10 @@ static void let_go(struct worker *worker)
     }
 }
 
-/* What is in hand is answered; what uploads have sent by the end of their time is kept, and they resume elsewhere. */
+/*
+ * Requests in hand are answered. The bytes that uploads have sent by the end of their time are kept, and clients
+ * continue at another worker.
+ */
 static void finish_streams(struct worker *worker, int64_t limit_ms)
 {
     int64_t since_ms = now_ms(worker), leave_ms = worker->services.config.leave_streams_s * 1000;
@@ -111,7 +119,7 @@ static void finish_streams(struct worker *worker, int64_t limit_ms)
     }
 }
 
-/* Kept connections may carry requests that nginx sent before it could know; what comes later goes elsewhere. */
+/* Kept connections may have requests that nginx sent before it could notice. Later requests go to another worker. */
 static void answer_last(struct worker *worker)
 {
     int64_t since_ms = now_ms(worker), quiet_since_ms = since_ms;
@@ -130,7 +138,7 @@ static void plan_sweep(struct worker *worker)
         worker->services.clock->monotonic_us() + (every_ms / 2 + random_below((uint32_t)every_ms + 1)) * 1000;
 }
 
-/* In a coroutine: neither a slow storage nor another's lock keeps a request waiting that comes meanwhile. */
+/* Runs in a coroutine, so that requests that come meanwhile wait neither for a slow storage nor for a lock. */
 static void sweep(void *arg)
 {
     struct worker *worker = arg;
@@ -153,8 +161,8 @@ static void sweep(void *arg)
 }
 
 /*
- * Removes a little garbage while nothing is asked. A worker without a connection keeps nobody waiting: what comes is
- * accepted by its siblings. Where nginx keeps connections, as to the ordinary pools, a worker hardly ever is without.
+ * Removes some garbage while there are no requests. A worker without a connection delays no request, since its siblings
+ * accept new ones. Where nginx keeps connections, as to the ordinary pools, a worker is hardly ever without one.
  */
 static void sweep_when_idle(struct worker *worker)
 {
@@ -167,8 +175,8 @@ static void sweep_when_idle(struct worker *worker)
 }
 
 /*
- * True: this is another process now, and its successor serves or has failed to. False: there is none, and when this
- * process has ended multiwatch starts one. A pool that is told to leave or to recycle needs none.
+ * True: this is the forked process, and its successor serves or has failed. False: there is no successor, and
+ * multiwatch starts one when this process has ended. A pool that is told to leave or to recycle needs none.
  */
 static bool succeed(struct worker *worker)
 {
@@ -208,7 +216,10 @@ static void worker_loop(struct worker *worker)
     }
     if (succeed(worker))
         fcgi_server_stop(worker->server, FCGI_RECYCLE);
-    /* It may be the only worker of its pool, and another takes its place only when it has ended: it still accepts. */
+    /*
+     * It still accepts connections: it may be the only worker of its pool, and another one starts only when it has
+     * ended.
+     */
     let_go(worker);
     finish_streams(worker, DRAIN_STREAMS_MS);
     fcgi_server_stop(worker->server, FCGI_RECYCLE);
@@ -221,7 +232,7 @@ static int64_t with_jitter(int64_t limit)
     return limit > JITTER_PART ? limit - random_below((uint32_t)(limit / JITTER_PART)) : limit;
 }
 
-/* Before a pool starts. A database that is away refuses nothing: it answers 503 until it is back, and heals alone. */
+/* Checked before a pool starts. A database that is away is no reason to refuse: requests get 503 until it is back. */
 static bool check_schema(struct worker *worker, struct err *err)
 {
     struct db *db = worker->services.sessions.db;
@@ -229,7 +240,7 @@ static bool check_schema(struct worker *worker, struct err *err)
     struct arena arena;
     bool known, fits;
 
-    /* Whoever runs this is told in words; the log's lines would only say it twice. */
+    /* The user of --test reads the message; lines of the log would repeat it. */
     worker->services.log.level = LOG_ERROR;
     arena_init(&arena, ARENA_MAX_BYTES);
     known = schema_read(db, &arena, &schema, err);
@@ -241,7 +252,7 @@ static bool check_schema(struct worker *worker, struct err *err)
     return fits;
 }
 
-/* Who serves meanwhile has connections already: with some of its own a successor is as quick from its first request. */
+/* Opens connections before it takes over, so that its first requests are as fast as its predecessor's. */
 static void connect_early(struct worker *worker)
 {
     struct services *services = &worker->services;
@@ -256,23 +267,23 @@ static void connect_early(struct worker *worker)
 }
 
 /*
- * Woken by the first request, a worker would stop nginx in the middle of sending more, and serve batches of one
- * (sched(7), SCHED_BATCH). The units' sandbox refuses this call, so they ask for the policy themselves; what else was
- * chosen is left alone.
+ * Otherwise the first request that wakes a worker would preempt nginx while it sends more, and batches would have one
+ * request (sched(7), SCHED_BATCH). The units' sandbox refuses this call, so the units set the policy themselves;
+ * another policy is left unchanged.
  */
 static void preempt_nobody(void)
 {
     const struct sched_param no_priority = {.sched_priority = 0};
 
     if (sched_getscheduler(0) == SCHED_OTHER)
-        sched_setscheduler(0, SCHED_BATCH, &no_priority); /* refused: slower under load, that is all */
+        sched_setscheduler(0, SCHED_BATCH, &no_priority); /* refused: only slower under load */
 }
 
 static bool worker_open(struct worker *worker, const struct options *options, struct err *err)
 {
     const struct config *config = &worker->services.config;
 
-    /* Before what waits by them. */
+    /* Made before the objects that wait with them. */
     if (!coroutines_new(&worker->services.coroutines, &clock_system, err) ||
         !(options->no_secret ? services_prepare : services_open)(&worker->services, options->config_path, options->pool,
                                                                  err))
@@ -313,7 +324,7 @@ static void run(struct worker *worker)
         LOG_EVENT(&worker->services.log, LOG_INFO, "took_over",
                   LOG_NUMBER("predecessor", (int64_t)worker->successor.leaving));
     successor_ready(&worker->successor);
-    /* Who waits for it in vain says so himself; requests are answered all the same. */
+    /* systemd reports it when it waits without success. Requests are answered either way. */
     if (!notify_ready(&err))
         log_error(&worker->services.log, LOG_WARN, "not_notified", &err);
     worker_loop(worker);
@@ -333,7 +344,9 @@ int main(int argc, char **argv)
         successor_take(&worker->successor, argv);
     if (worker == NULL || !worker_open(worker, &options, &err)) {
         fprintf(stderr, "mayfly-worker: %s\n", worker != NULL ? err.detail : "out of memory");
-        /* multiwatch starts the next one at once: a wrong setting must not become a fork loop. */
+        /*
+         * multiwatch starts the next process at once, so without this pause a wrong setting would become a fork loop.
+         */
         if (!options.check_only)
             sleep(PAUSE_S);
         if (worker != NULL)
