@@ -1,5 +1,5 @@
 /*
- * The bytes of files, behind one interface: in PostgreSQL or S3. The row of a file names its back end, so files stay
+ * The bytes of files, in PostgreSQL or S3, behind one interface. The row of a file names its back end, so files stay
  * readable when the setting is changed.
  *
  * An object is a row of full blocks and a shorter tail. While a file grows, the back end has its full blocks, and the

@@ -1,4 +1,4 @@
-/* What a process keeps of the object storage; for s3_client.c, which makes it of the settings, and s3_call.c alone. */
+/* The state of a process's client of S3; only for s3_client.c, which makes it from the settings, and s3_call.c. */
 #ifndef MAYFLY_OBJECT_S3_CLIENT_H
 #define MAYFLY_OBJECT_S3_CLIENT_H
 

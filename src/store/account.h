@@ -1,4 +1,4 @@
-/* Accounts: who may log in, and what is known of them. */
+/* Accounts: their names, passwords and profiles, and whether they may log in. */
 #ifndef MAYFLY_STORE_ACCOUNT_H
 #define MAYFLY_STORE_ACCOUNT_H
 

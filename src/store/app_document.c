@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-/* Each minute the sweep makes room. */
+/* The sweep makes room every minute. */
 enum { LIMIT_RETRY_S = 60 };
 
-/* The word before the id keeps a session's id from being an account's, whatever a browser sends. */
+/* The word before the id distinguishes sessions from accounts, whatever id a browser sends. */
 static void hash_name(const char *kind, const char *id, struct app_key *key)
 {
     struct sha256 hash;

@@ -1,13 +1,13 @@
 /*
- * What the apps of a site keep: a document for each of their own sessions, and one for each account. A session is a
- * guest's until it is bound to an account; then only that account's visits have it. It ends when it was not used for
- * its idle time, with its account, and when all sessions of the account are ended. An account's document ends with the
+ * Documents of the apps of a site: one for each of their own sessions, and one for each account. A session is a guest's
+ * until it is bound to an account; then only visits of that account get it. It ends when it is not used for its idle
+ * time, when its account ends, and when all sessions of the account are ended. An account's document ends with the
  * account or the site.
  *
  *   none -> make -> a guest's -> bind -> an account's
  *   either -> its idle time is over, or it is removed -> none; the sweep takes away what is left
  *
- * Versions only grow, also from one life of an id to the next, so no version ever means two contents.
+ * Versions only grow, also when an id is used again, so a version never stands for two contents.
  */
 #ifndef MAYFLY_STORE_APP_DOCUMENT_H
 #define MAYFLY_STORE_APP_DOCUMENT_H
@@ -45,18 +45,18 @@ struct app_document {
 enum db_rc app_document_get(struct db *, struct arena *, const struct app_key *, struct app_document *,
                             struct err *) MUST_CHECK;
 
-/* The same inside a transaction, which has its row from here on; the text only when it is wanted. */
+/* The same inside a transaction, which locks the row; with the text only if it is wanted. */
 enum db_rc app_document_lock(struct db *, struct arena *, const struct app_key *, bool wants_text,
                              struct app_document *, struct err *) MUST_CHECK;
 
-/* Begins its idle time anew, unless somebody has its row just now, who does that too. */
+/* Restarts its idle time, unless another transaction has locked the row, which does that too. */
 bool app_document_renew(struct db *, struct arena *, const struct app_key *, struct err *) MUST_CHECK;
 
 /* account: NULL, a guest's. idle_s: 0, it does not end by itself. json is as of document_put. DB_NONE: it exists. */
 enum db_rc app_document_make(struct db *, struct arena *, const struct app_key *, const struct uuid *account,
                              int64_t idle_s, const char *json, int64_t *version, struct err *) MUST_CHECK;
 
-/* Of a locked row. What is queued leaves with what is sent next. */
+/* For a locked row. The statements are queued and sent with the next one. */
 bool app_document_put(struct db *, struct arena *, const struct app_key *, const char *json, int64_t *version,
                       struct err *) MUST_CHECK;
 bool app_document_keep(struct db *, const struct app_key *, int64_t idle_s, struct err *) MUST_CHECK;

@@ -7,8 +7,8 @@
 
 enum {
     /*
-     * Longer than the longest allowed pause between two blocks of a body. The room of a dead request's file is taken
-     * for so long.
+     * Longer than the longest allowed pause between two blocks of a body. For this time the file of a request whose
+     * worker died counts for its account.
      */
     REQUEST_KEEP_S = 900,
 };

@@ -107,7 +107,10 @@ bool file_give_back(struct file_store *, struct arena *, const struct uuid *acco
 enum db_rc file_rename(struct file_store *, struct arena *, const struct uuid *id, const struct uuid *account,
                        const char *name, struct err *) MUST_CHECK;
 
-/* Seconds for which a pending file is kept: a request that failed is over, but an upload by tus may be continued. */
+/*
+ * Seconds for which a pending file is kept: short after a request that failed, longer for an upload by tus, which may
+ * be continued.
+ */
 int64_t file_keep_s(const struct file_store *, const char *via);
 
 /* Memory for a block of a new file of this size (-1: not known) of which at most length bytes come. */

@@ -88,7 +88,7 @@ enum db_rc file_link_use(struct file_store *, struct arena *, const struct file_
                          const struct file_link_holder *, int64_t bytes, struct err *) MUST_CHECK;
 
 /*
- * Adds the bytes that the holder asks for. DB_NONE: it does not hold a use, or not any more, or has asked for too many
+ * Adds the bytes that the holder asks for. DB_NONE: it holds no use, its time is over, or it has asked for too many
  * bytes.
  */
 enum db_rc file_link_go_on(struct file_store *, struct arena *, const struct file_link_state *,

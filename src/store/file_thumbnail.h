@@ -7,7 +7,7 @@
  *     made:    file_thumbnail_open gives the claimed row as an upload: upload_add, upload_seal, upload_commit
  *     refused: file_thumbnail_refuse: all requests get the same error for an hour, at no cost
  *     neither: file_thumbnail_release, or the claim expires: the next request may claim it
- *   made, and lost in the storage: file_thumbnail_drop, and again from the beginning
+ *   made, but lost in the storage: file_thumbnail_drop, then again from the beginning
  *
  * No outcome is kept, because a repeated request gets the same row by the index.
  */

@@ -1,6 +1,6 @@
 /*
- * Invitations to register: tokens (base/token.h) that are good for one registration, which deletes the row in its own
- * transaction. Only an administrator makes them.
+ * Invitations to register: tokens (base/token.h) that are valid for one registration, which deletes the row in its own
+ * transaction. Only administrators make them.
  */
 #ifndef MAYFLY_STORE_INVITATION_H
 #define MAYFLY_STORE_INVITATION_H
@@ -15,7 +15,7 @@
 bool invitation_add(struct db *, struct arena *, const struct token *, const char *by, int64_t seconds, int64_t most,
                     struct err *) MUST_CHECK;
 
-/* DB_NONE: it was used, has ended, or is none. */
+/* DB_NONE: it was used, has expired, or is not an invitation. */
 enum db_rc invitation_find(struct db *, struct arena *, const struct token *, struct err *) MUST_CHECK;
 enum db_rc invitation_use(struct db *, struct arena *, const struct token *, struct err *) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /*
- * Keys, by which programs come in the place of somebody: tokens (base/token.h) that are looked up as sessions are
- * (store/lookups.h), with a cached copy by the same protocol (store/session_cache.h). A key is good until its end,
- * until it is revoked, and as long as its account is not disabled.
+ * Keys, with which programs act for an account: tokens (base/token.h) that are looked up like sessions
+ * (store/lookups.h), with a cached copy by the same protocol (store/session_cache.h). A key is valid until it expires
+ * or is revoked, and while its account is not disabled.
  *
  * Keys are made and revoked in the caller's transaction. Ids of revoked keys need a tombstone, as those of ended
  * sessions do.
@@ -11,21 +11,21 @@
 
 #include "store/session.h"
 
-/* What a key opens. Kept in rows and copies: a bit stays what it is. */
+/* The scopes of a key. Rows and cached copies have them, so the meaning of a bit never changes. */
 enum key_scope {
     KEY_GATE = 1,
     KEY_DATA = 2,     /* the account's document */
     KEY_FILES = 4,    /* uploads and downloads */
-    KEY_PASSWORD = 8, /* an app password: it may come as the password of Basic, and opens sites so */
-    KEY_SCOPES = 4,   /* so many */
+    KEY_PASSWORD = 8, /* an app password: it may be sent as the password of Basic, and then opens sites */
+    KEY_SCOPES = 4,   /* how many there are */
 };
 
 enum {
-    /* The schema's CHECK has the same number. Who needs more has a key for all. */
+    /* The schema's CHECK has the same number. A key for more sites is made for all sites. */
     KEY_SITES_MAX = 20,
-    /* A key is made within this time after a log-in: a session that was stolen later makes none. */
+    /* A key can be made within this time after a log-in, so that a session that is stolen later can't make one. */
     KEY_RECENT_S = 600,
-    /* Its last use is noted no more often than this; a copy of it is not asked about it. */
+    /* The shortest time between two updates of its last use. A fresh copy is used without an update. */
     KEY_TOUCH_MS = 600 * 1000,
 };
 
@@ -34,7 +34,7 @@ const char *key_scope_name(enum key_scope);
 /* The bit of a name; 0: there is none. */
 unsigned key_scope_of(const char *name, size_t length);
 
-/* "gate, files", as it is told. */
+/* "gate, files", as it is shown. */
 enum { KEY_SCOPES_BYTES = 40 };
 void key_scopes_tell(unsigned scopes, char text[KEY_SCOPES_BYTES]);
 
@@ -47,16 +47,16 @@ struct key_draft {
     int64_t seconds; /* until its end */
 };
 
-/* Looks for sites by their names, which are put into the draft. ERR_VALUE names one that is none. */
+/* Finds sites by their names and puts them into the draft. ERR_VALUE names one that does not exist. */
 bool key_find_sites(struct db *, struct arena *, const char *const *names, size_t count, struct key_draft *,
                     struct err *) MUST_CHECK;
 
-/* ERR_VALUE: a name that nobody could read, or no scope. */
+/* ERR_VALUE: the name can't be shown, or there is no scope. */
 bool key_check(const struct key_draft *, struct err *) MUST_CHECK;
 
 /*
- * Of an account whose row is locked (sessions_lock). expires_at is RFC 3339. ERR_CONFLICT: it has as many as
- * keys_per_account. Run again after a lost COMMIT by mayflyctl, it does nothing more.
+ * Of an account whose row is locked (sessions_lock). expires_at is RFC 3339. ERR_CONFLICT: the account has
+ * keys_per_account keys. Run again after a lost COMMIT by mayflyctl, it does nothing more.
  */
 bool key_add(struct session_store *, struct arena *, const struct uuid *account, const struct token *,
              const struct key_draft *, const char **expires_at, struct err *) MUST_CHECK;
@@ -75,7 +75,7 @@ bool key_overview(struct db *, struct arena *, const struct uuid *account, struc
                   struct err *) MUST_CHECK;
 enum db_rc key_owner(struct db *, struct arena *, const struct uuid *id, struct uuid *account, struct err *) MUST_CHECK;
 
-/* Whether a key that opens sites opens this one. */
+/* Whether a key with the scope for sites opens this one. */
 bool key_opens_site(const struct session *, const struct uuid *site);
 
 /* A row of keys_find. */

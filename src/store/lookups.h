@@ -1,4 +1,4 @@
-/* What a batch of requests has to know before it is served: sessions, and sites for the gate. */
+/* Looks up what a batch of requests needs: sessions, and sites for the gate. */
 #ifndef MAYFLY_STORE_LOOKUPS_H
 #define MAYFLY_STORE_LOOKUPS_H
 
@@ -12,8 +12,8 @@ struct lookups {
 };
 
 /*
- * Finds all of them: one round trip to the cache, and for what has no fresh copy there one more and one to the
- * database, of each kind.
+ * Finds all of them with one round trip to the cache. For each kind, those without a fresh copy take one more and one
+ * to the database.
  */
 void lookups_find(struct session_store *, struct arena *, const struct lookups *);
 

@@ -1,4 +1,4 @@
-/* How long rows are kept that are not files: outcomes and attempts expire, and sessions are in partitions of days. */
+/* Removes rows whose time is over: expired outcomes and attempts, and the partitions of old sessions. */
 #ifndef MAYFLY_STORE_RETENTION_H
 #define MAYFLY_STORE_RETENTION_H
 

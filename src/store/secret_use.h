@@ -1,4 +1,4 @@
-/* What uses the installation's secret, which has to be known before it is rotated. */
+/* The users of the installation's secret: workers and links, which limit its rotation. */
 #ifndef MAYFLY_STORE_SECRET_USE_H
 #define MAYFLY_STORE_SECRET_USE_H
 

@@ -8,7 +8,7 @@ bool session_make_partitions(struct session_store *store, struct arena *arena, s
     return db_query(store->db, arena, sql_partitions_keep(TODAY_AND_TOMORROW), &ignored, err) != DB_FAIL;
 }
 
-/* A failed check without a name: no partition takes the new id. */
+/* A failed check without a name: there is no partition for the new id. */
 static void tell_missing_partition(struct err *err)
 {
     if (err->kind != ERR_VALUE || err->field[0] != '\0')
@@ -17,7 +17,7 @@ static void tell_missing_partition(struct err *err)
     err_field(err, ERR_DOWN, SESSION_NO_PARTITION, "no partition for today; run mayflyctl sweep daily");
 }
 
-/* Of two columns in a row, as session_create and session_rotate answer them. */
+/* Reads two adjacent columns, as session_create and session_rotate answer them. */
 static struct session_expiry read_expiry(const struct db_result *row, int column)
 {
     return (struct session_expiry){.latest_ms = db_number(row, 0, column), .unused_ms = db_number(row, 0, column + 1)};

@@ -1,4 +1,4 @@
-/* Sessions: the truth is in PostgreSQL, a copy in the cache (session_cache.h). */
+/* Sessions: the authoritative rows are in PostgreSQL, copies in the cache (session_cache.h). */
 #ifndef MAYFLY_STORE_SESSION_H
 #define MAYFLY_STORE_SESSION_H
 
@@ -7,7 +7,10 @@
 #include "db/db.h"
 #include "store/session_ids.h"
 
-/* What a live session tells. Strings live in the arena of the look-up. Times in ms since 1970, the database's clock. */
+/*
+ * The data of a live session. Strings live in the arena of the look-up. Times are in ms since 1970, by the database's
+ * clock.
+ */
 struct session {
     struct uuid id;
     struct uuid account;
@@ -20,11 +23,13 @@ struct session {
     const char *username;
     const char *email;
     const char *groups; /* separated by commas */
-    /* Of a key (store/key.h), whose id this is: it has no document, and ends by expires_at alone. Of a session zero. */
+    /*
+     * For a key (store/key.h), whose id this is: it has no document, and ends by expires_at alone. Zero for a session.
+     */
     bool is_key;
     bool all_sites;
     unsigned scopes;          /* bits of enum key_scope */
-    const struct uuid *sites; /* without all_sites: where it is good at the gate */
+    const struct uuid *sites; /* without all_sites: the sites that it opens */
     size_t site_count;
 };
 
@@ -38,9 +43,9 @@ enum cached_state {
     CACHED_ENTRY,
 };
 
-/* One token on its way to a session, or to a key, which is found as a session is. */
+/* The look-up of a token: of a session, or of a key, which is found in the same way. */
 struct session_lookup {
-    struct token token;                    /* of a visit only its id, the session's */
+    struct token token;                    /* for a visit only its id, which is the session's */
     bool is_key;                           /* the token is a key's */
     struct visit visit;                    /* with visit_scope */
     const struct visit_scope *visit_scope; /* NULL: it is no visit; borrowed */
@@ -50,7 +55,7 @@ struct session_lookup {
     bool from_cache;           /* the database was not asked */
     bool forged;               /* memcached had an item that was not made with the installation's secret */
     struct session session;    /* with DB_ROW */
-    const struct err *failure; /* with DB_FAIL: why it can't be known now (ERR_DOWN) */
+    const struct err *failure; /* with DB_FAIL: why it could not be looked up (ERR_DOWN) */
 };
 
 struct session_limits {
@@ -62,7 +67,7 @@ struct session_limits {
 /* In ms since 1970. */
 struct session_expiry {
     int64_t latest_ms; /* used or not */
-    int64_t unused_ms; /* unless it is used before: what is told as expires_at */
+    int64_t unused_ms; /* unless it is used before; clients see it as expires_at */
 };
 
 struct session_origin {
@@ -78,15 +83,15 @@ struct session_store {
 };
 
 /*
- * Of lookups to which the cache has been asked (store/lookups.h): finds those without a fresh copy, with one more round
+ * After the cache was asked for all lookups (store/lookups.h): finds those without a fresh copy, with one more round
  * trip to the cache and one to the database. Sets found: DB_ROW, DB_NONE (there is none, it ended or expired, or the
  * secret is wrong) or DB_FAIL.
  */
 void sessions_find_taken(struct session_store *, struct arena *, struct session_lookup *const *lookups, size_t count);
 
 /*
- * The sweep makes partitions days ahead. On the day on which nobody swept, session_create fails with this as
- * err->field; the caller makes them outside of the transaction and tries once more.
+ * The sweep makes partitions days ahead. If it has not run, session_create fails with this as err->field; the caller
+ * makes the partitions outside of the transaction and tries once more.
  */
 #define SESSION_NO_PARTITION "partition"
 bool session_make_partitions(struct session_store *, struct arena *, struct err *) MUST_CHECK;
@@ -98,13 +103,13 @@ bool session_create(struct session_store *, struct arena *, const struct token *
                     const struct session_limits *, const struct session_origin *, struct session_expiry *,
                     struct session_ids *ended, struct err *) MUST_CHECK;
 
-/* Replaces a session by one with a new token; its limits and its document go along. DB_NONE: it ended meanwhile. */
+/* Replaces a session by one with a new token, the same limits and the same document. DB_NONE: it ended meanwhile. */
 enum db_rc session_rotate(struct session_store *, struct arena *, const struct session *, const struct token *,
                           bool *remember, struct session_expiry *, struct err *) MUST_CHECK;
 
 /*
- * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Goes
- * to the database together with what comes next.
+ * Inside a transaction: it commits only if the session that began it is still alive, else it fails with ERR_LOGIN. Sent
+ * together with the next statement.
  */
 bool session_confirm(struct session_store *, const struct session *, struct err *) MUST_CHECK;
 
@@ -112,8 +117,8 @@ bool session_confirm(struct session_store *, const struct session *, struct err 
 enum db_rc session_lives(struct session_store *, struct arena *, const struct token *, struct err *) MUST_CHECK;
 
 /*
- * Before a session ends others of its account: each change locks its own session at the end (session_confirm), so two
- * that end each other would each wait for the other.
+ * Called before a session ends others of its account, and locks the account: each change locks its own session at its
+ * end (session_confirm), so two sessions that end each other would wait for each other.
  */
 bool sessions_lock(struct session_store *, struct arena *, const struct uuid *account, struct err *) MUST_CHECK;
 
@@ -122,11 +127,11 @@ enum db_rc session_end(struct session_store *, struct arena *, const struct uuid
 bool session_end_others(struct session_store *, struct arena *, const struct uuid *account, const struct uuid *keep,
                         struct session_ids *ended, struct err *) MUST_CHECK;
 
-/* Whether somebody logged in to it, or changed the password in it, not longer ago than this. DB_NONE: longer. */
+/* Whether its last log-in or change of the password was within this time. DB_NONE: it was not. */
 enum db_rc session_recent(struct session_store *, struct arena *, const struct session *, int64_t seconds,
                           struct err *) MUST_CHECK;
 
-/* The ids of all sessions and keys of an account, for changes that make their cached copies untrue. */
+/* The ids of all sessions and keys of an account, for changes that make their cached copies out of date. */
 bool session_ids_of(struct session_store *, struct arena *, const struct uuid *account, struct session_ids *,
                     struct err *) MUST_CHECK;
 

@@ -9,13 +9,13 @@
 _Static_assert(sizeof KEY_PREFIX - 1 + UUID_TEXT_BYTES <= CACHE_KEY_BYTES, "a key has room for what it is made of");
 
 enum {
-    /* Longer than any request runs, so that most of those that began before the change still meet it. */
+    /* Longer than any request takes, so that most requests that began before the change find it. */
     TOMBSTONE_TTL_S = 60,
     /*
-     * Longer than a read of the database may take; a lease whose holder died blocks nobody, it only keeps fills away.
+     * Longer than a read of the database may take. A lease whose holder died delays no request; it only prevents fills.
      */
     LEASE_TTL_S = 10,
-    /* A hint: entries are checked by their times, this only lets memcached forget what nobody asks for. */
+    /* A hint for memcached, which may drop entries that are not read any more. Readers check the times in entries. */
     ENTRY_TTL_S = 300,
     /* Profile, name, address and groups of one account; more is not cached. */
     TEXT_MAX = 16 * 1024,
@@ -24,9 +24,9 @@ enum {
 enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_ENDED, ITEM_KEY };
 
 /*
- * What is stored; an entry is followed by its four strings, each with its NUL, and a key's by what it opens and its
- * sites. Its layout's number is in db/cache_seal.c. The release before is never asked for a key, and takes its item for
- * something that has ended.
+ * An item. An entry is followed by its four strings, each with its NUL, and a key's entry also by its scopes and sites.
+ * The number of the layout is in db/cache_seal.c. The release before never looks up a key, and takes its item for a
+ * session that has ended.
  */
 struct item {
     struct cache_seal seal;
@@ -66,7 +66,7 @@ static const char *next_text(const unsigned char **at, const unsigned char *end)
     return text;
 }
 
-/* What a key opens, at the end of its item; false when it is cut off. */
+/* Reads the scopes and sites at the end of a key's item; false when it is cut off. */
 static bool read_opens(const unsigned char *at, const unsigned char *end, struct session *session)
 {
     struct opens opens;
@@ -105,8 +105,8 @@ static enum cached_state read_entry(const struct item *item, const struct cache_
 }
 
 /*
- * What is not believed is replaced as a stale entry is; a later release's stays, or the two would go on replacing each
- * other's.
+ * An item with a wrong seal is replaced like a stale entry. An item of a later release stays; otherwise two releases
+ * would keep replacing each other's items.
  */
 static enum cached_state state_of_refused(enum cache_trust trust)
 {
@@ -178,7 +178,8 @@ void session_cache_take(struct session_lookup *const *lookups, size_t count, con
     }
     for (size_t i = 0; i < count; i++)
         if (lookups[i]->state == CACHED_ENTRY && lookups[i]->session.is_key != lookups[i]->is_key)
-            lookups[i]->state = CACHED_UNKNOWN; /* somebody asks for a session by a key's id, or the other way round */
+            lookups[i]->state =
+                CACHED_UNKNOWN; /* the id of a key was sent as that of a session, or the other way round */
 }
 
 void session_cache_lease(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)

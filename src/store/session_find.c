@@ -1,4 +1,4 @@
-/* A token's way to its session: the cached copy first, the database for what it can't answer. */
+/* Finds the session of a token: in its cached copy, or in the database if there is no fresh one. */
 #include "store/key.h"
 #include "store/session_cache.h"
 
@@ -45,7 +45,7 @@ static bool read_row(struct arena *arena, const struct db_result *rows, int row,
     return true;
 }
 
-/* A touch that fails costs nothing but a shorter idle time, so its error is not the request's. */
+/* A touch that fails only makes the idle time shorter, so it is no error of the request. */
 static void touch(struct session_store *store, struct arena *arena, struct session *session)
 {
     struct err ignored = {.kind = ERR_NONE};
@@ -63,7 +63,10 @@ static bool secret_fits(const struct session_lookup *lookup, const struct sessio
     return token_hash_equal(session->hash, lookup->token.hash);
 }
 
-/* A session that was read goes to each lookup that has its id and its secret. Who has only the id does not touch it. */
+/*
+ * Gives a session that was read to each lookup with its id and its secret. A lookup with the id alone does not touch
+ * it.
+ */
 static void hand_out(struct session_store *store, struct arena *arena, struct session *session,
                      struct session_lookup *const *lookups, size_t count)
 {
@@ -83,7 +86,7 @@ static void hand_out(struct session_store *store, struct arena *arena, struct se
     }
 }
 
-/* All sessions in one query, or all keys; without rows when there are none to be asked for. */
+/* Reads all sessions in one query, or all keys; no rows when there are none to be looked up. */
 static enum db_rc query_all(struct session_store *store, struct arena *arena, struct session_lookup *const *lookups,
                             size_t count, bool keys, struct db_result *rows, struct err *err)
 {
@@ -152,10 +155,7 @@ static void ask_database(struct session_store *store, struct arena *arena, struc
     session_cache_settle(store->cache, arena, lookups, count);
 }
 
-/*
- * A copy of any age knows the hash, which never changes: whoever has another secret is refused without a look
- * elsewhere.
- */
+/* A copy of any age has the hash, which never changes, so a wrong secret is refused without the database. */
 static bool decided_by_copy(const struct session_store *store, struct session_lookup *lookup)
 {
     bool fits;

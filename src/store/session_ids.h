@@ -1,4 +1,4 @@
-/* Several sessions that end together: after COMMIT their cached copies must go. */
+/* The ids of sessions that end together, whose cached copies are invalidated after COMMIT. */
 #ifndef MAYFLY_STORE_SESSION_IDS_H
 #define MAYFLY_STORE_SESSION_IDS_H
 

@@ -102,7 +102,7 @@ static bool set_origins(struct db *db, struct arena *arena, const struct uuid *i
     return true;
 }
 
-/* A title is told to terminals and pages. */
+/* Terminals and pages show titles. */
 static bool check_title(const char *title, struct err *err)
 {
     return title == NULL || (text_check(TEXT_NAME, "title", title, err) &&
@@ -163,7 +163,7 @@ enum db_rc site_remove(struct db *db, struct arena *arena, const struct uuid *id
 
 /* --- Reading */
 
-/* Rules that are not in force are no error of the reader's: the site is there, and nobody passes. */
+/* Damaged rules are no error here: the site exists, and nobody passes. */
 static bool read_rules(struct arena *arena, const struct db_result *rows, int row, struct site *site, struct err *err)
 {
     struct err fault = {.kind = ERR_NONE};

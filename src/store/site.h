@@ -1,6 +1,6 @@
 /*
- * Sites: what is behind the gate, where it is and who may pass there. Only checked rules are written. What changes one
- * runs inside of a transaction that site_begin was called in; run again after a lost COMMIT, it does the same.
+ * Sites behind the gate: their origins, and the rules that say who may pass. Only checked rules are written. A change
+ * runs inside of a transaction in which site_begin was called; run again after a lost COMMIT, it does the same.
  */
 #ifndef MAYFLY_STORE_SITE_H
 #define MAYFLY_STORE_SITE_H
@@ -10,17 +10,19 @@
 #include "gate/rules_form.h"
 
 enum {
-    /* Of one site: more names of one app are seldom, and each is looked up. The schema's CHECK has the same number. */
+    /*
+     * Origins of one site. An app seldom has more names, and each is looked up. The schema's CHECK has the same number.
+     */
     SITE_ORIGINS_MAX = 8,
     SITE_NAME_MAX = 40,
-    /* So that a list can be told by its place and name. */
+    /* Bounds the length of a place, so that lists can be sorted by place and name. */
     SITE_PLACE_MAX = 1000000,
 };
 
 /* Lower-case letters, digits and hyphens, as in names of hosts; ERR_VALUE. */
 bool site_name_check(const char *name, struct err *) MUST_CHECK;
 
-/* Rules that were written by somebody, and what is kept of them. */
+/* Rules as text, and the form that is stored. */
 struct site_rules {
     const char *text; /* borrowed; NULL: none */
     struct rules_form form;
@@ -28,22 +30,22 @@ struct site_rules {
 
 /*
  * Reads rules, which end with a NUL beyond length, and finds the account of each user they name. ERR_VALUE: *place is
- * where they are wrong, or where a user stands whom nobody is called.
+ * where they are wrong, or where they name an account that does not exist.
  */
 bool site_rules_read(struct db *, struct arena *, const char *text, size_t length, struct site_rules *,
                      struct rules_place *, struct err *) MUST_CHECK;
 
-/* What a site becomes; of a change, NULL and 0 leave things as they are. */
+/* The new values of a site. In a change, NULL and 0 leave a value unchanged. */
 struct site_draft {
     const char *title;
     const int64_t *place; /* 0 to SITE_PLACE_MAX */
     struct site_rules rules;
     const struct origin *origins;
     size_t origin_count;
-    const char *by; /* who says so, for whoever reads it later */
+    const char *by; /* who makes the change, for administrators who read it later */
 };
 
-/* First in the transaction. */
+/* Called first in the transaction. */
 bool site_begin(struct db *, struct arena *, struct err *) MUST_CHECK;
 
 /* ERR_CONFLICT: the name or an origin is another site's. ERR_LIMIT: there are as many as `most`. */
@@ -60,15 +62,15 @@ struct site {
     const char *name, *title, *rules, *created, *created_by, *updated, *updated_by;
     const char *origins; /* with spaces between them */
     int64_t place;
-    struct rules judged; /* nobody's when fault is set */
+    struct rules judged; /* they let nobody pass when fault is set */
     const char *fault;   /* why its rules are not in force, or NULL */
 };
 
 enum db_rc site_find(struct db *, struct arena *, const char *name, struct site *, struct err *) MUST_CHECK;
 
 /*
- * The site that has this target at the origin, whose own prefix is not looked at. DB_NONE: there is none, or it can't
- * be told which (origin_choose).
+ * The site of this target at the origin, whose own prefix is ignored. DB_NONE: there is none, or more than one fits
+ * (origin_choose).
  */
 enum db_rc site_at(struct db *, struct arena *, const struct origin *, const char *target, struct site *,
                    struct err *) MUST_CHECK;

@@ -12,7 +12,7 @@
 _Static_assert(sizeof KEY_PREFIX - 1 + SITE_BUCKET_BYTES <= CACHE_KEY_BYTES, "a key has room for what it is made of");
 
 enum {
-    /* Longer than any request runs, so that most of those that began before the change still meet it. */
+    /* Longer than any request takes, so that most requests that began before the change find it. */
     TOMBSTONE_TTL_S = 60,
     /* Longer than a read of the database may take. */
     LEASE_TTL_S = 10,
@@ -24,7 +24,7 @@ enum {
 
 enum item_kind { ITEM_LEASE = 1, ITEM_ENTRY, ITEM_CHANGED };
 
-/* What is stored; an entry is followed by its rows. */
+/* An item; an entry is followed by its rows. */
 struct item {
     struct cache_seal seal;
     uint32_t kind;
@@ -129,7 +129,7 @@ void site_cache_take(struct site_lookup *const *lookups, size_t count, const str
     }
 }
 
-/* Of a bucket that is absent: tries to become the one that fills it. */
+/* Tries to get the lease of a bucket that is absent. */
 static void lease(struct cache *cache, struct arena *arena, struct site_lookup *lookup)
 {
     const struct cache_key key = key_of(lookup->bucket);
@@ -145,7 +145,7 @@ static void lease(struct cache *cache, struct arena *arena, struct site_lookup *
         lookup->stamp = found.stamp;
 }
 
-/* Whose stamp counts for a fill. */
+/* The lookup whose stamp a fill uses. */
 static void ready_fill(struct cache *cache, struct arena *arena, struct site_lookup *lookup)
 {
     if (lookup->state == CACHED_ABSENT)
@@ -215,7 +215,7 @@ static bool is_at(const struct read_row *read, const struct origin *origin)
            strcmp(read->host, origin->host) == 0;
 }
 
-/* Rules that are not in force are no error of the reader's: the site is there, and nobody passes. */
+/* Damaged rules are no error here: the site exists, and nobody passes. */
 static bool read_site(struct arena *arena, const struct read_row *read, struct site_pass *site)
 {
     struct err fault = {.kind = ERR_NONE};
@@ -277,7 +277,7 @@ static bool write_row(struct arena *arena, const struct db_result *rows, int at,
     form.bytes = db_parse_bytes(arena, db_value(rows, at, FORM), &form.length);
     if (form.bytes == NULL)
         return err_memory(err);
-    /* The text is not cached, so here is where the form is held against it. */
+    /* Compares the form with the text here, since the text is not cached. */
     if (!rules_form_read(arena, &form, db_value(rows, at, RULES), &ignored, &fault))
         form.length = 0;
     row.form_length = (uint32_t)form.length;
@@ -289,7 +289,7 @@ static bool write_row(struct arena *arena, const struct db_result *rows, int at,
     return buf_add(out, form.bytes, form.length) || err_memory(err);
 }
 
-/* What the database has of this lookup's bucket, as an item has it. */
+/* Makes an item of the rows of this lookup's bucket. */
 static bool write_bucket(struct arena *arena, const struct db_result *rows, struct site_lookup *lookup, struct err *err)
 {
     struct buf out;

@@ -1,6 +1,6 @@
 /*
- * Keys of sites: the server of an app proves by one which site it belongs to. They belong to no account, so no member
- * can make one, and none ends with somebody's account. site_begin is called before one is made or revoked.
+ * Keys of sites, with which the server of an app proves which site it belongs to. They belong to no account, so users
+ * can't make them, and they do not end with an account. site_begin is called before one is made or revoked.
  */
 #ifndef MAYFLY_STORE_SITE_KEY_H
 #define MAYFLY_STORE_SITE_KEY_H
@@ -14,10 +14,10 @@ enum {
     SITE_KEY_LABEL_MAX = 60, /* characters; the schema's CHECK has the same number */
 };
 
-/* The site of a key that is presented, and notes its use now and then. DB_NONE: it is no such key, or was revoked. */
+/* The site of a key; notes its use from time to time. DB_NONE: there is no such key, or it was revoked. */
 enum db_rc site_key_find(struct db *, struct arena *, const struct token *, struct uuid *site, struct err *) MUST_CHECK;
 
-/* Queued, last in a transaction that a key asked for: it fails with ERR_LOGIN when the key was revoked meanwhile. */
+/* Queued last in a transaction on behalf of a key, which fails with ERR_LOGIN when the key was revoked meanwhile. */
 bool site_key_confirm(struct db *, const struct uuid *id, struct err *) MUST_CHECK;
 
 /* ERR_LIMIT: the site has SITE_KEYS_MAX. Run again after a lost COMMIT, it does the same. */

@@ -83,7 +83,7 @@ static bool sweep_row(struct file_store *store, struct arena *arena, const struc
         return true;
     }
     file_point(store, "sweep-removed");
-    /* No row: another sweeper has done it meanwhile. */
+    /* No row: another sweeper has claimed it meanwhile. */
     if (db_query(store->db, arena, gone ? kind->forget(row) : kind->done(row, store->config->sweep_again_s), &told,
                  err) == DB_FAIL)
         return false;
