@@ -31,9 +31,9 @@ struct admission {
 void admission_init(struct admission *, size_t most, size_t most_per_key);
 
 /*
- * Puts the entry at the end of its key's line. Returns the entry that is refused, which is linked no more, or NULL: the
- * entry itself when its key has most_per_key entries; when there are `most` entries in all, the last of the longest
- * line if that line stays at least as long as the entry's own, otherwise the entry itself.
+ * Puts the entry at the end of its key's line. Returns the refused entry, which is no longer linked, or NULL: the entry
+ * itself when its key has most_per_key entries; when there are `most` entries in all, the last of the longest line if
+ * that line stays at least as long as the entry's own, otherwise the entry itself.
  */
 struct admission_entry *admission_put(struct admission *, struct admission_entry *) MUST_CHECK;
 

@@ -30,7 +30,7 @@ static void note_refusal(const struct exchange *x, const char *reason)
     LOG_EVENT(&x->services->log, LOG_INFO, "key_refused", LOG_TEXT("key_id", id), LOG_TEXT("reason", reason));
 }
 
-/* What a route wants of a key; 0: it takes none. */
+/* The scope of a key that a route requires; 0: it accepts no key. */
 static unsigned wanted_scope(const struct route *route)
 {
     return ((route->traits & KEY_OF_GATE) != 0 ? KEY_GATE : 0) | ((route->traits & KEY_OF_DATA) != 0 ? KEY_DATA : 0) |
@@ -38,8 +38,8 @@ static unsigned wanted_scope(const struct route *route)
 }
 
 /*
- * A key may do nothing but what its scopes say. After a refusal there is no session any more, so that no error page
- * tells of the account.
+ * A key may do only what its scopes allow. After a refusal the session is removed, so that no error page shows the
+ * account.
  */
 static bool check_scope(struct exchange *x, struct err *err)
 {
@@ -102,7 +102,10 @@ static bool check_origin(struct exchange *x, struct err *err)
     const char *token = x->request.csrf_token;
     const json_t *fields;
 
-    /* A page of another site can't send a bearer token. A browser sends Basic by itself, and then says from where. */
+    /*
+     * A page of another site can't send a bearer token. A browser sends Basic by itself, together with the origin of
+     * the page.
+     */
     if (x->has_session && !x->by_cookie && !(x->by_basic && proof == PROOF_FOREIGN))
         return true;
     if (proof == PROOF_FOREIGN)
@@ -155,7 +158,7 @@ bool authorise(struct exchange *x, struct err *err)
     if (!take_session(x, err) || !check_scope(x, err))
         return false;
     if (x->by_key && !x->has_session)
-        note_refusal(x, "unknown"); /* also where it is then nobody's, as at the gate */
+        note_refusal(x, "unknown"); /* also where a request without a session is accepted, as at the gate */
     if ((x->others_count > 0 || (!x->has_session && need != NEED_GUEST)) && !find_outcome(x, err))
         return false;
     if (x->replayed)

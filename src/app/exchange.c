@@ -13,11 +13,14 @@ static void take_key(struct exchange *x, const char *text, size_t length)
 {
     x->by_key = x->lookup.is_key = true;
     x->has_token = token_parse_key(text, length, &x->lookup.token);
-    /* Its sender is a program, which pages are nothing for: they have forms, of which none takes a key. */
+    /* A program sent it, so it gets JSON: pages have forms, and no form accepts a key. */
     x->request.accept = "";
 }
 
-/* A key as the password of Basic; any other password is for somebody else, such as a staging site's auth_basic. */
+/*
+ * Finds a key as the password of Basic. Any other password is meant for another program, such as a staging site's
+ * auth_basic.
+ */
 static bool find_basic(struct exchange *x, struct err *err)
 {
     struct basic basic;
@@ -46,13 +49,13 @@ static bool find_bearer(struct exchange *x)
         return true;
     }
     x->has_token = text != NULL && token_parse(text, length, &x->lookup.token);
-    /* At a site it may be the app's own; only what is a token of ours says anything there. */
+    /* At a site it may be the app's own token, so only a token of mayfly counts there. */
     if (x->request.target[0] != '\0')
         return x->has_token;
     return x->has_token || (text != NULL && strncasecmp(x->request.authorization, "Bearer ", strlen("Bearer ")) == 0);
 }
 
-/* At a site a cookie may be a visit's; elsewhere that is none of ours. */
+/* A cookie of a visit counts only at a site. */
 static bool read_cookie(struct exchange *x, const char *text, size_t length, struct session_lookup *lookup)
 {
     *lookup = (struct session_lookup){.state = CACHED_UNKNOWN};

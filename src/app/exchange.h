@@ -64,7 +64,7 @@ struct services {
     struct sniffing sniffing; /* used by app/file/file_typing.c */
     struct zygote sniffer;
     struct thumbnailer thumbnailer;
-    /* Of app/gate/gate.c: one line in a while says which site there is not. */
+    /* Used by app/gate/gate.c, which logs requests for unknown sites from time to time. */
     int64_t no_site_told_us;
     int64_t no_site_untold;
     bool nginx_told; /* by app/nginx_number.c: this process has said that nginx's files are old */
@@ -164,7 +164,7 @@ struct exchange {
     unsigned scopes;                /* bits of enum key_scope that the key opens as it came */
     bool has_session;               /* session is valid and live */
     struct session session;
-    bool has_caller; /* a program of this site asks, known by its key (app/session/app_caller.h) */
+    bool has_caller; /* the request is from a program of this site, proved by its key (app/session/app_caller.h) */
     struct uuid caller, site_key;
 
     struct buf body;
@@ -179,10 +179,10 @@ struct exchange {
     int64_t pause_ms;    /* before the next step of the job; 0: after other requests have had their turn */
     int64_t answer_left; /* bytes of the body that source has yet to give */
     struct err failure;  /* of the sink or the job */
-    bool has_waited;     /* it has waited for a slow client in one of its turns */
+    bool has_waited;     /* it has waited for a slow client in a turn */
 
     struct again again;
-    void *kept;         /* by app/account/credentials.c: what another run need not do again */
+    void *kept;         /* used by app/account/credentials.c: results that another run can use */
     bool attempt_taken; /* the registration was counted; another run is not counted again */
 
     struct session_ids forgets;  /* cached copies to remove after COMMIT (app/tombstones.h) */

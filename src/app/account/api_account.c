@@ -91,7 +91,7 @@ static bool take_attempt(struct exchange *x, struct err *err)
     return x->replayed;
 }
 
-/* Whom the setting lets in, as far as that is known without the database. */
+/* Checks whether the setting allows the registration, as far as that is known without the database. */
 static bool check_registration(struct exchange *x, const json_t *fields, struct registration *new, struct err *err)
 {
     const struct config *config = &x->services->config;
@@ -111,7 +111,10 @@ static bool check_registration(struct exchange *x, const json_t *fields, struct 
     return token_parse_invitation(text, strlen(text), &new->invitation) || refuse_invitation(err);
 }
 
-/* Before a password is hashed for nobody. It may have been used by this very request, whose worker then died. */
+/*
+ * Checks the invitation before the password is hashed. An earlier attempt of this request, whose worker died, may have
+ * used it.
+ */
 static bool find_invitation(struct exchange *x, const struct registration *new, struct err *err)
 {
     enum db_rc rc = DB_ROW;
@@ -337,7 +340,7 @@ static bool change_password(struct exchange *x, void *arg, struct err *err)
     return ok;
 }
 
-/* Refuses a member that has another name here than in other APIs. */
+/* Refuses a member of another API that has another name here. */
 static bool refuse_member(const char *name, struct err *err)
 {
     if (strcmp(err->field, "password") == 0)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Keys for programs: made, listed and revoked by somebody who is logged in; no key does any of this (app/routes.c). */
+/* Keys for programs: a session makes, lists and revokes them; a key can't do this (app/routes.c). */
 
 /* --- GET /keys */
 
@@ -31,7 +31,7 @@ static bool add_scope(const json_t *value, struct key_draft *draft, struct err *
     return scope != 0 || err_field(err, ERR_VALUE, "scopes", "scopes: one or more of gate, data, files and password");
 }
 
-/* A list, as JSON has it, or of a form the boxes scope_gate, scope_data, scope_files and scope_password. */
+/* Reads the scopes: a list in JSON, or the boxes scope_gate, scope_data, scope_files and scope_password of a form. */
 static bool read_scopes(const json_t *fields, struct key_draft *draft, struct err *err)
 {
     const json_t *list = json_object_get(fields, "scopes");
@@ -51,7 +51,7 @@ static bool read_scopes(const json_t *fields, struct key_draft *draft, struct er
     return true;
 }
 
-/* As the boxes are: names with spaces or commas between them. */
+/* The value of one input of a form: names with spaces or commas between them. */
 static bool split_sites(struct exchange *x, const char *text, const char **names, size_t *count, struct err *err)
 {
     static const char between[] = ", \t\r\n";
@@ -70,7 +70,10 @@ static bool split_sites(struct exchange *x, const char *text, const char **names
     return true;
 }
 
-/* Sites; without any, the key is good at all. One more than KEY_SITES_MAX is kept, for key_find_sites to refuse. */
+/*
+ * Reads the sites; without any, the key is valid at all sites. One more than KEY_SITES_MAX is kept, for key_find_sites
+ * to refuse.
+ */
 static bool read_sites(struct exchange *x, const json_t *fields, struct key_draft *draft, struct err *err)
 {
     const json_t *list = json_object_get(fields, "sites");

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-/* Of a host alone, whatever the settings say: what belongs to a site. */
+/* Cookies of one host, whatever the settings say: those that belong to a site. */
 static bool is_bound(enum cookie cookie)
 {
     return cookie == COOKIE_VISIT || cookie == COOKIE_WAY;

@@ -8,7 +8,7 @@
 enum cookie {
     COOKIE_SESSION,
     COOKIE_DEVICE, /* device_cookie.h */
-    COOKIE_VISIT,  /* visit.h: at a site, of its host alone whatever cookie_domain says */
+    COOKIE_VISIT,  /* visit.h: at a site, for its host only, whatever cookie_domain says */
     COOKIE_WAY,    /* gate/ticket.h: the same */
 };
 

@@ -23,7 +23,7 @@ bool signed_in_answer(struct exchange *, const struct signed_in *, struct err *)
 bool signed_in_once(struct exchange *, bool (*effect)(struct exchange *, void *arg, struct err *), void *arg,
                     struct err *) MUST_CHECK;
 
-/* The path to continue with, if it is on this site; otherwise fallback. */
+/* The path that the request names to continue with, if it is on this site; otherwise fallback. */
 const char *signed_in_location(const char *rd, const char *fallback);
 
 /*

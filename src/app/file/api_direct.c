@@ -23,7 +23,7 @@
 
 enum {
     URLS_PER_PAGE = 100,
-    /* So long other requests of this worker wait. The client asks again for the rest. */
+    /* How long other requests of this worker wait. The client asks again for the rest. */
     CHECK_MS = 300,
 };
 

@@ -104,7 +104,7 @@ static bool line_up(struct file_typing *typing)
     return taken;
 }
 
-/* Stores the file with a type that promises nothing: the uploader can't correct the error. */
+/* Stores the file with a type that claims nothing, since the uploader can't correct the error. */
 static bool give_up(struct file_typing *typing, const struct err *reason, struct err *err)
 {
     char unknown[MEDIA_TYPE_BYTES];

@@ -10,9 +10,9 @@
  * The image goes to the child process as memory without a name (memfd_create). It is freed with the request, and needs
  * no folder that can be written to, which the units do not give.
  *
- * What a worker has little of is counted: child processes, and images in memory. A request that waits for the object
- * storage has no child process, and images from the storage are counted apart from those from PostgreSQL, so a slow
- * storage delays nobody who does not use it.
+ * Child processes and images in memory are limited. A request that waits for the object storage has no child process,
+ * and images from the storage are counted separately from those from PostgreSQL, so a slow storage delays only requests
+ * that use it.
  */
 #ifndef MAYFLY_APP_FILE_THUMBNAIL_REQUEST_H
 #define MAYFLY_APP_FILE_THUMBNAIL_REQUEST_H

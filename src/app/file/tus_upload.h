@@ -1,4 +1,4 @@
-/* What all requests of tus do with an upload, and the headers that tell of it. */
+/* Functions and headers that all requests of tus share. */
 #ifndef MAYFLY_APP_FILE_TUS_UPLOAD_H
 #define MAYFLY_APP_FILE_TUS_UPLOAD_H
 
@@ -20,7 +20,7 @@ bool tus_find_upload(struct exchange *, struct file *, struct err *) MUST_CHECK;
 /* Whether all bytes have come. */
 bool tus_is_complete(const struct file *);
 
-/* Tells where the client goes on, and until when. */
+/* Adds the headers that say where the client continues, and until when. */
 bool tus_answer_offset(struct exchange *, const struct file *, struct err *) MUST_CHECK;
 
 /*

@@ -3,9 +3,10 @@
 #include <string.h>
 
 /*
- * An earlier attempt of this request, on a worker that was killed or did not answer in time, may hold the room that
- * this one is refused. It is looked for only then. When it was committed, once answers with its outcome, and the rest
- * of the body is read only for the hash that compares the two bodies. When it was not, its pending files are dropped.
+ * An earlier attempt of this request, on a worker that was killed or did not answer in time, may occupy the room that
+ * this one needs. It is looked for only when this attempt has no room. When it was committed, once answers with its
+ * outcome, and the rest of the body is read only for the hash that compares the two bodies. When it was not, its
+ * pending files are dropped.
  */
 
 /* Sets request->done when an earlier attempt was committed. */

@@ -39,7 +39,10 @@ static bool add_nginx(struct exchange *x)
                       NGINX_NUMBER, NGINX_UPDATE);
 }
 
-/* Ready means that log-ins and writes work. Without its cache mayfly is only slower; old files of nginx still work. */
+/*
+ * Ready means that log-ins and writes work. A missing cache only makes mayfly slower, and old files of nginx still
+ * work.
+ */
 bool api_health_ready(struct exchange *x, struct err *err)
 {
     struct cache *cache = x->services->sessions.cache;

@@ -13,7 +13,7 @@
 
 enum {
     SIZE_TEXT_BYTES = 32,
-    /* Characters of a file's ending that stand in the place of a picture. */
+    /* Characters of a file's ending that are shown in the place of a picture. */
     ENDING_MAX = 4,
 };
 

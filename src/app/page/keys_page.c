@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Whether somebody has just logged in: then a key can be made. */
+/* Whether the session has just logged in, so that a key can be made. */
 static bool set_recent(struct exchange *x, json_t *values, struct err *err)
 {
     switch (session_recent(&x->services->sessions, &x->arena, &x->session, KEY_RECENT_S, err)) {

@@ -52,7 +52,7 @@ static bool set_brand(const struct config *config, json_t *values)
            values_set_text(brand, "css", config->brand_css[0] != '\0' ? config->brand_css : NULL);
 }
 
-/* Who can register, and whom to ask. */
+/* Sets whether visitors can register, and the address for help. */
 static bool set_registration(const struct config *config, json_t *values)
 {
     return (strcmp(config->registration, "closed") == 0 || values_set_true(values, "may_register")) &&
@@ -334,7 +334,7 @@ static const char *form_page(const struct exchange *x)
 
     if (x->match.route == NULL || x->request.method != METHOD_POST)
         return NULL;
-    /* A form that takes nothing is not shown. */
+    /* A form that would be refused is not shown. */
     if (strcmp(x->match.route->path, "/register") == 0 && strcmp(x->services->config.registration, "closed") == 0)
         return NULL;
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)

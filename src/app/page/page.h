@@ -11,7 +11,7 @@ bool page_account(struct exchange *, struct err *);
 bool page_workers(struct exchange *, struct err *);
 bool page_files(struct exchange *, struct err *);
 
-/* Shows the log-in form, also to somebody who is logged in; the way is a path to continue to. */
+/* Shows the log-in form, also to a visitor who is logged in; the way is a path to continue to. */
 bool page_login_to(struct exchange *, const char *way, struct err *) MUST_CHECK;
 
 /* Shows the links of the file that the path names. */

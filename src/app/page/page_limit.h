@@ -10,8 +10,8 @@ enum {
     /* Keys, the newest. GET /keys lists all. */
     PAGE_KEYS_MAX = 15,
     /*
-     * Sites that the front page looks at, in their order. Each is read with its rules, some 40 KB at most, which have
-     * to fit the request's memory.
+     * Sites that the front page considers, in their order. Each is read with its rules, at most some 40 KB, which must
+     * fit into the request's memory.
      */
     PAGE_SITES_MAX = 100,
     /* Bytes of an indented document. The whole document is at its own address. */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* As if the first address of the site was opened now. */
+/* Judges the rules as for a request to the first address of the site. */
 static enum rules_verdict judge(const struct site *site, const char *origin, struct rules_facts facts)
 {
     struct err ignored = {.kind = ERR_NONE};

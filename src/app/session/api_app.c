@@ -1,4 +1,4 @@
-/* What the apps of a site keep: doc/decisions/app-sessions.md says who may do what. */
+/* Documents of the apps of a site. doc/decisions/app-sessions.md has their rights. */
 #include "app/api.h"
 #include "app/once.h"
 #include "app/page/query.h"
@@ -10,10 +10,10 @@
 
 enum verb { VERB_GET, VERB_PUT, VERB_PATCH, VERB_DELETE, VERB_TOUCH };
 
-/* Whose document is asked for, and on behalf of which visitor. */
+/* The document that is asked for, and the visitor on whose behalf. */
 struct target {
     struct app_key key;
-    const struct uuid *visitor; /* NULL: somebody who is not logged in */
+    const struct uuid *visitor; /* NULL: a visitor who is not logged in */
     struct uuid account;
     int64_t idle_s; /* 0: as it is */
     bool is_session;
@@ -30,7 +30,7 @@ static bool refuse_absent(struct err *err)
     return err_set(err, ERR_ABSENT, "there is no such document of this visitor's; it may have ended");
 }
 
-/* --- what is asked for */
+/* --- the request */
 
 static bool read_visitor(struct exchange *x, struct target *target, struct err *err)
 {
@@ -56,7 +56,7 @@ static bool read_idle(struct exchange *x, struct target *target, struct err *err
            err_field(err, ERR_INPUT, "idle", "idle: 1 to %lld seconds", (long long)most);
 }
 
-/* What a browser sends as its session's id may be anything: such a session is not there. */
+/* A browser may send anything as its session's id. A malformed id is that of no session. */
 static bool read_session(struct exchange *x, enum verb verb, struct target *target, struct err *err)
 {
     *target = (struct target){.is_session = true};
@@ -78,7 +78,10 @@ static bool read_account(struct exchange *x, struct target *target, struct err *
     return true;
 }
 
-/* After the log-in it is that account's alone: whoever logs in next in the same browser must not get it. */
+/*
+ * After the log-in the session belongs to that account: another account that logs in later in the same browser must not
+ * get it.
+ */
 static bool is_of_visitor(const struct target *target, const struct app_document *document)
 {
     return !document->has_account || (target->visitor != NULL && uuid_equal(target->visitor, &document->account));
@@ -101,7 +104,7 @@ static bool get(struct exchange *x, const struct target *target, struct err *err
 
 /* --- changing: inside of the transaction */
 
-/* Room for one more of this kind, of an account that may have it. */
+/* Checks the limits for one more document of this kind, and that the account may have it. */
 static bool check_room(struct exchange *x, const struct target *target, struct err *err)
 {
     struct db *db = x->services->sessions.db;
@@ -143,7 +146,7 @@ static bool make(struct exchange *x, const struct work *work, bool was_there, st
            response_json(&x->response, 201, work->body.json, err);
 }
 
-/* What a use of it changes beside its text. */
+/* Changes the values beside the text that every use changes. */
 static bool use(struct exchange *x, const struct target *target, const struct app_document *document, struct err *err)
 {
     struct db *db = x->services->sessions.db;
@@ -205,7 +208,10 @@ static bool change(struct exchange *x, void *arg, struct err *err)
 
 /* --- changing: the request */
 
-/* Nothing is written over what the app has not seen: a slow request would bring back what was logged out meanwhile. */
+/*
+ * A write needs the version that the app has read: otherwise a slow request would restore a session that was logged out
+ * meanwhile.
+ */
 static bool check_conditional(const struct exchange *x, struct err *err)
 {
     return x->request.if_match[0] != '\0' || strcmp(x->request.if_none_match, "*") == 0 ||
@@ -235,7 +241,7 @@ static bool change_by_body(struct exchange *x, const struct target *target, enum
            once(x, change, &work, err) && rebuild(x, &work, err);
 }
 
-/* Most often there is nothing to write. */
+/* Usually there is nothing to write. */
 static bool touch(struct exchange *x, const struct target *target, struct err *err)
 {
     struct work work = {.target = target, .verb = VERB_TOUCH};

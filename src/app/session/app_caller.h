@@ -1,4 +1,4 @@
-/* Which site's program asks. */
+/* The site whose program sends a request. */
 #ifndef MAYFLY_APP_SESSION_APP_CALLER_H
 #define MAYFLY_APP_SESSION_APP_CALLER_H
 

@@ -1,4 +1,4 @@
-/* Documents as requests send and answers show them: what sessions, accounts and apps keep (RFC 7396, RFC 9110). */
+/* The documents of sessions, accounts and apps in requests and answers (RFC 7396, RFC 9110). */
 #ifndef MAYFLY_APP_SESSION_DOCUMENT_BODY_H
 #define MAYFLY_APP_SESSION_DOCUMENT_BODY_H
 
@@ -15,20 +15,20 @@ bool document_tag(struct exchange *, int64_t version, struct err *) MUST_CHECK;
 /* The answer to a GET: 304, or 200 with this JSON, which lives as long as the exchange. */
 bool document_show(struct exchange *, int64_t version, const char *json, struct err *) MUST_CHECK;
 
-/* What a request sends. */
+/* The document in a request. */
 struct document_body {
-    const char *json; /* of a PUT the document that is to be, as the database has it; of a PATCH, as it was sent */
+    const char *json; /* PUT: the new document, as the database has it; PATCH: the patch, as it was sent */
     size_t length;    /* of a PATCH */
 };
 
-/* Reads the body once, and finds what is wrong with it before anything is locked. */
+/* Reads and checks the body, before anything is locked. */
 bool document_read_body(struct exchange *, enum document_change, struct document_body *, struct err *) MUST_CHECK;
 
 /* *text, in the exchange's arena, is the stored document with the patch that was sent. */
 bool document_patched(struct exchange *, const char *stored, const struct document_body *patch, const char **text,
                       struct err *) MUST_CHECK;
 
-/* Of a repetition whose answer lacks its body (x->body_hash): this text is put in when it is that. */
+/* For a repeated request whose answer lacks its body (x->body_hash): uses this text when it has that hash. */
 bool document_recall(struct exchange *, const char *text, struct err *) MUST_CHECK;
 
 #endif
