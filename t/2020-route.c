@@ -100,7 +100,7 @@ static void head_is_answered_by_get(void **state)
 
     assert_ptr_equal(find(unit, METHOD_HEAD, "/sessions", &match), &routes[1]);
     assert_refused(route_find(routes, COUNT(routes), METHOD_HEAD, "/login", &match, &unit->err), &unit->err, ERR_METHOD,
-                   "this takes POST, OPTIONS");
+                   "this path accepts POST, OPTIONS");
 }
 
 static void options_is_answered_for_every_path_there_is(void **state)

@@ -181,7 +181,7 @@ def check_worker_test():
         does("nor does config check", "config", "check", err="is good",
              config=with_settings(folder, s3_bucket="b", s3_credentials=""))
         status, said = tested("--no-secret", database="host=/nowhere dbname=mayfly")
-        check(status == 0 and "the schema was not looked at" in said, "a database that is away is not", said)
+        check(status == 0 and "the schema was not checked" in said, "a database that is away is not", said)
 
 
 def check_add():

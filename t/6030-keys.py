@@ -88,7 +88,7 @@ def check_making(user, client):
 
 def check_who_makes(user, client):
     robot = Client(made(client))
-    refused("a key makes no key", robot.post("/keys", json={"name": "x", "scopes": ["gate"]}), 403, "no key may do this; log in")
+    refused("a key makes no key", robot.post("/keys", json={"name": "x", "scopes": ["gate"]}), 403, "a key can't do this; log in")
     same([robot.get("/keys").status, robot.delete(f"/keys/{session_id(robot.token)}").status], [403, 403], "sees none and revokes none")
     old = Client(login(user))
     psql(f"UPDATE mayfly.session SET created_at = now() - interval '601 s' WHERE id = '{session_id(old.token)}'")
@@ -147,7 +147,7 @@ def check_scopes(client):
     check(not any("/session" in path or "/sessions" in path or "/link" in path for one in opened.values() for _, path in one),
           "and no session's documents, and no links", opened)
     refused("it is told what it lacks", keys["gate"].get("/profile/data"), 403, "it has not the scope data")
-    refused("and where no key will do", keys["gate"].get("/profile"), 403, "no key may do this; log in")
+    refused("and where no key will do", keys["gate"].get("/profile"), 403, "a key can't do this; log in")
     for path in ("/account", "/", "/files", "/nothing"):
         answer = whole.get(path, headers=BROWSER)
         check("csrf" not in answer.text and "text/html" not in answer.headers["content-type"], f"no page for a program: {path}", answer)

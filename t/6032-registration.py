@@ -53,14 +53,14 @@ def check_open():
     page = Client().get("/", headers=BROWSER).text
     check('href="/register"' in page, "and is shown where")
     made = ctl("invite")
-    check(made[0] == 0 and "warning: nobody needs an invitation while registration = open" in made[2], "an invitation is needed by nobody", made)
+    check(made[0] == 0 and "warning: an invitation is not needed while registration = open" in made[2], "an invitation is needed by nobody", made)
     same(register("mfi_nonsense").status, 201, "and not looked at")
 
 
 def check_closed():
     before = psql("SELECT count(*) FROM mayfly.attempt")
     answer = register(invitation())
-    check(answer.status == 403 and answer.json()["detail"] == f"nobody can register here; ask {HELP}", "nobody may register, and is told whom to ask", answer)
+    check(answer.status == 403 and answer.json()["detail"] == f"registration is closed here; ask {HELP}", "nobody may register, and is told whom to ask", answer)
     same(psql("SELECT count(*) FROM mayfly.attempt"), before, "which costs nothing")
     pages = {path: Client().get(path, headers=BROWSER) for path in ("/", "/login", "/register")}
     same({path: answer.status for path, answer in pages.items()}, {"/": 200, "/login": 200, "/register": 403}, "there is no form")

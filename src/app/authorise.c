@@ -51,20 +51,20 @@ static bool check_scope(struct exchange *x, struct err *err)
     x->has_session = false;
     note_refusal(x, "scope");
     if (wanted == 0)
-        return err_set(err, ERR_DENIED, "no key may do this; log in");
+        return err_set(err, ERR_DENIED, "a key can't do this; log in");
     if (x->by_basic && (x->session.scopes & KEY_PASSWORD) == 0)
         return err_set(err, ERR_DENIED,
                        "this key is no app password: send it as Authorization: Bearer, or make one with the scope "
                        "password");
     key_scopes_tell(wanted, text);
-    return err_set(err, ERR_DENIED, "this key may not do this: it has not the scope %s", text);
+    return err_set(err, ERR_DENIED, "the key can't do this: it does not have the scope %s", text);
 }
 
 static bool refuse_stranger(const struct exchange *x, struct err *err)
 {
     if (!x->by_key)
         return err_set(err, ERR_LOGIN, "log in first");
-    return err_set(err, ERR_LOGIN, "this key is not good: it was revoked, has ended, or is none%s",
+    return err_set(err, ERR_LOGIN, "the key is not valid: it was revoked, has expired, or does not exist%s",
                    x->by_basic ? " of this name" : "");
 }
 
@@ -150,7 +150,7 @@ bool authorise(struct exchange *x, struct err *err)
     enum route_need need = x->match.route->need;
 
     if (need == NEED_REFUSED)
-        return err_set(err, ERR_BUG, "route %s says nobody may", x->match.route->path);
+        return err_set(err, ERR_BUG, "route %s allows nobody", x->match.route->path);
     if (need == NEED_NOTHING)
         return true;
     if (need == NEED_KEY)

@@ -66,7 +66,7 @@ static int explain_family(char **words, int count)
         if (strcmp(words[0], ctl_commands[i].family) == 0)
             closest_offer(&verb, ctl_commands[i].verb);
     if (count < 2)
-        fprintf(stderr, "mayflyctl: %s is not a whole command; name one of these:\n", words[0]);
+        fprintf(stderr, "mayflyctl: %s is an incomplete command; name one of these:\n", words[0]);
     else if (verb.best != NULL)
         fprintf(stderr, "mayflyctl: %s %s: no such command; did you mean %s %s?\n", words[0], words[1], words[0],
                 verb.best);

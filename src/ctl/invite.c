@@ -59,7 +59,7 @@ bool invite_make(struct ctl *ctl, struct err *err)
     token_new_invitation(ctl->services.clock, &making.token, text);
     done = db_transaction(ctl->services.sessions.db, add, &making, err);
     if (done && strcmp(config->registration, "invite") != 0)
-        fprintf(stderr, "mayflyctl: warning: nobody needs an invitation while registration = %s\n",
+        fprintf(stderr, "mayflyctl: warning: an invitation is not needed while registration = %s\n",
                 config->registration);
     if (done && config->public_origin[0] != '\0')
         printf("%s/register?invite=%s\n", config->public_origin, text);

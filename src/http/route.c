@@ -65,6 +65,6 @@ bool route_find(const struct route *routes, size_t count, enum method method, co
     if (match->methods == 0)
         return err_set(err, ERR_ABSENT, "there is nothing here");
     if (match->route == NULL && method != METHOD_OPTIONS)
-        return err_set(err, ERR_METHOD, "this takes %s", route_allow(match, allow));
+        return err_set(err, ERR_METHOD, "this path accepts %s", route_allow(match, allow));
     return true;
 }

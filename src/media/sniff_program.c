@@ -133,7 +133,7 @@ int main(int argc, char **argv)
         bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
 
         if (!version && !help)
-            return fail("called wrongly; try --help");
+            return fail("wrong usage; try --help");
         fputs(version ? "mayfly-sniff " VERSION "\n" : usage, stdout);
         return 0;
     }

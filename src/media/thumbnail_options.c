@@ -93,7 +93,7 @@ bool thumbnail_options_read(struct thumbnail_options *options, int argc, char **
                                        : optind == argc - 1 &&
                                              decimal_parse(argv[optind], THUMBNAIL_BOX_MIN, THUMBNAIL_BOX_MAX, &box));
     if (!good) {
-        *status = thumbnail_complain(options, THUMBNAIL_BUG, "called wrongly; try --help");
+        *status = thumbnail_complain(options, THUMBNAIL_BUG, "wrong usage; try --help");
         return false;
     }
     options->box = (int)box;

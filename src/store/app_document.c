@@ -143,8 +143,8 @@ bool app_documents_check(struct db *db, struct arena *arena, const struct config
         return false;
     if (db_number(&row, 0, has_account ? 1 : 0) < most)
         return true;
-    err_set(err, ERR_LIMIT, "the site has %lld %s, as many as it may; those that are there go on", (long long)most,
-            has_account ? "documents of accounts" : "sessions of guests");
+    err_set(err, ERR_LIMIT, "the site has %lld %s, which is its limit; existing ones can still be used",
+            (long long)most, has_account ? "documents of accounts" : "sessions of guests");
     err->retry_after_s = LIMIT_RETRY_S;
     return false;
 }

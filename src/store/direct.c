@@ -95,7 +95,7 @@ static bool is_sealed(struct upload *upload, struct err *err)
 
     if (!upload->back_end->size(&upload->store->objects, &upload->scratch, &upload->file.object, &size, &reason)) {
         if (reason.kind == ERR_ABSENT)
-            return err_set(err, ERR_CONFLICT, "the storage knows nothing of this upload any more; begin another");
+            return err_set(err, ERR_CONFLICT, "the storage does not have this upload any more; begin another");
         *err = reason;
         return false;
     }

@@ -45,7 +45,7 @@ static struct object_store *objects_of(const struct moving *moving)
 
 static bool lost(struct err *err)
 {
-    return err_set(err, ERR_LOCKED, "another went on with this file");
+    return err_set(err, ERR_LOCKED, "another process has continued with this file");
 }
 
 static bool claim(struct moving *moving, struct err *err)

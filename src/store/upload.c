@@ -21,7 +21,7 @@ bool upload_in_database(const struct upload *upload)
 
 bool upload_lost(struct err *err)
 {
-    return err_set(err, ERR_LOCKED, "another request goes on with this upload");
+    return err_set(err, ERR_LOCKED, "another request is writing to this upload");
 }
 
 bool upload_ends_with_request(const struct upload *upload)
@@ -173,8 +173,8 @@ bool upload_give_up(struct upload *upload, struct err *err)
     if (file_give_up(upload->store, &upload->scratch, &upload->file.id, &upload->file.account, err) == DB_FAIL)
         return false;
     return strcmp(upload->file.via, "upload") == 0
-               ? err_set(err, ERR_DOWN, "the storage has lost what came of " OBJECT_SHOWN, upload->file.object.key)
-               : err_set(err, ERR_CONFLICT, "the storage has lost what came of this upload; begin another");
+               ? err_set(err, ERR_DOWN, "the storage has lost bytes of " OBJECT_SHOWN, upload->file.object.key)
+               : err_set(err, ERR_CONFLICT, "the storage has lost bytes of this upload; begin another");
 }
 
 static bool store_tail(struct upload *upload, int64_t lease_ms, struct err *err)

@@ -175,10 +175,10 @@ static void find_share(struct turn *turn)
 bool turn_admit(struct turns *turns, struct turn *turn, struct err *err)
 {
     if (turns->streams >= turns_streams_max(turns))
-        return err_set(err, ERR_DOWN, "too many uploads and downloads in hand");
+        return err_set(err, ERR_DOWN, "too many uploads and downloads at the moment");
     find_share(turn);
     turn->shared = shares_take(&turns->shares, turn->share, 1);
-    return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at a time");
+    return turn->shared || err_set(err, ERR_LIMIT, "you have too many uploads and downloads at the same time");
 }
 
 void turn_client_gone(struct turns *turns)

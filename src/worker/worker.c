@@ -246,7 +246,7 @@ static bool check_schema(struct worker *worker, struct err *err)
     known = schema_read(db, &arena, &schema, err);
     fits = known ? schema_reaches(&schema, err) : err->kind == ERR_DOWN;
     if (!known && fits)
-        fprintf(stderr, "mayfly-worker: the schema was not looked at: %.*s\n", (int)strcspn(err->detail, "\n"),
+        fprintf(stderr, "mayfly-worker: the schema was not checked: %.*s\n", (int)strcspn(err->detail, "\n"),
                 err->detail);
     arena_free(&arena);
     return fits;

@@ -21,7 +21,7 @@ struct registration {
 static bool refuse_invitation(struct err *err)
 {
     return err_field(err, ERR_VALUE, "invite",
-                     "invite: this invitation is not good: it was used, has ended, or is none");
+                     "invite: the invitation is not valid: it was used, has expired, or does not exist");
 }
 
 static bool see_login(struct exchange *x, const char *way_back, struct err *err)
@@ -99,7 +99,7 @@ static bool check_registration(struct exchange *x, const json_t *fields, struct 
     const char *text;
 
     if (strcmp(config->registration, "closed") == 0)
-        return err_set(err, ERR_DENIED, "nobody can register here%s%.200s", ask, config->support_url);
+        return err_set(err, ERR_DENIED, "registration is closed here%s%.200s", ask, config->support_url);
     if (strcmp(config->registration, "open") == 0)
         return true;
     if (!json_text(fields, "invite", &text, err))

@@ -34,7 +34,7 @@ bool shared_add_headers(struct exchange *x, struct err *refused, struct err *err
 
 static bool no_link(struct err *err)
 {
-    return err_set(err, ERR_ABSENT, "this link is not valid, or has ended; ask the sender for a new one");
+    return err_set(err, ERR_ABSENT, "the link is not valid or has expired; ask the sender for a new one");
 }
 
 /* A request for a link, and the holder of its use. */

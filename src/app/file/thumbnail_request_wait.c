@@ -45,7 +45,7 @@ bool thumbnail_request_wait(struct exchange *x, struct thumbnail_request *reques
     if (x->services->clock->monotonic_us() > request->until_us)
         return request->is_crowded
                    ? err_set(err, ERR_LIMIT, "other thumbnails of this account come first; ask again later")
-                   : err_set(err, ERR_DOWN, "a thumbnail is not made in time");
+                   : err_set(err, ERR_DOWN, "the thumbnail was not made in time");
     if (awaits == THUMBNAIL_AWAITS_ROOM || awaits == THUMBNAIL_AWAITS_CHILD || ahead > 0)
         return wait_here(x, request, ahead);
     x->pause_ms = request->pause_ms > 0 ? request->pause_ms : PAUSE_MIN_MS;

@@ -196,7 +196,7 @@ bool page_register(struct exchange *x, struct err *err)
     json_t *values;
 
     if (strcmp(x->services->config.registration, "closed") == 0)
-        return err_set(err, ERR_DENIED, "nobody can register here");
+        return err_set(err, ERR_DENIED, "registration is closed here");
     values = entrance_values(x, "register", "Create an account");
     if (values == NULL ||
         (invite != NULL && strlen(invite) <= PAGE_TYPED_BYTES && !values_set_text(values, "invite", invite)))
