@@ -1,4 +1,5 @@
--- What apps keep (store/app_document.h). A document that has ended, or whose account may not log in, counts as none.
+-- Documents of apps (store/app_document.h). A document that has ended, or whose account may not log in, counts as
+-- absent.
 
 -- columns: app_document_state
 -- Of a document d.

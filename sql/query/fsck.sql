@@ -1,4 +1,4 @@
--- What is compared with the bytes that back ends have.
+-- Rows that are compared with the objects of back ends.
 
 -- name: fsck_now (ago_s)
 -- -> the time so long ago, as listings of objects have it

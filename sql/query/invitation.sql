@@ -1,5 +1,6 @@
 -- name: invitation_operator
--- As site_operator: to its end the transaction has the rights to make invitations, and is the only one that does so.
+-- As site_operator: gives the transaction the rights to make invitations until its end, and excludes other such
+-- transactions.
 SELECT set_config('role', 'mayfly_operator', true), pg_advisory_xact_lock(hashtextextended('mayfly invitations', 0));
 
 -- name: invitation_add (id, hash, who, seconds, most)
@@ -16,5 +17,5 @@ SELECT id FROM n UNION ALL SELECT id FROM invitation WHERE id = $1::uuid;
 SELECT 1 FROM invitation WHERE id = $1::uuid AND secret_hash = $2::bytea AND expires_at > statement_timestamp();
 
 -- name: invitation_use (id, hash)
--- Of those who use it at once one finds it. -> id when it was good
+-- Of several that use it at once, one finds it. -> id when it was valid
 DELETE FROM invitation WHERE id = $1::uuid AND secret_hash = $2::bytea AND expires_at > statement_timestamp() RETURNING id;

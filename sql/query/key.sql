@@ -1,5 +1,5 @@
 -- columns: key_told
--- Of a key k, as its account and administrators see it.
+-- A key k as its account and administrators see it.
 k.id
 k.name
 array_remove(ARRAY[CASE WHEN k.scopes & 1 > 0 THEN 'gate' END, CASE WHEN k.scopes & 2 > 0 THEN 'data' END, CASE WHEN k.scopes & 4 > 0 THEN 'files' END, CASE WHEN k.scopes & 8 > 0 THEN 'password' END], NULL) AS scopes

@@ -16,13 +16,13 @@ LIMIT 1;
 SELECT count(*) FROM (SELECT FROM outcome WHERE account_id = $1::uuid LIMIT $2::int) o;
 
 -- name: outcome_keep (key, fingerprint, sealed, forgets, account)
--- Of a client's own key, with the sessions to forget. There is one when a log-in is done again
--- whose session has ended.
+-- An outcome under a client's own key, with the sessions to forget. There is one when a log-in is done again whose
+-- session has ended.
 INSERT INTO outcome (key, fingerprint, sealed, forgets, account_id)
 VALUES ($1::bytea, $2::bytea, $3::bytea, $4::uuid[], $5::uuid)
 ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, sealed = excluded.sealed, forgets = excluded.forgets;
 
 -- name: outcome_request_keep (key, fingerprint, sealed, forgets)
--- Of nginx's request id.
+-- An outcome under nginx's request id.
 INSERT INTO outcome_request (key, fingerprint, sealed, forgets) VALUES ($1::bytea, $2::bytea, $3::bytea, $4::uuid[])
 ON CONFLICT (key, hour) DO UPDATE SET fingerprint = excluded.fingerprint, sealed = excluded.sealed, forgets = excluded.forgets;

@@ -1,7 +1,7 @@
 -- Lists of ids are given on as arrays: these are looked up one by one, where IN (SELECT …) may read whole tables.
 
 -- columns: session_told
--- Of a session s, as its account and administrators see it.
+-- A session s as its account and administrators see it.
 s.id
 s.user_agent
 coalesce(host(s.address), '') AS address
@@ -44,7 +44,7 @@ WHERE id = $1::uuid AND seen_at < statement_timestamp()
 RETURNING to_ms(seen_at);
 
 -- name: sessions_lock (account)
--- Whoever ends sessions of it takes turns with others who do
+-- Transactions that end sessions of an account take turns
 SELECT id FROM account WHERE id = $1::uuid FOR NO KEY UPDATE;
 
 -- name: session_end (id, account)

@@ -12,7 +12,7 @@ s.updated_by
 (SELECT string_agg(o.origin, ' ' ORDER BY o.place) FROM site_origin o WHERE o.site_id = s.id) AS origins
 
 -- name: site_operator
--- From here to the end of the transaction it has the rights to change sites, and is the only one that does so.
+-- Gives the transaction the rights to change sites until its end, and excludes other such transactions.
 SELECT set_config('role', 'mayfly_operator', true), pg_advisory_xact_lock(hashtextextended('mayfly sites', 0));
 
 -- name: site_add (id, name, rules, form, title, place, who, most)
@@ -23,7 +23,7 @@ WHERE (SELECT count(*) FROM site WHERE id <> $1::uuid) < $8::bigint
 ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING id;
 
 -- name: site_edit (id, who, title, place?, rules, form)
--- What is null stays as it is. -> id
+-- Null leaves a column unchanged. -> id
 UPDATE site SET title = coalesce($3::text, title), place = coalesce($4::int, place), rules = coalesce($5::text, rules),
     rules_form = coalesce($6::bytea, rules_form), updated_by = $2::text, updated_at = statement_timestamp()
 WHERE id = $1::uuid RETURNING id;

@@ -1,4 +1,4 @@
--- Keys of sites, by which their own servers ask. They are changed after site_operator.
+-- Keys of sites, which their servers send. They are changed after site_operator.
 
 -- name: site_key_find (id)
 -- -> site, hash, whether its last use was noted long ago

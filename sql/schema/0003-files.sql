@@ -1,4 +1,4 @@
--- Files: their rows, what is kept of growing ones, and how much an account has. Runs as mayfly_owner in schema mayfly.
+-- Files: their rows, the state of unfinished ones, and the usage of an account. Runs as mayfly_owner in schema mayfly.
 
 -- What an account's files take, in bytes as reserved: exact under any number of parallel uploads, since each one counts
 -- itself in the statement that makes its row.
@@ -40,7 +40,7 @@ CREATE TABLE file (
     hash_state bytea,
     sha256 bytea CHECK (octet_length(sha256) = 32),
     created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
-    -- Whoever writes holds the lease.
+    -- A writer holds the lease.
     lease uuid,
     lease_until timestamptz,
     -- When the sweeper may look: a pending row's expiry, a deleting row's next try. NULL: never.
@@ -74,8 +74,8 @@ CREATE TABLE file_chunk (
 -- Most files are compressed already, and a part of an uncompressed value is read without the rest.
 ALTER TABLE file_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
--- Bytes of a living file in a back end that is not its row's: the old copy after `mayflyctl files move`, or the new one while
--- it is made. Kept for whoever holds the lease; the sweeper removes them when sweep_at has come.
+-- Bytes of a living file in a back end that is not its row's: the old copy after `mayflyctl files move`, or the new one
+-- while it is made. They belong to the holder of the lease; the sweeper removes them at sweep_at.
 CREATE TABLE file_copy (
     file_id uuid NOT NULL,
     back_end text NOT NULL,
@@ -89,8 +89,9 @@ CREATE TABLE file_copy (
 );
 CREATE INDEX file_copy_sweep ON file_copy (sweep_at);
 
--- Links by which somebody without an account gets a file. The token is not kept, only its hash with the installation's
--- secret. uses_left: downloads that may still begin, null for any number; used_at: when the last one that counted began.
+-- Links by which people without an account get a file. The token is not kept, only its hash with the installation's
+-- secret. uses_left: downloads that may still begin, null for any number; used_at: when the last one that counted
+-- began.
 CREATE TABLE file_link (
     id uuid PRIMARY KEY,
     file_id uuid NOT NULL REFERENCES file ON DELETE CASCADE,

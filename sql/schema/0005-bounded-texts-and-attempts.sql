@@ -1,8 +1,8 @@
 -- 0005: no text costs more than its length, and the same wrong password counts once.
 
--- What two spellings of a name have in common; null for more than a name can have. Canonical ordering takes the square of the
--- combining marks that follow one another and can't be interrupted. Workers check before; this is for whoever did not. No longer
--- STRICT, since a CASE would then keep its body from taking the place of the call.
+-- What two spellings of a name have in common; null for more than a name can have. Canonical ordering takes the square
+-- of the combining marks that follow one another and can't be interrupted. Workers check it before; this is for clients
+-- that did not. No longer STRICT, since a CASE would then keep its body from taking the place of the call.
 CREATE OR REPLACE FUNCTION name_key(name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN char_length(name) <= 255 THEN lower(normalize(name, NFKC)) END
@@ -23,10 +23,10 @@ BEGIN
 END $$;
 CREATE TRIGGER file_name_key BEFORE INSERT OR UPDATE OF name ON file FOR EACH ROW EXECUTE FUNCTION file_name_key();
 
--- Takes one attempt from every bucket, or from none when one is full. Answers the seconds to wait; 0: taken; -1: nothing was
--- taken, since the same was tried in this window. again stands for what "the same" is; null: nothing is.
--- Keys are locked in order, so that two log-ins never wait for each other; again is only ever touched by who has locked the key
--- that it is made of, which is one of keys. A refusal leaves no row: whoever is refused can't fill the table.
+-- Takes one attempt from every bucket, or from none when one is full. Answers the seconds to wait; 0: taken; -1:
+-- nothing was taken, since the same was tried in this window. again stands for what "the same" is; null: nothing is.
+-- Keys are locked in order, so that two log-ins never wait for each other; again is only ever touched by who has locked
+-- the key that it is made of, which is one of keys. A refusal makes no row, so a refused client can't fill the table.
 -- In the place of attempt_take, which the release before calls.
 CREATE FUNCTION attempt_count(keys bytea[], limits int[], window_s int, again bytea) RETURNS int
 LANGUAGE plpgsql SET search_path = mayfly AS $$

@@ -1,4 +1,4 @@
--- 0009: a use of a link is one transfer of whoever used it.
+-- 0009: a use of a link is one transfer of its holder.
 
 -- Who has used a link for a number of downloads, and may go on with the transfer. holder: a hash of the ticket that a browser got, or
 -- of the address that a program came from.

@@ -25,8 +25,8 @@ CREATE TABLE outcome_request_1 PARTITION OF outcome_request FOR VALUES IN (1);
 CREATE TABLE outcome_request_2 PARTITION OF outcome_request FOR VALUES IN (2);
 CREATE TABLE outcome_request_3 PARTITION OF outcome_request FOR VALUES IN (3);
 
--- Empties the partition of the next hour -> whether there was anything in it. Nobody reads it now but to look whether a key is
--- there; whoever does is waited for, and waits, for a moment only. Runs with its owner's rights: workers can't empty a table.
+-- Empties the partition of the next hour -> whether there was anything in it. It is read only to look for a key; such a
+-- statement is waited for, and waits, only for a moment. Runs with its owner's rights: workers can't empty a table.
 CREATE FUNCTION outcomes_turn() RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = mayfly, pg_temp SET lock_timeout = '50ms' AS $$
 DECLARE

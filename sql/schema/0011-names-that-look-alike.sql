@@ -1,7 +1,7 @@
--- 0011: nobody registers what looks like a name or an address of before that holds characters which show nothing.
+-- 0011: a new name or address can't look like an older one that has invisible characters.
 
--- What is seen of a name, to compare with the name_key of others: without Unicode's Default_Ignorable_Code_Point and U+2800, a
--- Braille pattern of no dots. t/4110 compares the list with Unicode's data.
+-- The visible part of a name, to be compared with the name_key of others: without Unicode's
+-- Default_Ignorable_Code_Point and U+2800, a Braille pattern of no dots. t/4110 compares the list with Unicode's data.
 CREATE FUNCTION name_seen(name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT mayfly.name_key(regexp_replace(name,
@@ -9,14 +9,14 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         '\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFF8\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E0FFF]', '', 'g'))
 $$;
 
--- Whether it holds such characters. Most names are ASCII, which their length tells.
+-- Whether a name has such characters. Most names are ASCII, which is found by their length.
 CREATE FUNCTION name_hides(name text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT octet_length(name) > char_length(name) AND mayfly.name_seen(name) IS DISTINCT FROM mayfly.name_key(name)
 $$;
 
--- For whoever comes without a check of its own, and for what only the table knows. Accounts of before keep their names: they are
--- looked at when they change only.
+-- For clients that do not check themselves, and for conditions that only the table can check. Older accounts keep their
+-- names, which are checked only when they change.
 CREATE FUNCTION account_seen() RETURNS trigger
 LANGUAGE plpgsql SET search_path = mayfly, pg_temp AS $$
 DECLARE

@@ -1,7 +1,7 @@
--- 0012: what comes of an upload is added to what is kept of its last block, instead of all of that being written anew.
+-- 0012: the bytes of an upload are added to its last block in pieces, instead of writing the whole block anew.
 
--- How many pieces the tail has, chunks of file_chunk that follow one another. Whoever takes the lease and can read them changes the
--- sign, which the release before does not.
+-- How many pieces the tail has, chunks of file_chunk that follow one another. A worker that takes the lease and can
+-- read pieces changes the sign, which the release before does not.
 ALTER TABLE file ADD COLUMN tail_pieces int NOT NULL DEFAULT 0;
 
 -- The release before reads one piece: when it takes the lease of an upload that has more, they become one. A piece counts up to where

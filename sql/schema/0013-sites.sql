@@ -1,12 +1,12 @@
--- 0013: sites: what is behind the gate, and who may pass there. The release before knows nothing of them.
+-- 0013: sites behind the gate, and the rules that say who may pass. The release before knows nothing of them.
 
 CREATE TABLE site (
     id uuid PRIMARY KEY,
     name text COLLATE "C" NOT NULL CONSTRAINT site_name UNIQUE CHECK (name ~ '^[a-z0-9][a-z0-9-]{0,39}$'),
-    -- What it is called where people see it, and its place among others there.
+    -- The title that people see, and the site's place in lists.
     title text NOT NULL DEFAULT '' CHECK (char_length(title) <= 200),
     place int NOT NULL DEFAULT 0,
-    -- As somebody wrote them, and the form that requests are judged by (gate/rules_form.h).
+    -- The rules as they were written, and the form by which requests are judged (gate/rules_form.h).
     rules text NOT NULL CHECK (octet_length(rules) BETWEEN 1 AND 4096),
     rules_form bytea NOT NULL CHECK (octet_length(rules_form) BETWEEN 1 AND 16384),
     created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
@@ -29,8 +29,8 @@ CREATE TABLE site_origin (
     CONSTRAINT site_origin_once UNIQUE (host, port, https, prefix)
 );
 
--- Workers read. Whoever changes sites takes this role for a transaction (site_operator in sql/query/site.sql); mayfly does not
--- inherit its rights, so no other statement has them.
+-- Workers may only read. A command that changes sites takes this role for a transaction (site_operator in
+-- sql/query/site.sql). The role mayfly does not inherit its rights, so no other statement has them.
 GRANT USAGE ON SCHEMA mayfly TO mayfly_operator;
 GRANT SELECT ON site, site_origin TO mayfly;
 GRANT SELECT, INSERT, UPDATE, DELETE ON site, site_origin TO mayfly_operator;

@@ -8,7 +8,7 @@ CREATE TABLE key (
     name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 60),
     -- Bits of store/key.h.
     scopes int NOT NULL CHECK (scopes BETWEEN 1 AND 15),
-    -- Where it is good at the gate: everywhere, or at these. A site that was removed is in no row, so nothing is opened by its id.
+    -- The sites that it opens at the gate: all, or these. The id of a removed site opens nothing.
     all_sites boolean NOT NULL,
     sites uuid[] NOT NULL CHECK (cardinality(sites) <= 20),
     created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
@@ -17,7 +17,7 @@ CREATE TABLE key (
     CONSTRAINT key_account UNIQUE (account_id, id)
 );
 
--- Good for one registration. Only an administrator makes them (mayfly_operator, see 0013); whoever registers takes one away.
+-- Valid for one registration, which deletes it. Only administrators make them (mayfly_operator, see 0013).
 CREATE TABLE invitation (
     id uuid PRIMARY KEY,
     secret_hash bytea NOT NULL CHECK (octet_length(secret_hash) = 32),

@@ -19,7 +19,8 @@ BEGIN
     END IF;
 END $$;
 
--- Asked again and again by wait.sql: a statement that waits would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits.
+-- wait.sql tries the lock repeatedly: a statement that waits would hold a snapshot, for which CREATE INDEX CONCURRENTLY
+-- waits.
 \ir wait.sql
 
 DO $$
@@ -58,8 +59,9 @@ CREATE TABLE IF NOT EXISTS schema_step (
     applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Locks tables for a change, all or none of them; without a table it does nothing. Whoever waits for such a lock has everybody else wait behind it, so it waits for
--- a moment only and then tries again, for five minutes: whatever holds a table for longer, such as a backup, ends first.
+-- Locks tables for a change, all or none of them; without a table it does nothing. All other statements wait behind a
+-- statement that waits for such a lock, so it waits for a moment only and then tries again, for five minutes. A
+-- transaction that holds a table for longer, such as a backup, has to end first.
 CREATE OR REPLACE FUNCTION tables_lock(VARIADIC names text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = mayfly, pg_temp AS $$
 DECLARE
@@ -106,7 +108,7 @@ REVOKE ALL ON FUNCTION tables_lock(text[]) FROM PUBLIC;
 \ir later.sql
 
 RESET ROLE;
--- What only an administrator's commands do is done in the role mayfly_operator, which they take for a transaction.
+-- Commands of administrators change their tables in the role mayfly_operator, which they take for a transaction.
 DO $$
 BEGIN
     IF (SELECT rolinherit FROM pg_roles WHERE rolname = 'mayfly') THEN
@@ -122,12 +124,12 @@ ALTER ROLE mayfly SET statement_timeout = '5s';
 ALTER ROLE mayfly SET lock_timeout = '2s';
 ALTER ROLE mayfly SET idle_in_transaction_session_timeout = '5s';
 ALTER ROLE mayfly SET synchronous_commit = on;
--- As workers read it, whatever the database or the cluster says.
+-- The formats that workers read, whatever the settings of the database or the cluster.
 ALTER ROLE mayfly SET bytea_output = hex;
 ALTER ROLE mayfly SET timezone = 'UTC';
 ALTER ROLE mayfly SET standard_conforming_strings = on;
--- What a statement was given is nobody's who reads the server's log: no details of errors, which quote rows and keys (e-mail
--- addresses, hashes), and no parameters, which are of those and tokens. Only a superuser may say so.
+-- Keeps secrets out of the server's log: no details of errors, which quote rows and keys (e-mail addresses, hashes),
+-- and no parameters, which may be tokens. Only a superuser may set this.
 ALTER ROLE mayfly SET log_parameter_max_length_on_error = 0;
 DO $$
 BEGIN

@@ -1,4 +1,5 @@
--- Of apply.sql: the change that :change names is applied once, in one transaction that locks the tables of :locks first of all.
+-- Included by apply.sql: applies the change that :change names once, in one transaction that locks the tables of :locks
+-- first of all.
 SELECT left(:'change', 4)::int AS number,
     NOT EXISTS (SELECT FROM schema_change WHERE number = left(:'change', 4)::int) AS todo \gset
 \if :todo

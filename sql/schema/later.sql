@@ -1,8 +1,9 @@
--- Of apply.sql: what changes need that takes time, while everybody goes on. Nothing here may hold a lock on a whole table that
--- requests wait for, or more than some hundred rows at once. Each step is done once; one that is broken off begins anew.
+-- Included by apply.sql: the slow steps of changes, which run while requests are served. Nothing here may hold a lock
+-- on a whole table that requests wait for, or more than some hundred rows at once. Each step is done once; one that is
+-- broken off begins anew.
 SET lock_timeout = 0;
 
--- What each step begins and ends with: whether it is to be done, and that it is done.
+-- The beginning and the end of each step: whether it is to be done, and that it is done.
 \set asked 'SELECT NOT EXISTS (SELECT FROM schema_step WHERE name = :''step'') AS todo'
 \set done 'INSERT INTO schema_step (name) VALUES (:''step'');'
 
@@ -69,9 +70,10 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS account_closing ON account (closing_at) 
 :done
 \endif
 
--- Names compare alike whatever locale the database was made with: where its own lower() knows other letters than ASCII's, and no
--- dotless i, name_key stays as it is; elsewhere ICU's root locale takes its place. Indexes are of a function, not of a name: those of
--- the new one are made beside those of the old one, and then both change places. Until both are whole, both say what is taken.
+-- Names compare alike whatever locale the database was made with: where its own lower() knows other letters than
+-- ASCII's, and no dotless i, name_key stays as it is; elsewhere ICU's root locale takes its place. Indexes are of a
+-- function, not of a name: those of the new one are made beside those of the old one, and then both change places.
+-- Until both are complete, both decide which names are taken.
 \set step 'name_key'
 :asked \gset
 SELECT name_key(E'I\u00C9') <> E'i\u00E9' AS differs, lower(E'I\u00C9') <> E'i\u00E9' AS differed \gset

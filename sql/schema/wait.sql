@@ -1,4 +1,4 @@
--- Of apply.sql: one of them at a time.
+-- Included by apply.sql: only one apply.sql runs at a time.
 SELECT pg_try_advisory_lock(hashtextextended('mayfly schema', 0)) AS mine \gset
 \if :mine
 \else
