@@ -169,7 +169,7 @@ or, in a browser, $url/behind/, a site behind the gate
 TEXT
 }
 
-# The site of nginx_write, for whoever is logged in.
+# The site of nginx_write, for users who are logged in.
 site_up() {
     local ctl=("$INST/bin/mayflyctl" -c "$SCRATCH/etc/mayfly.conf" site) verb=edit
 
