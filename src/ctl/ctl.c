@@ -110,7 +110,7 @@ const struct ctl_command ctl_commands[] = {
      "change a site",
      .run = site_change, .least = 1, .most = 1 + SITE_ORIGINS_MAX,
      .takes = TAKES(REQUIRE) | TAKES(RULES) | TAKES(TITLE) | TAKES(ORDER), .notes = site_notes},
-    {"site", "remove", "NAME", "take a site away, so that nobody passes there",
+    {"site", "remove", "NAME", "remove a site, so that nobody passes there",
      .run = site_drop, .least = 1, .most = 1},
     {"site", "key", "NAME LABEL", "make a key for the site's own server and print it, alone",
      .run = site_key_make, .least = 2, .most = 2,
