@@ -515,6 +515,8 @@ EXCUSED = {
     ("answer", "#/components/schemas/Ready/database/state", "wrong settings"): "t/5555",
     ("answer", "#/components/schemas/Ready/cache/state", "down"): "t/5300",
     ("answer", "#/components/schemas/Ready/cache/state", "off"): "t/5320",
+    ("answer", "#/components/schemas/Ready/nginx/state", "old files"): "t/5745",
+    **{("answer", f"#/components/schemas/Ready/nginx/{name}", "there"): "t/5745" for name in ("found", "needed", "command")},
 }
 same({status: any(REFERENCE.seen["answer", *key, status] for key in OPERATIONS) for status in (414, 429, 431, 500)},
      {414: True, 429: True, 431: True, 500: True}, "what is of any route was seen of one")
