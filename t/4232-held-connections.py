@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 import mayfly
 from chaos import wait_until
 from mayfly import CHECKOUT, SCRATCH, check, done, new_user, same, signed_in, try_login
-from nginx import take_files
+from nginx import free_ports, take_files
 
 HOST = "example.org"
 SHIPPED_S, HERE_S = 10, 2
@@ -34,14 +34,6 @@ FEW = 256  # connections of the other one
 HALF = f"GET /static/mayfly.css HTTP/1.1\r\nHost: {HOST}\r\nX-Half: ".encode()
 REFUSED = f"POST /nothing HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 1000000\r\n\r\n".encode()
 WHOLE = f"GET /static/mayfly.css HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
-
-
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def shorter(text):

@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST
 from mayfly import PAGE, SCRATCH, Headers, check, done, same, signed_in
-from nginx import take_files
+from nginx import free_ports, take_files
 
 HOST = "example.org"
 FOLDER = SCRATCH / "tmp/tls"
@@ -31,14 +31,6 @@ HOSTILE = """
     ssl_session_tickets on;
     server_tokens on;
 """
-
-
-def free_ports(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 def write(plain, secure, lax):

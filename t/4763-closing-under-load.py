@@ -14,21 +14,12 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from chaos import INST, Threads
+from files import fill
 from mayfly import PASSWORD, SCRATCH, Client, User, check, done, login, new_name, note, psql, same, settings, signed_in
 
 FILES = int(os.environ.get("MAYFLY_FILES", "3000"))
 CLOSED = 3
 PATIENCE_S = 30 + FILES / 500
-
-
-def fill(account, count):
-    """Rows of files as they are after an upload."""
-    psql(f"""INSERT INTO mayfly.file (id, account_id, state, via, back_end, object_name, block_bytes, name, size, received, reserved,
-            sealed, sha256)
-        SELECT gen_random_uuid(), '{account}', 'committed', 'upload', 'postgres', 'upload', 262144, 'file ' || n, 0, 0, 0, true, sha256('')
-        FROM generate_series(1, {count}) n;
-        INSERT INTO mayfly.account_usage VALUES ('{account}', 0, {count}) ON CONFLICT (account_id)
-            DO UPDATE SET files = account_usage.files + {count}""")
 
 
 class Owner:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from files import fill
 from mayfly import PASSWORD, SCRATCH, Client, User, check, dev, done, login, note, psql, same, settings, signed_in, try_login
 
 FILES = 20_000  # so many take several times the deadline below when their rows are changed in one statement
@@ -22,16 +23,6 @@ LEFT = 700  # more than one step of the sweeper lets go of
 def ctl(*words, **environment):
     return subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", SCRATCH / "etc/mayfly.conf", *words], capture_output=True, text=True,
                           env={**os.environ, **environment}, check=False)
-
-
-def fill(account, count):
-    """Rows of files as they are after an upload."""
-    psql(f"""INSERT INTO mayfly.file (id, account_id, state, via, back_end, object_name, block_bytes, name, size, received, reserved,
-            sealed, sha256)
-        SELECT gen_random_uuid(), '{account}', 'committed', 'upload', 'postgres', 'upload', 262144, 'file ' || n, 0, 0, 0, true, sha256('')
-        FROM generate_series(1, {count}) n;
-        INSERT INTO mayfly.account_usage VALUES ('{account}', 0, {count}) ON CONFLICT (account_id)
-            DO UPDATE SET files = account_usage.files + {count}""")
 
 
 def owner(email):

@@ -147,16 +147,18 @@ static bool on_wanted(void *arg, const char *path, const char *text, struct err 
     return wanted->text != NULL || err_memory(err);
 }
 
+/* A request whose answer has the wanted element. */
+static struct s3_request request_of(struct wanted *wanted, const char *name, const char *method, const char *key)
+{
+    return (struct s3_request){
+        .name = name, .method = method, .key = key, .element = on_wanted, .begin = wanted_begin, .arg = wanted};
+}
+
 bool s3_upload_begin(struct s3 *s3, struct arena *arena, const char *key, const char *type, const char **upload,
                      struct err *err)
 {
     struct wanted wanted = {arena, "InitiateMultipartUploadResult/UploadId", NULL};
-    struct s3_request request = {.name = "POST uploads",
-                                 .method = "POST",
-                                 .key = key,
-                                 .element = on_wanted,
-                                 .begin = wanted_begin,
-                                 .arg = &wanted};
+    struct s3_request request = request_of(&wanted, "POST uploads", "POST", key);
     struct s3_answer answer;
 
     *upload = NULL;
@@ -204,12 +206,7 @@ bool s3_upload_copy(struct s3 *s3, struct arena *arena, const char *key, const c
                     const char *from, int64_t offset, int64_t length, const char **tag, struct err *err)
 {
     struct wanted wanted = {arena, "CopyPartResult/ETag", NULL};
-    struct s3_request request = {.name = "PUT part copy",
-                                 .method = "PUT",
-                                 .key = key,
-                                 .element = on_wanted,
-                                 .begin = wanted_begin,
-                                 .arg = &wanted};
+    struct s3_request request = request_of(&wanted, "PUT part copy", "PUT", key);
     const char *encoded = sigv4_encode(arena, from, '/');
     const char *source = encoded == NULL ? NULL : arena_printf(arena, "/%s/%s", s3_call_bucket(s3), encoded);
     const char *range = arena_printf(arena, "bytes=%" PRId64 "-%" PRId64, offset, offset + length - 1);
@@ -252,12 +249,7 @@ bool s3_upload_complete(struct s3 *s3, struct arena *arena, const char *key, con
                         const struct s3_part *parts, size_t count, struct err *err)
 {
     struct wanted wanted = {arena, "CompleteMultipartUploadResult", NULL};
-    struct s3_request request = {.name = "POST complete",
-                                 .method = "POST",
-                                 .key = key,
-                                 .element = on_wanted,
-                                 .begin = wanted_begin,
-                                 .arg = &wanted};
+    struct s3_request request = request_of(&wanted, "POST complete", "POST", key);
     struct s3_answer answer;
     struct buf text;
 

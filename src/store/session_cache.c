@@ -1,6 +1,7 @@
 #include "store/session_cache.h"
 
 #include "base/buf.h"
+#include "store/copy_ttl.h"
 
 #include <string.h>
 
@@ -9,14 +10,6 @@
 _Static_assert(sizeof KEY_PREFIX - 1 + UUID_TEXT_BYTES <= CACHE_KEY_BYTES, "a key has room for what it is made of");
 
 enum {
-    /* Longer than any request takes, so that most requests that began before the change find it. */
-    TOMBSTONE_TTL_S = 60,
-    /*
-     * Longer than a read of the database may take. A lease whose holder died delays no request; it only prevents fills.
-     */
-    LEASE_TTL_S = 10,
-    /* A hint for memcached, which may drop entries that are not read any more. Readers check the times in entries. */
-    ENTRY_TTL_S = 300,
     /* Profile, name, address and groups of one account; more is not cached. */
     TEXT_MAX = 16 * 1024,
 };
@@ -203,7 +196,7 @@ void session_cache_lease(struct cache *cache, struct arena *arena, struct sessio
     if (wanted == 0)
         return;
     random_bytes(lease.nonce, sizeof lease.nonce);
-    cache_set_and_get(cache, arena, keys, wanted, &lease, sizeof lease, LEASE_TTL_S, found);
+    cache_set_and_get(cache, arena, keys, wanted, &lease, sizeof lease, COPY_LEASE_TTL_S, found);
     for (size_t i = 0; i < wanted; i++) {
         if (found[i].bytes == NULL || found[i].length != sizeof there)
             continue;
@@ -247,7 +240,7 @@ static void fill(struct cache *cache, struct arena *arena, const struct session 
             return;
     if (session->is_key && !add_opens(&value, session))
         return;
-    cache_compare_and_set(cache, &key, value.bytes, value.length, ENTRY_TTL_S, stamp);
+    cache_compare_and_set(cache, &key, value.bytes, value.length, COPY_ENTRY_TTL_S, stamp);
 }
 
 void session_cache_settle(struct cache *cache, struct arena *arena, struct session_lookup *const *lookups, size_t count)
@@ -277,7 +270,8 @@ enum cache_written session_cache_forget(struct cache *cache, const struct sessio
 
     for (size_t i = 0; i < ids->count; i++) {
         struct cache_key key = key_of(&ids->ids[i]);
-        enum cache_written written = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S, &losses);
+        enum cache_written written =
+            cache_set(cache, &key, &tombstone, sizeof tombstone, COPY_TOMBSTONE_TTL_S, &losses);
 
         worst = written > worst ? written : worst;
     }

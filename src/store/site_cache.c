@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "base/sha256.h"
 #include "gate/rules_form.h"
+#include "store/copy_ttl.h"
 
 #include <string.h>
 
@@ -12,12 +13,6 @@
 _Static_assert(sizeof KEY_PREFIX - 1 + SITE_BUCKET_BYTES <= CACHE_KEY_BYTES, "a key has room for what it is made of");
 
 enum {
-    /* Longer than any request takes, so that most requests that began before the change find it. */
-    TOMBSTONE_TTL_S = 60,
-    /* Longer than a read of the database may take. */
-    LEASE_TTL_S = 10,
-    /* A hint: entries are checked by their time. */
-    ENTRY_TTL_S = 300,
     /* Of all sites of a bucket; with more, each request asks the database. 16 of the longest rules there are. */
     ROWS_MAX_BYTES = 16 * (RULES_FORM_BYTES + 1024),
 };
@@ -137,7 +132,7 @@ static void lease(struct cache *cache, struct arena *arena, struct site_lookup *
     struct cache_item found;
 
     random_bytes(lease.nonce, sizeof lease.nonce);
-    cache_set_and_get(cache, arena, &key, 1, &lease, sizeof lease, LEASE_TTL_S, &found);
+    cache_set_and_get(cache, arena, &key, 1, &lease, sizeof lease, COPY_LEASE_TTL_S, &found);
     if (found.bytes == NULL || found.length != sizeof there)
         return;
     memcpy(&there, found.bytes, sizeof there);
@@ -164,7 +159,7 @@ static void fill(struct cache *cache, struct arena *arena, const struct site_loo
         return;
     buf_init(&value, arena, sizeof item + ROWS_MAX_BYTES);
     if (buf_add(&value, &item, sizeof item) && buf_add(&value, lookup->rows, lookup->rows_length))
-        cache_compare_and_set(cache, &key, value.bytes, value.length, ENTRY_TTL_S, lookup->stamp);
+        cache_compare_and_set(cache, &key, value.bytes, value.length, COPY_ENTRY_TTL_S, lookup->stamp);
 }
 
 enum cache_written site_cache_forget(struct cache *cache, const char *const *hosts, size_t count)
@@ -180,7 +175,7 @@ enum cache_written site_cache_forget(struct cache *cache, const char *const *hos
 
         bucket_of(hosts[i], bucket);
         key = key_of(bucket);
-        written = cache_set(cache, &key, &tombstone, sizeof tombstone, TOMBSTONE_TTL_S, &losses);
+        written = cache_set(cache, &key, &tombstone, sizeof tombstone, COPY_TOMBSTONE_TTL_S, &losses);
         worst = written > worst ? written : worst;
     }
     return worst;

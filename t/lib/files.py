@@ -163,6 +163,16 @@ def pools_away(*names):
 # --- what is there
 
 
+def fill(account, count):
+    """Rows of files as they are after an upload."""
+    psql(f"""INSERT INTO mayfly.file (id, account_id, state, via, back_end, object_name, block_bytes, name, size, received, reserved,
+            sealed, sha256)
+        SELECT gen_random_uuid(), '{account}', 'committed', 'upload', 'postgres', 'upload', 262144, 'file ' || n, 0, 0, 0, true, sha256('')
+        FROM generate_series(1, {count}) n;
+        INSERT INTO mayfly.account_usage VALUES ('{account}', 0, {count}) ON CONFLICT (account_id)
+            DO UPDATE SET files = account_usage.files + {count}""")
+
+
 def usage(user):
     """Bytes and files as they are counted for the account."""
     row = psql(f"SELECT bytes, files FROM mayfly.account_usage WHERE account_id = '{user.id}'")
