@@ -21,7 +21,7 @@ enum {
     JSON_BYTES = 6 * RULES_TEXT_BYTES + 3,
 };
 
-/* A change of one site, as a transaction does it. */
+/* A change of one site, made in a transaction. */
 struct change {
     struct ctl *ctl;
     struct uuid id;
@@ -31,12 +31,12 @@ struct change {
     int64_t place;
     char by[BY_BYTES];
     int tries;
-    /* Where it is, and was before: what the cache has of these is no longer true. */
+    /* The site's origins before and after the change, whose cached copies are out of date. */
     const char *hosts[2 * SITE_ORIGINS_MAX];
     size_t host_count;
 };
 
-/* --- What is given */
+/* --- Arguments */
 
 static bool read_origins(struct ctl *ctl, struct change *change, struct err *err)
 {
@@ -58,7 +58,7 @@ static bool read_place(struct ctl *ctl, struct change *change, struct err *err)
            ctl_usage(err, "--order: a number from 0 to %d, not '%.40s'", SITE_PLACE_MAX, order);
 }
 
-/* For whoever reads it later: who ran this, as far as that is known. */
+/* The user who runs this command, if known, for administrators who read it later. */
 static void name_author(char by[BY_BYTES])
 {
     const struct passwd *user = getpwuid(getuid());
@@ -92,8 +92,8 @@ static enum cache_written tell_hosts(struct cache *cache, const void *what)
 }
 
 /*
- * Once it is committed nobody is judged by what was before. After a failure too: COMMIT may have worked although its
- * answer was lost.
+ * Invalidates the cached copies, so that no request is judged by the old rules after the commit. Also after a failure,
+ * since COMMIT may have worked although its answer was lost.
  */
 static bool apply(struct change *change, bool (*work)(struct db *, void *, struct err *), struct err *err)
 {
@@ -107,8 +107,8 @@ static bool apply(struct change *change, bool (*work)(struct db *, void *, struc
 }
 
 /*
- * In the transaction: where the site is, before it is changed. A second try finds the same, or what the first has made
- * of it.
+ * In the transaction: reads the site's origins before the change. A second attempt finds the same, or those that the
+ * first has set.
  */
 static bool note_hosts(struct change *change, struct err *err)
 {
@@ -219,7 +219,7 @@ bool site_drop(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* --- What there is */
+/* --- Lists */
 
 static void warn(struct ctl *ctl, const struct site *site)
 {
@@ -278,11 +278,11 @@ static bool add_row(struct table *table, const struct site *site, struct err *er
 struct listing {
     struct table table;
     bool json, is_first;
-    struct site last; /* that was printed, as site_list wants it */
+    struct site last; /* the last site that was printed, as site_list needs it */
     char last_name[SITE_NAME_MAX + 1];
 };
 
-/* Page by page, so that many sites need no more memory than one page. */
+/* Reads one page at a time, so that many sites need no more memory than one page. */
 static bool print_page(struct ctl *ctl, struct listing *listing, int *count, struct err *err)
 {
     struct site *sites;
@@ -325,7 +325,7 @@ bool site_print_all(struct ctl *ctl, struct err *err)
     return true;
 }
 
-/* Whom a rule names may have no account any more. The form has ids and the text has names, in the same order. */
+/* A user named in a rule may have no account any more. The form has ids and the text has names, in the same order. */
 static bool warn_of_users(struct ctl *ctl, const struct site *site, struct err *err)
 {
     struct rules_value *name = NULL, *kept = NULL;

@@ -1,4 +1,4 @@
-/* mayflyctl site key, keys, revoke: by these keys the servers of apps ask. */
+/* mayflyctl site key, keys, revoke: the keys of the servers of apps. */
 #include "store/site_key.h"
 #include "base/bytes.h"
 #include "base/utf8.h"
@@ -31,7 +31,7 @@ static bool find(struct ctl *ctl, struct uuid *id, struct err *err)
     return true;
 }
 
-/* It is told to terminals. */
+/* Terminals show it. */
 static bool check_label(const char *label, struct err *err)
 {
     size_t length = strlen(label);
@@ -50,7 +50,7 @@ static bool add(struct db *db, void *arg, struct err *err)
            site_key_add(db, arena, making->token, &making->site, making->label, making->by, err);
 }
 
-/* The key alone goes to standard output, after it is kept. */
+/* The key alone goes to standard output, after it is committed. */
 bool site_key_make(struct ctl *ctl, struct err *err)
 {
     const struct passwd *user = getpwuid(getuid());

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    /* Of a line that is shown: so many characters before the place, and after it. */
+    /* The number of characters of a line that are shown before the place of an error, and after it. */
     BEFORE = 40,
     AFTER = 20,
     SHOWN_BYTES = (BEFORE + AFTER) * 4 + 1,
@@ -16,7 +16,7 @@ enum {
 
 static bool read_stream(FILE *file, const char *name, struct buf *text, struct err *err)
 {
-    /* One byte more than rules may have, so that they are refused for that. */
+    /* One byte more than rules may have, so that longer rules are refused. */
     char *bytes = buf_reserve(text, RULES_TEXT_BYTES + 1);
 
     if (bytes == NULL)
@@ -53,8 +53,8 @@ static bool read_given(struct ctl *ctl, struct buf *text, struct err *err)
 }
 
 /*
- * The line before the character and with some behind it, without what a terminal obeys; its length in characters up to
- * there.
+ * Copies the part of the line around the character, without control characters, and returns the number of characters
+ * before it.
  */
 static int show_line(struct arena *arena, const struct buf *text, const struct rules_place *place,
                      char shown[SHOWN_BYTES])
@@ -84,7 +84,7 @@ static int show_line(struct arena *arena, const struct buf *text, const struct r
     return place->character - 1 - skip;
 }
 
-/* Where it was given: "--require", the path, or what a pipe has sent. */
+/* The source of the rules: "--require", the path, or standard input. */
 static bool refuse(struct ctl *ctl, const struct buf *text, const struct rules_place *place, const struct err *reason,
                    struct err *err)
 {

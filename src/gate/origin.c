@@ -31,7 +31,7 @@ static bool is_name(const char *host)
     }
 }
 
-/* What browsers take for an address of IPv4: its last label is a number. */
+/* Whether browsers read the name as an IPv4 address: its last label is a number. */
 static bool looks_like_ipv4(const char *host)
 {
     const char *last = strrchr(host, '.');
@@ -114,7 +114,9 @@ static bool read_prefix(const char *whole, const char *text, char prefix[ORIGIN_
     return true;
 }
 
-/* Where browsers take http for safe, and a cookie that is Secure works (W3C Secure Contexts, section 3.1). */
+/*
+ * Hosts at which browsers treat http as secure, and accept cookies that are Secure (W3C Secure Contexts, section 3.1).
+ */
 static bool is_this_host(const char *host)
 {
     size_t length = strlen(host), localhost = sizeof "localhost" - 1;
@@ -152,7 +154,7 @@ bool origin_read(const char *text, struct origin *origin, struct err *err)
     return true;
 }
 
-/* What a path may not have as it is, escaped. */
+/* Writes a path with the characters escaped that it can't contain. */
 static void format_prefix(const char *prefix, char *text, size_t room)
 {
     static const char as_it_is[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()+,=:@/";

@@ -1,6 +1,6 @@
 /*
- * Where a site is: scheme, host and port, which are an origin (RFC 6454), and the prefix of the paths beneath which it
- * has all. In one spelling, so that they can be compared.
+ * The address of a site: scheme, host and port, which are an origin (RFC 6454), and a prefix, under which all paths
+ * belong to it. All have one spelling, so that they can be compared.
  */
 #ifndef MAYFLY_GATE_ORIGIN_H
 #define MAYFLY_GATE_ORIGIN_H
@@ -22,22 +22,24 @@ struct origin {
 
 /*
  * "https://git.example.org", with ":8443" and a prefix such as "/wiki/" or without. ERR_VALUE says what to write. http
- * is taken where browsers take it for safe, of names beneath localhost and of addresses of this host.
+ * is accepted where browsers treat it as secure: for names under localhost and for addresses of this host.
  */
 bool origin_read(const char *text, struct origin *, struct err *) MUST_CHECK;
 
-/* As it is shown, and read again: without the port that the scheme has anyway, and without a prefix of "/". */
+/*
+ * Writes the origin as it is shown and can be read again: without the scheme's own port, and without a prefix of "/".
+ */
 void origin_format(const struct origin *, char text[ORIGIN_TEXT_BYTES]);
 
 /*
- * Where a URL asks: its origin, with a prefix of "/", and from its path on what a client sends as the target. ERR_VALUE
+ * Splits a URL into its origin, with a prefix of "/", and the target that a client sends, from the path on. ERR_VALUE
  * as above.
  */
 bool origin_of_url(const char *url, struct origin *, const char **target, struct err *) MUST_CHECK;
 
 /*
- * Which of the prefixes, all of one origin, has the target of a request: the longest one. -1: none, or it can't be
- * told, since the path can be read in two ways and there is more than the prefix "/".
+ * The index of the longest prefix, of several at one origin, that contains the target of a request. -1: none does, or
+ * the path can be read in two ways and there is another prefix than "/".
  */
 int origin_choose(const char *const *prefixes, int count, const char *target);
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * What NFKC makes dots, slashes, backslashes, percent signs and semicolons of (or "..", "..."): forms of other width
- * and size.
+ * Characters that NFKC turns into dots, slashes, backslashes, percent signs or semicolons (or "..", "..."): forms of
+ * other width and size.
  */
 static bool is_double(uint32_t code)
 {
@@ -25,7 +25,7 @@ static bool is_plain_text(const char *text, size_t length)
     return !utf8_has_control(text, length);
 }
 
-/* Of what is decoded; "/" alone has one segment, which is empty and the last. */
+/* Splits a decoded path into segments; "/" alone has one segment, which is empty and the last. */
 static bool has_plain_segments(const char *path)
 {
     while (*path == '/') {

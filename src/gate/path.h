@@ -1,6 +1,6 @@
 /*
- * The path of a request, when everybody reads the same of it. nginx, an app and the server of its framework each decode
- * a path in their own way; a rule that lets a path pass counts for paths only that leave them no choice.
+ * The path of a request, if it can be read in one way only. nginx, an app and the server of its framework each decode
+ * paths in their own way, so a rule for a path holds only for requests whose path all of them read in the same way.
  */
 #ifndef MAYFLY_GATE_PATH_H
 #define MAYFLY_GATE_PATH_H
@@ -10,10 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/*
- * nginx's large_client_header_buffers have 8 kB for the whole line; an app's own addresses are shorter than this by
- * far.
- */
+/* nginx's large_client_header_buffers have 8 kB for the whole line; the addresses of apps are much shorter. */
 enum { PATH_BYTES = 2048 };
 
 /*
@@ -28,8 +25,8 @@ enum { PATH_BYTES = 2048 };
 bool path_plain(const char *target, size_t length, char plain[PATH_BYTES]) MUST_CHECK;
 
 /*
- * Whether a plain path is that of a pattern, which is a plain path too: what ends with '/' stands for all beneath it, a
- * segment "*" for any one segment that is not empty. Case counts.
+ * Whether a plain path matches a pattern, which is a plain path too: a pattern that ends with '/' stands for all paths
+ * under it, a segment "*" for any one segment that is not empty. Case counts.
  */
 bool path_matches(const char *pattern, const char *plain);
 

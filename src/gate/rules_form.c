@@ -8,7 +8,8 @@
 
 enum {
     FORM_VERSION = 1,
-    DIGEST_BYTES = 16, /* of SHA-256: enough against chance, and nobody who can write here needs to forge one */
+    DIGEST_BYTES =
+        16, /* of SHA-256: enough against accidents; an attacker who can write here does not need to forge one */
     NUMBER_BYTES = 8,
     NETWORK_BYTES = ADDRESS_BYTES + 1,
 };

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { METHOD_CHARACTERS_MAX = 32, FOUND_BYTES = 48 /* of what was found, in a message */ };
+enum { METHOD_CHARACTERS_MAX = 32, FOUND_BYTES = 48 /* of the found text, in a message */ };
 
 struct reader {
     struct arena *arena;
@@ -116,7 +116,7 @@ static bool read_recent(struct reader *reader, struct word word, struct rules_va
            expected(reader, "seconds since the last proof, 30 to 31622400", word);
 }
 
-/* Whether nothing is set beyond its length: 10.0.0.1/8 was meant otherwise. */
+/* Whether no bit is set beyond the network's length: 10.0.0.1/8 is probably a mistake. */
 static bool is_whole(const struct network *network)
 {
     for (int bit = network->bits; bit < ADDRESS_BYTES * 8; bit++)
@@ -331,7 +331,7 @@ static bool read_rows(struct reader *reader)
     return true;
 }
 
-/* What is none can't be shown, and would be refused by the database. */
+/* Bytes that are not UTF-8 can't be shown, and the database would refuse them. */
 static bool check_text(struct reader *reader)
 {
     size_t good = utf8_check(reader->text, reader->length);

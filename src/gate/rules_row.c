@@ -17,7 +17,7 @@ static bool is_proof(enum rules_kind kind)
     return kind == RULES_FACTOR || kind == RULES_RECENT;
 }
 
-/* What is wrong with one term beside an earlier one of its row. */
+/* The error of a term that does not go with an earlier one of its row, or NULL. */
 static const char *beside(const struct rules_term *earlier, const struct rules_term *term)
 {
     if (earlier->kind == term->kind && term->kind != RULES_GROUP)

@@ -13,7 +13,7 @@ enum {
     TIE_TEXT_BYTES = BASE64_TEXT_BYTES(SECRET_MAC_BYTES),
 };
 
-/* What a seal is for: no other sealed text can be taken for one. */
+/* The context of the seal, so that no other sealed text is accepted as a ticket. */
 static const char context[] = "ticket of the gate";
 
 static const char *digest_of(struct exchange *x, size_t key, const char *nonce)
@@ -28,7 +28,7 @@ static const char *digest_of(struct exchange *x, size_t key, const char *nonce)
     return text;
 }
 
-/* The one that the browser has sent, or NULL. */
+/* The value of the cookie that the browser has sent, or NULL. */
 static const char *sent_nonce(struct exchange *x)
 {
     const char *name = cookie_name(&x->services->config, COOKIE_WAY), *text;
@@ -46,7 +46,7 @@ const char *ticket_tie(struct exchange *x, struct err *err)
     char text[NONCE_TEXT_BYTES];
     const char *nonce = sent_nonce(x), *tie;
 
-    /* One for all tabs, and lengthened each time: a log-in takes as long as it takes. */
+    /* One cookie serves all tabs, and its life is extended each time, since a log-in may take long. */
     if (nonce == NULL) {
         random_bytes(bytes, sizeof bytes);
         bytes_to_base64(bytes, sizeof bytes, text);
@@ -59,7 +59,7 @@ const char *ticket_tie(struct exchange *x, struct err *err)
                                                                                                              : NULL;
 }
 
-/* The origin of an address of ours, as text; its host, in lower case, is in *host. */
+/* The origin of an address, as text; *host is its host in lower case. */
 static const char *origin_of(struct exchange *x, const char *url, struct origin *origin)
 {
     struct err ignored = {.kind = ERR_NONE};
