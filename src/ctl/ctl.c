@@ -58,7 +58,7 @@ const struct ctl_command ctl_commands[] = {
     {"sweep", NULL, "", "remove what has expired; run it hourly", .run = system_sweep, .walks = true},
     {"fsck", NULL, "[--repair] [--deep] [--json]", "compare the rows of files with the bytes that are stored",
      .run = files_fsck, .walks = true, .takes = TAKES(REPAIR) | TAKES(DEEP) | TAKES(JSON), .failure = CTL_EXIT_USAGE,
-     .notes = "--repair removes what belongs to no file and corrects what is counted wrong; "
+     .notes = "--repair removes objects that belong to no file and corrects wrong counts; "
               "it never touches a file's bytes.\n"
               "With --json each line is one finding.\n"
               "Exit status: 0 nothing is wrong, or all of it was repaired; 1 something is wrong; "
@@ -115,7 +115,7 @@ const struct ctl_command ctl_commands[] = {
     {"site", "key", "NAME LABEL", "make a key for the site's own server and print it, alone",
      .run = site_key_make, .least = 2, .most = 2,
      .notes = "With the key, the app of the site keeps its sessions in mayfly, those of all its visitors.\n"
-              "The key is good for nothing else. It is printed this once.\n"},
+              "The key has no other use. It is printed only once.\n"},
     {"site", "keys", "NAME [--json]", "list the keys of a site's own server, newest first",
      .run = site_key_print_all, .least = 1, .most = 1, .takes = TAKES(JSON)},
     {"site", "revoke", "ID", "revoke a key of a site's own server", .run = site_key_drop, .least = 1, .most = 1},
@@ -123,10 +123,10 @@ const struct ctl_command ctl_commands[] = {
      "judge a request by the rules",
      .run = site_try, .least = 1, .most = 1, .failure = CTL_EXIT_USAGE,
      .takes = TAKES(USER) | TAKES(FACTORS) | TAKES(METHOD) | TAKES(ADDRESS),
-     .notes = "A GET of somebody who is not logged in, or of NAME, who has just proved N factors, "
-              "1 if nothing else is said.\n"
+     .notes = "The request is a GET by a visitor who is not logged in, or by NAME, who has just proved N factors "
+              "(default: 1).\n"
               "Exit status: 0 it passes, 1 it does not, 2 it could not be found out.\n"},
-    {"nginx", "check", "[FILE|-] [--json]", "name what is open in nginx's configuration",
+    {"nginx", "check", "[FILE|-] [--json]", "find what nginx's configuration leaves open",
      .run = nginx_check, .need = NEED_NO_CONFIG, .stays_root = true, .most = 1, .takes = TAKES(JSON),
      .failure = CTL_EXIT_USAGE,
      .notes = "It reads what nginx -T prints: now, or as it was saved in FILE, - for standard input. Each finding has\n"
@@ -147,24 +147,24 @@ const struct ctl_option_row ctl_options[OPTION_COUNT] = {
     [OPTION_ACCOUNT] = {"account", "NAME", "only the files of this account", NULL},
     [OPTION_ADDRESS] = {"address", "ADDRESS", "the client's address", NULL},
     [OPTION_AFTER] = {"after", "NAME", "only accounts that were made after this one", NULL},
-    [OPTION_DAYS] = {"days", "N", "how long it is good", NULL},
+    [OPTION_DAYS] = {"days", "N", "how many days it is valid", NULL},
     [OPTION_DEEP] = {"deep", NULL, "read every byte and compare SHA-256", NULL},
     [OPTION_EMAIL] = {"email", "ADDRESS", "the account's e-mail address", NULL},
-    [OPTION_FACTORS] = {"factors", "N", "as many factors are proved", "1 2"},
+    [OPTION_FACTORS] = {"factors", "N", "the number of factors that are proved", "1 2"},
     [OPTION_GENERATE] = {"generate", NULL, "make a password and print it, alone, to standard output", NULL},
     [OPTION_GROUPS] = {"groups", "A,B", "the account's groups", NULL},
     [OPTION_JSON] = {"json", NULL, "print JSON", NULL},
     [OPTION_METHOD] = {"method", "METHOD", "the request's method", NULL},
     [OPTION_NAME] = {"name", "TEXT", "the name to display", NULL},
     [OPTION_NOW] = {"now", NULL, "do it although something still needs the old state", NULL},
-    [OPTION_ONCE] = {"once", NULL, "print one look and end", NULL},
+    [OPTION_ONCE] = {"once", NULL, "print the state once and end", NULL},
     [OPTION_ORDER] = {"order", "N", "the place among other sites, the lowest first", NULL},
     [OPTION_REPAIR] = {"repair", NULL, "repair what can be repaired without touching a file", NULL},
     [OPTION_REQUIRE] = {"require", "RULE", "a row of the rules; may be given again", NULL},
     [OPTION_RULES] = {"rules", "FILE", "read the rules from a file, - for standard input", NULL},
     [OPTION_SCOPES] = {"scopes", "A,B", "what it opens: gate, data, files, password", NULL},
-    [OPTION_SITES] = {"sites", "A,B", "the sites at which it is good; without it, all", NULL},
-    [OPTION_TITLE] = {"title", "TEXT", "what people see the site called", NULL},
+    [OPTION_SITES] = {"sites", "A,B", "the sites that it opens; without this option, all", NULL},
+    [OPTION_TITLE] = {"title", "TEXT", "the name of the site for people", NULL},
     [OPTION_TO] = {"to", "BACKEND", "postgres or s3", "postgres s3"},
     [OPTION_USER] = {"user", "NAME", "this account", NULL},
 };
