@@ -56,7 +56,7 @@ nginx_write() {
 
     # Copies, which tests may change; they include each other.
     for name in locations pass fastcgi small params errors events gate ask refused protect{,-fastcgi,-uwsgi,-grpc} public; do
-        sed "s,include $shipped/,include snippets/," "$shipped/mayfly-$name.conf" >"$etc/snippets/mayfly-$name.conf"
+        sed 's,include [^ ]*/mayfly/nginx/mayfly,include snippets/mayfly,' "$shipped/mayfly-$name.conf" >"$etc/snippets/mayfly-$name.conf"
     done
     sed "s,/run/mayfly/nginx/,$SCRATCH/run/," "$shipped/mayfly-inner.conf" >"$etc/conf.d/mayfly-inner.conf"
     cp "$shipped/mayfly.conf" "$shipped/mayfly-limits.conf" "$etc/conf.d/"

@@ -53,7 +53,7 @@ same({name.split("/")[0] for name in FILES} ^ set(BENEATH), set(), "each folder 
 numbers = [name[:4] for name in os.listdir(CHECKOUT / "t") if re.match(r"\d{4}-", name)]
 same(sorted({number for number in numbers if numbers.count(number) > 1}), [], "no two tests have the same number")
 makefile = (CHECKOUT / "Makefile.am").read_text()
-shipped = {str(path.relative_to(CHECKOUT)) for folder in ("sql/query", "sql/schema", "nginx", "src") for path in (CHECKOUT / folder).rglob("*")
+shipped = {str(path.relative_to(CHECKOUT)) for folder in ("sql", "nginx", "src") for path in (CHECKOUT / folder).rglob("*")
            if path.is_file() and path.suffix != ".pyc"}
 same(sorted(shipped ^ set(re.findall(r"(?<=\s)(?:nginx/README|(?:sql|nginx|src)/[\w/-]+\.[\w.]+)", makefile)) - {"src/db/statements.h", "src/http/pages.c", "src/prove/pages.c"}), [],
      "Makefile.am lists each file of sql, nginx and src, and none that is not there")
@@ -118,7 +118,7 @@ same(broken, [], f"each of {len(HEADERS)} headers compiles alone")
 
 objects = [path for name in FILES if name.endswith(".c") for path in [BUILD / "src" / (name[:-2] + ".o")] if path.exists()]
 objects += [path for path in (BUILD / "src/http/pages.o",) if path.exists()]
-sources = [name for name in FILES if name.endswith(".c") and not re.match(r"(ctl|prove)/|media/(child_limits|zygote_loop|.*_program)\.c", name)]
+sources = [name for name in FILES if name.endswith(".c") and not re.match(r"(ctl|prove)/|media/(child_limits|zygote_loop|thumbnail_options|.*_program)\.c", name)]
 missing = [name for name in sources if not (BUILD / "src" / (name[:-2] + ".o")).exists()]
 same(missing, [], f"the objects are in {BUILD}")
 

@@ -1,6 +1,6 @@
 /*
- * The release of nginx's files that a request came through. nginx keeps the files that it read at its last reload, and an
- * administrator may have copied them, so an upgrade of the package does not always change them.
+ * The release of nginx's files that a request came through. nginx keeps the files that it read at its last reload, and
+ * an administrator may have copied them, so an upgrade of the package does not always change them.
  */
 #ifndef MAYFLY_APP_NGINX_NUMBER_H
 #define MAYFLY_APP_NGINX_NUMBER_H

@@ -55,9 +55,8 @@ struct prove_answer {
     const char *body;                     /* NUL-terminated */
     size_t length;
     const char *trouble;
-    bool
-        is_nonsense; /* status is 0 although there was an answer: it is too long, is no HTTP, or redirects in a circle */
-    bool unsent;     /* there was no connection, so the request was not sent */
+    bool is_nonsense; /* status is 0 although an answer came: too long, no HTTP, or redirected in a circle */
+    bool unsent;      /* there was no connection, so the request was not sent */
     const char *head; /* lines of the last answer's header; what is beyond PROVE_HEAD_BYTES is left out */
     const char *url;  /* the last one, after redirects */
     char *jar; /* malloc, for the caller to free: its cookies, in lines of Netscape's format; NULL: none are kept */

@@ -7,8 +7,8 @@
 enum secret_use { SECRET_USE_WORKERS, SECRET_USE_LINKS };
 
 /*
- * Columns of SECRET_USE_WORKERS: a row for each connection of a worker, with its name. SECRET_USE_LINKS has one row: how
- * many links need a key, and until when.
+ * Columns of SECRET_USE_WORKERS: a row for each connection of a worker, with its name. SECRET_USE_LINKS has one row:
+ * how many links need a key, and until when.
  */
 enum { SECRET_WORKER_NAME, SECRET_WORKER_HOST };
 enum { SECRET_LINKS_COUNT = 0, SECRET_LINKS_UNTIL };
