@@ -38,6 +38,7 @@ def reload(nginx):
     """Returns when no process with the files of before is left."""
     master = (nginx.folder / "pid").read_text().strip()
     children = Path(f"/proc/{master}/task/{master}/children")
+    check(wait_until(20, lambda: children.read_text().split()), "nginx runs")
     before = set(children.read_text().split())
     os.kill(int(master), signal.SIGHUP)
     check(wait_until(20, lambda: (now := set(children.read_text().split())) and not now & before), "nginx reads its files again")
