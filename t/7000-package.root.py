@@ -98,7 +98,7 @@ def check_old_pools(machine):
     """
     old, new = ("heavy-a", "heavy-b"), [pool for pool in POOLS if len(pool) > 1]
     machine(f"""
-        mv /etc/nginx/conf.d/mayfly-http.conf /root/
+        rm /etc/nginx/conf.d/mayfly-http.conf
         cd /usr/share/mayfly/nginx
         cp mayfly.conf mayfly-host.conf mayfly-limits.conf mayfly-inner.conf /etc/nginx/conf.d/
         cp mayfly-*.conf /etc/nginx/snippets/
