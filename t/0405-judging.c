@@ -364,6 +364,38 @@ static void the_same_facts_are_judged_the_same(void **state)
     assert_int_equal(first.recent_s, 60);
 }
 
+static void nobody_is_asked_for_a_key_but_where_one_passes(void **state)
+{
+    static const struct {
+        const char *rules, *target;
+        bool by_key;
+    } asked[] = {
+        {"any", "/", false},
+        {"any key", "/", true},
+        {"any | group:bots key", "/", true},
+        {"group:bots key | any", "/", true},
+        {"any | any key path:/api/", "/", false},
+        {"any | any key path:/api/", "/api/x", true},
+        {"any | any key path:/api/", "/api/..%2fx", false},
+        {"any key net:192.0.2.0/24", "/", false},
+        {"any key method:POST | any", "/", false},
+        {"public | any key", "/", false},
+        {"group:staff net:192.0.2.0/24", "/", false},
+    };
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        struct rules_facts facts = nobody();
+
+        facts.target = asked[i].target;
+        if (judge(unit, asked[i].rules, facts).by_key != asked[i].by_key)
+            fail_msg("%s at %s", asked[i].rules, asked[i].target);
+        facts = somebody();
+        facts.target = asked[i].target;
+        assert_false(judge(unit, asked[i].rules, facts).by_key);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
@@ -378,6 +410,7 @@ int main(void)
         PROMISE(a_proof_grows_old),
         PROMISE(the_first_row_that_a_proof_helps_is_asked_for),
         PROMISE(a_key_passes_where_keys_may_only),
+        PROMISE(nobody_is_asked_for_a_key_but_where_one_passes),
         PROMISE(a_network_has_its_own_addresses),
         PROMISE(a_method_is_the_one_that_was_sent),
         PROMISE(no_trick_of_a_path_opens_it),

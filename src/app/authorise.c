@@ -21,7 +21,7 @@ static bool take_session(struct exchange *x, struct err *err)
     return true;
 }
 
-static void note_refusal(const struct exchange *x, const char *reason)
+void authorise_note_key(const struct exchange *x, const char *reason)
 {
     char id[UUID_TEXT_BYTES] = "";
 
@@ -49,7 +49,7 @@ static bool check_scope(struct exchange *x, struct err *err)
     if (!x->by_key || !x->has_session || (x->scopes & wanted) != 0)
         return true;
     x->has_session = false;
-    note_refusal(x, "scope");
+    authorise_note_key(x, "scope");
     if (wanted == 0)
         return err_set(err, ERR_DENIED, "a key can't do this; log in");
     if (x->by_basic && (x->session.scopes & KEY_PASSWORD) == 0)
@@ -158,7 +158,7 @@ bool authorise(struct exchange *x, struct err *err)
     if (!take_session(x, err) || !check_scope(x, err))
         return false;
     if (x->by_key && !x->has_session)
-        note_refusal(x, "unknown"); /* also where a request without a session is accepted, as at the gate */
+        authorise_note_key(x, "unknown"); /* also where a request without a session is accepted, as at the gate */
     if ((x->others_count > 0 || (!x->has_session && need != NEED_GUEST)) && !find_outcome(x, err))
         return false;
     if (x->replayed)

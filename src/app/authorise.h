@@ -11,4 +11,7 @@
  */
 bool authorise(struct exchange *, struct err *) MUST_CHECK;
 
+/* A line of the log: the request's key was refused, and why. */
+void authorise_note_key(const struct exchange *, const char *reason);
+
 #endif

@@ -102,7 +102,7 @@ static bool check_variables(const struct check *check, const struct nginx_locati
         if (!nginx_is_ours(set) && strncmp(nginx_word(set, 1), "$mayfly_", 8) == 0 &&
             strncmp(nginx_word(set, 2), "$upstream_http_x_auth_", 22) != 0 &&
             strncmp(nginx_word(set, 1), "$mayfly_gate_", 13) != 0 && strcmp(nginx_word(set, 1), "$mayfly_link") != 0 &&
-            strcmp(nginx_word(set, 1), "$mayfly_bearer") != 0 &&
+            strcmp(nginx_word(set, 1), "$mayfly_bearer") != 0 && strcmp(nginx_word(set, 1), "$mayfly_basic") != 0 &&
             !nginx_found(check->findings, NGINX_FORGED, set, one->where, check->err, "auth_request_set %.60s %.80s",
                          nginx_word(set, 1), nginx_word(set, 2)))
             return false;

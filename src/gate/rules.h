@@ -130,6 +130,7 @@ struct rules_judgement {
     enum rules_verdict verdict;
     int factors;      /* with RULES_STEP_UP: as many are wanted, 0: it is not about them */
     int64_t recent_s; /* and a proof not older than this, 0: it is not about that */
+    bool by_key;      /* with RULES_LOG_IN: somebody with a key may pass as well */
     int row;          /* that has this verdict, from 0; of RULES_FORBIDDEN it says nothing */
 };
 

@@ -132,6 +132,7 @@ static struct rules_judgement judge_row(const struct judged *judged, const struc
     /* A key passes where a row is for keys, or where it needs to be nobody's. */
     if (judged->facts->account != NULL && judged->facts->by_key && !takes_keys && !is_public)
         judgement.verdict = RULES_FORBIDDEN;
+    judgement.by_key = takes_keys && judgement.verdict == RULES_LOG_IN;
     return judgement;
 }
 
@@ -139,6 +140,7 @@ struct rules_judgement rules_judge(const struct rules *rules, const struct rules
 {
     struct rules_judgement best = {.verdict = RULES_FORBIDDEN};
     struct judged judged = {.facts = facts};
+    bool by_key = false;
 
     judged.has_address = address_read(facts->address, judged.address);
     if (!path_plain(facts->target, strlen(facts->target), judged.path))
@@ -146,8 +148,10 @@ struct rules_judgement rules_judge(const struct rules *rules, const struct rules
     for (int at = 0; at < rules->term_count;) {
         struct rules_judgement row = judge_row(&judged, rules, &at);
 
+        by_key |= row.by_key;
         if (row.verdict > best.verdict)
             best = row;
     }
+    best.by_key = by_key && best.verdict == RULES_LOG_IN;
     return best;
 }

@@ -72,6 +72,7 @@ static const struct {
     ROW("HTTP_UPLOAD_CONCAT", upload_concat),
     ROW("MAYFLY_TARGET", target),
     ROW("MAYFLY_METHOD", asked),
+    ROW("MAYFLY_SENT", sent),
     ROW("MAYFLY_REQUIRE", require),
     ROW("MAYFLY_PREFIX", prefix),
     ROW("MAYFLY_STREAM", stream),

@@ -69,6 +69,7 @@ struct request {
     const char *upload_concat;
     const char *target; /* in requests to the gate: the target that a client asks a site for, as it was sent; else "" */
     const char *asked;  /* in requests to the gate: the client's method */
+    const char *sent;   /* in requests to the gate with Basic: the client's "Sec-Fetch-Site,Origin,Upgrade" */
     const char *require; /* in requests to the gate: a rule that narrows the site's rules */
     const char *prefix;  /* the path at the site under which mayfly answers, such as "/mayfly" */
     const char *stream;  /* not "": the body comes in turns and can't be read whole */

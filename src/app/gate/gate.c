@@ -128,6 +128,7 @@ static struct rules_judgement lesser(struct rules_judgement a, struct rules_judg
         a.factors = b.factors;
     if (a.recent_s == 0 || (b.recent_s > 0 && b.recent_s < a.recent_s))
         a.recent_s = b.recent_s;
+    a.by_key = a.by_key && b.by_key;
     return a;
 }
 
