@@ -173,7 +173,7 @@ same((answer.status, one.token in answer.text), (401, False), "nor to another se
 
 # What is new in a request has a meaning, and belongs in the fingerprint, or has none, and belongs here.
 SAYS_NOTHING = {
-    "traceparent", "sec_purpose", "purpose", "cookie", "authorization", "accept", "user_agent", "origin_header", "fetch_site", "csrf_token", "range", "if_range",
+    "traceparent", "sec_purpose", "purpose", "cookie", "authorization", "accept", "user_agent", "origin_header", "fetch_site", "preflight", "csrf_token", "range", "if_range",
     "idempotency_key", "tus_resumable", "upload_checksum",
     "method_override",  # it is the method by then, and in the key
 }

@@ -89,6 +89,7 @@ def profile(taken):
     person = Person(name="Ann")
     client, mail = person.client, f"{person.name}@example.org"
     status(client.get("/profile"), 200, "the profile")
+    status(client.get("/profile/identity"), 200, "as apps are told")
     for method in ("PATCH", "POST"):
         patch = {"Content-Type": "application/merge-patch+json"}
         twice(client, method, "/profile", 200, json={"name": f"By {method}"})

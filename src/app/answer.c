@@ -1,6 +1,7 @@
 #include "app/answer.h"
 
 #include "app/account/signed_in.h"
+#include "app/cors.h"
 #include "app/measure.h"
 #include "app/page/page.h"
 #include "base/decimal.h"
@@ -104,7 +105,7 @@ static void settle_response(struct exchange *x, const struct err *err)
         x->source = NULL;
     }
     if ((route == NULL || route->add_headers == NULL || route->add_headers(x, &refused, &failure)) &&
-        (refused.kind == ERR_NONE || render_error(x, &refused, &failure)))
+        (refused.kind == ERR_NONE || render_error(x, &refused, &failure)) && cors_headers(x, &failure))
         return;
     log_refusal(x, &failure);
     response_init(&x->response, &x->arena);

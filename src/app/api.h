@@ -16,6 +16,15 @@ bool api_gate(struct exchange *, struct err *);
 bool api_gate_refused(struct exchange *, struct err *);
 bool api_gate_enter(struct exchange *, struct err *);
 
+/* gate/api_door.c */
+bool api_gate_login(struct exchange *, struct err *);
+bool api_gate_logout_page(struct exchange *, struct err *);
+bool api_gate_logout(struct exchange *, struct err *);
+bool gate_door_refused(struct exchange *, struct err *refused, struct err *);
+
+/* gate/api_identity.c */
+bool api_identity(struct exchange *, struct err *);
+
 /* gate/api_enter.c */
 bool api_enter(struct exchange *, struct err *);
 

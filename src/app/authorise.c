@@ -1,12 +1,14 @@
 #include "app/authorise.h"
 
 #include "app/account/form_token.h"
+#include "app/cors.h"
+#include "app/gate/gate.h"
 #include "app/once.h"
+#include "app/origin_proof.h"
 #include "app/session/app_caller.h"
 #include "store/key.h"
 
 #include <string.h>
-#include <strings.h>
 
 static bool take_session(struct exchange *x, struct err *err)
 {
@@ -68,26 +70,14 @@ static bool refuse_stranger(const struct exchange *x, struct err *err)
                    x->by_basic ? " of this name" : "");
 }
 
-static const char *own_origin(const struct exchange *x)
+/* Of a route that takes that: whether the request was sent by a page of a site that is known. ERR_DOWN. */
+static bool is_of_a_site(const struct exchange *x, struct err *err)
 {
-    const char *configured = x->services->config.public_origin;
-
-    return configured[0] != '\0' ? configured : x->request.origin;
-}
-
-enum proof { PROOF_FOREIGN, PROOF_NONE, PROOF_SAME };
-
-/* The browser itself sends Fetch Metadata and Origin; a page can't forge them. */
-static enum proof origin_proof(const struct exchange *x)
-{
-    const struct request *request = &x->request;
-
-    if (request->fetch_site[0] != '\0' && strcmp(request->fetch_site, "same-origin") != 0 &&
-        strcmp(request->fetch_site, "none") != 0)
-        return PROOF_FOREIGN;
-    if (request->origin_header[0] == '\0')
-        return strcmp(request->fetch_site, "same-origin") == 0 ? PROOF_SAME : PROOF_NONE;
-    return strcasecmp(request->origin_header, own_origin(x)) == 0 ? PROOF_SAME : PROOF_FOREIGN;
+    if ((x->match.route->traits & FROM_SITES) == 0 || x->site == NULL)
+        return false;
+    if (x->site->found == DB_FAIL)
+        *err = *x->site->failure;
+    return cors_site(x) != NULL;
 }
 
 /*
@@ -98,7 +88,7 @@ static bool check_origin(struct exchange *x, struct err *err)
 {
     bool form = request_has_type(&x->request, "application/x-www-form-urlencoded") ||
                 (x->request.method == METHOD_POST && x->request.content_length == 0);
-    enum proof proof = origin_proof(x);
+    enum origin_proof proof = origin_proof(x);
     const char *token = x->request.csrf_token;
     const json_t *fields;
 
@@ -108,9 +98,9 @@ static bool check_origin(struct exchange *x, struct err *err)
      */
     if (x->has_session && !x->by_cookie && !(x->by_basic && proof == PROOF_FOREIGN))
         return true;
-    if (proof == PROOF_FOREIGN)
-        return err_set(err, ERR_DENIED, "this request came from another site");
-    if (!x->has_session)
+    if (proof == PROOF_FOREIGN && !is_of_a_site(x, err))
+        return err->kind == ERR_NONE && err_set(err, ERR_DENIED, "this request came from another site");
+    if (!x->has_session || proof == PROOF_FOREIGN)
         return true;
     if (proof == PROOF_SAME && !form)
         return true;

@@ -41,7 +41,7 @@ enum {
     TILE_AROUND = 3 * 1024, /* of a site on the front page: its markup and its origin, escaped */
     TILE_TITLE_MAX = 200,   /* characters, as in the schema */
     KEYS_MAX = 100,         /* the highest value of keys_per_account */
-    HEADERS_AROUND = 1024,  /* Location, Upload-Offset, Upload-Expires, a cookie */
+    HEADERS_AROUND = 2048,  /* Location, Upload-Offset, Upload-Expires, a cookie, what scripts of a site may read */
     NAME_MAX = DISPOSITION_NAME_BYTES - 1,
 };
 

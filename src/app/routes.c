@@ -9,7 +9,7 @@ const struct route routes[] = {
     {METHOD_POST, "/login", NEED_GUEST, api_login, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/register", NEED_GUEST, page_register, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/register", NEED_GUEST, api_register, NULL, PACE_AT_ONCE},
-    {METHOD_POST, "/logout", NEED_LOGIN, api_logout, NULL, PACE_AT_ONCE},
+    {METHOD_POST, "/logout", NEED_LOGIN, api_logout, NULL, FROM_SITES},
     {METHOD_GET, "/account", NEED_PAGE, page_account, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/workers", NEED_GUEST, page_workers, NULL, PACE_AT_ONCE},
     {METHOD_GET, "/worker", NEED_NOTHING, api_worker, NULL, PACE_AT_ONCE},
@@ -21,6 +21,7 @@ const struct route routes[] = {
     {METHOD_GET, "/enter", NEED_GUEST, api_enter, NULL, PACE_AT_ONCE},
 
     {METHOD_GET, "/profile", NEED_LOGIN, api_profile_get, NULL, PACE_AT_ONCE},
+    {METHOD_GET, "/profile/identity", NEED_LOGIN, api_identity, NULL, TELLS_SITES},
     {METHOD_PATCH, "/profile", NEED_LOGIN, api_profile_patch, NULL, PACE_AT_ONCE},
     {METHOD_POST, "/profile", NEED_LOGIN, api_profile_patch, NULL, PACE_AT_ONCE}, /* a form's way to PATCH */
     {METHOD_DELETE, "/profile", NEED_LOGIN, api_profile_delete, NULL, PACE_AT_ONCE},

@@ -3,6 +3,7 @@
 #include "app/again.h"
 #include "app/answer.h"
 #include "app/authorise.h"
+#include "app/cors.h"
 #include "app/gate/gate.h"
 #include "app/phase.h"
 #include "app/routes.h"
@@ -27,7 +28,7 @@ static bool wants_site(const struct exchange *x)
 /* Adds what x has to know to lookups, which have room for it. */
 static bool add_lookups(struct exchange *x, struct lookups *lookups, struct err *err)
 {
-    if (wants_site(x) && !gate_prepare(x, err))
+    if (!(wants_site(x) ? gate_prepare(x, err) : cors_prepare(x, err)))
         return false;
     if (wants_session(x))
         lookups->session_count += exchange_lookups(x, lookups->sessions + lookups->session_count);

@@ -26,6 +26,14 @@ const char *method_name(enum method method)
     return NULL;
 }
 
+enum method method_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return methods[i].method;
+    return (enum method)0;
+}
+
 /* The parameters that nginx/mayfly-params.conf and nginx/mayfly-inner.conf name; others are ignored. */
 static const struct {
     const char *name;
@@ -50,6 +58,7 @@ static const struct {
     ROW("HTTP_USER_AGENT", user_agent),
     ROW("HTTP_ORIGIN", origin_header),
     ROW("HTTP_SEC_FETCH_SITE", fetch_site),
+    ROW("HTTP_ACCESS_CONTROL_REQUEST_METHOD", preflight),
     ROW("HTTP_SEC_PURPOSE", sec_purpose),
     ROW("HTTP_PURPOSE", purpose),
     ROW("HTTP_IF_MATCH", if_match),
@@ -82,20 +91,13 @@ static const struct {
 #undef ROW
 };
 
-/* An unknown method stays 0: the route table says whether the path exists and which methods it has. */
-static void set_method(struct request *request, const char *name)
-{
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcmp(methods[i].name, name) == 0)
-            request->method = methods[i].method;
-}
-
 /* Some tus clients can't send PATCH (tus 1.0.0, X-HTTP-Method-Override); no other client needs this. */
 static void override_method(struct request *request)
 {
-    if (request->method == METHOD_POST && request->method_override[0] != '\0' &&
-        strncmp(request->path, "/uploads/", strlen("/uploads/")) == 0)
-        set_method(request, request->method_override);
+    enum method method = method_of(request->method_override);
+
+    if (request->method == METHOD_POST && method != 0 && strncmp(request->path, "/uploads/", strlen("/uploads/")) == 0)
+        request->method = method;
 }
 
 static bool set_length(struct request *request, const char *text, struct err *err)
@@ -136,7 +138,8 @@ bool request_parse(struct request *request, const char *const *params, struct er
         else
             set_text(request, *params, length, value);
     }
-    set_method(request, method);
+    /* An unknown one stays 0: the route table says whether the path exists and which methods it has. */
+    request->method = method_of(method);
     override_method(request);
     if (!set_length(request, content_length, err))
         return false;

@@ -21,6 +21,8 @@ enum method {
 
 /* "GET"; NULL when it is not exactly one method. */
 const char *method_name(enum method);
+/* The other way; 0 for what is none of them. */
+enum method method_of(const char *name);
 
 /* The source of the rest of a body. Returns up to size bytes, 0 at the end. */
 struct body_source {
@@ -47,6 +49,7 @@ struct request {
     const char *user_agent;
     const char *origin_header;
     const char *fetch_site;
+    const char *preflight;   /* of OPTIONS: by which method a script of another origin wants to ask */
     const char *sec_purpose; /* "prefetch" when the user has not asked for it yet */
     const char *purpose;     /* the same of older browsers */
     const char *if_match;

@@ -35,6 +35,10 @@ enum route_trait {
     KEY_OF_GATE = 8,
     KEY_OF_DATA = 16,
     KEY_OF_FILES = 32,
+    /* A page of any site that is known may send it, with the session's cookie: its Origin is proof enough. */
+    FROM_SITES = 64,
+    /* A script of a site that is known, and where the session passes, may ask with its cookie and read the answer. */
+    TELLS_SITES = 128,
 };
 
 struct route {

@@ -46,6 +46,46 @@ static const char *display_name(const struct exchange *x, json_t **profile)
     return name != NULL ? name : "";
 }
 
+static const char *user_of(const struct exchange *x, const char *id)
+{
+    /* Who has no username is not called by an address that nobody has verified. */
+    return x->session.username[0] != '\0' ? x->session.username : id;
+}
+
+/* "a,b" */
+static json_t *groups_of(const char *list)
+{
+    json_t *groups = json_array();
+
+    while (groups != NULL && *list != '\0') {
+        size_t length = strcspn(list, ",");
+
+        if (json_array_append_new(groups, json_stringn(list, length)) != 0) {
+            json_decref(groups);
+            return NULL;
+        }
+        list += length + (list[length] == ',');
+    }
+    return groups;
+}
+
+bool identity_json(struct exchange *x, struct err *err)
+{
+    json_t *identity = json_new_object(&x->arena), *profile = NULL;
+    char id[UUID_TEXT_BYTES];
+    const char *text = NULL;
+
+    uuid_format(&x->session.account, id);
+    if (identity != NULL && json_object_set_new(identity, "user", json_string(user_of(x, id))) == 0 &&
+        json_object_set_new(identity, "id", json_string(id)) == 0 &&
+        json_object_set_new(identity, "email", json_string(x->session.email)) == 0 &&
+        json_object_set_new(identity, "name", json_string(display_name(x, &profile))) == 0 &&
+        json_object_set_new(identity, "groups", groups_of(x->session.groups)) == 0)
+        text = json_write(&x->arena, identity);
+    json_decref(profile);
+    return text != NULL ? response_json(&x->response, 200, text, err) : err_memory(err);
+}
+
 bool identity_headers(struct exchange *x, struct err *err)
 {
     char id[UUID_TEXT_BYTES];
@@ -58,9 +98,8 @@ bool identity_headers(struct exchange *x, struct err *err)
                               "X-Auth-Groups: \r\nX-Auth-Method: \r\n") ||
                err_memory(err);
     uuid_format(&x->session.account, id);
-    /* Who has no username is not called by an address that nobody has verified. */
-    ok = add(x, "X-Auth-User", x->session.username[0] != '\0' ? x->session.username : id) && add(x, "X-Auth-Id", id) &&
-         add(x, "X-Auth-Email", x->session.email) && add(x, "X-Auth-Name", display_name(x, &profile));
+    ok = add(x, "X-Auth-User", user_of(x, id)) && add(x, "X-Auth-Id", id) && add(x, "X-Auth-Email", x->session.email) &&
+         add(x, "X-Auth-Name", display_name(x, &profile));
     json_decref(profile);
     ok = ok && add_groups(x, x->session.groups) && add(x, "X-Auth-Method", x->by_key ? "key" : "session");
     return ok || err_memory(err);

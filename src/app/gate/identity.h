@@ -19,6 +19,9 @@ enum { IDENTITY_GROUPS_BYTES = 64 * 65 - 1 };
 /* Of x's session, or of nobody. */
 bool identity_headers(struct exchange *, struct err *) MUST_CHECK;
 
+/* The same of x's session as a body of JSON, for scripts: {"user", "id", "email", "name", "groups"}. */
+bool identity_json(struct exchange *, struct err *) MUST_CHECK;
+
 /* One value, to out. */
 bool identity_value(struct buf *out, const char *text) MUST_CHECK;
 
