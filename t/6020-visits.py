@@ -16,56 +16,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from gate import ctl, front
-from mayfly import PAGE, Client, check, dev, done, login, new_user, same, settings
+from mayfly import Client, check, dev, done, login, new_user, same, settings
+from visitor import NAVIGATES, Browser, at
 
-NAVIGATES = {"Accept": PAGE, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 TARGET = "/a%20b?q=1&r=%26&url=https://other.example/?x=y"
-
-
-class Browser:
-    """Follows as a browser does, with cookies by host."""
-
-    def __init__(self, gate):
-        self.gate, self.jar, self.trail = gate, {}, []
-
-    def get(self, url, method="GET", **more):
-        place = urllib.parse.urlsplit(url)
-        host = place.netloc.partition(":")[0]
-        cookies = self.jar.setdefault(host, {})
-        headers = {**NAVIGATES, "Host": place.netloc, **more.pop("headers", {})}
-        if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        client = self.gate.client()
-        answer = client.request(method, url.partition(place.netloc)[2] or "/", headers=headers, **more)
-        client.close()
-        for one in answer.cookies:
-            name, _, value = one.partition(";")[0].partition("=")
-            cookies[name] = value
-        self.trail.append((url, answer.status))
-        return answer
-
-    def follow(self, url, most=10):
-        for _ in range(most):
-            answer = self.get(url)
-            if answer.status != 303:
-                return url, answer
-            url = urllib.parse.urljoin(url, answer.headers["location"])
-        raise RuntimeError(f"it goes round and round: {self.trail}")
-
-    def log_in(self, user):
-        """At home, in the form that is shown now."""
-        url, page = self.trail[-1][0], self.get(self.trail[-1][0])
-        hidden = dict(re.findall(r'<input type="hidden" name="(rd|csrf)" value="([^"]+)">', page.text.partition('action="/login"')[2]))
-        home = f"http://{self.gate.host('home')}"
-        answer = self.get(home + "/login", "POST", form={"username": user.username, "password": user.password, **hidden}, headers={"Origin": home})
-        return self.follow(urllib.parse.urljoin(url, answer.headers["location"]))
-
-    def visit(self, name):
-        return self.jar.get(self.gate.host(name).partition(":")[0], {}).get("mayfly")
-
-
-def at(gate, name, target="/"):
-    return f"http://{gate.host(name)}{target}"
 
 
 def ticket_of(gate, browser, name):

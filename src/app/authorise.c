@@ -102,13 +102,14 @@ static bool check_origin(struct exchange *x, struct err *err)
         return err->kind == ERR_NONE && err_set(err, ERR_DENIED, "this request came from another site");
     if (!x->has_session || proof == PROOF_FOREIGN)
         return true;
-    if (proof == PROOF_SAME && !form)
+    /* An app's own pages know no token, and may log their visitors out. */
+    if (proof == PROOF_SAME && (!form || (x->match.route->traits & AT_SITE) != 0))
         return true;
     if (token[0] == '\0' && request_has_type(&x->request, "application/x-www-form-urlencoded")) {
         if (!exchange_fields(x, &fields, err) || !json_text(fields, "csrf", &token, err))
             return false;
     }
-    if (token != NULL && form_token_valid(&x->services->secret, &x->session, token))
+    if (token != NULL && form_token_valid(&x->services->secret, &x->session, gate_host(x), token))
         return true;
     /* An empty POST from a script of this site is proved by its origin. */
     if (proof == PROOF_SAME && x->request.content_length == 0 && !request_wants_page(&x->request))

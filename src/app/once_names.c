@@ -39,7 +39,8 @@ static bool has_own_key(const struct exchange *x)
 /* Whether the path means another thing in each session, so that a request of another session is another request. */
 static bool concerns_session(const struct exchange *x)
 {
-    static const char *const paths[] = {"/logout", "/session/data", "/sessions", "/sessions/end-others"};
+    static const char *const paths[] = {"/logout", "/gate/logout", "/session/data", "/sessions",
+                                        "/sessions/end-others"};
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (strcmp(x->match.route->path, paths[i]) == 0)

@@ -18,6 +18,9 @@ const struct route routes[] = {
     {METHOD_GET, "/gate", NEED_GUEST, api_gate, NULL, AT_SITE | KEY_OF_GATE},
     {METHOD_GET, "/gate/refused", NEED_GUEST, api_gate_refused, NULL, AT_SITE},
     {METHOD_GET, "/gate/enter", NEED_NOTHING, api_gate_enter, NULL, AT_SITE},
+    {METHOD_GET, "/gate/login", NEED_GUEST, api_gate_login, gate_door_refused, AT_SITE},
+    {METHOD_GET, "/gate/logout", NEED_GUEST, api_gate_logout_page, gate_door_refused, AT_SITE},
+    {METHOD_POST, "/gate/logout", NEED_LOGIN, api_gate_logout, gate_door_refused, AT_SITE},
     {METHOD_GET, "/enter", NEED_GUEST, api_enter, NULL, PACE_AT_ONCE},
 
     {METHOD_GET, "/profile", NEED_LOGIN, api_profile_get, NULL, PACE_AT_ONCE},

@@ -69,6 +69,9 @@ class Memcached:
     def delete(self, key):
         self._ask(f"delete {key}")
 
+    def flush(self):
+        self._ask("flush_all")
+
 
 @dataclass
 class Item:

@@ -1,5 +1,5 @@
-#include "app/account/cookie.h"
 #include "app/account/credentials.h"
+#include "app/account/log_out.h"
 #include "app/account/signed_in.h"
 #include "app/api.h"
 #include "app/once.h"
@@ -105,22 +105,9 @@ bool api_login(struct exchange *x, struct err *err)
     return credentials_settle(x, &login.attempt, done, err);
 }
 
-static bool log_out(struct exchange *x, void *arg, struct err *err)
-{
-    struct session_store *store = &x->services->sessions;
-
-    (void)arg;
-    x->ends_session = true;
-    if (session_end(store, &x->arena, &x->session.id, &x->session.account, err) == DB_FAIL ||
-        !session_ids_add(&x->forgets, &x->arena, &x->session.id, err) ||
-        !cookie_clear(&x->services->config, &x->response, COOKIE_SESSION, err))
-        return false;
-    if (request_wants_page(&x->request))
-        return response_see_other(&x->response, "/", err);
-    return response_json(&x->response, 200, "{}", err);
-}
-
 bool api_logout(struct exchange *x, struct err *err)
 {
-    return once(x, log_out, NULL, err);
+    struct log_out out = {.cookie = COOKIE_SESSION, .to = "/"};
+
+    return once(x, log_out, &out, err);
 }

@@ -32,6 +32,11 @@ const struct site_pass *gate_site(const struct exchange *x)
     return x->site != NULL && x->site->found == DB_ROW ? &x->site->site : NULL;
 }
 
+const char *gate_host(const struct exchange *x)
+{
+    return x->visit_scope.host != NULL ? x->visit_scope.host : "";
+}
+
 /* --- What the log says */
 
 static void tell_no_site(struct exchange *x)

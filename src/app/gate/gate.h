@@ -20,4 +20,7 @@ bool gate_judge(struct exchange *, struct rules_judgement *, struct err *) MUST_
 /* The site that was found, or NULL. */
 const struct site_pass *gate_site(const struct exchange *);
 
+/* The host of a request of a route that is AT_SITE; "" of any other, which is at mayfly's home. */
+const char *gate_host(const struct exchange *);
+
 #endif

@@ -5,9 +5,10 @@
 #include "http/problem.h"
 #include "http/template.h"
 
-/* Of what the page needs alone: its style, from the site itself. */
-static const char policy[] =
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/* Of what the pages need alone: their style, from the site itself. */
+#define POLICY "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+static const char policy[] = POLICY "form-action 'none'",
+                  policy_of_scripts[] = POLICY "form-action 'none'; script-src 'self'";
 
 /*
  * A row of rules as whoever did not pass may read it: neither who else passes nor from where. NULL when memory is out,
@@ -81,14 +82,13 @@ static bool set(json_t *values, const char *name, const char *text)
     return text == NULL || json_object_set_new(values, name, json_string(text)) == 0;
 }
 
-static bool render(struct exchange *x, int status, const json_t *values, struct err *err)
+static bool render(struct exchange *x, const char *name, const char *allowed, const json_t *values, struct err *err)
 {
-    x->response.status = status;
     x->response.type = "text/html; charset=utf-8";
-    return response_header(&x->response, "Content-Security-Policy", policy, err) &&
+    return response_header(&x->response, "Content-Security-Policy", allowed, err) &&
            response_header(&x->response, "Referrer-Policy", "no-referrer", err) &&
            response_header(&x->response, "X-Frame-Options", "DENY", err) &&
-           template_render(&template_pages, "gate", values, &x->response.body, err);
+           template_render(&template_pages, name, values, &x->response.body, err);
 }
 
 static json_t *common_values(struct exchange *x)
@@ -101,10 +101,17 @@ static json_t *common_values(struct exchange *x)
                : NULL;
 }
 
+/* NULL: a guest. */
+static const char *gate_who(const struct exchange *x)
+{
+    if (!x->has_session)
+        return NULL;
+    return x->session.username[0] != '\0' ? x->session.username : x->session.email;
+}
+
 bool gate_page(struct exchange *x, const struct rules_judgement *judgement, struct err *err)
 {
     const struct site_pass *site = gate_site(x);
-    const char *who = !x->has_session ? NULL : x->session.username[0] != '\0' ? x->session.username : x->session.email;
     json_t *values = common_values(x), *rows = NULL;
     const char *other = NULL, *tie;
 
@@ -114,12 +121,13 @@ bool gate_page(struct exchange *x, const struct rules_judgement *judgement, stru
         if ((other = way_to_login(x, tie, true)) == NULL || (rows = rows_in_words(x, &site->rules)) == NULL)
             return err_memory(err);
     }
-    if (values == NULL || !set(values, "who", who) || !set(values, "site", site != NULL ? site->name : NULL) ||
+    if (values == NULL || !set(values, "who", gate_who(x)) || !set(values, "site", site != NULL ? site->name : NULL) ||
         !set(values, "other", other) || (rows != NULL && json_object_set_new(values, "rows", rows) != 0) ||
         (x->request.require[0] != '\0' && !set(values, "narrowed", "1")) ||
         (judgement->verdict == RULES_STEP_UP && !set(values, "factor", "2")))
         return err_memory(err);
-    return render(x, 403, values, err);
+    x->response.status = 403;
+    return render(x, "gate", policy, values, err);
 }
 
 bool gate_page_error(struct exchange *x, const struct err *shown, struct err *err)
@@ -129,5 +137,26 @@ bool gate_page_error(struct exchange *x, const struct err *shown, struct err *er
 
     if (values == NULL || !set(values, "problem", problem.detail))
         return err_memory(err);
-    return render(x, problem.status, values, err);
+    x->response.status = problem.status;
+    return problem_headers(shown, &x->response, err) && render(x, "gate", policy, values, err);
+}
+
+bool gate_page_leave(struct exchange *x, const char *token, struct err *err)
+{
+    /* The answer to the form leads to another origin, which a browser counts as where it is sent. */
+    const char *allowed = arena_printf(&x->arena, "%sform-action 'self' %s", POLICY, way_home(x));
+    json_t *values = common_values(x);
+
+    if (allowed == NULL || values == NULL || !set(values, "who", gate_who(x)) || !set(values, "csrf", token))
+        return err_memory(err);
+    return render(x, "door", allowed, values, err);
+}
+
+bool gate_page_arrived(struct exchange *x, struct err *err)
+{
+    json_t *values = common_values(x);
+
+    if (values == NULL || !set(values, "who", gate_who(x)))
+        return err_memory(err);
+    return render(x, "door", policy_of_scripts, values, err);
 }

@@ -29,7 +29,7 @@ static bool set_user(struct exchange *x, json_t *values)
                           : x->session.username[0] != '\0' ? x->session.username
                                                            : x->session.email;
 
-    form_token_make(&x->services->secret, &x->session, token);
+    form_token_make(&x->services->secret, &x->session, "", token);
     return user != NULL && values_set_text(user, "display", display) &&
            json_object_set_new(values, "user", user) == 0 && values_set_text(values, "csrf", token);
 }
