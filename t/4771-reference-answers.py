@@ -387,7 +387,7 @@ def pages(person):
     guest = Watched()
     for path in ("/", "/?closed=1", "/login", "/login?registered=1&rd=/files", "/register?rd=/files&invite=mfi_", "/workers"):
         status(guest.get(path, headers=BROWSER), 200, path)
-    for to, wanted in (("", 303), ("?to=x", 422), ("?to=%ff", 400)):
+    for to, wanted in (("", 303), ("?in=1", 303), ("?to=x", 422), ("?to=%ff", 400)):
         status(Watched().get("/enter" + to, headers=BROWSER), wanted, f"/enter{to}")
     for path in ("/account?saved=1", "/account?ended=1", "/account?key_revoked=1"):
         status(person.client.get(path, headers=BROWSER), 200, path)

@@ -6,6 +6,7 @@ make up where the way leads.
 """
 
 import base64
+import html
 import re
 import sys
 import urllib.parse
@@ -47,12 +48,13 @@ def check_ways(gate, user, token):
     rd = re.search(r'name="rd" value="([^"]+)"', page.text)
     check(rd is not None, "it knows the way", page.text)
     client = gate.client()
-    wrong = client.post("/login", form={"username": user.username, "password": "not this one", "rd": rd.group(1)},
+    wanted = html.unescape(rd.group(1))
+    wrong = client.post("/login", form={"username": user.username, "password": "not this one", "rd": wanted},
                         headers={"Host": gate.host("home"), "Accept": PAGE, "Origin": f"http://{gate.host('home')}"})
     check(wrong.status == 401 and f'value="{rd.group(1)}"' in wrong.text, "also after a wrong password", wrong)
-    logged = client.post("/login", form={"username": user.username, "password": user.password, "rd": rd.group(1)},
+    logged = client.post("/login", form={"username": user.username, "password": user.password, "rd": wanted},
                          headers={"Host": gate.host("home"), "Accept": PAGE, "Origin": f"http://{gate.host('home')}"})
-    same((logged.status, logged.headers.get("location")), (303, rd.group(1)), "the log-in leads on")
+    same((logged.status, logged.headers.get("location")), (303, wanted), "the log-in leads on")
     cookie = next(one.partition(";")[0] for one in logged.cookies if one.startswith("mayfly="))
     return way, cookie
 

@@ -13,7 +13,7 @@ enum {
     /* Longer than any address of ours in use; escaped, three times as long, it still fits into a header. */
     WAY_BACK_MAX = 1024,
     /* A way of the gate (gate/way.h), which needs no escapes. */
-    WAY_ENTER_MAX = sizeof "/enter?to=" + WAY_TEXT_BYTES,
+    WAY_ENTER_MAX = sizeof "/enter?to=" WAY_LOGGED_IN + WAY_TEXT_BYTES,
 };
 
 static size_t longest(const char *rd)

@@ -12,10 +12,10 @@ static bool is_logged_in(const struct exchange *x, const struct way *way)
 
 bool api_enter(struct exchange *x, struct err *err)
 {
-    const char *to, *here;
+    const char *to, *in, *here;
     struct way way;
 
-    if (!query_text(x, "to", &to, err))
+    if (!query_text(x, "to", &to, err) || !query_text(x, "in", &in, err))
         return false;
     if (to == NULL)
         return response_see_other(&x->response, "/", err);
@@ -25,7 +25,11 @@ bool api_enter(struct exchange *x, struct err *err)
         here = way_shares_cookie(x, &way) ? way.url : ticket_make(x, &way);
         return here != NULL ? response_see_other(&x->response, here, err) : err_memory(err);
     }
-    here = arena_printf(&x->arena, "/enter?to=%s", to);
+    if (in != NULL && !x->has_token)
+        return err_set(err, ERR_VALUE,
+                       "your browser has not kept the cookie of the log-in; allow cookies for this site, and open the "
+                       "site that you wanted again");
+    here = arena_printf(&x->arena, "/enter?to=%s" WAY_LOGGED_IN, to);
     if (here == NULL)
         return err_memory(err);
     return page_login_to(x, here, err);

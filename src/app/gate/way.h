@@ -19,6 +19,9 @@ enum {
     WAY_LIFE_S = 86400,
 };
 
+/* Behind a way, in the address to which the log-in leads: a browser without a cookie there has refused it. */
+#define WAY_LOGGED_IN "&in=1"
+
 struct way {
     const char *url;    /* the whole, with its query */
     const char *prefix; /* beneath which mayfly answers there */
