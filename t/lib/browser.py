@@ -73,9 +73,9 @@ def http(method, url, fields=None, **headers):
 
 
 class Browser:
-    """One window. Elements are found by CSS; an action that leaves the page waits for the next one."""
+    """One window. Elements are found by CSS; an action that leaves the page waits for the next one. arguments are more of Chromium's."""
 
-    def __init__(self, url, screens, javascript=True):
+    def __init__(self, url, screens, javascript=True, arguments=()):
         self.url = url.rstrip("/")
         self.screens = screens
         self.javascript = javascript
@@ -85,7 +85,7 @@ class Browser:
         for argument in (
             "headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic", "no-first-run",
             "disable-background-networking", "disable-component-update", "disable-sync", "lang=en-GB",
-            f"user-data-dir={self.profile}",
+            f"user-data-dir={self.profile}", *arguments,
         ):
             options.add_argument(f"--{argument}")
         preferences = {"credentials_enable_service": False, "profile.password_manager_leak_detection": False}

@@ -106,6 +106,22 @@ bool way_open(struct exchange *x, const char *sealed, struct way *way, struct er
            err_field(err, ERR_VALUE, "to", "this way to a site is not one of ours, or too old; open the site again");
 }
 
+const char *way_origin(struct exchange *x, const char *path)
+{
+    static const char enter[] = "/enter?to=";
+    struct err ignored = {.kind = ERR_NONE};
+    char text[ORIGIN_TEXT_BYTES];
+    struct origin origin;
+    const char *target;
+    struct way way;
+
+    if (path == NULL || strncmp(path, enter, sizeof enter - 1) != 0 ||
+        !way_open(x, path + sizeof enter - 1, &way, &ignored) || !origin_of_url(way.url, &origin, &target, &ignored))
+        return NULL;
+    origin_format(&origin, text);
+    return arena_strdup(&x->arena, text);
+}
+
 /* Cookies know no ports. */
 static size_t host_length(const char *host)
 {

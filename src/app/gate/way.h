@@ -49,6 +49,12 @@ bool way_unseal(struct exchange *, const char *context, const char *sealed, char
 /* ERR_VALUE: nobody has sealed this, or too long ago. */
 bool way_open(struct exchange *, const char *sealed, struct way *, struct err *) MUST_CHECK;
 
+/*
+ * The origin to which a path of the home, "/enter?to=…", leads in the end. NULL: to none that is sealed, or memory is
+ * out.
+ */
+const char *way_origin(struct exchange *, const char *path);
+
 /* Whether the browser sends the cookie of this request's host to the address too. */
 bool way_shares_cookie(const struct exchange *, const struct way *);
 

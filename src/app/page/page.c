@@ -3,6 +3,7 @@
 #include "app/account/device.h"
 #include "app/account/form_token.h"
 #include "app/account/signed_in.h"
+#include "app/gate/way.h"
 #include "app/page/files_page.h"
 #include "app/page/keys_page.h"
 #include "app/page/page_limit.h"
@@ -16,9 +17,21 @@
 
 #include <string.h>
 
-/* A page loads only files of this site, so injected markup can't run anything. */
-static const char policy[] = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-                             "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/*
+ * A page loads only files of this site, so injected markup can't run anything. Browsers hold form-action against each
+ * redirect of the answer too, so the log-in of somebody who comes from another site has that site there.
+ */
+#define POLICY(site)                                                                                                   \
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "              \
+    "form-action 'self'" site "; base-uri 'none'; frame-ancestors 'none'"
+
+/* NULL: memory is out. */
+static const char *policy_of(struct exchange *x, const json_t *values)
+{
+    const char *site = way_origin(x, json_string_value(json_object_get(values, "rd")));
+
+    return site != NULL ? arena_printf(&x->arena, POLICY(" %s"), site) : POLICY("");
+}
 
 static bool set_user(struct exchange *x, json_t *values)
 {
@@ -89,7 +102,10 @@ static bool render(struct exchange *x, const char *name, const json_t *values, s
 {
     /* The page may have set another policy. */
     bool told = response_header_find(&x->response, &x->arena, "Referrer-Policy") != NULL;
+    const char *policy = policy_of(x, values);
 
+    if (policy == NULL)
+        return err_memory(err);
     x->response.type = "text/html; charset=utf-8";
     return response_header(&x->response, "Content-Security-Policy", policy, err) &&
            (told || response_header(&x->response, "Referrer-Policy", "same-origin", err)) &&
