@@ -19,3 +19,13 @@ SELECT 1 FROM invitation WHERE id = $1::uuid AND secret_hash = $2::bytea AND exp
 -- name: invitation_use (id, hash)
 -- Of several that use it at once, one finds it. -> id when it was valid
 DELETE FROM invitation WHERE id = $1::uuid AND secret_hash = $2::bytea AND expires_at > statement_timestamp() RETURNING id;
+
+-- name: invitation_list
+-- -> id, made, by whom, ends, all as JSON; the newest first
+SELECT r.id, r.created_at, r.created_by, r.expires_at, row_to_json(r)::text
+FROM (SELECT id, to_iso(created_at) AS created_at, created_by, to_iso(expires_at) AS expires_at
+    FROM invitation WHERE expires_at > statement_timestamp() ORDER BY id DESC) r;
+
+-- name: invitation_revoke (id)
+-- -> id when it was there
+DELETE FROM invitation WHERE id = $1::uuid RETURNING id;

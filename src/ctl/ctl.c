@@ -44,6 +44,9 @@ const struct ctl_command ctl_commands[] = {
     {"invite", NULL, "[--days N]", "make an invitation to register and print it, alone",
      .run = invite_make, .takes = TAKES(DAYS),
      .notes = "It is good for one account. Invitations are needed where registration = invite.\n"},
+    {"invitation", "list", "[--json]", "list the invitations that nobody has used, newest first",
+     .run = invitation_print_all, .takes = TAKES(JSON)},
+    {"invitation", "revoke", "ID", "revoke an invitation", .run = invitation_drop, .least = 1, .most = 1},
     {"key", "add", "NAME LABEL --scopes A,B [--sites A,B] [--days N]", "make a key for a program and print it, alone",
      .run = key_make, .least = 2, .most = 2, .takes = TAKES(SCOPES) | TAKES(SITES) | TAKES(DAYS),
      .notes = "The scopes: gate opens sites whose rules take keys, data the account's document, files uploads and\n"

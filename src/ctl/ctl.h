@@ -72,6 +72,8 @@ bool invite_make(struct ctl *, struct err *);
 bool key_make(struct ctl *, struct err *);
 bool key_print_all(struct ctl *, struct err *);
 bool key_drop(struct ctl *, struct err *);
+bool invitation_print_all(struct ctl *, struct err *);
+bool invitation_drop(struct ctl *, struct err *);
 bool config_show(struct ctl *, struct err *);
 bool config_check(struct ctl *, struct err *);
 bool system_routes(struct ctl *, struct err *);

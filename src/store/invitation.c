@@ -19,6 +19,20 @@ bool invitation_add(struct db *db, struct arena *arena, const struct token *toke
     return true;
 }
 
+bool invitation_list(struct db *db, struct arena *arena, struct db_result *rows, struct err *err)
+{
+    return db_query(db, arena, sql_invitation_list(), rows, err) != DB_FAIL;
+}
+
+enum db_rc invitation_revoke(struct db *db, struct arena *arena, const struct uuid *id, struct err *err)
+{
+    struct db_result row;
+
+    return db_query_one(db, arena, sql_invitation_operator(), &row, err)
+               ? db_query(db, arena, sql_invitation_revoke(id), &row, err)
+               : DB_FAIL;
+}
+
 enum db_rc invitation_find(struct db *db, struct arena *arena, const struct token *token, struct err *err)
 {
     struct db_result row;

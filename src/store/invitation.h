@@ -15,6 +15,13 @@
 bool invitation_add(struct db *, struct arena *, const struct token *, const char *by, int64_t seconds, int64_t most,
                     struct err *) MUST_CHECK;
 
+/* Those that nobody has used and that have not ended, the newest first. */
+enum { INVITATION_ID, INVITATION_CREATED, INVITATION_BY, INVITATION_EXPIRES, INVITATION_JSON };
+bool invitation_list(struct db *, struct arena *, struct db_result *rows, struct err *) MUST_CHECK;
+
+/* In a transaction of its own. DB_NONE: there is none. */
+enum db_rc invitation_revoke(struct db *, struct arena *, const struct uuid *id, struct err *) MUST_CHECK;
+
 /* DB_NONE: it was used, has expired, or is not an invitation. */
 enum db_rc invitation_find(struct db *, struct arena *, const struct token *, struct err *) MUST_CHECK;
 enum db_rc invitation_use(struct db *, struct arena *, const struct token *, struct err *) MUST_CHECK;
