@@ -38,6 +38,9 @@ static const struct {
     [CALL_DOWNLOAD] = {"download", "GET", "/files/", 200, .change = false},
     [CALL_LIST_SESSIONS] = {"list sessions", "GET", "/sessions", 200, .ordinary = true},
     [CALL_LIST_FILES] = {"list files", "GET", "/files", 200, .change = false},
+    [CALL_MAKE_KEY] = {"make a key", "POST", "/keys", 201, .ordinary = true, .change = true},
+    [CALL_END_KEY] = {"revoke a key", "DELETE", "/keys/", 204, .ordinary = true, .change = true},
+    [CALL_VISIT] = {"visit a site", "GET", "", 200, .change = false},
 };
 
 struct call *call_add(struct prove *prove, struct prove_client *client, enum call_kind kind, const char *token)
@@ -120,6 +123,9 @@ bool call_send(struct prove *prove, struct prove_client *client, size_t lane, st
         .key = call->key[0] != '\0' ? call->key : NULL,
         .if_match = call->if_match[0] != '\0' ? call->if_match : NULL,
         .fresh = call->fresh,
+        .url = call->url,
+        .headers = call->url != NULL ? call->headers : NULL,
+        .header_count = call->header_count,
     };
 
     if (call->bytes != NULL) {
@@ -144,8 +150,9 @@ bool call_send(struct prove *prove, struct prove_client *client, size_t lane, st
 
 const char *call_words(const struct prove *prove, const struct call *call, char text[CALL_WORDS_BYTES])
 {
-    snprintf(text, CALL_WORDS_BYTES, "%s %.50s (request %s%s%.40s, at %.3f s)", kinds[call->kind].method, call->path,
-             call->request[0] != '\0' ? call->request : "?", call->worker[0] != '\0' ? " by " : "", call->worker,
+    snprintf(text, CALL_WORDS_BYTES, "%s %.50s (request %s%s%.40s, at %.3f s)", kinds[call->kind].method,
+             call->url != NULL ? call->url : call->path, call->request[0] != '\0' ? call->request : "?",
+             call->worker[0] != '\0' ? " by " : "", call->worker,
              (double)(call->answered_us - prove->tally.began_us) / 1e6);
     return text;
 }

@@ -25,6 +25,9 @@ enum call_kind {
     CALL_DOWNLOAD,
     CALL_LIST_SESSIONS,
     CALL_LIST_FILES,
+    CALL_MAKE_KEY,
+    CALL_END_KEY,
+    CALL_VISIT, /* of a site behind the gate, by an address and headers of its own */
     CALL_KINDS
 };
 
@@ -39,6 +42,7 @@ enum {
     CALL_PATH_BYTES = LEDGER_ID_BYTES + 64,
     CALL_BODY_BYTES = 256,
     CALL_WORDS_BYTES = 192,
+    CALL_HEADERS_MAX = 4,
 };
 
 struct call {
@@ -51,6 +55,9 @@ struct call {
     char if_match[PROVE_ETAG_BYTES];
     char path[CALL_PATH_BYTES];
     char body[CALL_BODY_BYTES];
+    const char *url; /* instead of path, borrowed from its scene; with it headers are sent, and no token */
+    const char *headers[CALL_HEADERS_MAX];
+    size_t header_count;
     const void *bytes; /* instead of body; NULL: none */
     size_t length;
     bool fresh;

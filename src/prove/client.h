@@ -21,6 +21,8 @@ enum {
     PROVE_CALLS = 48, /* of a scene, those that wait and those that are answered included */
     PROVE_RUN_BYTES = 9,
     PROVE_SECRET_BYTES = 33,
+    VISIT_URL_BYTES = 6 * 1024, /* of a way to the log-in, with what is sealed in it */
+    VISIT_COOKIE_BYTES = 512,
 };
 
 struct scene;
@@ -40,6 +42,10 @@ struct scene_state {
     char token[LEDGER_TOKEN_BYTES];     /* the session that ends, or that was made */
     char id[LEDGER_ID_BYTES];           /* of that session, or of the file that was uploaded */
     unsigned char digest[SHA256_BYTES]; /* of the first answer */
+    /* Of a visit. */
+    char url[VISIT_URL_BYTES], way[VISIT_URL_BYTES]; /* of the site, and the next one on the way there */
+    char lines[2][VISIT_COOKIE_BYTES];               /* of a head: the cookie, the session */
+    bool goes_on;                                    /* the last answer led on */
 };
 
 struct prove_client {
@@ -71,6 +77,8 @@ struct prove {
     enum prove_phase phase;
     int64_t now_us; /* of this turn */
     bool upload;
+    bool keys;                       /* the site has keys for programs */
+    const char *site_url;            /* of a site behind its gate; NULL: none is tried */
     char run[PROVE_RUN_BYTES];       /* in the names of its accounts, and in its keys */
     char secret[PROVE_SECRET_BYTES]; /* of its passwords */
     uint64_t random;                 /* state of the generator that --seed starts */

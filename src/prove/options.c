@@ -42,6 +42,7 @@ void prove_options_help(void)
         "  --pid-file FILE    a process with workers: reloads it by HUP, kills its workers, kills one of them\n"
         "  --systemd-unit UNIT\n"
         "                     restarts, kills and stops it. May be given several times\n"
+        "  --site URL         a site behind its gate, whose rules let each account in: it is entered and left\n"
         "  --upload yes|no    upload files as well; default yes when the site has POST /upload\n"
         "  --until-failure    end at the first broken promise\n"
         "  --seed N           seed of the order of requests and of the files' bytes; default random\n"
@@ -107,13 +108,21 @@ static bool add_unit(struct prove_options *options, const char *unit, struct err
     return true;
 }
 
+static const char *cut_slashes(char *url)
+{
+    while (strlen(url) > 0 && url[strlen(url) - 1] == '/')
+        url[strlen(url) - 1] = '\0';
+    return url;
+}
+
 static bool take(struct prove_options *options, int letter, char *value, struct err *err)
 {
     switch (letter) {
     case 'a':
-        while (strlen(value) > 0 && value[strlen(value) - 1] == '/')
-            value[strlen(value) - 1] = '\0';
-        options->url = value;
+        options->url = cut_slashes(value);
+        return true;
+    case 't':
+        options->site_url = cut_slashes(value);
         return true;
     case 'u':
         return read_number("users", value, 1, PROVE_USERS_MAX, &options->users, err);
@@ -176,6 +185,8 @@ static bool check_scenario(struct prove_options *options, struct err *err)
     if (!is_scenario && (options->command != NULL || options->variable_count > 0))
         return err_set(err, ERR_INPUT, "%s goes with a scenario; none is given",
                        options->command != NULL ? "--command" : "--variable");
+    if (is_scenario && options->site_url != NULL)
+        return err_set(err, ERR_INPUT, "--site is for mayfly; a scenario says itself where it goes");
     if (is_scenario && options->upload != UPLOAD_AUTO)
         return err_set(err, ERR_INPUT, "--upload is for mayfly; a scenario says itself what it uploads");
     if (options->url == NULL && options->command != NULL)
@@ -206,6 +217,7 @@ bool prove_options_read(struct prove_options *options, int count, char **words, 
 {
     static const struct option longs[] = {
         {"url", required_argument, NULL, 'a'},
+        {"site", required_argument, NULL, 't'},
         {"users", required_argument, NULL, 'u'},
         {"clients", required_argument, NULL, 'c'},
         {"duration", required_argument, NULL, 'd'},

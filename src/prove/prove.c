@@ -40,6 +40,7 @@ static bool look_at_site(struct run *run, struct err *err)
 {
     const struct prove_request live = {.method = "GET", .path = "/health/live"};
     const struct prove_request upload = {.method = "POST", .path = "/upload"};
+    const struct prove_request key = {.method = "POST", .path = "/keys"};
     struct prove_answer answer;
 
     if (!ask_alone(run, &live, &answer, err))
@@ -49,6 +50,10 @@ static bool look_at_site(struct run *run, struct err *err)
     if (answer.status != 200)
         return err_set(err, ERR_DOWN, "%.150s/health/live answers %ld; check that mayfly runs there", run->options->url,
                        answer.status);
+    run->prove.site_url = run->options->site_url;
+    if (!ask_alone(run, &key, &answer, err))
+        return false;
+    run->prove.keys = answer.status != 404 && answer.status != 405;
     run->prove.upload = run->options->upload == UPLOAD_YES;
     if (run->options->upload != UPLOAD_AUTO)
         return true;

@@ -20,7 +20,8 @@ enum {
 };
 
 struct prove_options {
-    const char *url; /* without a slash at its end */
+    const char *url;      /* without a slash at its end */
+    const char *site_url; /* the same of a site behind its gate; NULL: none */
     int64_t users, clients, duration_s, seed;
     enum { UPLOAD_AUTO, UPLOAD_YES, UPLOAD_NO } upload;
     const char *json_path, *html_path; /* NULL: not wanted */

@@ -247,9 +247,13 @@ static const struct scene *wanted_in_load(struct prove *prove, struct prove_clie
     if (chance < 40 && user->session_count > 1 && ledger_dead_fits(user, user->session_count) &&
         (!user->renames || call_heavy_allowed(prove, now_us, PASSWORDS_FREE)))
         return &scene_farewell;
-    if (chance < 56)
+    if (chance < 44 && prove->keys)
+        return &scene_key;
+    if (chance < 49 && prove->site_url != NULL && user->session_count > 1 && ledger_dead_fits(user, 1))
+        return &scene_visit;
+    if (chance < 60)
         return &scene_writes;
-    if (chance < 72)
+    if (chance < 73)
         return &scene_rivals;
     if (chance < 84)
         return &scene_repeat;

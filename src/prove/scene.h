@@ -24,8 +24,10 @@ extern const struct scene scene_rename; /* changes of the display name, readers 
 extern const struct scene
     scene_farewell; /* a session's end in one of several ways, its readers and writers beside it */
 extern const struct scene scene_upload;
-extern const struct scene scene_look; /* downloads, lists, tokens that must be refused, an old repetition */
-extern const struct scene scene_dead; /* of a closed account */
+extern const struct scene scene_key;   /* made, used, revoked, used again */
+extern const struct scene scene_visit; /* of a site behind the gate, and its end by a log-out at home */
+extern const struct scene scene_look;  /* downloads, lists, tokens that must be refused, an old repetition */
+extern const struct scene scene_dead;  /* of a closed account */
 extern const struct scene scene_check;
 extern const struct scene scene_close;
 
