@@ -6,8 +6,9 @@ help_command() {
 ./dev up [--port N] [--s3]
 
 Installs the Debian packages that are missing, builds in build/, and starts PostgreSQL, memcached, nginx and the pools in a
-scratch folder of their own. Prints the address. Again: builds what changed and leaves alone what runs. As root it does all
-but the packages and the build as www-data, or as the owner of the checkout.
+scratch folder of their own, with the sites of examples/ behind the gate. Prints the addresses, and who may log in. Again:
+builds what changed and leaves alone what runs. As root it does all but the packages and the build as www-data, or as the
+owner of the checkout.
 
   --port N   nginx listens on 127.0.0.1:N; 8080 at first
   --s3       files go to S3, a Ceph gateway that is started as well; ./dev config objects postgres takes it back

@@ -6,10 +6,12 @@ PACKAGES_BUILD=(autoconf automake make gcc libc6-dev pkg-config perl
     libcurl4-openssl-dev libssl-dev libexpat1-dev libpcre2-dev libmagic-dev libvips-dev libseccomp-dev)
 PACKAGES_UP=("${PACKAGES_BUILD[@]}"
     postgresql memcached nginx-light spawn-fcgi multiwatch curl python3 procps openssl)
+# What the example sites of `up` run under.
+PACKAGES_SITES=(php-fpm python3-flask gunicorn)
 PACKAGES_S3=(ceph-mon ceph-osd radosgw ceph-common)
 PACKAGES_FUZZ=(clang libclang-rt-dev)
 PACKAGES_TEST=("${PACKAGES_S3[@]}" "${PACKAGES_FUZZ[@]}" clang-format pgbouncer prometheus python3-prometheus-client collectd-core spin wrk
-    php-cli php-fpm python3-flask gunicorn python3-redis redis-server python3-jsonschema python3-pil python3-selenium
+    php-cli "${PACKAGES_SITES[@]}" python3-redis redis-server python3-jsonschema python3-pil python3-selenium
     chromium chromium-driver zsh
     build-essential debhelper lintian man-db mandoc systemd systemd-container)
 # Unless there is an npm already: a Node.js from elsewhere brings its own, and Debian's conflicts with it.
@@ -35,6 +37,7 @@ packages_require() {
     local wanted=("${PACKAGES_UP[@]}") missing become=()
 
     [[ $1 != unit ]] || wanted=("${PACKAGES_BUILD[@]}")
+    [[ $1 != up && $1 != s3 ]] || wanted+=("${PACKAGES_SITES[@]}")
     [[ $1 != s3 ]] || wanted+=("${PACKAGES_S3[@]}")
     [[ $1 != test && $1 != long ]] || wanted+=("${PACKAGES_TEST[@]}")
     [[ $1 != test && $1 != long ]] || command -v npm >/dev/null || wanted+=("${PACKAGES_NPM[@]}")

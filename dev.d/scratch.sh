@@ -59,7 +59,7 @@ scratch_make() {
 }
 
 scratch_folders() {
-    mkdir -p "$SCRATCH"/{etc/conf.d,etc/snippets,log,pid,run/pg,tmp}
+    mkdir -p "$SCRATCH"/{etc/conf.d,etc/snippets,etc/sites.d,log,pid,run/pg,tmp}
     mkdir -p "${POOLS[@]/#/$SCRATCH/run/}"
 }
 

@@ -67,6 +67,7 @@ nginx_write() {
     # The gateway chooses its port when it first starts.
     [[ -z $(radosgw_port http) ]] || sed -i "/^map .*mayfly_s3 /,/^}/ s,default \"\";,default http://127.0.0.1:$(radosgw_port http);," \
         "$etc/conf.d/mayfly-host.conf"
+    [[ $KIND != up ]] || sites_write "$1"
     # A load from one address is what tests and measurements are.
     [[ $KIND == up ]] || sed -i '/^geo /,/^}/ s/default  *1;/default 0;/' "$etc/conf.d/mayfly-limits.conf"
     # The ceiling that `bench` compares with.
@@ -110,18 +111,11 @@ http {
         include snippets/mayfly-locations.conf;
         include snippets/bench.conf*;
         include snippets/mayfly-gate.conf;
-        # A site behind the gate, which \`up\` makes: mayfly's files for nginx.
-        location /behind/ {
-            include snippets/mayfly-protect.conf;
-            alias $shipped/;
-            autoindex on;
-            types { }
-            default_type text/plain;
-        }
         location / {
             include snippets/mayfly-pass.conf;
         }
     }
+    include sites.d/*.conf;
 }
 CONF
 }

@@ -12,12 +12,27 @@ stack_up() {
     schema_apply
     memcached_start
     ! s3_chosen || radosgw_start
+    # Before the workers read it; without a port it is known when nginx has one.
+    [[ $KIND != up || -z ${1-} ]] || home_is "$1" || home_set "$1"
     "$INST/bin/mayfly-worker" -t -c "$SCRATCH/etc/mayfly.conf" >/dev/null || die "correct $SCRATCH/etc/mayfly.conf"
     for name in "${POOLS[@]}"; do
         pool_start "$name"
     done
     nginx_up "${1-}"
     wait_until 10 stack_answers || die "nothing answers at $(command_url)/health/live; see ./dev logs"
+    [[ $KIND != up ]] || stack_sites
+}
+
+# What `up` shows beside mayfly itself.
+stack_sites() {
+    local port
+
+    port=$(nginx_port)
+    if ! home_is "$port"; then
+        home_set "$port"
+        pools_recycle
+    fi
+    sites_up "$port"
 }
 
 stack_answers() {
@@ -28,6 +43,7 @@ stack_down() {
     local name
 
     [[ -d $SCRATCH/pid ]] || return 0
+    sites_down
     nginx_stop
     for name in "${POOLS[@]}"; do
         ! service_pid "pool-$name" || kill -s TERM "$PID"
@@ -91,7 +107,7 @@ nginx_refresh() {
 }
 
 nginx_files() {
-    cat "$SCRATCH"/etc/nginx.conf "$SCRATCH"/etc/main.d/* "$SCRATCH"/etc/conf.d/* "$SCRATCH"/etc/snippets/* | cksum
+    (cd "$SCRATCH/etc" && find nginx.conf main.d conf.d snippets sites.d -type f -print0 | sort -z | xargs -0 cat | cksum)
 }
 
 # One at a time, and never while a test of the same folder runs. spawn closes it for what it starts.
@@ -156,25 +172,17 @@ command_up() {
         pools_recycle
     fi
     url=$(command_url)
-    site_up "$url"
     cat <<TEXT
 mayfly answers at $url
 everything is in $SCRATCH; ./dev status, ./dev logs, ./dev down
 
-Try
+$(sites_tell "$(nginx_port)")
+
+Or without a browser
   curl -d username=ann -d password='a quiet green lamp' $url/register
   curl -d username=ann -d password='a quiet green lamp' $url/login
   curl -H 'Authorization: Bearer TOKEN' $url/profile
-or, in a browser, $url/behind/, a site behind the gate
 TEXT
-}
-
-# The site of nginx_write, for users who are logged in.
-site_up() {
-    local ctl=("$INST/bin/mayflyctl" -c "$SCRATCH/etc/mayfly.conf" site) verb=edit
-
-    "${ctl[@]}" show behind >/dev/null 2>&1 || verb=add
-    "${ctl[@]}" $verb behind "$1/behind/" "${1/127.0.0.1/localhost}/behind/" --require any 2>/dev/null || say 'the site behind the gate was not made'
 }
 
 command_down() {
@@ -224,6 +232,9 @@ command_status() {
         workers_find "$name"
         size=$(pool_size "$name")
         status_line "pool-$name" "${#WORKERS[@]} of $size workers: ${WORKERS[*]}" && ((${#WORKERS[@]} == size)) || ok=false
+    done
+    for name in "${SITE_PROGRAMS[@]}"; do
+        [[ ! -e $SCRATCH/etc/sites.d/$name.conf ]] || status_line "$name" "$(site_url "$name" "$(nginx_port)")" || ok=false
     done
     $ok
 }

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from gate import bearer, ctl, front, key
 from mayfly import Client, check, dev, done, login, new_user, same, settings
 from memcached import Memcached
-from visitor import Browser, at
+from ways import Browser, at
 
 EVIL = "https://evil.example"
 LOGOUT = "/mayfly/logout"

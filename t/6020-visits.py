@@ -17,7 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from gate import ctl, front
 from mayfly import Client, check, dev, done, login, new_user, same, settings
-from visitor import NAVIGATES, Browser, at
+from ways import NAVIGATES, Browser, at
 
 TARGET = "/a%20b?q=1&r=%26&url=https://other.example/?x=y"
 

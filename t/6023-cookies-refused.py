@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from gate import front
 from mayfly import PAGE, check, done, new_user, same, settings
-from visitor import Browser, at
+from ways import Browser, at
 
 
 class Forgetful(Browser):

@@ -88,17 +88,21 @@ final class MayflySessions implements SessionHandlerInterface, SessionUpdateTime
     }
 
     /**
-     * Changes what the app keeps of an account; $change is given the document as an array and returns the one that is to be. It runs
-     * again when another request was faster.
+     * Changes what the app keeps of an account; $change is given the document as an array and returns the one that is to be: the
+     * same to read only. It runs again when another request was faster.
      */
     public function changeAccount(string $account, callable $change): array
     {
         for (;;) {
             [$status, $etag, , $document] = $this->call('GET', "/app/accounts/$account", [200, 404]);
-            $document = $change($status === 200 ? $document : []);
-            [$status] = $this->call('PUT', "/app/accounts/$account", [200, 201, 412], $document, $status === 200 ? $etag : null);
+            $before = $status === 200 ? $document : [];
+            $after = $change($before);
+            if ($after === $before) {
+                return $after;
+            }
+            [$status] = $this->call('PUT', "/app/accounts/$account", [200, 201, 412], $after, $status === 200 ? $etag : null);
             if ($status !== 412) {
-                return $document;
+                return $after;
             }
         }
     }

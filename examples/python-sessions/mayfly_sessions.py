@@ -116,16 +116,19 @@ class MayflySessions(SessionInterface):
 
     def change_account(self, account, change):
         """
-        Changes what the app keeps of an account: change is given the document and returns the one that is to be. It runs again when
-        another request was faster.
+        Changes what the app keeps of an account: change is given the document and returns the one that is to be, the same to read
+        only. It runs again when another request was faster.
         """
         place = f"/app/accounts/{account}"
         while True:
             status, etag, _, document = self.call("GET", place, (200, 404))
-            document = change(document if status == 200 else {})
+            before = json.dumps(document if status == 200 else {})
+            after = change(json.loads(before))
+            if json.dumps(after) == before:
+                return after
             condition = {"If-Match": etag} if status == 200 else {"If-None-Match": "*"}
-            if self.call("PUT", place, (200, 201, 412), document, condition)[0] != 412:
-                return document
+            if self.call("PUT", place, (200, 201, 412), after, condition)[0] != 412:
+                return after
 
     def _place(self, id, account):
         return f"/app/sessions/{id}?idle={self.idle_seconds}&account={account}"

@@ -1,58 +1,63 @@
-"""A browser's way between mayfly's home and sites behind the gate, with cookies by host but without scripts."""
+"""Somebody in front of a browser without scripts: cookies by host, redirects, forms. All hosts are at one port of this machine."""
 
 import html
+import http.cookies
 import re
 import urllib.parse
 
+import mayfly
 from mayfly import PAGE
 
 NAVIGATES = {"Accept": PAGE, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
-def at(gate, name, target="/"):
-    return f"http://{gate.host(name)}{target}"
+class Visitor:
+    def __init__(self, port, client=None):
+        """client: makes one for a connection, instead of the plain one to the port."""
+        self.client = client or (lambda: mayfly.Client(url=f"http://127.0.0.1:{port}"))
+        self.jar, self.trail, self.url, self.page = {}, [], "", None
 
-
-class Browser:
-    """Follows as a browser does, with cookies by host."""
-
-    def __init__(self, gate):
-        self.gate, self.jar, self.trail = gate, {}, []
-
-    def get(self, url, method="GET", **more):
+    def ask(self, url, method="GET", headers=NAVIGATES, **more):
+        """One request with the cookies of its host; no redirect is followed."""
         place = urllib.parse.urlsplit(url)
-        host = place.netloc.partition(":")[0]
-        cookies = self.jar.setdefault(host, {})
-        headers = {**NAVIGATES, "Host": place.netloc, **more.pop("headers", {})}
+        cookies = self.jar.setdefault(place.hostname, {})
+        fields = {"Host": place.netloc, **headers}
         if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        client = self.gate.client()
-        answer = client.request(method, url.partition(place.netloc)[2] or "/", headers=headers, **more)
-        client.close()
+            fields["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        client = self.client()
+        try:
+            answer = client.request(method, url.partition(place.netloc)[2] or "/", headers=fields, **more)
+        finally:
+            client.close()
         for one in answer.cookies:
-            name, _, value = one.partition(";")[0].partition("=")
-            cookies[name] = value
-            if "Max-Age=0" in one:
-                del cookies[name]
-        self.trail.append((url, answer.status))
+            for name, morsel in http.cookies.SimpleCookie(one).items():
+                cookies[name] = morsel.value
+                if morsel["max-age"] == "0" or "1970" in morsel["expires"]:
+                    del cookies[name]
+        self.trail.append((method, url, answer.status))
         return answer
 
-    def follow(self, url, most=10):
-        for _ in range(most):
-            answer = self.get(url)
-            if answer.status != 303:
-                return url, answer
-            url = urllib.parse.urljoin(url, answer.headers["location"])
+    def open(self, url, method="GET", **more):
+        """Goes there, and on as long as it is led on: the last page."""
+        for _ in range(12):
+            answer = self.ask(url, method, **more)
+            if answer.status not in (301, 302, 303, 307, 308):
+                self.url, self.page = url, answer
+                return answer
+            url, method, more = urllib.parse.urljoin(url, answer.headers["location"]), "GET", {}
         raise RuntimeError(f"it goes round and round: {self.trail}")
 
-    def log_in(self, user):
-        """At home, in the form that is shown now."""
-        url, page = self.trail[-1][0], self.get(self.trail[-1][0])
-        found = re.findall(r'<input type="hidden" name="(rd|csrf)" value="([^"]+)">', page.text.partition('action="/login"')[2])
-        hidden = {name: html.unescape(value) for name, value in found}
-        home = f"http://{self.gate.host('home')}"
-        answer = self.get(home + "/login", "POST", form={"username": user.username, "password": user.password, **hidden}, headers={"Origin": home})
-        return self.follow(urllib.parse.urljoin(url, answer.headers["location"]))
+    def send(self, action, **fields):
+        """The form of this page that goes to action, with what is hidden in it."""
+        for form, inside in re.findall(r"<form([^>]*)>(.*?)</form>", self.page.text, re.S):
+            to = re.search(r'action="([^"]*)"', form)
+            hidden = {html.unescape(name): html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', inside)}
+            if to and html.unescape(to[1]) == action and hidden.items() >= {name: value for name, value in fields.items() if name in hidden}.items():
+                place = urllib.parse.urlsplit(self.url)
+                return self.open(urllib.parse.urljoin(self.url, action), "POST", form={**hidden, **fields},
+                                 headers={**NAVIGATES, "Origin": f"{place.scheme}://{place.netloc}"})
+        raise RuntimeError(f"{self.url} has no form for {action} with {fields}: {self.page}")
 
-    def visit(self, name):
-        return self.jar.get(self.gate.host(name).partition(":")[0], {}).get("mayfly")
+    def log_in(self, username, password):
+        """On the page of the log-in, where one was led to."""
+        return self.send("/login", username=username, password=password)
