@@ -49,7 +49,7 @@ sites_write() {
         [[ -z $(site_lacks "$name") ]] || continue
         sed -e '/ssl_certificate/d; /listen \[::\]/d' -e "s,listen 443 .*;,listen 127.0.0.1:$1;," \
             -e "s,https://auth\.example\.org,$(site_url $SITE_HOME "$1"),; s,\.example\.org;,.localhost;," \
-            -e "s,/srv/examples/,$CHECKOUT/examples/,; s,/run/examples/,$SCRATCH/run/," \
+            -e 's,/usr/share/mayfly/nginx/,snippets/,' -e "s,/srv/examples/,$CHECKOUT/examples/,; s,/run/examples/,$SCRATCH/run/," \
             -e "s,/var/log/nginx/,$SCRATCH/log/," \
             "$CHECKOUT/examples/${SITE_FOLDER[$name]}/nginx.conf" >"$SCRATCH/etc/sites.d/$name.conf"
     done

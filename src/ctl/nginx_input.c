@@ -118,7 +118,7 @@ bool nginx_input_read(struct arena *arena, const char *path, struct nginx_input 
 static bool is_editable(const char *line, size_t length)
 {
     static const char *const parts[] = {"$mayfly_prefix ", "location ^~ /", "$mayfly_site_origin {",
-                                        "default $scheme://"};
+                                        "default $mayfly_scheme://"};
 
     if (length == 1 && line[0] == '}')
         return true;
