@@ -146,7 +146,7 @@ def check_scopes(client):
           "which are the documents of the account, uploads and downloads", opened)
     check(not any("/session" in path or "/sessions" in path or "/link" in path for one in opened.values() for _, path in one),
           "and no session's documents, and no links", opened)
-    refused("it is told what it lacks", keys["gate"].get("/profile/data"), 403, "it has not the scope data")
+    refused("it is told what it lacks", keys["gate"].get("/profile/data"), 403, "it does not have the scope data")
     refused("and where no key will do", keys["gate"].get("/profile"), 403, "a key can't do this; log in")
     for path in ("/account", "/", "/files", "/nothing"):
         answer = whole.get(path, headers=BROWSER)
@@ -162,7 +162,7 @@ def check_basic(user, client):
         check(answer.status == 200 and not answer.pool.startswith("password"), f"as the password of {name}", answer)
     same(robot.get("/profile/data", headers=basic(f"ann:{user.username}", key)).status, 401, "a name ends with the first colon")
     for name in ("somebody", ""):
-        refused(f"of '{name}' it is none", robot.get("/profile/data", headers=basic(name, key)), 401, "revoked, has ended, or is none of this name")
+        refused(f"of '{name}' it is none", robot.get("/profile/data", headers=basic(name, key)), 401, "revoked, has expired, or is none of this name")
     refused("one without the scope is no password", robot.get("/profile/data", headers=basic(user.username, plain)), 403, "no app password")
     same(robot.get("/files", headers=basic(user.username, key)).status, 403, "and an app password has its scopes")
     before = psql("SELECT count(*) FROM mayfly.attempt")
@@ -278,7 +278,7 @@ def check_revoked(client):
     same(robot.get("/profile/data").status, 200, "a key for a second is good")
     while robot.get("/profile/data").status == 200 and time.monotonic() < until:
         time.sleep(0.1)
-    refused("and ends by itself, also beside its copy", robot.get("/profile/data"), 401, "revoked, has ended")
+    refused("and ends by itself, also beside its copy", robot.get("/profile/data"), 401, "revoked, has expired")
 
 
 def check_account():
@@ -312,7 +312,7 @@ def check_page():
                           ({"name": "tablet", "scope_data": "on", "sites": f"{MARK}-none"}, "key-sites")):
         answer = browser.post("/keys", form={"csrf": csrf, **fields}, headers=BROWSER)
         focus = re.search(r"<input[^>]*\bautofocus\b[^>]*>", answer.text)
-        check(answer.status == 422 and focus and input in focus[0] and "<details open>" in answer.text and f'value="{fields["name"]}" autocomplete="off"' in answer.text and
+        check(answer.status == 422 and focus and input in focus[0] and re.search(r"<details open\s*>", answer.text) and f'value="{fields["name"]}" autocomplete="off"' in answer.text and
               f'value="{user.username}"' in answer.text, f"a form that is refused is shown again at {input}", answer.text)
     gone = browser.post(f"/keys/{session_id(key[1])}/revoke", form={"csrf": csrf}, headers=BROWSER)
     same((gone.status, gone.headers["Location"], Client(key[1]).get("/profile/data").status), (303, "/account?key_revoked=1", 401), "and revoked by a button")

@@ -66,8 +66,8 @@ static bool refuse_stranger(const struct exchange *x, struct err *err)
 {
     if (!x->by_key)
         return err_set(err, ERR_LOGIN, "log in first");
-    return err_set(err, ERR_LOGIN, "the key is not valid: it was revoked, has expired, or does not exist%s",
-                   x->by_basic ? " of this name" : "");
+    return err_set(err, ERR_LOGIN, "the key is not valid: it was revoked, has expired, or %s",
+                   x->by_basic ? "is none of this name" : "does not exist");
 }
 
 /* Of a route that takes that: whether the request was sent by a page of a site that is known. ERR_DOWN. */
