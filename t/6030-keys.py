@@ -312,7 +312,7 @@ def check_page():
                           ({"name": "tablet", "scope_data": "on", "sites": f"{MARK}-none"}, "key-sites")):
         answer = browser.post("/keys", form={"csrf": csrf, **fields}, headers=BROWSER)
         focus = re.search(r"<input[^>]*\bautofocus\b[^>]*>", answer.text)
-        check(answer.status == 422 and focus and input in focus[0] and re.search(r"<details open\s*>", answer.text) and f'value="{fields["name"]}" autocomplete="off"' in answer.text and
+        check(answer.status == 422 and focus and input in focus[0] and re.search(r"<details\s+open\s*>", answer.text) and f'value="{fields["name"]}" autocomplete="off"' in answer.text and
               f'value="{user.username}"' in answer.text, f"a form that is refused is shown again at {input}", answer.text)
     gone = browser.post(f"/keys/{session_id(key[1])}/revoke", form={"csrf": csrf}, headers=BROWSER)
     same((gone.status, gone.headers["Location"], Client(key[1]).get("/profile/data").status), (303, "/account?key_revoked=1", 401), "and revoked by a button")
