@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 from mayfly import CHECKOUT, SCRATCH, check, done, note, same
 
 INST = SCRATCH / "inst"
-SOURCE = (CHECKOUT / "src/ctl/ctl.c").read_text()
-TABLE = [(f"{family} {verb}".strip(), set(re.findall(r"--[a-z]+", arguments)), arguments)
+SOURCE = re.sub(r'"\n +"', "", (CHECKOUT / "src/ctl/ctl.c").read_text())  # a string may go on in the next line
+TABLE = [(f"{family} {verb}".strip(), set(re.findall(r"--[a-z-]+", arguments)), arguments)
          for family, verb, arguments in re.findall(r'^    \{"(\w+)", (?:"(\w+)"|NULL), "([^"]*)"', SOURCE, re.M)]
-VALUES = dict(re.findall(r'^    \[OPTION_\w+\] = \{"(\w+)", (NULL|"[^"]*")', SOURCE, re.M))
+VALUES = dict(re.findall(r'^    \[OPTION_\w+\] = \{"([\w-]+)", (NULL|"[^"]*")', SOURCE, re.M))
 HELP = {"-h", "--help"}
 FAMILIES = {name.split()[0] for name, _, _ in TABLE}
 BASH = """

@@ -46,9 +46,10 @@ for kind, name, default, least, most in settings:
 same(missing, [], "mayfly.conf(5) has each setting with its default and limits")
 
 ctl = shown("ctl")
-table = re.findall(r'^    \{"(\w+)", (?:"(\w+)"|NULL), "([^"]*)"', (CHECKOUT / "src/ctl/ctl.c").read_text(), re.M)
+source = re.sub(r'"\n +"', "", (CHECKOUT / "src/ctl/ctl.c").read_text())  # a string may go on in the next line
+table = re.findall(r'^    \{"(\w+)", (?:"(\w+)"|NULL), "([^"]*)"', source, re.M)
 check(len(table) > 10, "the commands are found", table)
-commands = {f"{family} {verb}".strip(): set(re.findall(r"--[a-z]+", arguments)) for family, verb, arguments in table}
+commands = {f"{family} {verb}".strip(): set(re.findall(r"--[a-z-]+", arguments)) for family, verb, arguments in table}
 # An item of a list begins with its command.
 items = re.findall(r"^\.It Ic (.*)$", PAGES["ctl"].read_text(), re.M)
 named = {command: [item for item in items if re.match(rf"{command}(?: |$)", item)] for command in commands}

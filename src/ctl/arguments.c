@@ -107,7 +107,7 @@ static bool refuse_option(const struct ctl_command *command, const char *word, s
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     closest_init(&closest, name);
     for (int i = 0; i < OPTION_COUNT && command != NULL; i++)
-        if ((command->takes & 1u << i) != 0)
+        if (command_takes(command, (int)i))
             closest_offer(&closest, ctl_options[i].name);
     for (int i = 0; i < GENERAL_OPTIONS; i++)
         closest_offer(&closest, general_options[i].name);
@@ -158,7 +158,7 @@ static bool read_options(struct ctl *ctl, const struct ctl_command *command, int
 static bool check_options(const struct ctl *ctl, const struct ctl_command *command, struct err *err)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (ctl->options[i] != NULL && (command->takes & 1u << i) == 0)
+        if (ctl->options[i] != NULL && !command_takes(command, (int)i))
             return ctl_usage(err, "--%s is not for this command", ctl_options[i].name);
     return true;
 }

@@ -15,7 +15,7 @@ struct ctl_command {
     bool (*run)(struct ctl *, struct err *);
     enum ctl_need need;
     int least, most;     /* number of arguments */
-    unsigned takes;      /* options */
+    uint64_t takes;      /* options */
     int failure;         /* exit status when it fails; 0: EXIT_FAILURE */
     const char *notes;   /* further lines of its own --help, or NULL */
     const char *choices; /* the values of its only argument, separated by spaces; NULL: any value */
@@ -24,7 +24,13 @@ struct ctl_command {
     bool stays_root;     /* the others become the workers' user when root runs them */
 };
 
-#define TAKES(option) (1u << OPTION_##option)
+#define TAKES(option) (UINT64_C(1) << OPTION_##option)
+_Static_assert(OPTION_COUNT <= 64, "takes has a bit for each");
+
+static inline bool command_takes(const struct ctl_command *command, int option)
+{
+    return (command->takes >> option & 1) != 0;
+}
 
 extern const struct ctl_command ctl_commands[];
 extern const size_t ctl_command_count;

@@ -88,7 +88,7 @@ static void print_bash_command(const struct ctl_command *command)
     else
         printf("        ' %s' | ' %s '*) words='", name, name);
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if ((command->takes & 1u << i) != 0)
+        if (command_takes(command, (int)i))
             printf("--%s ", ctl_options[i].name);
     puts("-h --help' ;;");
 }
@@ -191,7 +191,7 @@ static void print_zsh_command(const struct ctl_command *command)
         printf("    ' %s' | ' %s '*)\n", name, name);
     fputs("        options=(", stdout);
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if ((command->takes & 1u << i) != 0)
+        if (command_takes(command, (int)i))
             print_described("--", ctl_options[i].name, ctl_options[i].help);
     printf("%s)\n        ;;\n", zsh_help_option);
 }

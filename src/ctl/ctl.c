@@ -8,6 +8,7 @@
 #include "app/services.h"
 #include "ctl/arguments.h"
 #include "ctl/command.h"
+#include "ctl/gate_proof.h"
 #include "ctl/help.h"
 #include "ctl/workers_user.h"
 
@@ -122,13 +123,26 @@ const struct ctl_command ctl_commands[] = {
     {"site", "keys", "NAME [--json]", "list the keys of a site's own server, newest first",
      .run = site_key_print_all, .least = 1, .most = 1, .takes = TAKES(JSON)},
     {"site", "revoke", "ID", "revoke a key of a site's own server", .run = site_key_drop, .least = 1, .most = 1},
-    {"site", "try", "URL [--user NAME] [--factors N] [--method METHOD] [--address ADDRESS]",
+    {"site", "try", "URL [--user NAME | --key-file FILE] [--factors N] [--method METHOD] [--address ADDRESS]",
      "judge a request by the rules",
      .run = site_try, .least = 1, .most = 1, .failure = CTL_EXIT_USAGE,
-     .takes = TAKES(USER) | TAKES(FACTORS) | TAKES(METHOD) | TAKES(ADDRESS),
+     .takes = TAKES(USER) | TAKES(KEY_FILE) | TAKES(FACTORS) | TAKES(METHOD) | TAKES(ADDRESS),
      .notes = "The request is a GET by a visitor who is not logged in, or by NAME, who has just proved N factors "
-              "(default: 1).\n"
+              "(default: 1),\n"
+              "or by a program with the key in the first line of FILE, - for standard input.\n"
               "Exit status: 0 it passes, 1 it does not, 2 it could not be found out.\n"},
+    {"gate", "prove", "URL [PATH ...] [--login FILE] [--echo PATH] [--public PATH] [--denied PATH] [--other URL] "
+                      "[--expired FILE] [--away COMMAND --back COMMAND] [--json]",
+     "attack a live site behind the gate",
+     .run = gate_prove, .need = NEED_NO_CONFIG, .stays_root = true, .least = 1, .most = GATE_PATHS_MAX,
+     .takes = TAKES(LOGIN) | TAKES(ECHO) | TAKES(PUBLIC) | TAKES(DENIED) | TAKES(OTHER) | TAKES(EXPIRED) | TAKES(AWAY) |
+              TAKES(BACK) | TAKES(JSON),
+     .failure = CTL_EXIT_USAGE,
+     .notes = "URL, and each PATH of the same site, is for people who are logged in; the account of --login may enter\n"
+              "at URL. Without --login its name and password are MAYFLY_PROVE_NAME and MAYFLY_PROVE_PASSWORD of the\n"
+              "environment. What needs an option that is missing is not asked. A site that lets a guest through gets\n"
+              "POST, PUT and DELETE at URL, so point it where these do no harm.\n"
+              "Exit status: 0 all that was asked has held; 1 something has not; 2 it could not be asked.\n"},
     {"nginx", "check", "[FILE|-] [--json]", "find what nginx's configuration leaves open",
      .run = nginx_check, .need = NEED_NO_CONFIG, .stays_root = true, .most = 1, .takes = TAKES(JSON),
      .failure = CTL_EXIT_USAGE,
@@ -150,18 +164,27 @@ const struct ctl_option_row ctl_options[OPTION_COUNT] = {
     [OPTION_ACCOUNT] = {"account", "NAME", "only the files of this account", NULL},
     [OPTION_ADDRESS] = {"address", "ADDRESS", "the client's address", NULL},
     [OPTION_AFTER] = {"after", "NAME", "only accounts that were made after this one", NULL},
+    [OPTION_AWAY] = {"away", "COMMAND", "takes the database away", NULL},
+    [OPTION_BACK] = {"back", "COMMAND", "brings the database back", NULL},
     [OPTION_DAYS] = {"days", "N", "how many days it is valid", NULL},
     [OPTION_DEEP] = {"deep", NULL, "read every byte and compare SHA-256", NULL},
+    [OPTION_DENIED] = {"denied", "PATH", "where the account may not enter", NULL},
+    [OPTION_ECHO] = {"echo", "PATH", "where the app answers with what it received", NULL},
     [OPTION_EMAIL] = {"email", "ADDRESS", "the account's e-mail address", NULL},
+    [OPTION_EXPIRED] = {"expired", "FILE", "a token of a session that has expired", NULL},
     [OPTION_FACTORS] = {"factors", "N", "the number of factors that are proved", "1 2"},
     [OPTION_GENERATE] = {"generate", NULL, "make a password and print it, alone, to standard output", NULL},
     [OPTION_GROUPS] = {"groups", "A,B", "the account's groups", NULL},
     [OPTION_JSON] = {"json", NULL, "print JSON", NULL},
+    [OPTION_KEY_FILE] = {"key-file", "FILE", "the key that comes with the request", NULL},
+    [OPTION_LOGIN] = {"login", "FILE", "a name and a password, in two lines, - for standard input", NULL},
     [OPTION_METHOD] = {"method", "METHOD", "the request's method", NULL},
     [OPTION_NAME] = {"name", "TEXT", "the name to display", NULL},
     [OPTION_NOW] = {"now", NULL, "do it although something still needs the old state", NULL},
     [OPTION_ONCE] = {"once", NULL, "print the state once and end", NULL},
     [OPTION_ORDER] = {"order", "N", "the place among other sites, the lowest first", NULL},
+    [OPTION_OTHER] = {"other", "URL", "another site where the account may enter", NULL},
+    [OPTION_PUBLIC] = {"public", "PATH", "where everybody may enter", NULL},
     [OPTION_REPAIR] = {"repair", NULL, "repair what can be repaired without touching a file", NULL},
     [OPTION_REQUIRE] = {"require", "RULE", "a row of the rules; may be given again", NULL},
     [OPTION_RULES] = {"rules", "FILE", "read the rules from a file, - for standard input", NULL},

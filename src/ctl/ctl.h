@@ -11,18 +11,27 @@ enum ctl_option {
     OPTION_ACCOUNT,
     OPTION_ADDRESS,
     OPTION_AFTER,
+    OPTION_AWAY,
+    OPTION_BACK,
     OPTION_DAYS,
     OPTION_DEEP,
+    OPTION_DENIED,
+    OPTION_ECHO,
     OPTION_EMAIL,
+    OPTION_EXPIRED,
     OPTION_FACTORS,
     OPTION_GENERATE,
     OPTION_GROUPS,
     OPTION_JSON,
+    OPTION_KEY_FILE,
+    OPTION_LOGIN,
     OPTION_METHOD,
     OPTION_NAME,
     OPTION_NOW,
     OPTION_ONCE,
     OPTION_ORDER,
+    OPTION_OTHER,
+    OPTION_PUBLIC,
     OPTION_REPAIR,
     OPTION_REQUIRE,
     OPTION_RULES,
@@ -98,6 +107,7 @@ bool site_key_make(struct ctl *, struct err *);
 bool site_key_print_all(struct ctl *, struct err *);
 bool site_key_drop(struct ctl *, struct err *);
 bool site_try(struct ctl *, struct err *);
+bool gate_prove(struct ctl *, struct err *);
 bool nginx_check(struct ctl *, struct err *);
 bool system_top(struct ctl *, struct err *);
 bool completion_print(struct ctl *, struct err *);

@@ -14,7 +14,7 @@ enum {
      */
     HELP_COLUMN = 37,
     OPTION_COLUMN = 22,
-    LABEL_BYTES = 128,
+    LABEL_BYTES = 256,
 };
 
 static const char password_notes[] =
@@ -82,7 +82,7 @@ void help_print_command(const struct ctl_command *command)
         const struct ctl_option_row *option = &ctl_options[i];
         char label[LABEL_BYTES];
 
-        if ((command->takes & 1u << i) == 0)
+        if (!command_takes(command, (int)i))
             continue;
         snprintf(label, sizeof label, "--%s%s%s", option->name, option->value != NULL ? " " : "",
                  option->value != NULL ? option->value : "");

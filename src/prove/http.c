@@ -171,6 +171,17 @@ static bool set_scenario(CURL *easy, struct http_slot *slot, const struct prove_
     return ok;
 }
 
+/* What is sent other than libcurl would write it. */
+static bool set_wire(CURL *easy, const struct prove_request *request)
+{
+    static const long versions[] = {[PROVE_HTTP_ANY] = CURL_HTTP_VERSION_NONE,
+                                    [PROVE_HTTP_1_0] = CURL_HTTP_VERSION_1_0,
+                                    [PROVE_HTTP_1_1] = CURL_HTTP_VERSION_1_1};
+
+    return curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, versions[request->version]) == CURLE_OK &&
+           (request->target == NULL || curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, request->target) == CURLE_OK);
+}
+
 /* An empty body is sent too: POST has a length. */
 static bool set_body(CURL *easy, const struct prove_request *request)
 {
@@ -199,7 +210,7 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
                          request->url != NULL ? "" : request->path) >= sizeof url)
         return err_set(err, ERR_INPUT, "an address has more than %d bytes", URL_BYTES_MAX - 1);
     if (!set_up(slot->easy, !request->fresh) || !http_slot_begin(slot, &http->site) || !add_headers(slot, request) ||
-        !set_body(slot->easy, request) || !set_scenario(slot->easy, slot, request) ||
+        !set_body(slot->easy, request) || !set_scenario(slot->easy, slot, request) || !set_wire(slot->easy, request) ||
         curl_easy_setopt(slot->easy, CURLOPT_URL, url) != CURLE_OK ||
         curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) != CURLE_OK ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)

@@ -23,6 +23,9 @@ enum {
     PROVE_ANSWER_BYTES = 1024 * 1024, /* the longest that an application may give to a scenario */
 };
 
+/* Of HTTP. Without one, the latest that the site takes. */
+enum prove_version { PROVE_HTTP_ANY, PROVE_HTTP_1_0, PROVE_HTTP_1_1 };
+
 /* Texts are borrowed until the answer is there; NULL: not sent. */
 struct prove_request {
     const char *method;
@@ -43,6 +46,9 @@ struct prove_request {
         *peer;   /* "::HOST:PORT" to connect to, wherever the address is (CURLOPT_CONNECT_TO); NULL: to the address */
     bool follow; /* redirects, PROVE_REDIRECTS_MAX of them */
     int64_t timeout_s; /* 0: PROVE_REQUEST_TIMEOUT_S */
+
+    const char *target; /* sent as it is, where libcurl would tidy the path of the address; NULL: that path */
+    enum prove_version version;
 };
 
 /* Borrowed from the client until the slot's next request. */

@@ -196,3 +196,13 @@ bool key_read(struct arena *arena, const struct db_result *rows, int row, struct
     memcpy(key->hash, hash, TOKEN_HASH_BYTES);
     return read_sites(arena, db_value(rows, row, 12), key, err);
 }
+
+enum db_rc key_find(struct db *db, struct arena *arena, const struct token *token, struct session *key, struct err *err)
+{
+    struct db_result row;
+    enum db_rc rc = db_query(db, arena, sql_keys_find((struct db_uuids){&token->id, 1}), &row, err);
+
+    if (rc == DB_ROW && !key_read(arena, &row, 0, key, err))
+        return DB_FAIL;
+    return rc == DB_ROW && !token_hash_equal(key->hash, token->hash) ? DB_NONE : rc;
+}

@@ -75,6 +75,9 @@ bool key_overview(struct db *, struct arena *, const struct uuid *account, struc
                   struct err *) MUST_CHECK;
 enum db_rc key_owner(struct db *, struct arena *, const struct uuid *id, struct uuid *account, struct err *) MUST_CHECK;
 
+/* For an administrator: a key that is good, without noting its use. DB_NONE: it is none. */
+enum db_rc key_find(struct db *, struct arena *, const struct token *, struct session *key, struct err *) MUST_CHECK;
+
 /* Whether a key with the scope for sites opens this one. */
 bool key_opens_site(const struct session *, const struct uuid *site);
 
