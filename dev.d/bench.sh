@@ -14,6 +14,10 @@ command_bench() {
         program=bench_replaced.py
         shift
         [[ ${1-5} =~ ^[1-9][0-9]{0,2}$ && $# -le 1 ]] || usage_error "bench replaced: '$*' is not a number of rounds"
+    elif [[ ${1-} == gate ]]; then
+        program=bench_gate.py
+        shift
+        [[ ${1-7} =~ ^[1-9][0-9]{0,2}$ && $# -le 1 ]] || usage_error "bench gate: '$*' is not a number of rounds"
     elif [[ ${1-} == --against ]]; then
         program=bench_against.py
         shift

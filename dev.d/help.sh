@@ -107,11 +107,13 @@ TEXT
 ./dev bench [rounds]
 ./dev bench files [--s3]
 ./dev bench replaced [rounds]
+./dev bench gate [rounds]
 ./dev bench --against FOLDER [rounds [case]]
 
 Measures requests a second and latencies through this nginx, and prints their ratios; with files MB/s of uploads and
 downloads of 1 MB and 100 MB, beside what nginx does alone; with replaced the p99 and p99.9 of clients while workers are replaced
-all the time, beside those while none is.
+all the time, beside those while none is; with gate a file behind the gate beside the same file without it, with the cache of
+its answers, and behind a gate of Fastify and Redis where node, npm and redis-server are there.
 
   --s3              also with the files in S3, a Ceph gateway that is started as well
   --against FOLDER  the same requests, in turns, to the stack of another checkout: how fast this one is, and how much CPU

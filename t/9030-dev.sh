@@ -101,6 +101,7 @@ ok '--port without a number' says 2 '--port wants a number' command_up --port
 ok 'an option of up that is none' says 2 "'--bogus'" command_up --bogus
 ok 'an option of test that is none' says 2 "'--bogus'" command_test --bogus
 ok 'rounds that are none' says 2 "'many' is not a number of rounds" command_bench many
+ok 'nor of the gate' says 2 "bench gate: 'many' is not a number of rounds" command_bench gate many
 ok 'without a stack there is nothing to look at' says 1 'start it with ./dev up' env MAYFLY_SCRATCH="$folder/none" ./dev status
 
 # nginx_wanted PORT: as ./dev up --port PORT would start it
