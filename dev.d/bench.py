@@ -6,12 +6,14 @@ compared runs next to each other, there and back, and the medians of the rounds 
 """
 import base64, hashlib, json, os, re, statistics, subprocess, sys, tempfile, time, urllib.parse, urllib.request
 
+sys.dont_write_bytecode = True
+from bench_cpu import cpu_seconds
+
 SCRATCH, URL, DEV = (os.environ[name] for name in ("MAYFLY_SCRATCH", "MAYFLY_URL", "MAYFLY_DEV"))
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 9
 SECONDS = 1
 MISS_TOKENS = 60000  # more than can be asked for in one round, so that each is asked for once
 SESSIONS_EACH = 50  # half of what one account may have
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def say(text):
@@ -54,34 +56,11 @@ def make_sessions(count):
     return [token for token, _, _ in tokens]
 
 
-def is_ours(pid, parent):
-    """Children of nginx and PostgreSQL have titles without a path, their parents name the scratch folder."""
-    return any(SCRATCH in open(f"/proc/{number}/cmdline").read() for number in (pid, parent) if number != "0")
-
-
-def cpu_seconds():
-    """CPU that the stack's processes have used so far, by kind."""
-    total = {"nginx": 0, "worker": 0, "memcached": 0, "postgres": 0}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            stat = open(f"/proc/{pid}/stat").read()
-            fields = stat[stat.rindex(")") + 2:].split()
-            name = stat[stat.index("(") + 1:stat.rindex(")")]
-            kind = {"mayfly-worker": "worker", "multiwatch": "worker"}.get(name, name)
-            ours = kind in total and is_ours(pid, fields[1])
-        except OSError:
-            continue
-        if ours:
-            # Workers that were recycled have left their time with multiwatch, backends theirs with the postmaster.
-            total[kind] += sum(map(int, fields[11:15])) / TICKS
-    return total
-
-
 def wrk(connections, seconds, path, *args):
-    before = cpu_seconds()
+    before = cpu_seconds(SCRATCH)
     out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--latency", *args, URL + path],
                          check=True, capture_output=True, text=True).stdout
-    after = cpu_seconds()
+    after = cpu_seconds(SCRATCH)
     requests = int(re.search(r"(\d+) requests in", out).group(1))
 
     def latency(part):
