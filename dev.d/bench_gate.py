@@ -79,6 +79,8 @@ def nginx_conf(port):
             include /etc/nginx/mime.types;
             sendfile on; tcp_nopush on; keepalive_requests 100000;
             include conf.d/*.conf;
+            proxy_cache_path {FOLDER}/cache levels=1:2 use_temp_path=off keys_zone=mayfly_gate:10m max_size=100m inactive=2s;
+            map $request_uri $mayfly_gate_cache {{ default off; "~^/cached/" mayfly_gate; }}
             upstream fastify {{ server unix:{FOLDER}/fastify-0.sock; server unix:{FOLDER}/fastify-1.sock; keepalive 128; keepalive_requests 100000; }}
             server {{
                 listen 127.0.0.1:{port} backlog=4096;
@@ -109,9 +111,7 @@ def nginx(port):
     for name in ("conf.d", "snippets", "main.d"):
         shutil.copytree(Path(SCRATCH) / "etc" / name, FOLDER / name)
     inner = FOLDER / "conf.d/mayfly-inner.conf"
-    text = inner.read_text().replace(f"{SCRATCH}/run/gate.sock", f"{FOLDER}/gate.sock")
-    text = re.sub(r'map "" \$mayfly_gate_cache \{[^}]*\}', 'map $request_uri $mayfly_gate_cache { default off; "~^/cached/" mayfly_gate; }', text)
-    inner.write_text(re.sub(r"(?m)^# (proxy_cache_path) \S+ ", rf"\1 {FOLDER}/cache ", text))
+    inner.write_text(inner.read_text().replace(f"{SCRATCH}/run/gate.sock", f"{FOLDER}/gate.sock"))
     (FOLDER / "www").mkdir()
     (FOLDER / "www/file").write_bytes(os.urandom(4096))
     (FOLDER / "nginx.conf").write_text(nginx_conf(port))
