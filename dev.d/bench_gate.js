@@ -1,6 +1,6 @@
 // The gate of another stack, for ./dev bench gate: Fastify with sessions in Redis, tuned: one look-up by a pipelined connection on a
 // unix socket, no plugin, no log, an empty 200 that nginx keeps the connection for.
-const fastify = require('fastify')({ logger: false, disableRequestLogging: true });
+const fastify = require('fastify')({ logger: false });
 const Redis = require('ioredis');
 
 const redis = new Redis({ path: process.env.REDIS, enableAutoPipelining: true });
