@@ -51,7 +51,7 @@ const char *way_seal(struct exchange *x, const char *purpose, const char *text)
 
 bool way_unseal(struct exchange *x, const char *purpose, const char *sealed, char **text, struct err *err)
 {
-    size_t length = strlen(sealed), bytes_length = length * 3 / 4, text_length;
+    size_t length = strcspn(sealed, "&"), bytes_length = length * 3 / 4, text_length;
     unsigned char *bytes = arena_alloc(&x->arena, bytes_length + 1);
     struct err failure = {.kind = ERR_NONE};
 

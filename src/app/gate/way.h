@@ -40,8 +40,8 @@ const char *way_home(const struct exchange *);
 const char *way_to_login(struct exchange *, const char *tie, bool again);
 
 /*
- * Texts for a query: sealed by the secret for a context, and back. NULL: memory is out; false, without an error: not
- * ours.
+ * Texts for a query: sealed by the secret for a context, and back, up to an '&' or the end. NULL: memory is out; false,
+ * without an error: not ours.
  */
 const char *way_seal(struct exchange *, const char *context, const char *text);
 bool way_unseal(struct exchange *, const char *context, const char *sealed, char **text, struct err *) MUST_CHECK;
