@@ -51,6 +51,7 @@ def check_page(gate, user):
     before = kept(gate, browser)
     page = browser.get(at(gate, "one", LOGOUT))
     check(page.status == 200 and user.username in page.text and '<form method="post">' in page.text, "a link leads to a page of the site that asks", page)
+    same(page.headers["referrer-policy"], "same-origin", "and sends its origin with its form, which browsers leave out where no referrer is sent")
     styles = re.findall(r'(?:href|src)="(/mayfly/[^"]+)"', page.text)
     same([gate.ask("one", style).status for style in styles], [200] * 2, "with its style")
     same(lives(gate, before), [200] * 3, "which ends nothing by itself")

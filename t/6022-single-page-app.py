@@ -55,7 +55,7 @@ with front(LOCATIONS.replace("SPA", str(CHECKOUT / "examples/spa"))) as gate:
         save(one)
         for name, value in (("username", user.username), ("password", user.password)):
             one.one(f'form[action="/login"] [name="{name}"]').send_keys(value)
-        same([one.value("#username"), one.value("#password")], [user.username, user.password], "DEBUG typed")
+        same([one.value("#username"), one.value("#password")], [user.username, user.password], "the form of the log-in is filled in")
         one.one("#password").send_keys("\ue007")
         one.driver.switch_to.window(page)
         one.wait(lambda _: not others(one))
@@ -68,7 +68,6 @@ with front(LOCATIONS.replace("SPA", str(CHECKOUT / "examples/spa"))) as gate:
         same(others(one), [], "afterwards nobody is asked again")
         one.driver.execute_script("arguments[0].click()", one.one('a[href^="/mayfly/logout"]'))
         one.wait(lambda driver: "/mayfly/logout" in driver.current_url and browser.loaded(driver))
-        one.check("site-log-out")
         one.leave('form[method="post"] button')
         same((one.driver.current_url, one.text("h1")), (f"http://{gate.host('notes')}/app/", "Notes"), "the page's link asks, logs out, and leads back to the page")
         save(one)

@@ -84,9 +84,12 @@ static bool set(json_t *values, const char *name, const char *text)
 
 static bool render(struct exchange *x, const char *name, const char *allowed, const json_t *values, struct err *err)
 {
+    /* Without a referrer browsers send "Origin: null" with a form, as if another page had sent it. */
+    bool is_form = json_object_get(values, "csrf") != NULL;
+
     x->response.type = "text/html; charset=utf-8";
     return response_header(&x->response, "Content-Security-Policy", allowed, err) &&
-           response_header(&x->response, "Referrer-Policy", "no-referrer", err) &&
+           response_header(&x->response, "Referrer-Policy", is_form ? "same-origin" : "no-referrer", err) &&
            response_header(&x->response, "X-Frame-Options", "DENY", err) &&
            template_render(&template_pages, name, values, &x->response.body, err);
 }
