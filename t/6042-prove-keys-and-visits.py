@@ -5,6 +5,7 @@ gate whose answers are kept lets in whom it should refuse, which is found, and c
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ with front() as started, at_home(started):
     check(started.app.seen - before >= 3 and keys_made() > keys, "and both were tried", started.app.seen - before, keys_made() - keys)
 
 with front(start=False, http=f"proxy_cache_path {SCRATCH}/tmp/gate-cache keys_zone=gate:1m;") as kept, at_home(kept):
-    kept.conf(lambda text: text.replace("proxy_cache                         off;", KEEPS), "snippets/mayfly-gate.conf")
+    kept.conf(lambda text: KEEPS.join(re.split(r"(?m)(?:^ +proxy_(?:cache|cache_key|cache_valid|ignore_headers) .*\n)+", text)), "snippets/mayfly-gate.conf")
     kept.start()
     kept.site("one", "any")
     ran, report = prove(kept, "--until-failure", duration=30)
