@@ -72,7 +72,7 @@ static void take_field(const struct prove_answer *answer, const char *name, char
 /* "Cookie: NAME=VALUE" of the answer's Set-Cookie. */
 static void take_cookie(struct scene_state *state, const struct prove_answer *answer)
 {
-    char cookie[VISIT_COOKIE_BYTES];
+    char cookie[VISIT_COOKIE_BYTES - sizeof "Cookie: "];
 
     take_field(answer, "Set-Cookie", cookie, sizeof cookie);
     cookie[strcspn(cookie, ";")] = '\0';
