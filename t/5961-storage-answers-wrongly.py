@@ -17,6 +17,7 @@ import s3
 import s3_wrong
 from chaos import INST, wait_until
 from files import noise, post_raw
+from gate import ctl, key
 from mayfly import PROBLEM, SCRATCH, Client, check, done, same, signed_in
 from s3_wrong import RESET, answer, refusal
 
@@ -108,6 +109,24 @@ def nginx_alone(client, storage, url):
             same(got, (True, str(len(LARGE))) if whole else True, f"HTTP/1.0 that is {'whole' if whole else 'cut'} looks like that")
 
 
+def script_of_a_site(client, storage, url):
+    """It reads with a key what nginx fetches as it reads what a worker sends."""
+    name = f"script-{time.time_ns()}"
+    origin = f"https://{name}.example"
+    ctl("site", "add", name, origin, "--require", "any")
+    try:
+        script = Client(key(client, "files"))
+        sent = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        by_nginx = script.get(url, headers=sent)
+        with storage.answers(WRONG["403"], lambda asked: asked.by_url):
+            by_worker = script.get(url, headers=sent)
+    finally:
+        ctl("site", "remove", name)
+    seen = [[answer.headers.get(field) for field in ("access-control-allow-origin", "access-control-expose-headers", "vary")] for answer in (by_nginx, by_worker)]
+    same((by_nginx.body == LARGE, seen[0]), (True, seen[1]), "a site's script may read a file that nginx fetches as it may what a worker sends")
+    same((seen[0][0], seen[0][2]), (origin, "Accept, Origin"), "with its origin, and no cache gives the answer to another")
+
+
 @contextlib.contextmanager
 def workers_vanish(storage):
     """When nginx asks the storage, it is refused, and then finds no worker to ask instead."""
@@ -194,6 +213,7 @@ def main():
         refused(client, storage, urls)
         check(time.monotonic() - began < 60, "nobody waits for what is refused", time.monotonic() - began)
         nginx_alone(client, storage, urls["large"])
+        script_of_a_site(client, storage, urls["large"])
         no_link_is_logged(client, storage, urls["large"])
         never_as_the_file(client, storage, urls["large"])
         lost(client, storage, urls)

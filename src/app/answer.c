@@ -67,7 +67,8 @@ static bool write_answer(struct exchange *x, struct buf *answer)
 
     buf_init(answer, &x->arena, RESPONSE_ANSWER_MAX);
     decimal_format(response->status, number);
-    ok = BUF_ADD_STRINGS(answer, "Status: ", number, "\r\nVary: Accept\r\nX-Content-Type-Options: nosniff\r\n");
+    ok = BUF_ADD_STRINGS(answer, "Status: ", number, "\r\nVary: ", response->vary,
+                         "\r\nX-Content-Type-Options: nosniff\r\n");
     if (response->cache_control[0] != '\0')
         ok = ok && BUF_ADD_STRINGS(answer, "Cache-Control: ", response->cache_control, "\r\n");
     if (request_id_is_plain(x->request.request_id))

@@ -5,7 +5,8 @@
 
 void response_init(struct response *response, struct arena *arena)
 {
-    *response = (struct response){.status = 200, .type = "application/json", .cache_control = "no-store"};
+    *response =
+        (struct response){.status = 200, .type = "application/json", .cache_control = "no-store", .vary = "Accept"};
     buf_init(&response->headers, arena, RESPONSE_HEADERS_MAX);
     buf_init(&response->body, arena, RESPONSE_BODY_MAX);
 }

@@ -22,11 +22,12 @@ struct response {
     int status;
     const char *type;          /* media type of the body */
     const char *cache_control; /* "": none */
+    const char *vary; /* names of the request's headers that the answer depends on (RFC 9110, section 12.5.5) */
     struct buf headers;
     struct buf body;
 };
 
-/* An empty 200 of type application/json with Cache-Control: no-store. */
+/* An empty 200 of type application/json with Cache-Control: no-store and Vary: Accept. */
 void response_init(struct response *, struct arena *);
 
 /* Adds a header; ERR_BUG for a value with a line break, so that no header can be injected. */
