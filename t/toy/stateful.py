@@ -50,8 +50,8 @@ class Document:
 
 
 class Session:
-    def __init__(self, name):
-        self.name, self.data, self.id = name, Document(), secrets.token_hex(8)
+    def __init__(self, name, is_key=False):
+        self.name, self.data, self.id, self.is_key = name, Document(), secrets.token_hex(8), is_key
 
 
 class Site:
@@ -92,7 +92,10 @@ class Site:
         return token
 
     def end(self, ends):
-        self.sessions = {token: session for token, session in self.sessions.items() if not ends(session)}
+        self.sessions = {token: session for token, session in self.sessions.items() if session.is_key or not ends(session)}
+
+    def end_keys(self, ends):
+        self.sessions = {token: session for token, session in self.sessions.items() if not (session.is_key and ends(session))}
 
     def handle(self, method, path, headers, body):
         """What a key was answered before, or what is answered now."""
@@ -147,16 +150,24 @@ class Site:
             return 200, {"token": self.begin(session)}, {}
         if route == "GET /sessions":
             return 200, {"sessions": [{"id": one.id, "current": one is session} for one in self.sessions.values()
-                                      if one.name == name]}, {}
+                                      if one.name == name and not one.is_key]}, {}
         if route == "DELETE /sessions":
             self.end(lambda one: one.name == name and one is not session)
             return 200, {}, {}
         if route.startswith("DELETE /sessions/"):
             self.end(lambda one: one.id == route.rpartition("/")[2])
             return 204, None, {}
+        if route == "POST /keys":
+            key = Session(name, is_key=True)
+            return 201, {"id": key.id, "key": self.begin(key)}, {}
+        if route.startswith("DELETE /keys/"):
+            if SIN != "revived":
+                self.end_keys(lambda one: one.id == route.rpartition("/")[2])
+            return 204, None, {}
         if route == "DELETE /profile":
             self.account(name).unlink()
             self.end(lambda one: one.name == name)
+            self.end_keys(lambda one: one.name == name)
             return 204, None, {}
         raise Problem(404, "not_found")
 
