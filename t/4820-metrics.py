@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from files import postgres_away
 from mayfly import PROBLEM, SCRATCH, Client, check, dev, done, new_user, note, login, psql, same, settings
 from statements import statement
 
@@ -110,11 +111,8 @@ with settings(metrics_allow="127.0.0.1"):
         check(f"mayfly_cache_items{node}" not in samples, "and nothing else is said of it", samples)
     finally:
         dev("service", "start", "memcached")
-    dev("service", "stop", "postgres")
-    try:
+    with postgres_away():
         answer, samples = scrape()
         same((answer.status, samples.get("mayfly_database_up")), (200, 0), "PostgreSQL that is down is an answer, not an error")
         check("mayfly_users" not in samples and answer.text.endswith("# EOF\n"), "without numbers that nobody knows", answer)
-    finally:
-        dev("service", "start", "postgres")
 done()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from files import postgres_away
 from gate import ctl, front, key
 from mayfly import PASSWORD, Client, check, dev, done, login, new_user, psql, same, settings
 
@@ -111,13 +112,12 @@ def check_preflights(gate):
     same([told(preflight(gate, "home", path, method, of(gate, "app")))[0] for path, method in (("/upload", "POST"), ("/uploads", "POST"), ("/uploads/x", "PATCH"), ("/files", "GET"),
                                                                                                ("/files/x", "GET"))], ["*"] * 5, "uploads and downloads are among it")
     same([preflight(gate, "home", "/profile/data", "PUT", "x" * length).status for length in (3000,)], [204], "whatever the origin is")
-    dev("service", "stop", "postgres")
-    dev("service", "stop", "memcached")
-    try:
-        seen = [preflight(gate, "home", "/profile/data", "PUT", of(gate, "app"), token=TOKEN).status for _ in range(3)]
-    finally:
-        dev("service", "start", "memcached")
-        dev("service", "start", "postgres")
+    with postgres_away():
+        dev("service", "stop", "memcached")
+        try:
+            seen = [preflight(gate, "home", "/profile/data", "PUT", of(gate, "app"), token=TOKEN).status for _ in range(3)]
+        finally:
+            dev("service", "start", "memcached")
     same(seen, [204] * 3, "nobody is asked for it: neither the database nor the cache need be there")
 
 

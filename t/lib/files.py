@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import socket
+import time
 import urllib.parse
 
 import chaos
@@ -138,13 +139,18 @@ def half_patch(client, url, offset, length, content, **headers):
 # --- what is away for a while
 
 
+DATABASE_RETRY_S = 0.5
+
+
 @contextlib.contextmanager
 def postgres_away():
+    """Afterwards every worker asks it again: none says any more that it was away a moment ago (database_retry_ms)."""
     dev("service", "stop", "postgres")
     try:
         yield
     finally:
         dev("service", "start", "postgres")
+        time.sleep(DATABASE_RETRY_S)
 
 
 @contextlib.contextmanager
