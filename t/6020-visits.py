@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import wait_until, workers
 from gate import ctl, front
 from mayfly import Client, check, dev, done, login, new_user, same, settings
 from ways import NAVIGATES, Browser, at
@@ -117,21 +118,30 @@ def check_raced(gate, browser):
 
 def check_killed(gate, user):
     """Whoever logs in while workers are killed all the time gets there."""
+    def log_in(n):
+        browser = Browser(gate)
+        browser.follow(at(gate, "one", f"/{n}"))
+        return browser.log_in(user)[0], browser.follow(at(gate, "two", f"/{n}"))[1].status
+
+    began = time.monotonic()
+    log_in(0)
+    took = time.monotonic() - began
     going = True
 
     def kill():
         while going:
             dev("kill")
-            time.sleep(0.3)  # a request has four tries, and a new worker needs some time on a busy machine
+            # A request has four tries, of which one must be as long as it takes on this machine now, with a new worker's start.
+            wait_until(10, lambda: len(workers()) >= count)
+            time.sleep(max(0.3, 2 * took))
 
+    count = len(workers())
     killer = threading.Thread(target=kill)
     killer.start()
     try:
         arrived = []
         for n in range(8):
-            browser = Browser(gate)
-            browser.follow(at(gate, "one", f"/{n}"))
-            arrived.append((browser.log_in(user)[0], browser.follow(at(gate, "two", f"/{n}"))[1].status))
+            arrived.append(log_in(n))
     finally:
         going = False
         killer.join()
