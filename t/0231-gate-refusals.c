@@ -1,4 +1,5 @@
 /* mayflyctl gate prove: what counts as a refusal of the gate, and what it tells of an answer. */
+#include "base/clock.h"
 #include "ctl/gate_proof.h"
 
 #include "unit.h"
@@ -72,12 +73,30 @@ static void rows_are_counted_and_keep_their_order(void **state)
     assert_string_equal(proof.rows.last->evidence, "3");
 }
 
+static void what_has_ended_at_once_is_not_waited_for(void **state)
+{
+    struct unit *unit = *state;
+    /* Of a scheme that libcurl is not given, so the request ends in the first step of it. */
+    const struct prove_site site = {.url = "http://localhost", .worker_header = "X-Worker", .answer_bytes_max = 1024};
+    const struct gate_request request = {.origin = "gopher://localhost"};
+    struct gate_proof proof = {.arena = &unit->arena, .site = {.target = "/"}};
+    struct prove_answer answer;
+    int64_t began_us = clock_system.monotonic_us();
+
+    assert_granted(prove_http_new(&proof.http, &site, 1, &unit->err), &unit->err);
+    assert_granted(gate_ask(&proof, &request, &answer, &unit->err), &unit->err);
+    assert_int_equal(answer.status, 0);
+    assert_true(clock_system.monotonic_us() - began_us < GATE_TIMEOUT_S * 1000 * 1000 / 2);
+    prove_http_free(proof.http);
+}
+
 int main(void)
 {
     const struct CMUnitTest promises[] = {
         PROMISE(only_the_gates_own_words_are_a_refusal),
         PROMISE(a_field_is_found_by_its_whole_name),
         PROMISE(rows_are_counted_and_keep_their_order),
+        PROMISE(what_has_ended_at_once_is_not_waited_for),
     };
 
     return KEEP_PROMISES(promises);

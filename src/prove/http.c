@@ -16,6 +16,7 @@ struct prove_http {
     CURLM *multi;
     struct http_slot **slots;
     size_t count;
+    size_t sent; /* of requests whose answers were not taken */
 };
 
 /* Both kept and new connections are used: they fail in different ways and reach different workers. */
@@ -215,6 +216,7 @@ bool prove_http_send(struct prove_http *http, size_t at, const struct prove_requ
         curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers) != CURLE_OK ||
         curl_multi_add_handle(http->multi, slot->easy) != CURLM_OK)
         return err_set(err, ERR_DOWN, "libcurl does not take a request; is memory out?");
+    http->sent++;
     return true;
 }
 
@@ -229,8 +231,9 @@ bool prove_http_wait(struct prove_http *http, const int *descriptors, size_t cou
         if (descriptors[i] >= 0)
             extra[used++] = (struct curl_waitfd){.fd = descriptors[i], .events = CURL_WAIT_POLLIN};
     code = curl_multi_perform(http->multi, &running);
+    /* An answer that is complete already is nothing that curl_multi_poll would wake up for. */
     if (code == CURLM_OK)
-        code = curl_multi_poll(http->multi, extra, used, timeout_ms, NULL);
+        code = curl_multi_poll(http->multi, extra, used, (size_t)running < http->sent ? 0 : timeout_ms, NULL);
     if (code == CURLM_OK)
         code = curl_multi_perform(http->multi, &running);
     return code == CURLM_OK || err_set(err, ERR_DOWN, "libcurl: %s", curl_multi_strerror(code));
@@ -254,6 +257,7 @@ bool prove_http_next(struct prove_http *http, size_t *at, struct prove_answer *a
                 continue;
             http_slot_end(slot, code);
             curl_multi_remove_handle(http->multi, easy);
+            http->sent--;
             *at = i;
             *answer = slot->answer;
             return true;
