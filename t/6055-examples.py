@@ -159,6 +159,29 @@ def check_tasks(sites, visitor):
          "a key of somebody's opens the interface, and nothing else")
 
 
+def check_log_out(sites):
+    """By a link of each app's own page, which needs nothing of the app."""
+    for name in sites.shown:
+        where = sites.url(name, "/order" if name == "shop" else "/")  # the rest of the shop is public
+        visitor, kept = sites.visitor(), sites.visitor()
+        visitor.open(where)
+        page = visitor.log_in("demo", sites.password)
+        link = re.search(r'<a href="(/mayfly/logout[^"]*)">Log out</a>', page.text)
+        if not check(page.status == 200 and link, f"{name}: a page has a link to the log-out", page.text):
+            continue
+        kept.jar = {host: dict(cookies) for host, cookies in visitor.jar.items()}
+        page = visitor.open(sites.url(name, link[1]))
+        same((visitor.url, page.status, "Log out?" in page.text, kept.ask(where).status), (sites.url(name, link[1]), 200, True, 200), f"{name}: it leads to a page that asks")
+        visitor.send("")
+        same((kept.ask(where, headers={}).status, kept.ask(sites.url("auth", "/profile"), headers={}).status), (401, 401), f"{name}: its button ends the session there and at home")
+    guest = sites.visitor()
+    link = re.search(r'<a href="(/mayfly/login[^"]*)">Log in</a>', guest.open(sites.url("shop")).text)
+    if check(link, "shop: a guest has a link to the log-in instead"):
+        guest.open(sites.url("shop", link[1]))
+        page = guest.log_in("demo", sites.password)
+        check(guest.url == sites.url("shop") and "You are <strong>demo" in page.text, "which leads there and back", guest.url, page)
+
+
 def check_outage(sites, visitor):
     """Each app without the database: 503, and no page that looks empty."""
     dev("service", "stop", "postgres")
@@ -249,6 +272,7 @@ try:
     made.replace()
     for one in pausing:
         next(one, None)
+    check_log_out(made)
     check_outage(made, somebody)
     check_nginx(made)
     check_told(made)

@@ -79,7 +79,7 @@ header('Cache-Control: private, no-cache');
 <a class="skip" href="#main">Skip to the content</a>
 <header>
 <strong>Shop</strong>
-<nav><a href="/">Goods</a> <a href="/order">Cart (<?= array_sum($cart) ?>)</a> <a href="<?= show(getenv('MAYFLY_HOME')) ?>/account">Account</a></nav>
+<nav><a href="/">Goods</a> <a href="/order">Cart (<?= array_sum($cart) ?>)</a> <a href="<?= show(getenv('MAYFLY_HOME')) ?>/account">Account</a> <?php if ($account !== ''): ?><a href="/mayfly/logout">Log out</a><?php else: ?><a href="/mayfly/login?back=/">Log in</a><?php endif ?></nav>
 </header>
 <main id="main">
 <?php if ($said !== ''): ?>

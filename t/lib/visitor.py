@@ -48,11 +48,11 @@ class Visitor:
         raise RuntimeError(f"it goes round and round: {self.trail}")
 
     def send(self, action, **fields):
-        """The form of this page that goes to action, with what is hidden in it."""
+        """The form of this page that goes to action, '' for one without, with what is hidden in it."""
         for form, inside in re.findall(r"<form([^>]*)>(.*?)</form>", self.page.text, re.S):
             to = re.search(r'action="([^"]*)"', form)
             hidden = {html.unescape(name): html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', inside)}
-            if to and html.unescape(to[1]) == action and hidden.items() >= {name: value for name, value in fields.items() if name in hidden}.items():
+            if html.unescape(to[1] if to else "") == action and hidden.items() >= {name: value for name, value in fields.items() if name in hidden}.items():
                 place = urllib.parse.urlsplit(self.url)
                 return self.open(urllib.parse.urljoin(self.url, action), "POST", form={**hidden, **fields},
                                  headers={**NAVIGATES, "Origin": f"{place.scheme}://{place.netloc}"})
