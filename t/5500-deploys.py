@@ -3,6 +3,7 @@
 
 import os
 import random
+import re
 import select
 import signal
 import sys
@@ -89,11 +90,20 @@ def scale():
         time.sleep(0.5)
 
 
+def is_ready(pid):
+    """Whether a worker that was started catches USR2; before, the signal ends it like any program."""
+    try:
+        caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.M)
+    except OSError:
+        return False
+    return bool(int(caught[1], 16) >> signal.SIGUSR2 - 1 & 1)
+
+
 def reload():
     for _ in range(10):
         old = workers()
         dev("kill", "-USR2")
-        if not wait_until(10, lambda: not old & workers() and len(workers()) == 8):  # pylint: disable=cell-var-from-loop
+        if not wait_until(30, lambda: not old & workers() and sum(map(is_ready, workers())) == 8):  # pylint: disable=cell-var-from-loop
             raise TimeoutError("workers were not replaced after USR2")
 
 

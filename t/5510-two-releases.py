@@ -173,7 +173,8 @@ def main():
             install(old)
             for pool in OLD_POOLS:
                 dev("restart", pool)
-            check(all(runs(old, pool) for pool in OLD_POOLS) and all(runs(new, pool) for pool in ("b", "password-b", "files-b")),
+            # A worker that multiwatch replaces is multiwatch for a moment.
+            check(wait_until(10, lambda: all(runs(old, pool) for pool in OLD_POOLS) and all(runs(new, pool) for pool in ("b", "password-b", "files-b"))),
                   "the old release runs in one pool of each kind, this one in the other")
             for person in people:
                 person.seen.clear()
