@@ -20,7 +20,7 @@ def ctl(operator_ms, *words):
     """By settings that no worker has."""
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
         config.write((SCRATCH / "etc/mayfly.conf").read_text() + f"database_timeout_ms = {WORKERS_MS}\ndatabase_budget_ms = {WORKERS_MS}\n"
-                     f"operator_timeout_ms = {operator_ms}\n")
+                     f"operator_timeout_ms = {operator_ms}\ndatabase_connect_ms = 500\n")
         config.flush()
         return subprocess.run([SCRATCH / "inst/bin/mayflyctl", "-c", config.name, *words], capture_output=True, text=True, check=False)
 
@@ -51,6 +51,15 @@ for table, command in (("account", "fsck"), ("file_link", "sweep")):
                 check(ran.returncode in (0, 1) and not is_late(ran), f"{command} goes on though a statement takes longer than {WORKERS_MS} ms", ran)
             else:
                 check(is_late(ran), f"{command} ends at operator_timeout_ms, and says why", ran)
+try:
+    # The server waits before it reads what a client says.
+    psql("ALTER SYSTEM SET pre_auth_delay = 1")
+    psql("SELECT pg_reload_conf()")
+    ran = ctl(60_000, "user", "list")
+    check(ran.returncode == 0, "a database that takes a second to let anybody in is waited for, longer than by a worker", ran)
+finally:
+    psql("ALTER SYSTEM RESET pre_auth_delay")
+    psql("SELECT pg_reload_conf()")
 with slow("account"):
     ran = ctl(60_000, "user", "list")
     check(is_late(ran), "what asks for one thing only has a worker's deadline", ran)

@@ -207,6 +207,9 @@ bool command_begins_family(const struct ctl_command *command)
     return command == ctl_commands || strcmp(command->family, command[-1].family) != 0;
 }
 
+/* Somebody waits for a command, and nobody else for its connection: it may take longer than a worker's. */
+enum { CONNECT_LEAST_MS = 5000 };
+
 static bool open_needs(struct ctl *ctl, const struct ctl_command *command, struct err *err)
 {
     struct services *services = &ctl->services;
@@ -220,6 +223,8 @@ static bool open_needs(struct ctl *ctl, const struct ctl_command *command, struc
         return config_load(&services->config, ctl->config_path, err);
     if (!services_open(services, ctl->config_path, "ctl", err))
         return false;
+    if (services->config.database_connect_ms < CONNECT_LEAST_MS)
+        services->config.database_connect_ms = CONNECT_LEAST_MS;
     /* Errors are printed in words; the log's lines would repeat them. */
     services->log.level = LOG_ERROR;
     if (command->walks)
