@@ -91,12 +91,12 @@ def scale():
 
 
 def is_ready(pid):
-    """Whether a worker that was started catches USR2; before, the signal ends it like any program."""
+    """Whether a worker that was started waits for USR2, which it blocks; before, the signal ends it like any program."""
     try:
-        caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.M)
+        blocked = re.search(r"^SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.M)
     except OSError:
         return False
-    return bool(int(caught[1], 16) >> signal.SIGUSR2 - 1 & 1)
+    return bool(int(blocked[1], 16) >> signal.SIGUSR2 - 1 & 1)
 
 
 def reload():
