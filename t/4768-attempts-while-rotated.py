@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
+from chaos import POOLS
 from mayfly import PASSWORD, SCRATCH, Client, check, dev, done, new_user, same, settings, try_login
 
 SECRET = SCRATCH / "etc/secret"
@@ -64,5 +65,5 @@ try:
         same({answer.status for answer in guess(victim, 4)}, {429}, "nor is it when the old key is gone")
 finally:
     write(*before.splitlines())
-    restart("password-a", "password-b")
+    restart(*POOLS)  # all have read the new key, when the settings were restored
 done()
