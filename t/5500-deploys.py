@@ -103,7 +103,7 @@ def reload():
     for _ in range(10):
         old = workers()
         dev("kill", "-USR2")
-        if not wait_until(30, lambda: not old & workers() and sum(map(is_ready, workers())) == 8):  # pylint: disable=cell-var-from-loop
+        if not wait_until(10, lambda: not old & workers() and sum(map(is_ready, workers())) == 8):  # pylint: disable=cell-var-from-loop
             raise TimeoutError("workers were not replaced after USR2")
 
 

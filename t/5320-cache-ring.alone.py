@@ -22,7 +22,7 @@ from chaos import SCRATCH, Client, Threads, check, done, login, new_user, note, 
 FOLDER = SCRATCH / "ring"
 SESSIONS, LEAST = 40, 12
 AWAY_S = 3
-HEAL_S = 15  # at most: libmemcached too skips a node for cache_retry_s, after ours; each worker finds out when it is asked
+HEAL_S = 5  # libmemcached too skips a node for cache_retry_s, after ours
 FRESH_S = 5  # cache_fresh_s
 # A worker that tries the lost node again, once a second, misses what it asked for together with it.
 HITS_LEAST = 0.8
