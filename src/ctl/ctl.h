@@ -142,6 +142,12 @@ bool ctl_apply(struct ctl_change *, bool (*work)(struct db *, void *change, stru
 void ctl_tell_cache(struct ctl *, enum cache_written (*tell)(struct cache *, const void *what), const void *what,
                     int64_t fresh_s);
 
+struct table_column;
+
+/* Prints rows as a table of their first columns, count of them; with --json as an array of the column behind those. */
+bool ctl_print_rows(struct ctl *, const struct table_column *, int count, const struct db_result *,
+                    struct err *) MUST_CHECK;
+
 /* Inside work. */
 bool ctl_found(enum db_rc, struct err *) MUST_CHECK; /* ERR_ABSENT when the account was closed meanwhile */
 bool ctl_lock_account(struct ctl_change *, struct err *) MUST_CHECK;

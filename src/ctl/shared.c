@@ -1,4 +1,5 @@
 #include "ctl/ctl.h"
+#include "ctl/table.h"
 #include "store/account.h"
 #include "store/session_cache.h"
 
@@ -73,4 +74,33 @@ bool ctl_end_sessions(struct ctl_change *change, struct err *err)
     struct ctl *ctl = change->ctl;
 
     return session_end_others(&ctl->services.sessions, &ctl->arena, &change->account, &none, &change->forgets, err);
+}
+
+static void print_json(const struct db_result *rows, int column)
+{
+    for (int row = 0; row < rows->rows; row++)
+        printf("%s%s", row == 0 ? "[" : ",\n", db_value(rows, row, column));
+    puts(rows->rows == 0 ? "[]" : "]");
+}
+
+bool ctl_print_rows(struct ctl *ctl, const struct table_column *columns, int count, const struct db_result *rows,
+                    struct err *err)
+{
+    struct table table;
+
+    if (ctl->options[OPTION_JSON] != NULL) {
+        print_json(rows, count);
+        return true;
+    }
+    table_init(&table, &ctl->arena, columns, (size_t)count);
+    for (int row = 0; row < rows->rows; row++) {
+        const char *cells[TABLE_COLUMNS_MAX];
+
+        for (int column = 0; column < count; column++)
+            cells[column] = db_value(rows, row, column);
+        if (!table_add(&table, cells, err))
+            return false;
+    }
+    table_print(&table);
+    return true;
 }

@@ -76,30 +76,12 @@ bool site_key_print_all(struct ctl *ctl, struct err *err)
 {
     static const struct table_column columns[] = {
         {"ID", true}, {"LABEL", false}, {"MADE", true}, {"BY", false}, {"LAST USE", true}};
-    enum { COLUMNS = sizeof columns / sizeof columns[0] };
-    struct table table;
     struct db_result rows;
     struct uuid site;
 
     if (!find(ctl, &site, err) || !site_key_list(ctl->services.sessions.db, &ctl->arena, &site, &rows, err))
         return false;
-    if (ctl->options[OPTION_JSON] != NULL) {
-        for (int row = 0; row < rows.rows; row++)
-            printf("%s%s", row == 0 ? "[" : ",\n", db_value(&rows, row, SITE_KEY_JSON));
-        puts(rows.rows == 0 ? "[]" : "]");
-        return true;
-    }
-    table_init(&table, &ctl->arena, columns, COLUMNS);
-    for (int row = 0; row < rows.rows; row++) {
-        const char *cells[COLUMNS];
-
-        for (int column = 0; column < COLUMNS; column++)
-            cells[column] = db_value(&rows, row, column);
-        if (!table_add(&table, cells, err))
-            return false;
-    }
-    table_print(&table);
-    return true;
+    return ctl_print_rows(ctl, columns, SITE_KEY_JSON, &rows, err);
 }
 
 struct removal {
